@@ -1,0 +1,1 @@
+"""The MXAccess Gateway's gRPC contract."""

@@ -1,0 +1,150 @@
+"""Generates the Python of mxaccess-gateway-proto from its .proto files, or checks that it is up to date.
+
+Two generators make it, and they cannot share an environment:
+
+``code``
+    ``*_pb2.py`` and ``*_pb2_grpc.py``, by an old grpcio-tools. Its output runs with every protobuf and grpcio since
+    that release; what newer generators write refuses to run with older ones.
+``stubs``
+    ``*_pb2.pyi`` and ``*_pb2_grpc.pyi``, by a new grpcio-tools and mypy-protobuf. Type checkers alone read them.
+
+``hatch run gen`` and ``hatch run gen-check`` run both, each in its own environment. Exit status: 0 done or up to date,
+1 stale, 2 not able to generate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent / "packages" / "mxaccess-gateway-proto"
+PROTOS = PACKAGE / "protos"
+SOURCES = PACKAGE / "src"
+
+
+class GenerationError(Exception):
+    """The generator is not the pinned one, or it failed; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generator:
+    """One of the two generators: what must be installed, what it is asked for, and which files are its own."""
+
+    distributions: Mapping[str, str]
+    outputs: Sequence[str]
+    plugins: Sequence[str]
+    owned: Sequence[str]
+
+
+GENERATORS: Mapping[str, Generator] = {
+    "code": Generator(
+        distributions={"grpcio-tools": "1.63.2"},
+        outputs=("--python_out={target}", "--grpc_python_out={target}"),
+        plugins=(),
+        owned=("*_pb2.py", "*_pb2_grpc.py"),
+    ),
+    "stubs": Generator(
+        distributions={"grpcio-tools": "1.85.1", "mypy-protobuf": "5.1.0"},
+        outputs=("--mypy_out={target}", "--mypy_grpc_out=generate_concrete_servicer_stubs:{target}"),
+        plugins=("protoc-gen-mypy", "protoc-gen-mypy_grpc"),
+        owned=("*_pb2.pyi", "*_pb2_grpc.pyi"),
+    ),
+}
+
+
+def require(distributions: Mapping[str, str]) -> None:
+    """Another release writes other text, and every later check would call the committed files stale."""
+    for name, wanted in distributions.items():
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            raise GenerationError(f"{name} {wanted} is not installed here; use `hatch run gen`") from None
+        if installed != wanted:
+            raise GenerationError(f"{name} is {installed} here, but {wanted} is pinned; use `hatch run gen`")
+
+
+def plugin_option(plugin: str) -> str:
+    """Name the plugin's program: an environment that is not activated has it beside its Python, not on PATH."""
+    program = shutil.which(plugin, path=sysconfig.get_path("scripts"))
+    if program is None:
+        raise GenerationError(f"{plugin} is not beside {sys.executable}; use `hatch run gen`")
+    return f"--plugin={plugin}={program}"
+
+
+def generate(generator: Generator, protos: Path, target: Path) -> None:
+    """Run the generator over every .proto file below `protos` and write into `target`."""
+    require(generator.distributions)
+    files = sorted(path.relative_to(protos).as_posix() for path in protos.rglob("*.proto"))
+    command = [sys.executable, "-m", "grpc_tools.protoc", "-I."]
+    command += [plugin_option(plugin) for plugin in generator.plugins]
+    command += [output.format(target=target) for output in generator.outputs]
+    finished = subprocess.run([*command, *files], cwd=protos, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        raise GenerationError(f"protoc failed:\n{finished.stderr.strip()}")
+
+
+def owned_files(generator: Generator, root: Path) -> dict[str, str]:
+    """The generator's files below `root`: path to text, with the line ends of no particular system."""
+    paths = {path for pattern in generator.owned for path in root.rglob(pattern)}
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in sorted(paths)}
+
+
+def stale_files(fresh: Mapping[str, str], committed: Mapping[str, str]) -> list[str]:
+    """One line for each file that is missing, differs, or is generated no longer."""
+    lines: list[str] = []
+    for path in sorted(fresh.keys() | committed.keys()):
+        if path not in committed:
+            lines.append(f"{path}: missing")
+        elif path not in fresh:
+            lines.append(f"{path}: generated from no .proto file any more")
+        elif fresh[path] != committed[path]:
+            lines.append(f"{path}: stale")
+    return lines
+
+
+def write_files(fresh: Mapping[str, str], committed: Mapping[str, str], root: Path) -> None:
+    """Make the generator's files below `root` exactly `fresh`."""
+    for path in committed.keys() - fresh.keys():
+        (root / path).unlink()
+    for path, text in fresh.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def run(generator: Generator, *, check: bool, protos: Path = PROTOS, sources: Path = SOURCES) -> list[str]:
+    """Generate, then compare (`check`) or write. Gives the stale files' lines; none after writing."""
+    with tempfile.TemporaryDirectory(prefix="gen-proto-") as directory:
+        generate(generator, protos, Path(directory))
+        fresh = owned_files(generator, Path(directory))
+    committed = owned_files(generator, sources)
+    if check:
+        return stale_files(fresh, committed)
+    write_files(fresh, committed, sources)
+    return []
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("generator", choices=sorted(GENERATORS), help="which generator to run")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name each file that is stale")
+    options = parser.parse_args(arguments)
+    try:
+        stale = run(GENERATORS[options.generator], check=options.check)
+    except GenerationError as error:
+        print(f"gen_proto: {error}", file=sys.stderr)
+        return 2
+    for line in stale:
+        print(f"{line}; run `hatch run gen`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

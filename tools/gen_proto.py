@@ -12,8 +12,6 @@ Two generators make it, and they cannot share an environment:
 1 stale, 2 not able to generate.
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import subprocess
@@ -132,6 +130,7 @@ def run(generator: Generator, *, check: bool, protos: Path = PROTOS, sources: Pa
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Generate or check; gives the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("generator", choices=sorted(GENERATORS), help="which generator to run")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name each file that is stale")

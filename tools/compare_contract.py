@@ -1,0 +1,503 @@
+"""Compares our contract with the one that a gateway publishes, and prints every difference.
+
+    python tools/compare_contract.py --descriptor-set gateway.binpb
+    python tools/compare_contract.py --endpoint gateway:5001 --ca-file gateway-ca.crt
+    python tools/compare_contract.py --endpoint localhost:5000 --plaintext
+
+Ours is what the installed mxaccess-gateway-proto was generated from. The gateway's is a file that holds a
+`FileDescriptorSet` (`protoc --include_imports --descriptor_set_out`, `buf build -o`), or what a live server tells over
+gRPC server reflection, v1 or v1alpha. The key, where the server wants one, is read from the environment.
+
+Compared is what a client or the wire can notice: names, numbers, types, labels, presence, oneofs, JSON names, enum
+values, reserved numbers and names, rpcs and their streaming. Comments, options and the files' names do not count.
+
+Each difference is one line on standard output: what it is about, how it is here (ours), how it is there (theirs).
+Exit status: 0 no difference, 1 differences, 2 not able to compare.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import cast
+
+import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool, message
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, ServiceDescriptor
+from grpc_reflection.v1alpha import reflection_pb2
+
+from mxaccess_gateway.v1 import galaxy_repository_pb2, mxaccess_gateway_pb2
+
+OUR_FILES = (mxaccess_gateway_pb2.DESCRIPTOR, galaxy_repository_pb2.DESCRIPTOR)
+PACKAGES = tuple(file.package for file in OUR_FILES)
+SERVICES = tuple(service.full_name for file in OUR_FILES for service in file.services_by_name.values())
+
+# Both versions have the same messages under another name, so one set of generated classes speaks both.
+REFLECTION_PACKAGES = ("grpc.reflection.v1", "grpc.reflection.v1alpha")
+DEFAULT_KEY_VARIABLE = "MXGATEWAY_API_KEY"
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+
+class CompareError(Exception):
+    """The two contracts could not be compared; the message is one line that says what to change."""
+
+
+# --- What is compared -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Element:
+    """A field, an enum value or an rpc: its number, where it has one, and what else matters, in words."""
+
+    number: int | None = None
+    facts: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A message, an enum or a service: its elements by name, and what else matters, in words."""
+
+    kind: str
+    element_kind: str
+    elements: Mapping[str, Element]
+    facts: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+Contract = Mapping[str, Mapping[str, Group]]
+"""Package name to full name to group. A package that is not published at all is not in it."""
+
+
+def contract_of(files: Iterable[FileDescriptor]) -> Contract:
+    """What the files say about our packages; whatever else they hold is not ours to judge."""
+    contract: dict[str, dict[str, Group]] = {}
+    for file in files:
+        if file.package in PACKAGES:
+            contract.setdefault(file.package, {}).update(groups_of(file))
+    return contract
+
+
+def groups_of(file: FileDescriptor) -> Iterator[tuple[str, Group]]:
+    """Every message, enum and service of the file, by full name."""
+    for top in file.message_types_by_name.values():
+        yield from message_groups(top)
+    for enum in file.enum_types_by_name.values():
+        yield enum.full_name, enum_group(enum)
+    for service in file.services_by_name.values():
+        yield service.full_name, service_group(service)
+
+
+def message_groups(descriptor: Descriptor) -> Iterator[tuple[str, Group]]:
+    """The message and whatever is declared within it."""
+    proto = descriptor_pb2.DescriptorProto()
+    descriptor.CopyToProto(proto)
+    elements = {
+        declared.name: field_element(descriptor.fields_by_name[declared.name], declared, proto)
+        for declared in proto.field
+    }
+    ranges = ((reserved.start, reserved.end - 1) for reserved in proto.reserved_range)
+    facts = reserved_facts(ranges, proto.reserved_name)
+    yield descriptor.full_name, Group(kind="message", element_kind="field", elements=elements, facts=facts)
+    for nested in descriptor.nested_types:
+        yield from message_groups(nested)
+    for enum in descriptor.enum_types:
+        yield enum.full_name, enum_group(enum)
+
+
+def field_element(
+    descriptor: FieldDescriptor, declared: descriptor_pb2.FieldDescriptorProto, parent: descriptor_pb2.DescriptorProto
+) -> Element:
+    """A field, from what was declared and from what protobuf makes of it."""
+    scalar = descriptor_pb2.FieldDescriptorProto.Type.Name(declared.type).removeprefix("TYPE_").lower()
+    # What proto3 keeps for an `optional` field is a oneof in name only.
+    oneof = declared.HasField("oneof_index") and not declared.proto3_optional
+    facts = {
+        "type": f"{scalar} {declared.type_name.removeprefix('.')}".rstrip(),
+        "label": "repeated" if declared.label == declared.LABEL_REPEATED else "singular",
+        "oneof": parent.oneof_decl[declared.oneof_index].name if oneof else "none",
+        "JSON name": descriptor.json_name,
+    }
+    # Everywhere else the type, the label or the oneof decides it, and they are compared already.
+    if facts["label"] == "singular" and not oneof and descriptor.message_type is None:
+        facts["presence"] = "tracked" if descriptor.has_presence else "not tracked"
+    return Element(number=declared.number, facts=facts)
+
+
+def enum_group(descriptor: EnumDescriptor) -> Group:
+    """An enum with its values."""
+    proto = descriptor_pb2.EnumDescriptorProto()
+    descriptor.CopyToProto(proto)
+    elements = {value.name: Element(number=value.number) for value in proto.value}
+    ranges = ((reserved.start, reserved.end) for reserved in proto.reserved_range)
+    facts = reserved_facts(ranges, proto.reserved_name)
+    return Group(kind="enum", element_kind="value", elements=elements, facts=facts)
+
+
+def service_group(descriptor: ServiceDescriptor) -> Group:
+    """A service with its rpcs."""
+    proto = descriptor_pb2.ServiceDescriptorProto()
+    descriptor.CopyToProto(proto)
+    elements = {
+        method.name: Element(
+            facts={
+                "request": method.input_type.removeprefix("."),
+                "reply": method.output_type.removeprefix("."),
+                "request stream": "yes" if method.client_streaming else "no",
+                "reply stream": "yes" if method.server_streaming else "no",
+            }
+        )
+        for method in proto.method
+    }
+    return Group(kind="service", element_kind="rpc", elements=elements)
+
+
+def reserved_facts(ranges: Iterable[tuple[int, int]], names: Iterable[str]) -> Mapping[str, str]:
+    """What may never be used again; the ranges are given with their last number."""
+    numbers = (str(first) if first == last else f"{first} to {last}" for first, last in sorted(ranges))
+    return {"reserved numbers": ", ".join(numbers) or "none", "reserved names": ", ".join(sorted(names)) or "none"}
+
+
+# --- The differences ------------------------------------------------------------------------------------------------
+
+
+def differences(ours: Contract, theirs: Contract) -> Iterator[str]:
+    """One line for each difference, in the order of the names."""
+    for package in sorted(ours.keys() | theirs.keys()):
+        if package not in ours or package not in theirs:
+            yield missing(f"package {package}", here=package in ours)
+            continue
+        for name in sorted(ours[package].keys() | theirs[package].keys()):
+            our_group, their_group = ours[package].get(name), theirs[package].get(name)
+            if our_group is not None and their_group is not None:
+                yield from group_differences(name, our_group, their_group)
+            elif (only := our_group or their_group) is not None:
+                yield missing(f"{only.kind} {name}", here=our_group is not None)
+
+
+def group_differences(name: str, ours: Group, theirs: Group) -> Iterator[str]:
+    """The differences between two groups of the same full name."""
+    if ours.kind != theirs.kind:
+        yield f"{name}: {ours.kind} here, {theirs.kind} there"
+        return
+    yield from fact_differences(f"{ours.kind} {name}", ours.facts, theirs.facts)
+    counterparts = counterparts_of(ours.elements, theirs.elements)
+    for element_name, element in ours.elements.items():
+        subject = f"{ours.element_kind} {name}.{element_name}"
+        if element_name not in counterparts:
+            yield missing(with_number(subject, element), here=True)
+        elif (counterpart := counterparts[element_name]) == element_name:
+            yield from element_differences(subject, element, theirs.elements[counterpart])
+        else:
+            yield f"{subject}: name is {element_name} here, {counterpart} there"
+            yield from element_differences(subject, nameless(element), nameless(theirs.elements[counterpart]))
+    for element_name in sorted(theirs.elements.keys() - counterparts.values()):
+        subject = f"{theirs.element_kind} {name}.{element_name}"
+        yield missing(with_number(subject, theirs.elements[element_name]), here=False)
+
+
+def counterparts_of(ours: Mapping[str, Element], theirs: Mapping[str, Element]) -> Mapping[str, str]:
+    """Our names to theirs: the same, or else the other name that the same number has there."""
+    counterparts = {name: name for name in ours if name in theirs}
+    left_over = {theirs[name].number: name for name in theirs if name not in ours and theirs[name].number is not None}
+    for name, element in ours.items():
+        if name not in theirs and element.number in left_over:
+            counterparts[name] = left_over.pop(element.number)
+    return counterparts
+
+
+def nameless(element: Element) -> Element:
+    """The element without the fact that only follows from its name."""
+    return replace(element, facts={fact: value for fact, value in element.facts.items() if fact != "JSON name"})
+
+
+def with_number(subject: str, element: Element) -> str:
+    """The subject, with the number where it has one."""
+    return subject if element.number is None else f"{subject} = {element.number}"
+
+
+def element_differences(subject: str, ours: Element, theirs: Element) -> Iterator[str]:
+    """The differences between two elements that stand for each other."""
+    if ours.number != theirs.number:
+        yield f"{subject}: number is {ours.number} here, {theirs.number} there"
+    yield from fact_differences(subject, ours.facts, theirs.facts)
+
+
+def fact_differences(subject: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[str]:
+    """A fact that only one side has follows from another one, which differs and is told."""
+    for fact, value in ours.items():
+        if fact in theirs and theirs[fact] != value:
+            yield f"{subject}: {fact} is {value} here, {theirs[fact]} there"
+
+
+def missing(subject: str, *, here: bool) -> str:
+    """The line for what only one side has."""
+    return f"{subject}: missing {'there' if here else 'here'}"
+
+
+# --- Theirs, from a file --------------------------------------------------------------------------------------------
+
+
+def files_of_descriptor_set(path: Path) -> Sequence[descriptor_pb2.FileDescriptorProto]:
+    """Read the files of a FileDescriptorSet."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CompareError(f"can't read {path}: {error.strerror}") from error
+    try:
+        return descriptor_pb2.FileDescriptorSet.FromString(content).file
+    except message.DecodeError as error:
+        raise CompareError(f"{path} holds no FileDescriptorSet; make one with protoc --descriptor_set_out") from error
+
+
+def linked(files: Iterable[descriptor_pb2.FileDescriptorProto]) -> Iterator[FileDescriptor]:
+    """Resolve the files' imports among each other, and those of protobuf's own files with the ones installed here."""
+    waiting = {file.name: file for file in files}
+    pool = descriptor_pool.DescriptorPool()
+    done: set[str] = set()
+
+    def add(name: str, importer: str) -> None:
+        if name in done:
+            return
+        done.add(name)
+        file = waiting.get(name) or installed_file(name)
+        if file is None:
+            raise CompareError(f"{importer} imports {name}, which is not there; use protoc's --include_imports")
+        for dependency in file.dependency:
+            add(dependency, name)
+        pool.Add(file)
+
+    try:
+        for name in waiting:
+            add(name, name)
+            yield pool.FindFileByName(name)
+    except (TypeError, KeyError) as error:
+        raise CompareError(f"the gateway's descriptors contradict themselves: {error}") from error
+
+
+def installed_file(name: str) -> descriptor_pb2.FileDescriptorProto | None:
+    """One of the files that protobuf brings with it."""
+    if not name.startswith("google/protobuf/"):
+        return None
+    try:
+        found = descriptor_pool.Default().FindFileByName(name)
+    except KeyError:
+        return None
+    proto = descriptor_pb2.FileDescriptorProto()
+    found.CopyToProto(proto)
+    return proto
+
+
+# --- Theirs, from a live server -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where a live server is, and how to reach it. `timeout` is in seconds, for each question."""
+
+    endpoint: str
+    plaintext: bool
+    ca_file: Path | None
+    server_name_override: str | None
+    api_key: str | None
+    timeout: float
+
+
+def open_channel(server: Server) -> grpc.Channel:
+    """A channel to the server; nothing is sent yet."""
+    options: list[tuple[str, int | str]] = [
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ]
+    if server.plaintext:
+        return grpc.insecure_channel(server.endpoint, options)
+    if server.server_name_override is not None:
+        options.append(("grpc.ssl_target_name_override", server.server_name_override))
+    roots = None if server.ca_file is None else read_certificates(server.ca_file)
+    return grpc.secure_channel(server.endpoint, grpc.ssl_channel_credentials(roots), options)
+
+
+def read_certificates(path: Path) -> bytes:
+    """Checked here, because grpc tells of a bad file only as a failed connection."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CompareError(f"can't read the CA file {path}: {error.strerror}") from error
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise CompareError(f"the CA file {path} holds no PEM certificate")
+    return content
+
+
+def files_of_server(server: Server) -> Sequence[descriptor_pb2.FileDescriptorProto]:
+    """The files of our services and everything that they import."""
+    with open_channel(server) as channel:
+        package = reflection_package(channel, server)
+        files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+        for service in SERVICES:
+            request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=service)
+            files.update(ask_for_files(channel, package, request, server))
+        while wanted := {name for file in files.values() for name in file.dependency} - files.keys():
+            for name in sorted(wanted):
+                request = reflection_pb2.ServerReflectionRequest(file_by_filename=name)
+                found = ask_for_files(channel, package, request, server)
+                if name not in found and (installed := installed_file(name)) is not None:
+                    found[name] = installed
+                if name not in found:
+                    raise CompareError(f"{server.endpoint} uses {name}, but does not tell it")
+                files.update(found)
+    return list(files.values())
+
+
+def reflection_package(channel: grpc.Channel, server: Server) -> str:
+    """The newest version of the reflection protocol that the server speaks."""
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    for package in REFLECTION_PACKAGES:
+        try:
+            ask(channel, package, request, server)
+        except grpc.RpcError as error:
+            if status_of(error)[0] is not grpc.StatusCode.UNIMPLEMENTED:
+                raise CompareError(explain(error, server)) from error
+        else:
+            return package
+    raise CompareError(f"{server.endpoint} offers no server reflection; compare with --descriptor-set")
+
+
+def ask_for_files(
+    channel: grpc.Channel, package: str, request: reflection_pb2.ServerReflectionRequest, server: Server
+) -> dict[str, descriptor_pb2.FileDescriptorProto]:
+    """The files of the answer by name; none when the server does not know what was asked for."""
+    try:
+        response = ask(channel, package, request, server)
+    except grpc.RpcError as error:
+        raise CompareError(explain(error, server)) from error
+    if response.HasField("error_response"):
+        if response.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]:
+            return {}
+        raise CompareError(f"{server.endpoint} can't tell its contract: {response.error_response.error_message}")
+    try:
+        files = [
+            descriptor_pb2.FileDescriptorProto.FromString(content)
+            for content in response.file_descriptor_response.file_descriptor_proto
+        ]
+    except message.DecodeError as error:
+        raise CompareError(f"{server.endpoint} answers with what is no file descriptor") from error
+    return {file.name: file for file in files}
+
+
+def ask(
+    channel: grpc.Channel, package: str, request: reflection_pb2.ServerReflectionRequest, server: Server
+) -> reflection_pb2.ServerReflectionResponse:
+    """One question in a call of its own, so that no call stays open."""
+    method = channel.stream_stream(
+        f"/{package}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    metadata = None if server.api_key is None else (("authorization", f"Bearer {server.api_key}"),)
+    responses = list(method(iter([request]), timeout=server.timeout, metadata=metadata))
+    if len(responses) != 1:
+        raise CompareError(f"{server.endpoint} gives {len(responses)} answers to one reflection request")
+    return responses[0]
+
+
+def status_of(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:
+    """The status code, and grpc's own words in one line."""
+    # What a call raises is the call itself, which the types do not say.
+    call = cast("grpc.Call", error)
+    return call.code(), " ".join((call.details() or "").split())
+
+
+def explain(error: grpc.RpcError, server: Server) -> str:
+    """One line that says what failed and what to look at. grpc's own words never hold the key."""
+    code, details = status_of(error)
+    match code:
+        case grpc.StatusCode.UNAUTHENTICATED if server.api_key is None:
+            advice = "put a key into the environment and name the variable with --api-key-env"
+        case grpc.StatusCode.UNAUTHENTICATED:
+            advice = "the key is not known there"
+        case grpc.StatusCode.PERMISSION_DENIED:
+            advice = "the key may not use server reflection"
+        case grpc.StatusCode.UNAVAILABLE if server.plaintext:
+            advice = "is the address right, and does it serve without TLS?"
+        case grpc.StatusCode.UNAVAILABLE:
+            advice = "is the address right, does it serve TLS, and is its certificate one of --ca-file?"
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            advice = f"no answer within {server.timeout:g} s"
+        case _:
+            advice = "server reflection failed"
+    return f"{server.endpoint}: {code.name}: {advice} ({details})"
+
+
+# --- The command line -----------------------------------------------------------------------------------------------
+
+
+def read_api_key(variable: str | None) -> str | None:
+    """The key in the named variable, which must then be there, or in the usual one, which need not."""
+    key = os.environ.get(variable or DEFAULT_KEY_VARIABLE, "").strip()
+    if not key and variable is not None:
+        raise CompareError(f"the environment variable {variable} of --api-key-env is not set")
+    if not (key.isascii() and (key or "-").isprintable()):
+        raise CompareError(f"the key in {variable or DEFAULT_KEY_VARIABLE} has characters that no key has")
+    return key or None
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; argparse ends the program with status 2 when it makes no sense."""
+    description, _, usage = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=description, epilog=usage, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    theirs = parser.add_mutually_exclusive_group(required=True)
+    theirs.add_argument("--descriptor-set", type=Path, metavar="FILE", help="a file that holds a FileDescriptorSet")
+    theirs.add_argument("--endpoint", metavar="HOST:PORT", help="a live server with gRPC server reflection")
+    parser.add_argument("--plaintext", action="store_true", help="connect without TLS")
+    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="trust these PEM certificates alone")
+    parser.add_argument("--server-name-override", metavar="NAME", help="the name that the certificate must have")
+    parser.add_argument(
+        "--api-key-env", metavar="NAME", help=f"the environment variable with the key ({DEFAULT_KEY_VARIABLE})"
+    )
+    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for each question (10)")
+    options = parser.parse_args(arguments)
+    if options.plaintext and (options.ca_file is not None or options.server_name_override is not None):
+        parser.error("--plaintext has no certificate: leave --ca-file and --server-name-override away")
+    return options
+
+
+def their_contract(options: argparse.Namespace) -> Contract:
+    """Read the other side's contract from where the options say."""
+    if options.descriptor_set is not None:
+        files = files_of_descriptor_set(options.descriptor_set)
+    else:
+        files = files_of_server(
+            Server(
+                endpoint=options.endpoint,
+                plaintext=options.plaintext,
+                ca_file=options.ca_file,
+                server_name_override=options.server_name_override,
+                api_key=read_api_key(options.api_key_env),
+                timeout=options.timeout,
+            )
+        )
+    contract = contract_of(linked(files))
+    if not contract:
+        source = options.descriptor_set or options.endpoint
+        raise CompareError(f"{source} has neither {' nor '.join(PACKAGES)}: is it a gateway's?")
+    return contract
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare and print; gives the exit status."""
+    options = parse(arguments)
+    try:
+        lines = list(differences(contract_of(OUR_FILES), their_contract(options)))
+    except CompareError as error:
+        print(f"compare_contract: {error}", file=sys.stderr)
+        return 2
+    for line in lines:
+        print(line)
+    print(f"compare_contract: {len(lines) or 'no'} difference{'' if len(lines) == 1 else 's'}", file=sys.stderr)
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1002,7 +1002,7 @@ class MxCommand(_message.Message):
     DRAIN_EVENTS_FIELD_NUMBER: _builtins.int
     SHUTDOWN_WORKER_FIELD_NUMBER: _builtins.int
     kind: Global___MxCommandKind.ValueType
-    """What to do. The arm that is set must be this kind's."""
+    """What to do."""
     @_builtins.property
     def register(self) -> Global___RegisterCommand:
         """Arguments of REGISTER."""
@@ -3514,7 +3514,7 @@ class MxArray(_message.Message):
     """The native data type number of the elements as the worker saw it."""
     @_builtins.property
     def dimensions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The length of each dimension. `values` holds the elements of all dimensions in one row."""
+        """The length of each dimension."""
 
     @_builtins.property
     def bool_values(self) -> Global___BoolArray:

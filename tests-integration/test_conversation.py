@@ -1,0 +1,64 @@
+"""A bounded conversation with a gateway: it reads one item, and writes only when asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from mxgateway import DataChange, EventStream, Session, WriteComplete
+
+SECONDS_TO_ANSWER = 20
+
+
+async def next_data_change(stream: EventStream, item: int) -> DataChange:
+    """Wait for the item's next data change."""
+    async with asyncio.timeout(SECONDS_TO_ANSWER):
+        async for event in stream:
+            if isinstance(event, DataChange) and event.item_handle == item:
+                return event
+    raise AssertionError("the stream ended before a data change came")
+
+
+async def write_outcome(stream: EventStream, item: int) -> WriteComplete:
+    """Wait for the outcome of the item's write."""
+    async with asyncio.timeout(SECONDS_TO_ANSWER):
+        async for event in stream:
+            if isinstance(event, WriteComplete) and event.item_handle == item:
+                return event
+    raise AssertionError("the stream ended before the write had an outcome")
+
+
+async def test_an_advised_item_brings_its_value_and_can_be_given_up(session: Session, item_definition: str) -> None:
+    server = await session.register("integration-tests")
+    item = await session.add_item(server, item_definition)
+    await session.advise(server, item)
+    async with session.stream_events() as stream:
+        change = await next_data_change(stream, item)
+
+    await session.un_advise(server, item)
+    await session.remove_item(server, item)
+    await session.unregister(server)
+
+    assert change.session_id == session.session_id
+    assert change.server_handle == server
+    assert change.sequence > 0
+    assert change.timestamp is not None
+    assert change.timestamp.tzinfo is not None
+
+
+async def test_the_present_value_written_back_is_accepted(session: Session, item_definition: str) -> None:
+    if os.environ.get("MXGATEWAY_WRITE") != "1":
+        pytest.skip("writes the item's present value back to it: set MXGATEWAY_WRITE=1 where that does no harm")
+    server = await session.register("integration-tests")
+    item = await session.add_item(server, item_definition)
+    await session.advise(server, item)
+    async with session.stream_events() as stream:
+        change = await next_data_change(stream, item)
+        while not change.quality.is_good:  # it may start bad or uncertain
+            change = await next_data_change(stream, item)
+        await session.write(server, item, change.raw.value)
+        outcome = await write_outcome(stream, item)
+
+    assert outcome.succeeded, outcome

@@ -1,0 +1,257 @@
+"""The channel to the gateway: how it is made, how a call goes over it, and what a failed call becomes."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import secrets
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import grpc
+import grpc.aio
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
+
+from mxgateway._tls import load_credentials
+from mxgateway.auth import ApiKey, AuthorizationMetadata, Redactor
+from mxgateway.errors import ErrorFacts, MxGatewayError, MxGatewayUsageError, error_from_grpc, error_from_status
+from mxgateway.options import check_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from google.protobuf.message import Message
+
+    from mxgateway._tls import Credentials
+    from mxgateway.options import ClientOptions
+
+__all__ = ["Channel"]
+
+# Long status details travel in trailers; above grpcio's own 8 to 16 KB the real status would be hidden.
+_LARGEST_METADATA = 1024 * 1024
+
+RequestT = TypeVar("RequestT", bound="Message")
+ReplyT = TypeVar("ReplyT")
+
+
+class _UnaryMethod(Protocol[RequestT, ReplyT]):
+    def __call__(
+        self, request: RequestT, *, timeout: float | None = None, metadata: grpc.aio.Metadata | None = None
+    ) -> grpc.aio.UnaryUnaryCall[RequestT, ReplyT]: ...
+
+
+class _StreamMethod(Protocol[RequestT, ReplyT]):
+    def __call__(
+        self, request: RequestT, *, timeout: float | None = None, metadata: grpc.aio.Metadata | None = None
+    ) -> grpc.aio.UnaryStreamCall[RequestT, ReplyT]: ...
+
+
+class _CorrelatedRequest(Protocol):
+    client_correlation_id: str
+
+
+class Channel:
+    """One connection to one gateway, bound to the event loop and the process that opened it."""
+
+    def __init__(self, options: ClientOptions, channel: grpc.aio.Channel) -> None:
+        api_key = options.api_key if isinstance(options.api_key, ApiKey) else None
+        self.options = options
+        self.gateway = pb_grpc.MxAccessGatewayStub(channel)
+        self.redact = Redactor.for_key(api_key)
+        self._channel = channel
+        self._metadata = AuthorizationMetadata(api_key)
+        self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()
+        self._calls: set[grpc.aio.Call] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._correlation = secrets.token_hex(8)
+        self._counter = itertools.count(1)
+
+    @classmethod
+    async def open(cls, options: ClientOptions) -> Channel:
+        """Make the channel; nothing is sent to the gateway yet, unless its certificate is pinned.
+
+        Raises:
+            MxGatewayConfigurationError: a certificate file can't be used.
+            MxGatewayTransportError: a pinned gateway can't be reached or shows another certificate.
+        """
+        if options.plaintext:
+            return cls(options, grpc.aio.insecure_channel(options.endpoint, options=_arguments(options, None)))
+        credentials = await load_credentials(options)
+        channel = grpc.aio.secure_channel(
+            options.endpoint, credentials.channel, options=_arguments(options, credentials)
+        )
+        return cls(options, channel)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` has been called."""
+        return self._closed
+
+    def new_correlation_id(self) -> str:
+        """Give a `client_correlation_id` that no other call of any client has."""
+        return f"{self._correlation}-{next(self._counter)}"
+
+    def check_usable(self) -> None:
+        """Make sure that a call can be made here and now.
+
+        Raises:
+            MxGatewayUsageError: the client is closed, or was opened in another event loop or another process.
+        """
+        if self._closed:
+            raise self._misuse("the client is closed", "open a new one with GatewayClient.connect")
+        self.check_place()
+
+    def check_place(self) -> None:
+        """Make sure that this is the process and the event loop that opened the client.
+
+        Raises:
+            MxGatewayUsageError: it is another one.
+        """
+        if os.getpid() != self._pid:
+            raise self._misuse(
+                f"the client was opened in process {self._pid} and can't be used in its fork {os.getpid()}",
+                "connect after the fork, in the process that uses the client",
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise self._misuse(
+                "the client was opened in another event loop",
+                "connect in the loop that uses the client, usually inside asyncio.run",
+            )
+
+    async def call(
+        self,
+        method: _UnaryMethod[RequestT, ReplyT],
+        name: str,
+        request: RequestT,
+        *,
+        timeout: float | None,
+        session_id: str | None = None,
+        redact: Redactor | None = None,
+    ) -> ReplyT:
+        """Make a unary call and give its reply.
+
+        Cancelling ends the call on this side; what the gateway has begun goes on there.
+
+        Raises:
+            MxGatewayError: what the status of a failed call stands for, see GRPC_STATUS_ERRORS.
+            MxGatewayUsageError: the client can't be used here, or was closed while the call ran.
+            ValueError: `timeout` is not a positive number of seconds.
+        """
+        self.check_usable()
+        seconds = self.options.timeout if timeout is None else check_seconds("timeout", timeout)
+        status: grpc.StatusCode | None = None
+        details: str | None = None
+        call = method(request, timeout=seconds, metadata=self._metadata)
+        self._calls.add(call)
+        try:
+            return await call
+        except grpc.aio.AioRpcError as error:
+            status, details = error.code(), error.details()
+        except asyncio.CancelledError:
+            if not self._closed or _task_is_cancelled():
+                raise
+        finally:
+            self._calls.discard(call)
+        # Raised outside of the handler: the error of gRPC, which holds unredacted text, must not be its context.
+        facts = ErrorFacts(
+            method=name,
+            target=self.options.endpoint,
+            session_id=session_id,
+            correlation_id=getattr(request, "client_correlation_id", None),
+            timeout=seconds,
+        )
+        if status is None:
+            raise MxGatewayUsageError("the client was closed while the call ran: its outcome is unknown", facts)
+        raise error_from_grpc(status, details, facts, redact or self.redact)
+
+    def stream(
+        self, method: _StreamMethod[RequestT, ReplyT], request: RequestT
+    ) -> grpc.aio.UnaryStreamCall[RequestT, ReplyT]:
+        """Start a call that streams replies without a deadline; the caller owns it, cancels it and awaits its end.
+
+        Raises:
+            MxGatewayUsageError: the client can't be used here.
+        """
+        self.check_usable()
+        call = method(request, metadata=self._metadata)
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return call
+
+    def keep(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Run work in a task that `close` waits for."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def check_status(self, status: pb.ProtocolStatus, name: str, request: _CorrelatedRequest) -> None:
+        """Make sure that a reply that carries nothing but a protocol status is OK.
+
+        Raises:
+            MxGatewayError: what the status stands for, see PROTOCOL_STATUS_ERRORS.
+        """
+        if status.code != pb.PROTOCOL_STATUS_CODE_OK:
+            facts = ErrorFacts(
+                method=name,
+                target=self.options.endpoint,
+                session_id=getattr(request, "session_id", None),
+                correlation_id=request.client_correlation_id,
+            )
+            raise error_from_status(status, facts, self.redact)
+
+    def stream_error(
+        self, name: str, session_id: str | None, status: grpc.StatusCode, details: str | None
+    ) -> MxGatewayError:
+        """Give the error for a stream that ended with a gRPC status."""
+        facts = ErrorFacts(method=name, target=self.options.endpoint, session_id=session_id)
+        return error_from_grpc(status, details, facts, self.redact)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Whoever waited for it has the error; nobody else is to hear of it.
+            task.exception()
+
+    async def close(self) -> None:
+        """End every call that still runs and close the connection. Twice is fine."""
+        self._closed = True
+        # A channel that closes itself under running calls leaves some of them waiting for ever on older grpcio.
+        for call in tuple(self._calls):
+            call.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._channel.close()
+
+    def _misuse(self, summary: str, hint: str) -> MxGatewayUsageError:
+        return MxGatewayUsageError(summary, ErrorFacts(target=self.options.endpoint, hint=hint))
+
+
+def _task_is_cancelled() -> bool:
+    """Whether somebody asked the running task to stop, as opposed to its call."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _arguments(options: ClientOptions, credentials: Credentials | None) -> list[tuple[str, Any]]:
+    arguments: list[tuple[str, Any]] = [
+        ("grpc.max_send_message_length", options.max_message_bytes),
+        ("grpc.max_receive_message_length", options.max_message_bytes),
+        ("grpc.max_metadata_size", _LARGEST_METADATA),
+        ("grpc.absolute_max_metadata_size", _LARGEST_METADATA),
+        ("grpc.keepalive_time_ms", round(options.keepalive_time * 1000)),
+        ("grpc.keepalive_timeout_ms", round(options.keepalive_timeout * 1000)),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.enable_http_proxy", int(options.use_http_proxy)),
+        # Two clients in one process must not share a connection: closing or breaking one is not the other's affair.
+        ("grpc.use_local_subchannel_pool", 1),
+        # A gRPC service configuration from DNS could add retries, and a write must never be repeated.
+        ("grpc.service_config_disable_resolution", 1),
+        ("grpc.enable_retries", 0),
+    ]
+    if credentials is not None and credentials.server_name is not None:
+        arguments.append(("grpc.ssl_target_name_override", credentials.server_name))
+    return arguments

@@ -1,0 +1,120 @@
+"""The event reader: takes messages off the wire at once, and holds the gateway back when nobody takes them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+import grpc.aio
+
+if TYPE_CHECKING:
+    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+    from mxgateway._channel import Channel
+
+__all__ = ["EventReader", "StreamEnd"]
+
+# Enough to ride out a busy moment of the consumer; beyond it HTTP/2's flow control keeps the rest at the gateway.
+_CAPACITY: Final = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEnd:
+    """How a stream ended.
+
+    Attributes:
+        status: the gRPC status, or None when it was ended from this side.
+        details: the text that came with it.
+    """
+
+    status: grpc.StatusCode | None
+    details: str | None
+
+
+class EventReader:
+    """Reads one event stream in a task of its own, so that cancelling a consumer loses nothing and ends nothing."""
+
+    def __init__(self, channel: Channel, request: pb.StreamEventsRequest) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[pb.MxEvent] = deque()
+        self._arrived: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._end: StreamEnd | None = None
+        self._call = channel.stream(channel.gateway.StreamEvents, request)
+        self._task = channel.keep(self._read(), name=f"mxgateway events of {request.session_id}")
+
+    @property
+    def pending(self) -> int:
+        """How many messages wait to be taken."""
+        return len(self._queue)
+
+    async def next(self) -> pb.MxEvent | StreamEnd:
+        """Give the next message, or how the stream ended once all messages are taken."""
+        while not self._queue:
+            if self._end is not None:
+                return self._end
+            self._arrived = self._loop.create_future()
+            try:
+                await self._arrived
+            finally:
+                self._arrived = None
+        message = self._queue.popleft()
+        if self._room is not None and len(self._queue) <= _CAPACITY // 2:
+            _wake(self._room)
+        return message
+
+    def cancel(self) -> None:
+        """End the stream; the gateway sees it at once. Safe from any thread, and when the loop is closed already."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    async def close(self) -> None:
+        """End the stream and wait until nothing of it is left. Twice is fine."""
+        self._cancel()
+        await asyncio.wait([self._task])
+
+    def _cancel(self) -> None:
+        self._queue.clear()
+        self._call.cancel()
+        if self._room is not None:
+            _wake(self._room)
+
+    async def _read(self) -> None:
+        try:
+            self._end = await self._read_until_end()
+        finally:
+            self._end = self._end or StreamEnd(status=None, details=None)
+            self._call.cancel()
+            _wake(self._arrived)
+
+    async def _read_until_end(self) -> StreamEnd:
+        try:
+            while (message := await self._call.read()) is not grpc.aio.EOF:
+                self._queue.append(cast("pb.MxEvent", message))
+                _wake(self._arrived)
+                if len(self._queue) >= _CAPACITY:
+                    await self._wait_for_room()
+        except grpc.aio.AioRpcError as error:
+            return StreamEnd(status=error.code(), details=error.details())
+        except asyncio.CancelledError:
+            # grpc.aio reports a call that was cancelled from here as if this task had been.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return StreamEnd(status=None, details=None)
+        return StreamEnd(status=grpc.StatusCode.OK, details=None)
+
+    async def _wait_for_room(self) -> None:
+        self._room = self._loop.create_future()
+        try:
+            await self._room
+        finally:
+            self._room = None
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

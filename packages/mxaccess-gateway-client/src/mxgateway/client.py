@@ -1,0 +1,291 @@
+"""The client of one gateway: connects, opens sessions, closes what it opened."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, overload
+
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway._channel import Channel
+from mxgateway._diagnosis import diagnose
+from mxgateway._opening import Opening
+from mxgateway.errors import (
+    ErrorFacts,
+    MxGatewayAuthorizationError,
+    MxGatewayCommandError,
+    MxGatewayError,
+    MxGatewayLimitError,
+    MxGatewayProtocolError,
+    MxGatewaySessionError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+    MxGatewayVersionError,
+)
+from mxgateway.options import ClientOptions, OpenSessionOptions, split_endpoint
+from mxgateway.session import Session, SessionInfo
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self, Unpack
+
+    from mxgateway.options import ClientOptionsFields, OpenSessionOptionsFields
+
+__all__ = ["GATEWAY_PROTOCOL_VERSION", "GatewayClient"]
+
+_logger = logging.getLogger("mxgateway.client")
+
+GATEWAY_PROTOCOL_VERSION: Final = 3
+"""The version of the gateway's contract that this client speaks."""
+
+
+class GatewayClient:
+    """A connection to one gateway, bound to the event loop that opened it; `GatewayClient.connect` gives one.
+
+    It may be shared by all tasks of that loop. Closing it closes the sessions it opened.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._sessions: set[Session] = set()
+        self._opening: set[asyncio.Task[Session]] = set()
+        self._closing: asyncio.Task[None] | None = None
+
+    @overload
+    @classmethod
+    def connect(cls, options: ClientOptions, /) -> Opening[GatewayClient]: ...
+
+    @overload
+    @classmethod
+    def connect(cls, /, **fields: Unpack[ClientOptionsFields]) -> Opening[GatewayClient]: ...
+
+    @classmethod
+    def connect(
+        cls, options: ClientOptions | None = None, /, **fields: Unpack[ClientOptionsFields]
+    ) -> Opening[GatewayClient]:
+        """Connect to a gateway, by awaiting what this gives or by entering it with `async with`.
+
+        Takes a ClientOptions or its fields as keywords. It waits until the gateway has answered a first question, at
+        most `connect_timeout` seconds, and fails at once where the answer is final: nothing listens, the certificate is
+        not trusted, the key is unknown.
+
+        Raises:
+            MxGatewayConfigurationError: a field can't work, or a certificate file can't be used.
+            MxGatewayTransportError: there is no connection; the hint says why and what to change.
+            MxGatewayTimeoutError: no answer came within `connect_timeout`.
+            MxGatewayAuthenticationError: the gateway doesn't accept the key.
+            MxGatewayProtocolError: something else than an MXAccess Gateway answers.
+        """
+        if options is not None and fields:
+            raise TypeError("connect takes a ClientOptions or its fields, not both")
+        chosen = options if options is not None else ClientOptions(**fields)
+        del fields
+        return Opening(lambda: cls._connect(chosen))
+
+    @classmethod
+    async def _connect(cls, options: ClientOptions) -> GatewayClient:
+        _warn_about_plaintext(options)
+        channel = await Channel.open(options)
+        try:
+            await _probe(channel)
+        except BaseException:
+            await channel.close()
+            raise
+        _logger.debug("connected to %s", options.endpoint)
+        return cls(channel)
+
+    @property
+    def options(self) -> ClientOptions:
+        """What the client was told."""
+        return self._channel.options
+
+    @property
+    def endpoint(self) -> str:
+        """The gateway's address, `host:port`."""
+        return self._channel.options.endpoint
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` has been called."""
+        return self._closing is not None or self._channel.closed
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @overload
+    def open_session(self, options: OpenSessionOptions, /, *, timeout: float | None = None) -> Opening[Session]: ...
+
+    @overload
+    def open_session(
+        self, /, *, timeout: float | None = None, **fields: Unpack[OpenSessionOptionsFields]
+    ) -> Opening[Session]: ...
+
+    def open_session(
+        self,
+        options: OpenSessionOptions | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        **fields: Unpack[OpenSessionOptionsFields],
+    ) -> Opening[Session]:
+        """Open a session (rpc `OpenSession`), by awaiting what this gives or by entering it with `async with`.
+
+        Takes an OpenSessionOptions or its fields as keywords; `timeout` in seconds. A session whose opening is
+        cancelled here is closed as soon as the gateway has opened it. One whose reply is lost, to a deadline for
+        example, stays at the gateway until its lease ends.
+
+        Raises:
+            MxGatewayVersionError: the gateway speaks a protocol version that this client doesn't know.
+            MxGatewayLimitError: the gateway has as many sessions as it allows.
+            MxGatewayAuthorizationError: the key lacks the scope `session:open`.
+            MxGatewayWorkerError: the session's worker could not be started.
+            MxGatewayError: as for every command, see Session.
+        """
+        if options is not None and fields:
+            raise TypeError("open_session takes an OpenSessionOptions or its fields, not both")
+        chosen = options if options is not None else OpenSessionOptions(**fields)
+        return Opening(lambda: self._open_session(chosen, timeout))
+
+    async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
+        """Send a raw command request and give its reply as it comes (rpc `Invoke`).
+
+        Nothing in the reply is checked. An empty `client_correlation_id` is filled in; the request is not changed.
+
+        Raises:
+            MxGatewayError: the call failed as a whole, see GRPC_STATUS_ERRORS.
+        """
+        if not request.client_correlation_id:
+            original, request = request, pb.MxCommandRequest()
+            request.CopyFrom(original)
+            request.client_correlation_id = self._channel.new_correlation_id()
+        return await self._channel.call(
+            self._channel.gateway.Invoke, "Invoke", request, timeout=timeout, session_id=request.session_id
+        )
+
+    async def close(self) -> None:
+        """Close the sessions that are still open, end every call and the connection.
+
+        Twice is fine, and so is closing from several tasks. It takes at most twice `close_timeout`. A session that
+        can't be closed is named in a warning of the log `mxgateway.client`. Cancelling stops the waiting only.
+
+        Raises:
+            MxGatewayUsageError: the client was opened in another event loop or another process.
+        """
+        self._channel.check_place()
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name=f"mxgateway close {self.endpoint}")
+        await asyncio.shield(self._closing)
+
+    async def _open_session(self, options: OpenSessionOptions, timeout: float | None) -> Session:
+        self._channel.check_usable()
+        opening = asyncio.create_task(self._request_session(options, timeout), name="mxgateway open session")
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The gateway may open it all the same, and then nobody would know of it.
+            self._channel.keep(_close_when_opened(opening), name="mxgateway close unwanted session")
+            raise
+
+    async def _request_session(self, options: OpenSessionOptions, timeout: float | None) -> Session:
+        channel = self._channel
+        request = pb.OpenSessionRequest(
+            requested_backend=options.requested_backend,
+            client_session_name=options.client_session_name,
+            client_correlation_id=channel.new_correlation_id(),
+        )
+        if options.command_timeout is not None:
+            request.command_timeout.FromNanoseconds(round(options.command_timeout * 1e9))
+        reply = await channel.call(channel.gateway.OpenSession, "OpenSession", request, timeout=timeout)
+        channel.check_status(reply.protocol_status, "OpenSession", request)
+        session = Session(channel, _session_info(reply))
+        facts = ErrorFacts(method="OpenSession", target=self.endpoint, session_id=reply.session_id or None)
+        if not reply.session_id:
+            raise MxGatewayProtocolError("the reply is OK but names no session", facts)
+        if reply.gateway_protocol_version != GATEWAY_PROTOCOL_VERSION:
+            async with session:
+                raise MxGatewayVersionError(
+                    f"the gateway speaks protocol version {reply.gateway_protocol_version}, this client knows "
+                    f"{GATEWAY_PROTOCOL_VERSION}",
+                    replace(facts, hint="use the client release that was made for this gateway"),
+                )
+        self._sessions.add(session)
+        return session
+
+    async def _close(self) -> None:
+        if self._opening:
+            await asyncio.wait(self._opening, timeout=self.options.close_timeout)
+        await asyncio.gather(*(_close_session(session) for session in self._sessions if not session.closed))
+        await self._channel.close()
+
+
+async def _close_session(session: Session) -> None:
+    try:
+        await session.close()
+    except MxGatewayError as error:
+        _logger.warning("closing %s failed: %s", session.session_id, error)
+
+
+async def _close_when_opened(opening: asyncio.Task[Session]) -> None:
+    with suppress(MxGatewayError):
+        session = await opening
+        await session.close()
+
+
+async def _probe(channel: Channel) -> None:
+    """Ask the gateway something that touches no session, for the sake of any answer at all.
+
+    A Ping for no session is refused by every gateway, after it has looked at the key.
+    """
+    options = channel.options
+    request = pb.MxCommandRequest(client_correlation_id=channel.new_correlation_id())
+    request.command.kind = pb.MX_COMMAND_KIND_PING
+    request.command.ping.SetInParent()
+    try:
+        await channel.call(channel.gateway.Invoke, "connect", request, timeout=options.connect_timeout)
+    except (MxGatewaySessionError, MxGatewayCommandError, MxGatewayAuthorizationError, MxGatewayLimitError):
+        return
+    except (MxGatewayTransportError, MxGatewayTimeoutError) as error:
+        failure: MxGatewayError = error
+    except MxGatewayProtocolError as error:
+        raise error.with_hint("something else than an MXAccess Gateway answers there: check the port") from None
+    else:
+        return
+    hint = await diagnose(options, failure.details or "")
+    raise failure.with_hint(hint) if hint else failure
+
+
+def _session_info(reply: pb.OpenSessionReply) -> SessionInfo:
+    return SessionInfo(
+        session_id=reply.session_id,
+        backend_name=reply.backend_name,
+        worker_process_id=reply.worker_process_id,
+        worker_protocol_version=reply.worker_protocol_version,
+        gateway_protocol_version=reply.gateway_protocol_version,
+        capabilities=tuple(reply.capabilities),
+        default_command_timeout=reply.default_command_timeout.ToNanoseconds() / 1e9,
+    )
+
+
+def _warn_about_plaintext(options: ClientOptions) -> None:
+    host, _ = split_endpoint(options.endpoint)
+    if not options.plaintext or options.api_key is None or _is_loopback(host):
+        return
+    _logger.warning("the API key goes to %s in plaintext: everybody on the way can read it", options.endpoint)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,374 @@
+"""Everything that can go wrong, and the one place that says which class stands for what.
+
+    MxGatewayError
+    ├── MxGatewayConfigurationError (ValueError)    options, files or values that can't work
+    ├── MxGatewayUsageError (RuntimeError)          closed, busy, or used from another loop or process
+    ├── MxGatewayTransportError                     no connection, or it broke
+    ├── MxGatewayTimeoutError (TimeoutError)        no answer within the time
+    ├── MxGatewayAuthenticationError                the key is missing or wrong
+    ├── MxGatewayAuthorizationError                 the key lacks a scope
+    ├── MxGatewayLimitError                         a limit of the gateway or of this client is reached
+    ├── MxGatewaySessionError                       the session is unknown, not ready or gone
+    │   └── MxGatewayStreamEndedError               the gateway ended an event stream nobody closed
+    ├── MxGatewayWorkerError                        the session's worker is away
+    ├── MxGatewayProtocolError                      the gateway answers what the contract doesn't allow
+    │   ├── MxGatewayVersionError                   it speaks a protocol version this client doesn't know
+    │   └── MxGatewayEventLossError                 worker_sequence has a hole: events were lost
+    └── MxGatewayCommandError                       the gateway refuses the request
+        └── MxAccessError                           MXAccess refuses it: hresult, statuses, diagnostic_message
+
+Facts are attributes; the message is made from them. No error holds the API key or a password.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+
+import grpc
+
+from mxgateway.status import MxStatus, ProtocolStatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+    from mxgateway.auth import Redactor
+
+__all__ = [
+    "GRPC_STATUS_ERRORS",
+    "PROTOCOL_STATUS_ERRORS",
+    "ErrorFacts",
+    "MxAccessError",
+    "MxGatewayAuthenticationError",
+    "MxGatewayAuthorizationError",
+    "MxGatewayCommandError",
+    "MxGatewayConfigurationError",
+    "MxGatewayError",
+    "MxGatewayEventLossError",
+    "MxGatewayLimitError",
+    "MxGatewayProtocolError",
+    "MxGatewaySessionError",
+    "MxGatewayStreamEndedError",
+    "MxGatewayTimeoutError",
+    "MxGatewayTransportError",
+    "MxGatewayUsageError",
+    "MxGatewayVersionError",
+    "MxGatewayWorkerError",
+]
+
+# Long status texts come from the other side: enough to understand, not enough to flood a log.
+_LONGEST_TEXT = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorFacts:
+    """What is known about a failure.
+
+    Attributes:
+        method: the MXAccess method or gateway rpc.
+        target: the endpoint.
+        session_id: the session, if there is one.
+        correlation_id: the `client_correlation_id` of the call; the gateway's log has it too.
+        timeout: seconds that the call had.
+        grpc_status: the gRPC status code of a call that failed as a whole.
+        protocol_status: the gateway's own verdict in a normal reply.
+        details: the text that came with either, redacted.
+        hresult: the COM result of an MXAccess refusal, as a signed 32 bit number.
+        statuses: every MxStatus of the reply.
+        diagnostic_message: what the worker says about it, redacted.
+        hint: what to look at or to change.
+        reply: the reply itself, where there was one, its texts redacted.
+    """
+
+    method: str | None = None
+    target: str | None = None
+    session_id: str | None = None
+    correlation_id: str | None = None
+    timeout: float | None = None
+    grpc_status: grpc.StatusCode | None = None
+    protocol_status: ProtocolStatusCode | None = None
+    details: str | None = None
+    hresult: int | None = None
+    statuses: tuple[MxStatus, ...] = ()
+    diagnostic_message: str | None = None
+    hint: str | None = None
+    reply: pb.MxCommandReply | None = field(default=None, repr=False)
+
+
+class MxGatewayError(Exception):
+    """The base of all errors of this library; each fact of ErrorFacts is an attribute of the same name."""
+
+    def __init__(self, summary: str, facts: ErrorFacts | None = None) -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.facts = facts or ErrorFacts()
+
+    @property
+    def method(self) -> str | None:
+        """The MXAccess method or gateway rpc."""
+        return self.facts.method
+
+    @property
+    def target(self) -> str | None:
+        """The endpoint."""
+        return self.facts.target
+
+    @property
+    def session_id(self) -> str | None:
+        """The session, if there is one."""
+        return self.facts.session_id
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The `client_correlation_id` of the call."""
+        return self.facts.correlation_id
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that the call had."""
+        return self.facts.timeout
+
+    @property
+    def grpc_status(self) -> grpc.StatusCode | None:
+        """The gRPC status code of a call that failed as a whole."""
+        return self.facts.grpc_status
+
+    @property
+    def protocol_status(self) -> ProtocolStatusCode | None:
+        """The gateway's own verdict in a normal reply."""
+        return self.facts.protocol_status
+
+    @property
+    def details(self) -> str | None:
+        """The text that came with either status, redacted."""
+        return self.facts.details
+
+    @property
+    def hresult(self) -> int | None:
+        """The COM result of an MXAccess refusal, as a signed 32 bit number."""
+        return self.facts.hresult
+
+    @property
+    def statuses(self) -> tuple[MxStatus, ...]:
+        """Every MxStatus of the reply."""
+        return self.facts.statuses
+
+    @property
+    def diagnostic_message(self) -> str | None:
+        """What the worker says about it, redacted."""
+        return self.facts.diagnostic_message
+
+    @property
+    def hint(self) -> str | None:
+        """What to look at or to change."""
+        return self.facts.hint
+
+    @property
+    def reply(self) -> pb.MxCommandReply | None:
+        """The reply itself, where there was one."""
+        return self.facts.reply
+
+    def with_hint(self, hint: str) -> Self:
+        """Give the same error with a hint."""
+        return type(self)(self.summary, replace(self.facts, hint=hint))
+
+    def __str__(self) -> str:
+        return _message(self.summary, self.facts)
+
+    def __reduce__(self) -> tuple[type[MxGatewayError], tuple[str, ErrorFacts]]:
+        return type(self), (self.summary, self.facts)
+
+
+class MxGatewayConfigurationError(MxGatewayError, ValueError):
+    """Options, certificate files or values that can't work, found before anything is sent."""
+
+
+class MxGatewayUsageError(MxGatewayError, RuntimeError):
+    """The client, session or stream can't be used like this: closed, busy, or from another event loop or process."""
+
+
+class MxGatewayTransportError(MxGatewayError):
+    """There is no connection to the gateway, or it broke."""
+
+
+class MxGatewayTimeoutError(MxGatewayError, TimeoutError):
+    """No answer came within the time.
+
+    A deadline stops the waiting, not the worker: what was asked for may still happen. Ask `get_state` or close the
+    session before its handles are used again.
+    """
+
+
+class MxGatewayAuthenticationError(MxGatewayError):
+    """The API key is missing, unknown or revoked."""
+
+
+class MxGatewayAuthorizationError(MxGatewayError):
+    """The API key lacks the scope that this call needs."""
+
+
+class MxGatewayLimitError(MxGatewayError):
+    """A limit is reached: sessions, pending commands, queued events, or the size of a message."""
+
+
+class MxGatewaySessionError(MxGatewayError):
+    """The session is unknown, not ready, faulted or gone."""
+
+
+class MxGatewayStreamEndedError(MxGatewaySessionError):
+    """The gateway ended an event stream that nobody here closed: events from now on are lost to it."""
+
+
+class MxGatewayWorkerError(MxGatewayError):
+    """The session's worker process is away."""
+
+
+class MxGatewayProtocolError(MxGatewayError):
+    """The gateway, or something else at its address, answered what the contract doesn't allow."""
+
+
+class MxGatewayVersionError(MxGatewayProtocolError):
+    """The gateway speaks a protocol version that this client doesn't know."""
+
+
+class MxGatewayEventLossError(MxGatewayProtocolError):
+    """The events of a session have a hole or run backwards: what was believed about its items may be wrong."""
+
+
+class MxGatewayCommandError(MxGatewayError):
+    """The gateway refuses the request as it stands."""
+
+
+class MxAccessError(MxGatewayCommandError):
+    """MXAccess itself refused: see `hresult`, `statuses` and `diagnostic_message`."""
+
+
+GRPC_STATUS_ERRORS: Mapping[grpc.StatusCode, type[MxGatewayError]] = MappingProxyType(
+    {
+        # An OK without a reply is no answer of this contract.
+        grpc.StatusCode.OK: MxGatewayProtocolError,
+        grpc.StatusCode.CANCELLED: MxGatewayTransportError,
+        grpc.StatusCode.UNKNOWN: MxGatewayTransportError,
+        grpc.StatusCode.INVALID_ARGUMENT: MxGatewayCommandError,
+        grpc.StatusCode.DEADLINE_EXCEEDED: MxGatewayTimeoutError,
+        grpc.StatusCode.NOT_FOUND: MxGatewaySessionError,
+        grpc.StatusCode.ALREADY_EXISTS: MxGatewayCommandError,
+        grpc.StatusCode.PERMISSION_DENIED: MxGatewayAuthorizationError,
+        grpc.StatusCode.RESOURCE_EXHAUSTED: MxGatewayLimitError,
+        grpc.StatusCode.FAILED_PRECONDITION: MxGatewaySessionError,
+        grpc.StatusCode.ABORTED: MxGatewaySessionError,
+        grpc.StatusCode.OUT_OF_RANGE: MxGatewayCommandError,
+        grpc.StatusCode.UNIMPLEMENTED: MxGatewayProtocolError,
+        grpc.StatusCode.INTERNAL: MxGatewayTransportError,
+        grpc.StatusCode.UNAVAILABLE: MxGatewayTransportError,
+        grpc.StatusCode.DATA_LOSS: MxGatewayTransportError,
+        grpc.StatusCode.UNAUTHENTICATED: MxGatewayAuthenticationError,
+    }
+)
+
+PROTOCOL_STATUS_ERRORS: Mapping[ProtocolStatusCode, type[MxGatewayError]] = MappingProxyType(
+    {
+        ProtocolStatusCode.UNSPECIFIED: MxGatewayProtocolError,
+        # An OK becomes an error only when the reply contradicts it.
+        ProtocolStatusCode.OK: MxGatewayProtocolError,
+        ProtocolStatusCode.INVALID_REQUEST: MxGatewayCommandError,
+        ProtocolStatusCode.SESSION_NOT_FOUND: MxGatewaySessionError,
+        ProtocolStatusCode.SESSION_NOT_READY: MxGatewaySessionError,
+        ProtocolStatusCode.WORKER_UNAVAILABLE: MxGatewayWorkerError,
+        ProtocolStatusCode.TIMEOUT: MxGatewayTimeoutError,
+        ProtocolStatusCode.CANCELED: MxGatewayCommandError,
+        ProtocolStatusCode.PROTOCOL_VIOLATION: MxGatewayProtocolError,
+        ProtocolStatusCode.MXACCESS_FAILURE: MxAccessError,
+    }
+)
+
+_SUMMARIES: Mapping[type[MxGatewayError], str] = MappingProxyType(
+    {
+        MxGatewayTransportError: "the connection to the gateway failed",
+        MxGatewayTimeoutError: "no answer came in time",
+        MxGatewayAuthenticationError: "the gateway doesn't accept the API key",
+        MxGatewayAuthorizationError: "the API key lacks the scope for this",
+        MxGatewayLimitError: "a limit is reached",
+        MxGatewaySessionError: "the session can't be used",
+        MxGatewayWorkerError: "the session's worker is away",
+        MxGatewayProtocolError: "the answer doesn't follow the contract",
+        MxGatewayCommandError: "the gateway refused the request",
+        MxAccessError: "MXAccess refused",
+    }
+)
+
+_HINTS: Mapping[type[MxGatewayError], str] = MappingProxyType(
+    {
+        MxGatewayAuthenticationError: "check that the API key is complete, and that the gateway knows it",
+        MxGatewayAuthorizationError: "use a key with this scope, or add the scope to the key on the gateway",
+    }
+)
+
+
+def error_from_grpc(
+    status: grpc.StatusCode, details: str | None, facts: ErrorFacts, redact: Redactor
+) -> MxGatewayError:
+    """Give the error for a call that ended with a gRPC status."""
+    kind = GRPC_STATUS_ERRORS.get(status, MxGatewayTransportError)
+    text = _shortened(redact(details or ""))
+    return kind(_SUMMARIES[kind], replace(facts, grpc_status=status, details=text, hint=_HINTS.get(kind)))
+
+
+def error_from_status(status: pb.ProtocolStatus, facts: ErrorFacts, redact: Redactor) -> MxGatewayError:
+    """Give the error for a reply that has nothing but a protocol status, which isn't OK."""
+    code = ProtocolStatusCode(status.code)
+    kind = PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
+    return kind(_SUMMARIES[kind], replace(facts, protocol_status=code, details=_shortened(redact(status.message))))
+
+
+def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts, redact: Redactor) -> MxGatewayError:
+    """Give the error for a reply that isn't OK, or that claims OK with a failed result."""
+    reply = _redacted(reply, redact)
+    code = ProtocolStatusCode(reply.protocol_status.code)
+    kind = MxAccessError if code == ProtocolStatusCode.OK else PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
+    return kind(
+        _SUMMARIES[kind],
+        replace(
+            facts,
+            protocol_status=code,
+            details=_shortened(reply.protocol_status.message),
+            hresult=reply.hresult if reply.HasField("hresult") else None,
+            statuses=tuple(MxStatus.from_message(status) for status in reply.statuses),
+            diagnostic_message=_shortened(reply.diagnostic_message),
+            reply=reply,
+        ),
+    )
+
+
+def _redacted(reply: pb.MxCommandReply, redact: Redactor) -> pb.MxCommandReply:
+    copy = type(reply)()
+    copy.CopyFrom(reply)
+    copy.protocol_status.message = redact(copy.protocol_status.message)
+    copy.diagnostic_message = redact(copy.diagnostic_message)
+    for status in copy.statuses:
+        status.diagnostic_text = redact(status.diagnostic_text)
+    return copy
+
+
+def _message(summary: str, facts: ErrorFacts) -> str:
+    where = " ".join(part for part in (facts.method, f"on {facts.target}" if facts.target else None) if part)
+    reasons = [f"{where}: {summary}" if where else summary]
+    if facts.timeout is not None and facts.grpc_status is grpc.StatusCode.DEADLINE_EXCEEDED:
+        reasons[0] += f" ({facts.timeout:g} s)"
+    said = [text for text in (facts.diagnostic_message, facts.details) if text]
+    # The gateway often says the same thing twice.
+    reasons += said[:1] if len(set(said)) == 1 else said
+    if facts.hresult is not None and facts.hresult != 0:
+        reasons.append(f"hresult 0x{facts.hresult & 0xFFFFFFFF:08X}")
+    reasons += [str(status) for status in facts.statuses if status.failed]
+    if facts.session_id:
+        reasons.append(facts.session_id)
+    text = " | ".join(" ".join(reason.split()) for reason in reasons)
+    return f"{text} -> {facts.hint}" if facts.hint else text
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}... ({len(text)} characters)"

@@ -1,0 +1,519 @@
+"""The events of a session: what MXAccess raises, as light views over the messages, and the stream that brings them."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import grpc
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway._reader import EventReader, StreamEnd
+from mxgateway.errors import (
+    ErrorFacts,
+    MxGatewayError,
+    MxGatewayEventLossError,
+    MxGatewayStreamEndedError,
+    MxGatewayUsageError,
+)
+from mxgateway.status import AlarmProviderMode, AlarmTransitionKind, MxEventFamily, MxStatus, Quality
+from mxgateway.values import MxValueOutput, from_mx_value, to_datetime
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from types import TracebackType
+
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from mxgateway._channel import Channel
+
+__all__ = [
+    "AlarmProviderModeChanged",
+    "AlarmTransition",
+    "BufferedDataChange",
+    "BufferedSample",
+    "DataChange",
+    "EventStream",
+    "MxEvent",
+    "OperationComplete",
+    "ReplayGap",
+    "WriteComplete",
+]
+
+
+class MxEvent:
+    """An event of a session: a view over its message that converts a field when it is asked for.
+
+    Its subclasses are the families. An event of a family that this version doesn't know is an MxEvent itself.
+
+    Attributes:
+        raw: the message as it came.
+    """
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: pb.MxEvent) -> None:
+        self.raw = raw
+
+    @property
+    def family(self) -> MxEventFamily:
+        """The event's family."""
+        return MxEventFamily(self.raw.family)
+
+    @property
+    def session_id(self) -> str:
+        """The session that the event belongs to."""
+        return self.raw.session_id
+
+    @property
+    def server_handle(self) -> int:
+        """The server handle, as `register` gave it."""
+        return self.raw.server_handle
+
+    @property
+    def item_handle(self) -> int:
+        """The item handle, as `add_item` gave it."""
+        return self.raw.item_handle
+
+    @property
+    def value(self) -> MxValueOutput:
+        """The value, as `from_mx_value` gives it.
+
+        Raises:
+            ValueError: it is a timestamp outside the years 1 to 9999.
+        """
+        return from_mx_value(self.raw.value)
+
+    @property
+    def quality(self) -> Quality:
+        """The OPC DA quality of the value."""
+        return Quality(self.raw.quality)
+
+    @property
+    def timestamp(self) -> datetime | None:
+        """When the source says the value is from, in UTC."""
+        return _time(self.raw, "source_timestamp")
+
+    @property
+    def worker_timestamp(self) -> datetime | None:
+        """When the worker received the event from MXAccess, in UTC."""
+        return _time(self.raw, "worker_timestamp")
+
+    @property
+    def gateway_receive_timestamp(self) -> datetime | None:
+        """When the gateway received the event from the worker, in UTC."""
+        return _time(self.raw, "gateway_receive_timestamp")
+
+    @property
+    def statuses(self) -> tuple[MxStatus, ...]:
+        """Every status that came with the event."""
+        return tuple(MxStatus.from_message(status) for status in self.raw.statuses)
+
+    @property
+    def sequence(self) -> int:
+        """The `worker_sequence`: it rises by one from event to event of a session."""
+        return self.raw.worker_sequence
+
+    @property
+    def hresult(self) -> int | None:
+        """The COM result, as a signed 32 bit number, where the event has one."""
+        return self.raw.hresult if self.raw.HasField("hresult") else None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(sequence={self.sequence}, item_handle={self.item_handle})"
+
+
+class DataChange(MxEvent):
+    """An advised item has a new value, quality or timestamp (`OnDataChange`)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return (
+            f"DataChange(sequence={self.sequence}, item_handle={self.item_handle}, value={self.value!r}, "
+            f"quality={self.quality!r})"
+        )
+
+
+class WriteComplete(MxEvent):
+    """A write has its outcome (`OnWriteComplete`): `succeeded`, or the failed ones among `statuses`."""
+
+    __slots__ = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether neither a status nor the hresult reports a failure."""
+        return (self.hresult or 0) >= 0 and not any(status.failed for status in self.statuses)
+
+    def __repr__(self) -> str:
+        return (
+            f"WriteComplete(sequence={self.sequence}, item_handle={self.item_handle}, succeeded={self.succeeded}, "
+            f"statuses=[{', '.join(map(str, self.statuses))}])"
+        )
+
+
+class OperationComplete(MxEvent):
+    """An operation other than a write has ended (`OperationComplete`); MXAccess raises it only sometimes."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BufferedSample:
+    """One sample of a buffered item.
+
+    Attributes:
+        value: the value.
+        quality: its OPC DA quality, where the gateway sent one for each sample.
+        timestamp: its time in UTC, where the gateway sent one for each sample.
+    """
+
+    value: MxValueOutput
+    quality: Quality | None
+    timestamp: datetime | None
+
+
+class BufferedDataChange(MxEvent):
+    """A buffered item brings the samples since the last time (`OnBufferedDataChange`); `value` is their list."""
+
+    __slots__ = ()
+
+    @property
+    def samples(self) -> tuple[BufferedSample, ...]:
+        """The samples in the order the gateway sent them, usually the oldest first.
+
+        Raises:
+            ValueError: a timestamp lies outside the years 1 to 9999.
+        """
+        body = self.raw.on_buffered_data_change
+        value = self.value
+        values = value if isinstance(value, list) else [value]
+        qualities = list(body.quality_values.int32_values.values)
+        times = list(body.timestamp_values.timestamp_values.values)
+        return tuple(
+            BufferedSample(
+                value=value,
+                quality=Quality(qualities[index]) if index < len(qualities) else None,
+                timestamp=to_datetime(times[index]) if index < len(times) else None,
+            )
+            for index, value in enumerate(values)
+        )
+
+
+class AlarmTransition(MxEvent):
+    """An alarm was raised, acknowledged, cleared or raised again (`OnAlarmTransition`)."""
+
+    __slots__ = ()
+
+    @property
+    def alarm_full_reference(self) -> str:
+        """The alarm, as `Provider!Group.Tag`."""
+        return self.raw.on_alarm_transition.alarm_full_reference
+
+    @property
+    def source_object_reference(self) -> str:
+        """The object that the alarm belongs to."""
+        return self.raw.on_alarm_transition.source_object_reference
+
+    @property
+    def alarm_type_name(self) -> str:
+        """The kind of alarm, such as a limit alarm."""
+        return self.raw.on_alarm_transition.alarm_type_name
+
+    @property
+    def transition_kind(self) -> AlarmTransitionKind:
+        """What happened."""
+        return AlarmTransitionKind(self.raw.on_alarm_transition.transition_kind)
+
+    @property
+    def severity(self) -> int:
+        """The severity as configured in the Galaxy."""
+        return self.raw.on_alarm_transition.severity
+
+    @property
+    def original_raise_timestamp(self) -> datetime | None:
+        """When the alarm was raised first, in UTC."""
+        return _time(self.raw.on_alarm_transition, "original_raise_timestamp")
+
+    @property
+    def transition_timestamp(self) -> datetime | None:
+        """When this happened, in UTC."""
+        return _time(self.raw.on_alarm_transition, "transition_timestamp")
+
+    @property
+    def operator_user(self) -> str:
+        """Who acknowledged it."""
+        return self.raw.on_alarm_transition.operator_user
+
+    @property
+    def operator_comment(self) -> str:
+        """What that person wrote."""
+        return self.raw.on_alarm_transition.operator_comment
+
+    @property
+    def category(self) -> str:
+        """The alarm's category."""
+        return self.raw.on_alarm_transition.category
+
+    @property
+    def description(self) -> str:
+        """The alarm's description."""
+        return self.raw.on_alarm_transition.description
+
+    @property
+    def current_value(self) -> MxValueOutput:
+        """The value at the transition."""
+        return from_mx_value(self.raw.on_alarm_transition.current_value)
+
+    @property
+    def limit_value(self) -> MxValueOutput:
+        """The limit that the value crossed."""
+        return from_mx_value(self.raw.on_alarm_transition.limit_value)
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the alarm comes from a provider that knows less than it should."""
+        return self.raw.on_alarm_transition.degraded
+
+    @property
+    def source_provider(self) -> AlarmProviderMode:
+        """Where the gateway has it from."""
+        return AlarmProviderMode(self.raw.on_alarm_transition.source_provider)
+
+    def __repr__(self) -> str:
+        return f"AlarmTransition({self.alarm_full_reference!r}, {self.transition_kind.name})"
+
+
+class AlarmProviderModeChanged(MxEvent):
+    """The gateway has its alarms from another provider now (`OnAlarmProviderModeChanged`)."""
+
+    __slots__ = ()
+
+
+class ReplayGap(MxEvent):
+    """Events were lost between two streams: what was believed about the items may be wrong, read afresh.
+
+    It comes first in a stream that asked to resume after a sequence that the gateway no longer holds.
+    """
+
+    __slots__ = ()
+
+    @property
+    def requested_after_sequence(self) -> int:
+        """The sequence that the stream asked to resume after."""
+        return self.raw.replay_gap.requested_after_sequence
+
+    @property
+    def oldest_available_sequence(self) -> int:
+        """The first sequence that the gateway still holds."""
+        return self.raw.replay_gap.oldest_available_sequence
+
+    def __repr__(self) -> str:
+        return f"ReplayGap(after {self.requested_after_sequence}, oldest {self.oldest_available_sequence})"
+
+
+_FAMILIES: dict[int, type[MxEvent]] = {
+    pb.MX_EVENT_FAMILY_ON_DATA_CHANGE: DataChange,
+    pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE: WriteComplete,
+    pb.MX_EVENT_FAMILY_OPERATION_COMPLETE: OperationComplete,
+    pb.MX_EVENT_FAMILY_ON_BUFFERED_DATA_CHANGE: BufferedDataChange,
+    pb.MX_EVENT_FAMILY_ON_ALARM_TRANSITION: AlarmTransition,
+    pb.MX_EVENT_FAMILY_ON_ALARM_PROVIDER_MODE_CHANGED: AlarmProviderModeChanged,
+}
+
+
+def to_event(message: pb.MxEvent) -> MxEvent:
+    """Give the view for a message: the gap sentinel is a ReplayGap, everything else goes by its family."""
+    if message.HasField("replay_gap"):
+        return ReplayGap(message)
+    return _FAMILIES.get(message.family, MxEvent)(message)
+
+
+def _time(message: pb.MxEvent | pb.OnAlarmTransitionEvent, field: str) -> datetime | None:
+    if not message.HasField(field):  # type: ignore[arg-type]  # the generated stubs know names only as literals
+        return None
+    timestamp: Timestamp = getattr(message, field)
+    return to_datetime(timestamp)
+
+
+class StreamPlace:
+    """The one place that a session has for an event stream."""
+
+    __slots__ = ("_taken_by",)
+
+    def __init__(self) -> None:
+        self._taken_by: weakref.ref[EventStream] | None = None
+
+    @property
+    def stream(self) -> EventStream | None:
+        """The stream that has the place, if it is still open."""
+        stream = self._taken_by() if self._taken_by is not None else None
+        return stream if stream is not None and stream.is_open else None
+
+    def take(self, stream: EventStream) -> None:
+        """Give the place to a stream."""
+        self._taken_by = weakref.ref(stream)
+
+
+class EventStream:
+    """The events of a session in the order of `worker_sequence`: an async iterator and an async context manager.
+
+    It asks the gateway for events when it is entered or first iterated. Events wait here while the consumer is busy;
+    when too many wait, the gateway is held back, and its own queue of 10 000 events is what overflows: then the
+    stream raises MxGatewayLimitError, and the gateway by default faults the session.
+
+    It ends normally only when it is closed: by `close`, by leaving `async with`, by closing its session. Every loss
+    raises. Cancelling a task that waits for an event, by `asyncio.timeout` for example, loses nothing and leaves the
+    stream open. A stream that is dropped without `close` ends when it is collected.
+
+    A session has one event stream at a time. Closing it leaves the session open; `stream_events(after_sequence=...)`
+    with `last_sequence` goes on where it ended.
+    """
+
+    def __init__(self, channel: Channel, place: StreamPlace, session_id: str, after_sequence: int) -> None:
+        self._channel = channel
+        self._place = place
+        self._session_id = session_id
+        self._after_sequence = after_sequence
+        self._reader: EventReader | None = None
+        self._failure: MxGatewayError | None = None
+        self._closed = False
+        self._waiting = False
+        self._last_sequence = after_sequence
+        # None: any event newer than the last one may come.
+        self._expected: int | None = after_sequence + 1 if after_sequence else None
+        self._delivered = 0
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the last event that was delivered; before the first one what the stream resumes after."""
+        return self._last_sequence
+
+    @property
+    def delivered(self) -> int:
+        """How many events were delivered."""
+        return self._delivered
+
+    @property
+    def pending(self) -> int:
+        """How many events have arrived and wait to be delivered."""
+        return 0 if self._reader is None else self._reader.pending
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the gateway has been asked for events, and neither a close nor a loss has ended that."""
+        return self._reader is not None and not self._closed and self._failure is None
+
+    async def __aenter__(self) -> Self:
+        self._start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> MxEvent:
+        """Give the next event (rpc `StreamEvents`).
+
+        Raises:
+            StopAsyncIteration: the stream was closed from this side.
+            MxGatewayStreamEndedError: the gateway ended it, even with OK.
+            MxGatewayLimitError: the gateway's queue for this stream overflowed; it names what the gateway said.
+            MxGatewayEventLossError: `worker_sequence` has a hole or runs backwards.
+            MxGatewayTransportError: the connection broke.
+            MxGatewaySessionError: the session is unknown or not ready, or another client has its event stream.
+            MxGatewayUsageError: another task waits on this stream already, the session has another one, or the client
+                can't be used here.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise StopAsyncIteration
+        if self._waiting:
+            raise self._misuse("another task already waits for events of this stream")
+        reader = self._reader or self._start()
+        self._waiting = True
+        try:
+            message = await reader.next()
+        finally:
+            self._waiting = False
+        if self._closed:
+            raise StopAsyncIteration
+        if isinstance(message, StreamEnd):
+            self._failure = self._error(message)
+            raise self._failure
+        event = to_event(message)
+        self._check_sequence(event)
+        self._delivered += 1
+        return event
+
+    async def close(self) -> None:
+        """End the stream and wait until nothing of it is left here. Twice is fine.
+
+        Events that have arrived and were not taken yet are dropped; a resume after `last_sequence` brings them.
+        """
+        self._closed = True
+        if self._reader is not None:
+            await self._reader.close()
+
+    def __del__(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+
+    def _start(self) -> EventReader:
+        if self._closed:
+            raise self._misuse("the stream is closed")
+        if self._place.stream not in {None, self}:
+            raise self._misuse("the session has an open event stream already, and the gateway gives it only one")
+        if self._reader is None:
+            self._channel.check_usable()
+            request = pb.StreamEventsRequest(session_id=self._session_id, after_worker_sequence=self._after_sequence)
+            self._reader = EventReader(self._channel, request)
+            self._place.take(self)
+        return self._reader
+
+    def _check_sequence(self, event: MxEvent) -> None:
+        sequence = event.sequence
+        if isinstance(event, ReplayGap):
+            # The hole has been reported: anything newer may follow.
+            self._expected = None
+        elif sequence == self._expected or (self._expected is None and sequence > self._last_sequence):
+            self._last_sequence = sequence
+            self._expected = sequence + 1
+        elif sequence != 0:
+            # Only what the gateway itself adds to the stream has no number.
+            self._failure = self._loss(sequence)
+            if self._reader is not None:
+                self._reader.cancel()
+            raise self._failure
+
+    def _loss(self, sequence: int) -> MxGatewayEventLossError:
+        last = self._last_sequence
+        problem = f"has a hole of {sequence - last - 1} events" if sequence > last else "runs backwards"
+        return MxGatewayEventLossError(
+            f"worker_sequence {problem}: {sequence} came after {last}",
+            self._facts("open a new stream and read the items afresh"),
+        )
+
+    def _error(self, end: StreamEnd) -> MxGatewayError:
+        if end.status is None:
+            return self._misuse("the client was closed under the stream")
+        if end.status is grpc.StatusCode.OK:
+            return MxGatewayStreamEndedError(
+                "the gateway ended the event stream, which happens when the session is closed or ends there",
+                self._facts("ask get_state for the session, or open a new one"),
+            )
+        return self._channel.stream_error("StreamEvents", self._session_id, end.status, end.details)
+
+    def _facts(self, hint: str | None = None) -> ErrorFacts:
+        return ErrorFacts(
+            method="StreamEvents", target=self._channel.options.endpoint, session_id=self._session_id, hint=hint
+        )
+
+    def _misuse(self, summary: str) -> MxGatewayUsageError:
+        return MxGatewayUsageError(summary, self._facts())

@@ -1,0 +1,243 @@
+"""What a client and a session are told: frozen options, checked when they are made."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
+
+from mxgateway.auth import ApiKey
+from mxgateway.errors import MxGatewayConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ClientOptions", "ClientOptionsFields", "OpenSessionOptions", "OpenSessionOptionsFields"]
+
+FilePath: TypeAlias = str | os.PathLike[str]
+
+_FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
+_ENVIRONMENT_PREFIX = "MXGATEWAY_"
+_TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+_FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """How to reach a gateway and how to prove who asks.
+
+    Attributes:
+        endpoint: `host:port`, by convention port 5000 for plaintext and 5001 for TLS; an IPv6 address stands in
+            brackets, `[::1]:5001`.
+        api_key: the key, as text or as an ApiKey; None sends none, which a gateway refuses.
+        plaintext: without TLS. Never a fall-back: it is used exactly when asked for.
+        ca_file: a PEM file with the certificates to trust instead of the default roots.
+        server_name_override: the name to expect in the gateway's certificate instead of the endpoint's host.
+        client_certificate_file: a PEM file with the client's certificate chain, for a gateway that asks for one.
+        client_key_file: the PEM file with its unencrypted private key.
+        certificate_fingerprint: SHA-256 of the gateway's own certificate, 64 hex digits, colons allowed. The
+            connection is refused when the gateway shows another one; the name in the certificate is not compared.
+        timeout: seconds that a call may take unless it says otherwise.
+        connect_timeout: seconds that `connect` waits for the gateway's answer.
+        close_timeout: seconds that closing a session in `close` and in context managers may take.
+        max_message_bytes: the largest message in bytes, each way.
+        keepalive_time: seconds of silence after which the connection is probed. Servers end connections that are
+            probed more often than they allow ("too many pings"); a gRPC server allows one in 300 s by default.
+        keepalive_timeout: seconds until an unanswered probe ends the connection.
+        use_http_proxy: whether `http_proxy` and `https_proxy` of the environment count. Off, because company proxies
+            rarely know the plant network, and never localhost.
+
+    Raises:
+        MxGatewayConfigurationError: a field is out of its range, or fields contradict each other. The text names it.
+    """
+
+    endpoint: str
+    api_key: ApiKey | str | None = None
+    plaintext: bool = False
+    ca_file: FilePath | None = None
+    server_name_override: str | None = None
+    client_certificate_file: FilePath | None = None
+    client_key_file: FilePath | None = None
+    certificate_fingerprint: str | None = None
+    timeout: float = 30.0
+    connect_timeout: float = 10.0
+    close_timeout: float = 5.0
+    max_message_bytes: int = 16 * 1024 * 1024
+    keepalive_time: float = 310.0
+    keepalive_timeout: float = 20.0
+    use_http_proxy: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.api_key, str):
+            # The text must not stay in the options: they get printed, copied and logged.
+            object.__setattr__(self, "api_key", _api_key(self.api_key))
+        split_endpoint(self.endpoint)
+        self._check_numbers()
+        self._check_tls()
+
+    @classmethod
+    def from_env(
+        cls, environment: Mapping[str, str] | None = None, /, **changes: Unpack[ClientOptionsFields]
+    ) -> ClientOptions:
+        """Make options from `MXGATEWAY_*` variables, one for each field: MXGATEWAY_ENDPOINT, MXGATEWAY_API_KEY and so on.
+
+        Fields given as keywords go before the environment. An empty variable counts as not set.
+
+        Raises:
+            MxGatewayConfigurationError: MXGATEWAY_ENDPOINT is missing, or a variable can't be read; the text says
+                which.
+            TypeError: a keyword is no field.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            name = _ENVIRONMENT_PREFIX + field.name.upper()
+            text = environment.get(name, "").strip()
+            if text and field.name not in changes:
+                values[field.name] = _from_text(name, text, field.default)
+        values.update(changes)
+        if "endpoint" not in values:
+            raise MxGatewayConfigurationError("no endpoint: set MXGATEWAY_ENDPOINT to host:port")
+        return cls(**values)
+
+    def _check_numbers(self) -> None:
+        for name in ("timeout", "connect_timeout", "close_timeout", "keepalive_time", "keepalive_timeout"):
+            check_seconds(name, getattr(self, name))
+        if not 1024 <= self.max_message_bytes < 2**31:
+            raise MxGatewayConfigurationError(
+                f"max_message_bytes {self.max_message_bytes} is not between 1024 and 2147483647"
+            )
+
+    def _check_tls(self) -> None:
+        tls_fields = (
+            "ca_file",
+            "server_name_override",
+            "client_certificate_file",
+            "client_key_file",
+            "certificate_fingerprint",
+        )
+        given = [name for name in tls_fields if getattr(self, name) is not None]
+        if self.plaintext and given:
+            raise MxGatewayConfigurationError(
+                f"plaintext has no TLS, but {' and '.join(given)} ask for it: drop the one or the other"
+            )
+        if (self.client_certificate_file is None) != (self.client_key_file is None):
+            raise MxGatewayConfigurationError(
+                "client_certificate_file and client_key_file go together: give both or none"
+            )
+        if self.certificate_fingerprint is None:
+            return
+        if not _FINGERPRINT.fullmatch(self.certificate_fingerprint):
+            raise MxGatewayConfigurationError("certificate_fingerprint is not a SHA-256 fingerprint of 64 hex digits")
+        if self.ca_file is not None:
+            raise MxGatewayConfigurationError(
+                "certificate_fingerprint and ca_file are two ways to trust: give one of them"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSessionOptions:
+    """What a new session is told (`OpenSession`).
+
+    Attributes:
+        client_session_name: how the gateway's own lists and logs call the session.
+        command_timeout: seconds that the gateway lets one command run; None is the gateway's default (30).
+        requested_backend: the gateway's backend to use; empty is its default.
+
+    Raises:
+        MxGatewayConfigurationError: `command_timeout` is not a positive number of seconds.
+    """
+
+    client_session_name: str = ""
+    command_timeout: float | None = None
+    requested_backend: str = ""
+
+    def __post_init__(self) -> None:
+        if self.command_timeout is not None:
+            check_seconds("command_timeout", self.command_timeout)
+
+
+class ClientOptionsFields(TypedDict, total=False):
+    """The fields of ClientOptions as keywords."""
+
+    endpoint: str
+    api_key: ApiKey | str | None
+    plaintext: bool
+    ca_file: FilePath | None
+    server_name_override: str | None
+    client_certificate_file: FilePath | None
+    client_key_file: FilePath | None
+    certificate_fingerprint: str | None
+    timeout: float
+    connect_timeout: float
+    close_timeout: float
+    max_message_bytes: int
+    keepalive_time: float
+    keepalive_timeout: float
+    use_http_proxy: bool
+
+
+class OpenSessionOptionsFields(TypedDict, total=False):
+    """The fields of OpenSessionOptions as keywords."""
+
+    client_session_name: str
+    command_timeout: float | None
+    requested_backend: str
+
+
+def check_seconds(name: str, seconds: float) -> float:
+    """Give `seconds` back when they are a time to wait.
+
+    Raises:
+        MxGatewayConfigurationError: they are not positive, not finite, or more than a year.
+    """
+    if not (math.isfinite(seconds) and 0 < seconds <= 366 * 86400):
+        raise MxGatewayConfigurationError(f"{name} {seconds!r} is not a positive number of seconds up to a year")
+    return seconds
+
+
+def split_endpoint(endpoint: str) -> tuple[str, int]:
+    """Give host and port of `host:port`.
+
+    Raises:
+        MxGatewayConfigurationError: it is something else; the text says what to write.
+    """
+    if "://" in endpoint:
+        scheme, _, rest = endpoint.partition("://")
+        hint = ", and plaintext=True for http" if scheme == "http" else ""
+        raise MxGatewayConfigurationError(f"endpoint {endpoint!r} is a URL: give {rest.rstrip('/')!r}{hint}")
+    host, colon, port = endpoint.rpartition(":")
+    if not colon or not host or (":" in host and not (host.startswith("[") and host.endswith("]"))):
+        raise MxGatewayConfigurationError(
+            f"endpoint {endpoint!r} is not host:port, for example localhost:5001 or [::1]:5001"
+        )
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise MxGatewayConfigurationError(f"endpoint {endpoint!r} has no port between 1 and 65535 behind the colon")
+    if any(character.isspace() or character in "/,@" for character in host):
+        raise MxGatewayConfigurationError(f"endpoint {endpoint!r} has a character that no host name can have")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _api_key(text: str) -> ApiKey:
+    try:
+        return ApiKey(text)
+    except ValueError as error:
+        problem = str(error)
+    raise MxGatewayConfigurationError(problem)
+
+
+def _from_text(name: str, text: str, default: object) -> object:
+    """Read an environment variable as the type of the field's default."""
+    if isinstance(default, bool):
+        if text.lower() in _TRUE_WORDS | _FALSE_WORDS:
+            return text.lower() in _TRUE_WORDS
+        raise MxGatewayConfigurationError(f"{name} is {text!r}: give 1 or 0")
+    if isinstance(default, (int, float)):
+        try:
+            return type(default)(text)
+        except ValueError:
+            number = "a whole number" if isinstance(default, int) else "a number of seconds"
+        raise MxGatewayConfigurationError(f"{name} is {text!r}: give {number}")
+    return text

@@ -1,0 +1,299 @@
+"""What MXAccess and the gateway say about values, items, sessions and writes, as Python types.
+
+The numbers come from the generated code by name. A number that this version does not know becomes a member named
+`UNRECOGNIZED_<number>`, so that a newer gateway never crashes an older client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar, Self, final
+
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+__all__ = [
+    "AlarmConditionState",
+    "AlarmProviderMode",
+    "AlarmTransitionKind",
+    "MxDataType",
+    "MxEventFamily",
+    "MxStatus",
+    "MxStatusCategory",
+    "MxStatusSource",
+    "ProtocolStatusCode",
+    "Quality",
+    "SessionState",
+]
+
+
+class OpenEnum(IntEnum):
+    """An enum of the wire: a number nobody named yet is a member too."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, int):
+            return None
+        # Not entered among the members: a hostile peer could fill the memory with numbers.
+        member = int.__new__(cls, value)
+        member._name_ = f"UNRECOGNIZED_{value}"
+        member._value_ = value
+        return member
+
+    @property
+    def words(self) -> str:
+        """The name as people read it: `CONFIGURATION_ERROR` is "configuration error"."""
+        return self.name.lower().replace("_", " ").replace("lmx", "LMX").replace("nmx", "NMX")
+
+
+class MxDataType(OpenEnum):
+    """The MXAccess data type of a value or an attribute (`MxDataType`)."""
+
+    UNSPECIFIED = pb.MX_DATA_TYPE_UNSPECIFIED
+    UNKNOWN = pb.MX_DATA_TYPE_UNKNOWN
+    NO_DATA = pb.MX_DATA_TYPE_NO_DATA
+    BOOLEAN = pb.MX_DATA_TYPE_BOOLEAN
+    INTEGER = pb.MX_DATA_TYPE_INTEGER
+    FLOAT = pb.MX_DATA_TYPE_FLOAT
+    DOUBLE = pb.MX_DATA_TYPE_DOUBLE
+    STRING = pb.MX_DATA_TYPE_STRING
+    TIME = pb.MX_DATA_TYPE_TIME
+    ELAPSED_TIME = pb.MX_DATA_TYPE_ELAPSED_TIME
+    REFERENCE_TYPE = pb.MX_DATA_TYPE_REFERENCE_TYPE
+    STATUS_TYPE = pb.MX_DATA_TYPE_STATUS_TYPE
+    DATA_TYPE_ENUM = pb.MX_DATA_TYPE_DATA_TYPE_ENUM
+    SECURITY_CLASSIFICATION_ENUM = pb.MX_DATA_TYPE_SECURITY_CLASSIFICATION_ENUM
+    DATA_QUALITY_TYPE = pb.MX_DATA_TYPE_DATA_QUALITY_TYPE
+    QUALIFIED_ENUM = pb.MX_DATA_TYPE_QUALIFIED_ENUM
+    QUALIFIED_STRUCT = pb.MX_DATA_TYPE_QUALIFIED_STRUCT
+    INTERNATIONALIZED_STRING = pb.MX_DATA_TYPE_INTERNATIONALIZED_STRING
+    BIG_STRING = pb.MX_DATA_TYPE_BIG_STRING
+
+
+class MxEventFamily(OpenEnum):
+    """The MXAccess event that a message stands for (`MxEventFamily`)."""
+
+    UNSPECIFIED = pb.MX_EVENT_FAMILY_UNSPECIFIED
+    ON_DATA_CHANGE = pb.MX_EVENT_FAMILY_ON_DATA_CHANGE
+    ON_WRITE_COMPLETE = pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE
+    OPERATION_COMPLETE = pb.MX_EVENT_FAMILY_OPERATION_COMPLETE
+    ON_BUFFERED_DATA_CHANGE = pb.MX_EVENT_FAMILY_ON_BUFFERED_DATA_CHANGE
+    ON_ALARM_TRANSITION = pb.MX_EVENT_FAMILY_ON_ALARM_TRANSITION
+    ON_ALARM_PROVIDER_MODE_CHANGED = pb.MX_EVENT_FAMILY_ON_ALARM_PROVIDER_MODE_CHANGED
+
+
+class SessionState(OpenEnum):
+    """The state of a session; only a READY one takes commands and event streams."""
+
+    UNSPECIFIED = pb.SESSION_STATE_UNSPECIFIED
+    CREATING = pb.SESSION_STATE_CREATING
+    STARTING_WORKER = pb.SESSION_STATE_STARTING_WORKER
+    WAITING_FOR_PIPE = pb.SESSION_STATE_WAITING_FOR_PIPE
+    HANDSHAKING = pb.SESSION_STATE_HANDSHAKING
+    INITIALIZING_WORKER = pb.SESSION_STATE_INITIALIZING_WORKER
+    READY = pb.SESSION_STATE_READY
+    CLOSING = pb.SESSION_STATE_CLOSING
+    CLOSED = pb.SESSION_STATE_CLOSED
+    FAULTED = pb.SESSION_STATE_FAULTED
+
+
+class ProtocolStatusCode(OpenEnum):
+    """The gateway's own verdict in a reply (`ProtocolStatus.code`)."""
+
+    UNSPECIFIED = pb.PROTOCOL_STATUS_CODE_UNSPECIFIED
+    OK = pb.PROTOCOL_STATUS_CODE_OK
+    INVALID_REQUEST = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+    SESSION_NOT_FOUND = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND
+    SESSION_NOT_READY = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_READY
+    WORKER_UNAVAILABLE = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
+    TIMEOUT = pb.PROTOCOL_STATUS_CODE_TIMEOUT
+    CANCELED = pb.PROTOCOL_STATUS_CODE_CANCELED
+    PROTOCOL_VIOLATION = pb.PROTOCOL_STATUS_CODE_PROTOCOL_VIOLATION
+    MXACCESS_FAILURE = pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
+
+
+class AlarmProviderMode(OpenEnum):
+    """Where the gateway has its alarms from."""
+
+    UNSPECIFIED = pb.ALARM_PROVIDER_MODE_UNSPECIFIED
+    ALARMMGR = pb.ALARM_PROVIDER_MODE_ALARMMGR
+    SUBTAG = pb.ALARM_PROVIDER_MODE_SUBTAG
+
+
+class AlarmTransitionKind(OpenEnum):
+    """What happened to an alarm."""
+
+    UNSPECIFIED = pb.ALARM_TRANSITION_KIND_UNSPECIFIED
+    RAISE = pb.ALARM_TRANSITION_KIND_RAISE
+    ACKNOWLEDGE = pb.ALARM_TRANSITION_KIND_ACKNOWLEDGE
+    CLEAR = pb.ALARM_TRANSITION_KIND_CLEAR
+    RETRIGGER = pb.ALARM_TRANSITION_KIND_RETRIGGER
+
+
+class AlarmConditionState(OpenEnum):
+    """How an alarm stands now."""
+
+    UNSPECIFIED = pb.ALARM_CONDITION_STATE_UNSPECIFIED
+    ACTIVE = pb.ALARM_CONDITION_STATE_ACTIVE
+    ACTIVE_ACKED = pb.ALARM_CONDITION_STATE_ACTIVE_ACKED
+    INACTIVE = pb.ALARM_CONDITION_STATE_INACTIVE
+
+
+class MxStatusCategory(OpenEnum):
+    """What kind of outcome an MxStatus reports."""
+
+    UNSPECIFIED = pb.MX_STATUS_CATEGORY_UNSPECIFIED
+    UNKNOWN = pb.MX_STATUS_CATEGORY_UNKNOWN
+    OK = pb.MX_STATUS_CATEGORY_OK
+    PENDING = pb.MX_STATUS_CATEGORY_PENDING
+    WARNING = pb.MX_STATUS_CATEGORY_WARNING
+    COMMUNICATION_ERROR = pb.MX_STATUS_CATEGORY_COMMUNICATION_ERROR
+    CONFIGURATION_ERROR = pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR
+    OPERATIONAL_ERROR = pb.MX_STATUS_CATEGORY_OPERATIONAL_ERROR
+    SECURITY_ERROR = pb.MX_STATUS_CATEGORY_SECURITY_ERROR
+    SOFTWARE_ERROR = pb.MX_STATUS_CATEGORY_SOFTWARE_ERROR
+    OTHER_ERROR = pb.MX_STATUS_CATEGORY_OTHER_ERROR
+
+
+class MxStatusSource(OpenEnum):
+    """Which part of System Platform detected what an MxStatus reports."""
+
+    UNSPECIFIED = pb.MX_STATUS_SOURCE_UNSPECIFIED
+    UNKNOWN = pb.MX_STATUS_SOURCE_UNKNOWN
+    REQUESTING_LMX = pb.MX_STATUS_SOURCE_REQUESTING_LMX
+    RESPONDING_LMX = pb.MX_STATUS_SOURCE_RESPONDING_LMX
+    REQUESTING_NMX = pb.MX_STATUS_SOURCE_REQUESTING_NMX
+    RESPONDING_NMX = pb.MX_STATUS_SOURCE_RESPONDING_NMX
+    REQUESTING_AUTOMATION_OBJECT = pb.MX_STATUS_SOURCE_REQUESTING_AUTOMATION_OBJECT
+    RESPONDING_AUTOMATION_OBJECT = pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT
+
+
+_FAILURES = frozenset(
+    {
+        MxStatusCategory.COMMUNICATION_ERROR,
+        MxStatusCategory.CONFIGURATION_ERROR,
+        MxStatusCategory.OPERATIONAL_ERROR,
+        MxStatusCategory.SECURITY_ERROR,
+        MxStatusCategory.SOFTWARE_ERROR,
+        MxStatusCategory.OTHER_ERROR,
+    }
+)
+
+_DETAILS = {
+    1: "request timed out",
+    2: "platform communication error",
+    3: "invalid platform id",
+    4: "invalid engine id",
+    5: "engine communication error",
+    6: "invalid reference",
+    7: "no Galaxy repository",
+    8: "invalid object id",
+    1003: "array named without []",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxStatus:
+    """One status as MXAccess gave it (`MXSTATUS_PROXY`).
+
+    Judge it by `failed`, which looks at the category. `success` is the raw COM number: -1 and 1 both mean good, and 0
+    with an unset category is no failure.
+
+    Attributes:
+        success: the raw COM number.
+        category: what kind of outcome it is.
+        detected_by: which part of System Platform detected it.
+        detail: the MXAccess detail number; `detail_text` has words for the known ones.
+        raw_category: the native category number, as the worker saw it.
+        raw_detected_by: the native source number, as the worker saw it.
+        diagnostic_text: what the worker says about it, may be empty.
+    """
+
+    success: int = 0
+    category: MxStatusCategory = MxStatusCategory.UNSPECIFIED
+    detected_by: MxStatusSource = MxStatusSource.UNSPECIFIED
+    detail: int = 0
+    raw_category: int = 0
+    raw_detected_by: int = 0
+    diagnostic_text: str = ""
+
+    @classmethod
+    def from_message(cls, message: pb.MxStatusProxy) -> MxStatus:
+        """Give the status that a generated `MxStatusProxy` stands for."""
+        return cls(
+            success=message.success,
+            category=MxStatusCategory(message.category),
+            detected_by=MxStatusSource(message.detected_by),
+            detail=message.detail,
+            raw_category=message.raw_category,
+            raw_detected_by=message.raw_detected_by,
+            diagnostic_text=message.diagnostic_text,
+        )
+
+    @property
+    def failed(self) -> bool:
+        """Whether the category is one of the error categories."""
+        return self.category in _FAILURES
+
+    @property
+    def detail_text(self) -> str:
+        """The known words for `detail`, or an empty text."""
+        return _DETAILS.get(self.detail, "")
+
+    def __str__(self) -> str:
+        text = self.category.words
+        if self.detail:
+            text += f", detail {self.detail}"
+            if self.detail_text:
+                text += f" ({self.detail_text})"
+        if self.detected_by > MxStatusSource.UNKNOWN:
+            text += f", detected by {self.detected_by.words}"
+        if self.diagnostic_text:
+            text += f": {self.diagnostic_text}"
+        return text
+
+
+@final
+class Quality(int):
+    """An OPC DA quality byte: 192 and up good, 64 to 191 uncertain, below 64 bad."""
+
+    __slots__ = ()
+
+    BAD: ClassVar[Quality]
+    NOT_CONNECTED: ClassVar[Quality]
+    UNCERTAIN: ClassVar[Quality]
+    GOOD: ClassVar[Quality]
+    GOOD_LOCAL_OVERRIDE: ClassVar[Quality]
+
+    @property
+    def is_good(self) -> bool:
+        """192 or above."""
+        return self >= 192
+
+    @property
+    def is_uncertain(self) -> bool:
+        """64 to 191."""
+        return 64 <= self < 192
+
+    @property
+    def is_bad(self) -> bool:
+        """Below 64."""
+        return self < 64
+
+    def __str__(self) -> str:
+        word = "good" if self.is_good else "uncertain" if self.is_uncertain else "bad"
+        extra = {8: ", not connected", 216: ", local override"}.get(int(self), "")
+        return f"{word} ({int(self)}{extra})"
+
+    def __repr__(self) -> str:
+        return f"Quality({int(self)})"
+
+    def __format__(self, format_spec: str) -> str:
+        return format(int(self), format_spec) if format_spec else str(self)
+
+
+Quality.BAD = Quality(0)
+Quality.NOT_CONNECTED = Quality(8)
+Quality.UNCERTAIN = Quality(64)
+Quality.GOOD = Quality(192)
+Quality.GOOD_LOCAL_OVERRIDE = Quality(216)

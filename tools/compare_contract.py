@@ -21,23 +21,17 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
 
-import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor, ServiceDescriptor
-from grpc_reflection.v1alpha import reflection_pb2
-
 from mxaccess_gateway.v1 import galaxy_repository_pb2, mxaccess_gateway_pb2
+from server_reflection import ReflectionError, Server, files_of_server
 
 OUR_FILES = (mxaccess_gateway_pb2.DESCRIPTOR, galaxy_repository_pb2.DESCRIPTOR)
 PACKAGES = tuple(file.package for file in OUR_FILES)
 SERVICES = tuple(service.full_name for file in OUR_FILES for service in file.services_by_name.values())
 
-# Both versions have the same messages under another name, so one set of generated classes speaks both.
-REFLECTION_PACKAGES = ("grpc.reflection.v1", "grpc.reflection.v1alpha")
 DEFAULT_KEY_VARIABLE = "MXGATEWAY_API_KEY"
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 
 class CompareError(Exception):
@@ -235,7 +229,7 @@ def missing(subject: str, *, here: bool) -> str:
     return f"{subject}: missing {'there' if here else 'here'}"
 
 
-# --- Theirs, from a file --------------------------------------------------------------------------------------------
+# --- Theirs ---------------------------------------------------------------------------------------------------------
 
 
 def files_of_descriptor_set(path: Path) -> Sequence[descriptor_pb2.FileDescriptorProto]:
@@ -262,7 +256,7 @@ def linked(files: Iterable[descriptor_pb2.FileDescriptorProto]) -> Iterator[File
         done.add(name)
         file = waiting.get(name) or installed_file(name)
         if file is None:
-            raise CompareError(f"{importer} imports {name}, which is not there; use protoc's --include_imports")
+            raise CompareError(f"{importer} imports {name}, which is not told (protoc has --include_imports for that)")
         for dependency in file.dependency:
             add(dependency, name)
         pool.Add(file)
@@ -286,146 +280,6 @@ def installed_file(name: str) -> descriptor_pb2.FileDescriptorProto | None:
     proto = descriptor_pb2.FileDescriptorProto()
     found.CopyToProto(proto)
     return proto
-
-
-# --- Theirs, from a live server -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """Where a live server is, and how to reach it. `timeout` is in seconds, for each question."""
-
-    endpoint: str
-    plaintext: bool
-    ca_file: Path | None
-    server_name_override: str | None
-    api_key: str | None
-    timeout: float
-
-
-def open_channel(server: Server) -> grpc.Channel:
-    """A channel to the server; nothing is sent yet."""
-    options: list[tuple[str, int | str]] = [
-        ("grpc.enable_http_proxy", 0),
-        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ]
-    if server.plaintext:
-        return grpc.insecure_channel(server.endpoint, options)
-    if server.server_name_override is not None:
-        options.append(("grpc.ssl_target_name_override", server.server_name_override))
-    roots = None if server.ca_file is None else read_certificates(server.ca_file)
-    return grpc.secure_channel(server.endpoint, grpc.ssl_channel_credentials(roots), options)
-
-
-def read_certificates(path: Path) -> bytes:
-    """Checked here, because grpc tells of a bad file only as a failed connection."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CompareError(f"can't read the CA file {path}: {error.strerror}") from error
-    if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise CompareError(f"the CA file {path} holds no PEM certificate")
-    return content
-
-
-def files_of_server(server: Server) -> Sequence[descriptor_pb2.FileDescriptorProto]:
-    """The files of our services and everything that they import."""
-    with open_channel(server) as channel:
-        package = reflection_package(channel, server)
-        files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
-        for service in SERVICES:
-            request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=service)
-            files.update(ask_for_files(channel, package, request, server))
-        while wanted := {name for file in files.values() for name in file.dependency} - files.keys():
-            for name in sorted(wanted):
-                request = reflection_pb2.ServerReflectionRequest(file_by_filename=name)
-                found = ask_for_files(channel, package, request, server)
-                if name not in found and (installed := installed_file(name)) is not None:
-                    found[name] = installed
-                if name not in found:
-                    raise CompareError(f"{server.endpoint} uses {name}, but does not tell it")
-                files.update(found)
-    return list(files.values())
-
-
-def reflection_package(channel: grpc.Channel, server: Server) -> str:
-    """The newest version of the reflection protocol that the server speaks."""
-    request = reflection_pb2.ServerReflectionRequest(list_services="")
-    for package in REFLECTION_PACKAGES:
-        try:
-            ask(channel, package, request, server)
-        except grpc.RpcError as error:
-            if status_of(error)[0] is not grpc.StatusCode.UNIMPLEMENTED:
-                raise CompareError(explain(error, server)) from error
-        else:
-            return package
-    raise CompareError(f"{server.endpoint} offers no server reflection; compare with --descriptor-set")
-
-
-def ask_for_files(
-    channel: grpc.Channel, package: str, request: reflection_pb2.ServerReflectionRequest, server: Server
-) -> dict[str, descriptor_pb2.FileDescriptorProto]:
-    """The files of the answer by name; none when the server does not know what was asked for."""
-    try:
-        response = ask(channel, package, request, server)
-    except grpc.RpcError as error:
-        raise CompareError(explain(error, server)) from error
-    if response.HasField("error_response"):
-        if response.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]:
-            return {}
-        raise CompareError(f"{server.endpoint} can't tell its contract: {response.error_response.error_message}")
-    try:
-        files = [
-            descriptor_pb2.FileDescriptorProto.FromString(content)
-            for content in response.file_descriptor_response.file_descriptor_proto
-        ]
-    except message.DecodeError as error:
-        raise CompareError(f"{server.endpoint} answers with what is no file descriptor") from error
-    return {file.name: file for file in files}
-
-
-def ask(
-    channel: grpc.Channel, package: str, request: reflection_pb2.ServerReflectionRequest, server: Server
-) -> reflection_pb2.ServerReflectionResponse:
-    """One question in a call of its own, so that no call stays open."""
-    method = channel.stream_stream(
-        f"/{package}.ServerReflection/ServerReflectionInfo",
-        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
-        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-    )
-    metadata = None if server.api_key is None else (("authorization", f"Bearer {server.api_key}"),)
-    responses = list(method(iter([request]), timeout=server.timeout, metadata=metadata))
-    if len(responses) != 1:
-        raise CompareError(f"{server.endpoint} gives {len(responses)} answers to one reflection request")
-    return responses[0]
-
-
-def status_of(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:
-    """The status code, and grpc's own words in one line."""
-    # What a call raises is the call itself, which the types do not say.
-    call = cast("grpc.Call", error)
-    return call.code(), " ".join((call.details() or "").split())
-
-
-def explain(error: grpc.RpcError, server: Server) -> str:
-    """One line that says what failed and what to look at. grpc's own words never hold the key."""
-    code, details = status_of(error)
-    match code:
-        case grpc.StatusCode.UNAUTHENTICATED if server.api_key is None:
-            advice = "put a key into the environment and name the variable with --api-key-env"
-        case grpc.StatusCode.UNAUTHENTICATED:
-            advice = "the key is not known there"
-        case grpc.StatusCode.PERMISSION_DENIED:
-            advice = "the key may not use server reflection"
-        case grpc.StatusCode.UNAVAILABLE if server.plaintext:
-            advice = "is the address right, and does it serve without TLS?"
-        case grpc.StatusCode.UNAVAILABLE:
-            advice = "is the address right, does it serve TLS, and is its certificate one of --ca-file?"
-        case grpc.StatusCode.DEADLINE_EXCEEDED:
-            advice = f"no answer within {server.timeout:g} s"
-        case _:
-            advice = "server reflection failed"
-    return f"{server.endpoint}: {code.name}: {advice} ({details})"
 
 
 # --- The command line -----------------------------------------------------------------------------------------------
@@ -476,7 +330,8 @@ def their_contract(options: argparse.Namespace) -> Contract:
                 server_name_override=options.server_name_override,
                 api_key=read_api_key(options.api_key_env),
                 timeout=options.timeout,
-            )
+            ),
+            SERVICES,
         )
     contract = contract_of(linked(files))
     if not contract:
@@ -490,7 +345,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     try:
         lines = list(differences(contract_of(OUR_FILES), their_contract(options)))
-    except CompareError as error:
+    except (CompareError, ReflectionError) as error:
         print(f"compare_contract: {error}", file=sys.stderr)
         return 2
     for line in lines:

@@ -1,4 +1,4 @@
-"""Checks that a release tag, such as client-v1.2.0, names what is in the tree: its version, and a part of the changelog.
+"""Checks that a release tag, such as client-v1.2.0, names what is in the tree: its version and its changelog.
 
     python tools/check_release.py client-v1.2.0
 

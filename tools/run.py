@@ -110,7 +110,7 @@ def hatch_environment() -> "dict[str, str]":
 
 
 def run(command: "list[str]", environment: "dict[str, str]") -> int:
-    """Run at the root and wait, whatever the keyboard says: Ctrl-C reaches the program too, which may have to clean up."""
+    """Run at the root and wait, even after Ctrl-C: it reaches the program too, which may have to clean up."""
     process = subprocess.Popen(command, cwd=str(ROOT), env=environment)
     interrupted = False
     while True:

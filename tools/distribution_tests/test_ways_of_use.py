@@ -1,0 +1,133 @@
+"""The three ways people use the packages, each from built wheels in a fresh environment outside of the clone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from packaging.metadata import Metadata
+
+pytestmark = pytest.mark.timeout(180)  # the first time, they download
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("proto", "client", "cli")
+
+ROUND_TRIP = """
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2
+from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc, mxaccess_gateway_pb2_grpc
+
+request = mxaccess_gateway_pb2.MxCommandRequest(session_id="session-1")
+request.command.kind = mxaccess_gateway_pb2.MX_COMMAND_KIND_REGISTER
+request.command.register.client_name = "alone"
+assert mxaccess_gateway_pb2.MxCommandRequest.FromString(request.SerializeToString()) == request
+assert mxaccess_gateway_pb2_grpc.MxAccessGatewayStub and galaxy_repository_pb2_grpc.GalaxyRepositoryStub
+print("alone")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A virtual environment with nothing of this project in it at first."""
+
+    home: Path
+
+    @property
+    def python(self) -> Path:
+        """The environment's Python."""
+        return self.home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    def run(self, *arguments: str | Path, **variables: str) -> str:
+        """Run its Python; gives what it says, and fails with that when the exit status is not 0."""
+        return succeed([self.python, *arguments], cwd=self.home, variables=variables)
+
+    def installed(self) -> set[str]:
+        """The names of the distributions in it."""
+        said = succeed(["uv", "pip", "list", "--quiet", "--format", "freeze", "--python", self.python], cwd=self.home)
+        return {line.partition("==")[0].partition(" @")[0] for line in said.splitlines() if line}
+
+
+def succeed(command: Sequence[str | Path], *, cwd: Path, variables: Mapping[str, str] | None = None) -> str:
+    """Run a command that has to succeed; gives its standard output."""
+    # What leads this project's own tools must not reach a stranger's environment.
+    hidden = ("HATCH", "MXGATEWAY", "PIPX", "PYTHON", "VIRTUAL_ENV")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    finished = subprocess.run(
+        command, cwd=cwd, env=environment | dict(variables or {}), capture_output=True, text=True, check=False
+    )
+    if finished.returncode != 0:
+        shown = " ".join(map(str, command))
+        pytest.fail(f"{shown}\nexit status {finished.returncode}\n{finished.stdout}{finished.stderr}", pytrace=False)
+    return finished.stdout
+
+
+@pytest.fixture(scope="session")
+def wheels() -> Mapping[str, Path]:
+    """The three wheels in dist/ by the short names of their packages."""
+    found = {name: list((ROOT / "dist").glob(f"mxaccess_gateway_{name}-*.whl")) for name in PACKAGES}
+    missing = [name for name, paths in found.items() if len(paths) != 1]
+    if missing:
+        pytest.fail(f"dist/ has no wheel of {', '.join(missing)}: build with `hatch run dist:build`", pytrace=False)
+    return {name: paths[0] for name, paths in found.items()}
+
+
+@pytest.fixture(scope="session")
+def these_wheels(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A constraints file that makes these wheels the only ones of their names, whatever a package index has."""
+    constraints = tmp_path_factory.mktemp("constraints") / "these-wheels.txt"
+    lines = [f"mxaccess-gateway-{name} @ {path.as_uri()}\n" for name, path in wheels.items()]
+    constraints.write_text("".join(lines), encoding="utf-8")
+    return constraints
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    """A fresh environment, with pip."""
+    succeed(["uv", "venv", "--quiet", "--seed", "--python", sys.executable, tmp_path / "environment"], cwd=tmp_path)
+    return Environment(tmp_path / "environment")
+
+
+def floors(wheel: Path) -> list[str]:
+    """The oldest version that the wheel allows of each of its requirements, on this Python."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        requirements = Metadata.from_email(archive.read(name)).requires_dist or []
+    return [
+        f"{requirement.name}=={specifier.version}"
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate()
+        for specifier in requirement.specifier
+        if specifier.operator == ">="
+    ]
+
+
+@pytest.mark.parametrize("versions", ["floor", "newest"])
+def test_the_generated_code_works_alone(environment: Environment, wheels: Mapping[str, Path], versions: str) -> None:
+    pins = floors(wheels["proto"]) if versions == "floor" else []
+    before = environment.installed()
+
+    environment.run("-m", "pip", "install", "--quiet", wheels["proto"], *pins)
+
+    assert environment.run("-W", "error", "-c", ROUND_TRIP).strip() == "alone"
+    needed_by_grpcio = {"typing-extensions"}
+    assert environment.installed() - before - needed_by_grpcio == {"grpcio", "mxaccess-gateway-proto", "protobuf"}
+
+
+def test_the_command_line_works_when_pipx_installs_it(
+    wheels: Mapping[str, Path], these_wheels: Path, tmp_path: Path
+) -> None:
+    home = {"PIPX_HOME": str(tmp_path / "pipx"), "PIPX_BIN_DIR": str(tmp_path / "bin")}
+    install = [sys.executable, "-m", "pipx", "install", "--quiet", "--python", sys.executable, wheels["cli"]]
+    succeed([*install, f"--pip-args=--constraint {these_wheels.as_posix()}"], cwd=tmp_path, variables=home)
+    mxgw_py = tmp_path / "bin" / ("mxgw-py.exe" if os.name == "nt" else "mxgw-py")
+
+    version = succeed([mxgw_py, "version"], cwd=tmp_path)
+    smoke = succeed([mxgw_py, "smoke", "--simulate"], cwd=tmp_path)
+
+    assert wheels["cli"].name.split("-")[1] in version
+    assert "TestChildObject.TestInt" in smoke

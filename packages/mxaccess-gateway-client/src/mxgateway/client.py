@@ -18,6 +18,7 @@ from mxgateway.errors import (
     ErrorFacts,
     MxGatewayAuthorizationError,
     MxGatewayCommandError,
+    MxGatewayConfigurationError,
     MxGatewayError,
     MxGatewayLimitError,
     MxGatewayProtocolError,
@@ -154,6 +155,19 @@ class GatewayClient:
             raise TypeError("open_session takes an OpenSessionOptions or its fields, not both")
         chosen = options if options is not None else OpenSessionOptions(**fields)
         return Opening(lambda: self._open_session(chosen, timeout))
+
+    def attach_session(self, session_id: str) -> Session:
+        """Give a Session for an id that somebody else opened, in another process for example; nothing is sent.
+
+        Its `info` holds nothing but the id. The client does not close it; `close` of the Session, or leaving it
+        as a context manager, does.
+
+        Raises:
+            MxGatewayConfigurationError: the id is empty.
+        """
+        if not session_id.strip():
+            raise MxGatewayConfigurationError("session_id is empty: give the id that opening the session returned")
+        return Session(self._channel, SessionInfo(session_id=session_id.strip()))
 
     async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
         """Send a raw command request and give its reply as it comes (rpc `Invoke`).

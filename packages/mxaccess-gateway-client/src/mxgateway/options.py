@@ -81,7 +81,7 @@ class ClientOptions:
     def from_env(
         cls, environment: Mapping[str, str] | None = None, /, **changes: Unpack[ClientOptionsFields]
     ) -> ClientOptions:
-        """Make options from `MXGATEWAY_*` variables, one for each field: MXGATEWAY_ENDPOINT, MXGATEWAY_API_KEY and so on.
+        """Make options from `MXGATEWAY_*` variables, one a field: MXGATEWAY_ENDPOINT, MXGATEWAY_API_KEY and so on.
 
         Fields given as keywords go before the environment. An empty variable counts as not set.
 

@@ -30,7 +30,7 @@ _logger = logging.getLogger("mxgateway.session")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionInfo:
-    """What the gateway said of a session when it opened it.
+    """What the gateway said of a session when it opened it; of an attached session only the id is known.
 
     Attributes:
         session_id: its id, `session-` and 32 hex digits.
@@ -43,12 +43,12 @@ class SessionInfo:
     """
 
     session_id: str
-    backend_name: str
-    worker_process_id: int
-    worker_protocol_version: int
-    gateway_protocol_version: int
-    capabilities: tuple[str, ...]
-    default_command_timeout: float
+    backend_name: str = ""
+    worker_process_id: int = 0
+    worker_protocol_version: int = 0
+    gateway_protocol_version: int = 0
+    capabilities: tuple[str, ...] = ()
+    default_command_timeout: float = 0.0
 
 
 class Session(ItemCommands, WriteCommands, ControlCommands):

@@ -183,7 +183,7 @@ def group_differences(name: str, ours: Group, theirs: Group) -> Iterator[str]:
         elif (counterpart := counterparts[element_name]) == element_name:
             yield from element_differences(subject, element, theirs.elements[counterpart])
         else:
-            yield f"{subject}: name is {element_name} here, {counterpart} there"
+            yield f"{subject}: name {element_name} here, {counterpart} there"
             yield from element_differences(subject, nameless(element), nameless(theirs.elements[counterpart]))
     for element_name in sorted(theirs.elements.keys() - counterparts.values()):
         subject = f"{theirs.element_kind} {name}.{element_name}"
@@ -213,7 +213,7 @@ def with_number(subject: str, element: Element) -> str:
 def element_differences(subject: str, ours: Element, theirs: Element) -> Iterator[str]:
     """The differences between two elements that stand for each other."""
     if ours.number != theirs.number:
-        yield f"{subject}: number is {ours.number} here, {theirs.number} there"
+        yield f"{subject}: number {ours.number} here, {theirs.number} there"
     yield from fact_differences(subject, ours.facts, theirs.facts)
 
 
@@ -221,7 +221,7 @@ def fact_differences(subject: str, ours: Mapping[str, str], theirs: Mapping[str,
     """A fact that only one side has follows from another one, which differs and is told."""
     for fact, value in ours.items():
         if fact in theirs and theirs[fact] != value:
-            yield f"{subject}: {fact} is {value} here, {theirs[fact]} there"
+            yield f"{subject}: {fact} {value} here, {theirs[fact]} there"
 
 
 def missing(subject: str, *, here: bool) -> str:

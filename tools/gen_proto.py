@@ -117,7 +117,7 @@ def write_files(fresh: Mapping[str, str], committed: Mapping[str, str], root: Pa
         (root / path).write_text(text, encoding="utf-8", newline="\n")
 
 
-def run(generator: Generator, *, check: bool, protos: Path = PROTOS, sources: Path = SOURCES) -> list[str]:
+def run(generator: Generator, protos: Path, sources: Path, *, check: bool) -> list[str]:
     """Generate, then compare (`check`) or write. Gives the stale files' lines; none after writing."""
     with tempfile.TemporaryDirectory(prefix="gen-proto-") as directory:
         generate(generator, protos, Path(directory))
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name each file that is stale")
     options = parser.parse_args(arguments)
     try:
-        stale = run(GENERATORS[options.generator], check=options.check)
+        stale = run(GENERATORS[options.generator], PROTOS, SOURCES, check=options.check)
     except GenerationError as error:
         print(f"gen_proto: {error}", file=sys.stderr)
         return 2

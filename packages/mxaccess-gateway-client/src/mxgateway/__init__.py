@@ -51,7 +51,7 @@ from mxgateway.status import (
     Quality,
     SessionState,
 )
-from mxgateway.values import MxScalar, MxValueInput, MxValueOutput, SparseArray, from_mx_value, to_mx_value
+from mxgateway.values import MxScalar, MxValue, MxValueInput, MxValueOutput, SparseArray, from_mx_value, to_mx_value
 
 __all__ = [
     "GATEWAY_PROTOCOL_VERSION",
@@ -91,6 +91,7 @@ __all__ = [
     "MxStatus",
     "MxStatusCategory",
     "MxStatusSource",
+    "MxValue",
     "MxValueInput",
     "MxValueOutput",
     "OpenSessionOptions",

@@ -17,7 +17,10 @@ from mxgateway.status import MxDataType
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
-__all__ = ["MxScalar", "MxValueInput", "MxValueOutput", "SparseArray", "from_mx_value", "to_mx_value"]
+__all__ = ["MxScalar", "MxValue", "MxValueInput", "MxValueOutput", "SparseArray", "from_mx_value", "to_mx_value"]
+
+MxValue: TypeAlias = pb.MxValue
+"""The generated message of a value, for what Python's own types can't say: an int64 that would fit in 32 bits."""
 
 MxScalar: TypeAlias = bool | int | float | str | bytes | datetime
 

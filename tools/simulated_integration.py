@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,11 +34,14 @@ def simulated_gateway(command: Sequence[str] = SIMULATE) -> Iterator[Mapping[str
     Raises:
         SimulatorError: its first line is no address, or it is still there ten seconds after it was told to stop.
     """
-    process = subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True)
-    try:
-        yield clean_environment() | address(process)
-    finally:
-        stop(process)
+    with tempfile.TemporaryDirectory(prefix="simulated-gateway-") as directory:
+        said = Path(directory, "said")
+        with said.open("wb") as output:
+            process = subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stdout=output)
+        try:
+            yield clean_environment() | address(process, said)
+        finally:
+            stop(process)
 
 
 def clean_environment() -> dict[str, str]:
@@ -45,19 +49,14 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("MXGATEWAY_")}
 
 
-def address(process: subprocess.Popen[str]) -> dict[str, str]:
-    """Read where the gateway listens from its first line."""
-    if process.stdout is None:
-        raise SimulatorError("the simulated gateway has no standard output")
-    alarm = threading.Timer(SECONDS_TO_START, process.kill)
-    alarm.start()
-    line = process.stdout.readline()
-    alarm.cancel()
-    # Whatever it says later must not fill the pipe and stop it.
-    threading.Thread(target=process.stdout.read, name="simulator output", daemon=True).start()
+def address(process: subprocess.Popen[bytes], said: Path) -> dict[str, str]:
+    """Read where the gateway listens from the first line that it said, once it is complete."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while b"\n" not in said.read_bytes() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
     try:
-        said = json.loads(line)
-        endpoint, api_key = str(said["endpoint"]), str(said["apiKey"])
+        first = json.loads(said.read_bytes().partition(b"\n")[0])
+        endpoint, api_key = str(first["endpoint"]), str(first["apiKey"])
     except (ValueError, KeyError, TypeError):
         raise SimulatorError("the simulated gateway did not say where it listens; its own message is above") from None
     return {
@@ -70,7 +69,7 @@ def address(process: subprocess.Popen[str]) -> dict[str, str]:
     }
 
 
-def stop(process: subprocess.Popen[str]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     """Tell the gateway to stop, as Ctrl-C does where there is one, and see that it does."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)

@@ -30,6 +30,20 @@ assert mxaccess_gateway_pb2_grpc.MxAccessGatewayStub and galaxy_repository_pb2_g
 print("alone")
 """
 
+# Starts a simulated gateway, and runs the snippet beside it as a program of its own.
+BESIDE_A_GATEWAY = """
+import asyncio, os, sys
+from mxgateway.testing import SimulatedGateway
+
+async def main():
+    async with SimulatedGateway() as gateway:
+        told = {"MXGATEWAY_ENDPOINT": gateway.endpoint, "MXGATEWAY_API_KEY": gateway.api_key}
+        snippet = await asyncio.create_subprocess_exec(sys.executable, sys.argv[1], env=os.environ | told)
+        return await snippet.wait()
+
+sys.exit(asyncio.run(main()))
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -116,6 +130,18 @@ def test_the_generated_code_works_alone(environment: Environment, wheels: Mappin
     assert environment.run("-W", "error", "-c", ROUND_TRIP).strip() == "alone"
     needed_by_grpcio = {"typing-extensions"}
     assert environment.installed() - before - needed_by_grpcio == {"grpcio", "mxaccess-gateway-proto", "protobuf"}
+
+
+def test_the_first_snippet_of_the_clients_readme_runs_as_it_stands(
+    environment: Environment, wheels: Mapping[str, Path], these_wheels: Path, tmp_path: Path
+) -> None:
+    readme = (ROOT / "packages" / "mxaccess-gateway-client" / "README.md").read_text(encoding="utf-8")
+    snippet = tmp_path / "snippet.py"
+    snippet.write_text(readme.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+
+    environment.run("-m", "pip", "install", "--quiet", "--constraint", these_wheels, wheels["client"])
+
+    assert "TestChildObject.TestInt is " in environment.run("-c", BESIDE_A_GATEWAY, snippet)
 
 
 def test_the_command_line_works_when_pipx_installs_it(

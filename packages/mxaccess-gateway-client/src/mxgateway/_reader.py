@@ -1,4 +1,4 @@
-"""The event reader: takes messages off the wire at once, and holds the gateway back when nobody takes them."""
+"""The reader of a stream: takes messages off the wire at once, and holds the gateway back when nobody takes them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import asyncio
 import contextlib
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 import grpc.aio
 
 if TYPE_CHECKING:
-    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+    from typing import Any
 
     from mxgateway._channel import Channel
 
-__all__ = ["EventReader", "StreamEnd"]
+__all__ = ["StreamEnd", "StreamReader"]
 
 # Enough to ride out a busy moment of the consumer; beyond it HTTP/2's flow control keeps the rest at the gateway.
 _CAPACITY: Final = 4096
+
+MessageT = TypeVar("MessageT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,24 +36,24 @@ class StreamEnd:
     details: str | None
 
 
-class EventReader:
-    """Reads one event stream in a task of its own, so that cancelling a consumer loses nothing and ends nothing."""
+class StreamReader(Generic[MessageT]):
+    """Reads one stream in a task of its own, so that cancelling a consumer loses nothing and ends nothing."""
 
-    def __init__(self, channel: Channel, request: pb.StreamEventsRequest) -> None:
+    def __init__(self, channel: Channel, call: grpc.aio.UnaryStreamCall[Any, MessageT], *, name: str) -> None:
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[pb.MxEvent] = deque()
+        self._queue: deque[MessageT] = deque()
         self._arrived: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._end: StreamEnd | None = None
-        self._call = channel.stream(channel.gateway.StreamEvents, request)
-        self._task = channel.keep(self._read(), name=f"mxgateway events of {request.session_id}")
+        self._call = call
+        self._task = channel.keep(self._read(), name=name)
 
     @property
     def pending(self) -> int:
         """How many messages wait to be taken."""
         return len(self._queue)
 
-    async def next(self) -> pb.MxEvent | StreamEnd:
+    async def next(self) -> MessageT | StreamEnd:
         """Give the next message, or how the stream ended once all messages are taken."""
         while not self._queue:
             if self._end is not None:
@@ -79,8 +81,7 @@ class EventReader:
     def _cancel(self) -> None:
         self._queue.clear()
         self._call.cancel()
-        if self._room is not None:
-            _wake(self._room)
+        _wake(self._room)
 
     async def _read(self) -> None:
         try:
@@ -93,7 +94,7 @@ class EventReader:
     async def _read_until_end(self) -> StreamEnd:
         try:
             while (message := await self._call.read()) is not grpc.aio.EOF:
-                self._queue.append(cast("pb.MxEvent", message))
+                self._queue.append(cast("MessageT", message))
                 _wake(self._arrived)
                 if len(self._queue) >= _CAPACITY:
                     await self._wait_for_room()

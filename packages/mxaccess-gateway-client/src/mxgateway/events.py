@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway._reader import EventReader, StreamEnd
-from mxgateway.errors import (
-    ErrorFacts,
-    MxGatewayError,
-    MxGatewayEventLossError,
-    MxGatewayStreamEndedError,
-    MxGatewayUsageError,
-)
+from mxgateway._stream import Stream
+from mxgateway.errors import MxGatewayEventLossError
 from mxgateway.status import AlarmProviderMode, AlarmTransitionKind, MxEventFamily, MxStatus, Quality
 from mxgateway.values import MxValueOutput, from_mx_value, to_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from types import TracebackType
 
+    import grpc.aio
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from mxgateway._channel import Channel
@@ -356,7 +349,7 @@ class StreamPlace:
         self._taken_by = weakref.ref(stream)
 
 
-class EventStream:
+class EventStream(Stream[pb.MxEvent, MxEvent]):
     """The events of a session in the order of `worker_sequence`: an async iterator and an async context manager.
 
     It asks the gateway for events when it is entered or first iterated. Events wait here while the consumer is busy;
@@ -368,117 +361,44 @@ class EventStream:
     stream open. A stream that is dropped without `close` ends when it is collected.
 
     A session has one event stream at a time. Closing it leaves the session open; `stream_events(after_sequence=...)`
-    with `last_sequence` goes on where it ended.
+    with `last_sequence` goes on where it ended, with the events that were dropped here as well.
+
+    Iterating raises
+
+    - MxGatewayStreamEndedError when the gateway ended the stream, even with OK,
+    - MxGatewayLimitError when the gateway's queue for this stream overflowed,
+    - MxGatewayEventLossError when `worker_sequence` has a hole or runs backwards,
+    - MxGatewayTransportError when the connection broke,
+    - MxGatewaySessionError when the session is unknown or not READY, or another client has its event stream,
+    - MxGatewayUsageError when another task waits on this stream already, the session has another open stream, or the
+      client can't be used here.
     """
 
+    _method = "StreamEvents"
+
     def __init__(self, channel: Channel, place: StreamPlace, session_id: str, after_sequence: int) -> None:
-        self._channel = channel
+        super().__init__(channel, session_id)
         self._place = place
-        self._session_id = session_id
-        self._after_sequence = after_sequence
-        self._reader: EventReader | None = None
-        self._failure: MxGatewayError | None = None
-        self._closed = False
-        self._waiting = False
+        self._request = pb.StreamEventsRequest(session_id=session_id, after_worker_sequence=after_sequence)
         self._last_sequence = after_sequence
         # None: any event newer than the last one may come.
         self._expected: int | None = after_sequence + 1 if after_sequence else None
-        self._delivered = 0
 
     @property
     def last_sequence(self) -> int:
         """The sequence of the last event that was delivered; before the first one what the stream resumes after."""
         return self._last_sequence
 
-    @property
-    def delivered(self) -> int:
-        """How many events were delivered."""
-        return self._delivered
-
-    @property
-    def pending(self) -> int:
-        """How many events have arrived and wait to be delivered."""
-        return 0 if self._reader is None else self._reader.pending
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the gateway has been asked for events, and neither a close nor a loss has ended that."""
-        return self._reader is not None and not self._closed and self._failure is None
-
-    async def __aenter__(self) -> Self:
-        self._start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> MxEvent:
-        """Give the next event (rpc `StreamEvents`).
-
-        Raises:
-            StopAsyncIteration: the stream was closed from this side.
-            MxGatewayStreamEndedError: the gateway ended it, even with OK.
-            MxGatewayLimitError: the gateway's queue for this stream overflowed; it names what the gateway said.
-            MxGatewayEventLossError: `worker_sequence` has a hole or runs backwards.
-            MxGatewayTransportError: the connection broke.
-            MxGatewaySessionError: the session is unknown or not ready, or another client has its event stream.
-            MxGatewayUsageError: another task waits on this stream already, the session has another one, or the client
-                can't be used here.
-        """
-        if self._failure is not None:
-            raise self._failure
-        if self._closed:
-            raise StopAsyncIteration
-        if self._waiting:
-            raise self._misuse("another task already waits for events of this stream")
-        reader = self._reader or self._start()
-        self._waiting = True
-        try:
-            message = await reader.next()
-        finally:
-            self._waiting = False
-        if self._closed:
-            raise StopAsyncIteration
-        if isinstance(message, StreamEnd):
-            self._failure = self._error(message)
-            raise self._failure
-        event = to_event(message)
-        self._check_sequence(event)
-        self._delivered += 1
-        return event
-
-    async def close(self) -> None:
-        """End the stream and wait until nothing of it is left here. Twice is fine.
-
-        Events that have arrived and were not taken yet are dropped; a resume after `last_sequence` brings them.
-        """
-        self._closed = True
-        if self._reader is not None:
-            await self._reader.close()
-
-    def __del__(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-
-    def _start(self) -> EventReader:
-        if self._closed:
-            raise self._misuse("the stream is closed")
+    def _call(self) -> grpc.aio.UnaryStreamCall[pb.StreamEventsRequest, pb.MxEvent]:
         if self._place.stream not in {None, self}:
             raise self._misuse("the session has an open event stream already, and the gateway gives it only one")
-        if self._reader is None:
-            self._channel.check_usable()
-            request = pb.StreamEventsRequest(session_id=self._session_id, after_worker_sequence=self._after_sequence)
-            self._reader = EventReader(self._channel, request)
-            self._place.take(self)
-        return self._reader
+        call = self._channel.stream(self._channel.gateway.StreamEvents, self._request)
+        self._place.take(self)
+        return call
 
-    def _check_sequence(self, event: MxEvent) -> None:
-        sequence = event.sequence
+    def _item(self, message: pb.MxEvent) -> MxEvent:
+        event = to_event(message)
+        sequence = message.worker_sequence
         if isinstance(event, ReplayGap):
             # The hole has been reported: anything newer may follow.
             self._expected = None
@@ -487,10 +407,8 @@ class EventStream:
             self._expected = sequence + 1
         elif sequence != 0:
             # Only what the gateway itself adds to the stream has no number.
-            self._failure = self._loss(sequence)
-            if self._reader is not None:
-                self._reader.cancel()
-            raise self._failure
+            self._fail(self._loss(sequence))
+        return event
 
     def _loss(self, sequence: int) -> MxGatewayEventLossError:
         last = self._last_sequence
@@ -499,21 +417,3 @@ class EventStream:
             f"worker_sequence {problem}: {sequence} came after {last}",
             self._facts("open a new stream and read the items afresh"),
         )
-
-    def _error(self, end: StreamEnd) -> MxGatewayError:
-        if end.status is None:
-            return self._misuse("the client was closed under the stream")
-        if end.status is grpc.StatusCode.OK:
-            return MxGatewayStreamEndedError(
-                "the gateway ended the event stream, which happens when the session is closed or ends there",
-                self._facts("ask get_state for the session, or open a new one"),
-            )
-        return self._channel.stream_error("StreamEvents", self._session_id, end.status, end.details)
-
-    def _facts(self, hint: str | None = None) -> ErrorFacts:
-        return ErrorFacts(
-            method="StreamEvents", target=self._channel.options.endpoint, session_id=self._session_id, hint=hint
-        )
-
-    def _misuse(self, summary: str) -> MxGatewayUsageError:
-        return MxGatewayUsageError(summary, self._facts())

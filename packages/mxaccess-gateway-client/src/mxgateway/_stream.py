@@ -1,0 +1,151 @@
+"""What all streams of the gateway have in common: an iterator that ends only when it should."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Generic, NoReturn, TypeVar
+
+import grpc.aio
+
+from mxgateway._reader import StreamEnd, StreamReader
+from mxgateway.errors import ErrorFacts, MxGatewayError, MxGatewayStreamEndedError, MxGatewayUsageError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Self
+
+    from mxgateway._channel import Channel
+
+__all__ = ["Stream"]
+
+MessageT = TypeVar("MessageT")
+ItemT = TypeVar("ItemT")
+
+
+class Stream(ABC, Generic[MessageT, ItemT]):
+    """A stream of the gateway: an async iterator and an async context manager.
+
+    It asks the gateway when it is entered or first iterated. It ends normally only when it is closed from this side;
+    every loss raises. Cancelling a task that waits for an item, by `asyncio.timeout` for example, loses nothing and
+    leaves the stream open. A stream that is dropped without `close` ends when it is collected.
+    """
+
+    _method: ClassVar[str]
+
+    def __init__(self, channel: Channel, session_id: str | None = None) -> None:
+        self._channel = channel
+        self._session_id = session_id
+        self._reader: StreamReader[MessageT] | None = None
+        self._failure: MxGatewayError | None = None
+        self._closed = False
+        self._waiting = False
+        self._delivered = 0
+
+    @property
+    def delivered(self) -> int:
+        """How many items were delivered."""
+        return self._delivered
+
+    @property
+    def pending(self) -> int:
+        """How many items have arrived and wait to be delivered."""
+        return 0 if self._reader is None else self._reader.pending
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the gateway has been asked, and neither a close nor a loss has ended the stream since."""
+        return self._reader is not None and not self._closed and self._failure is None
+
+    async def __aenter__(self) -> Self:
+        self._started()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ItemT:
+        """Give the next item.
+
+        Raises:
+            StopAsyncIteration: the stream was closed from this side.
+            MxGatewayStreamEndedError: the gateway ended it, even with OK.
+            MxGatewayTransportError: the connection broke.
+            MxGatewayUsageError: another task waits on this stream already, or the client can't be used here.
+            MxGatewayError: what the status that ended the stream stands for, see GRPC_STATUS_ERRORS.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise StopAsyncIteration
+        if self._waiting:
+            raise self._misuse("another task already waits on this stream")
+        reader = self._started()
+        self._waiting = True
+        try:
+            message = await reader.next()
+        finally:
+            self._waiting = False
+        if self._closed:
+            raise StopAsyncIteration
+        if isinstance(message, StreamEnd):
+            self._fail(self._error(message))
+        item = self._item(message)
+        self._delivered += 1
+        return item
+
+    async def close(self) -> None:
+        """End the stream and wait until nothing of it is left here. Twice is fine.
+
+        Items that have arrived and were not taken yet are dropped.
+        """
+        self._closed = True
+        if self._reader is not None:
+            await self._reader.close()
+
+    def __del__(self) -> None:
+        reader: StreamReader[MessageT] | None = getattr(self, "_reader", None)
+        if reader is not None:
+            reader.cancel()
+
+    @abstractmethod
+    def _call(self) -> grpc.aio.UnaryStreamCall[Any, MessageT]:
+        """Ask the gateway."""
+
+    @abstractmethod
+    def _item(self, message: MessageT) -> ItemT:
+        """Give what a message stands for."""
+
+    def _started(self) -> StreamReader[MessageT]:
+        if self._closed:
+            raise self._misuse("the stream is closed")
+        if self._reader is None:
+            self._reader = StreamReader(self._channel, self._call(), name=f"mxgateway {self._method}")
+        return self._reader
+
+    def _fail(self, failure: MxGatewayError) -> NoReturn:
+        self._failure = failure
+        if self._reader is not None:
+            self._reader.cancel()
+        raise failure
+
+    def _error(self, end: StreamEnd) -> MxGatewayError:
+        if end.status is None:
+            return self._misuse("the client was closed under the stream")
+        if end.status is grpc.StatusCode.OK:
+            return MxGatewayStreamEndedError(
+                "the gateway ended the stream, and nobody here asked for that", self._facts()
+            )
+        return self._channel.stream_error(self._method, self._session_id, end.status, end.details)
+
+    def _facts(self, hint: str | None = None) -> ErrorFacts:
+        return ErrorFacts(
+            method=self._method, target=self._channel.options.endpoint, session_id=self._session_id, hint=hint
+        )
+
+    def _misuse(self, summary: str) -> MxGatewayUsageError:
+        return MxGatewayUsageError(summary, self._facts())

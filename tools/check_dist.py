@@ -172,7 +172,7 @@ def check_sdist(package: Package, sdist: Archive, wheel: Archive) -> Iterator[st
 def check_siblings(package: Package, requirements: Sequence[Requirement], root: Path) -> Iterator[str]:
     """A package stands on the one below it, in a range that allows its present version and ends before a break."""
     siblings = {sibling.name: sibling.version(root) for sibling in PACKAGES}
-    required = {requirement.name for requirement in requirements} & siblings.keys()
+    required = frozenset(requirement.name for requirement in requirements) & siblings.keys()
     if required != package.stands_on:
         yield f"requires {sorted(required)} of its siblings instead of {sorted(package.stands_on)}"
     for requirement in requirements:

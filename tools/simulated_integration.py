@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class SimulatorError(Exception):
 
 
 @contextmanager
-def simulated_gateway(command: Sequence[str] = SIMULATE) -> Iterator[Mapping[str, str]]:
+def simulated_gateway(command: Sequence[str] = SIMULATE) -> Generator[Mapping[str, str]]:
     """Run a simulated gateway; gives the environment that leads the integration tests to it.
 
     Raises:

@@ -148,8 +148,9 @@ def test_the_command_line_works_when_pipx_installs_it(
     wheels: Mapping[str, Path], these_wheels: Path, tmp_path: Path
 ) -> None:
     home = {"PIPX_HOME": str(tmp_path / "pipx"), "PIPX_BIN_DIR": str(tmp_path / "bin")}
-    install = [sys.executable, "-m", "pipx", "install", "--quiet", "--python", sys.executable, wheels["cli"]]
-    succeed([*install, f"--pip-args=--constraint {these_wheels.as_posix()}"], cwd=tmp_path, variables=home)
+    install = [sys.executable, "-m", "pipx", "install", "--quiet", "--python", sys.executable]
+    constraint = f"--pip-args=--constraint {these_wheels.as_posix()}"
+    succeed([*install, constraint, wheels["cli"]], cwd=tmp_path, variables=home)
     mxgw_py = tmp_path / "bin" / ("mxgw-py.exe" if os.name == "nt" else "mxgw-py")
 
     version = succeed([mxgw_py, "version"], cwd=tmp_path)

@@ -1,0 +1,77 @@
+"""What the documents at the root say can be done, and what they link to is there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mxgateway.testing import SimulatedGateway
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
+DOCUMENTS = [README, CONTRIBUTING, *sorted(ROOT.glob("packages/*/README.md"))]
+SPEAKING_OF_SCRIPTS = [*DOCUMENTS, ROOT / ".ci" / "run", *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+
+ENVIRONMENTS = tomllib.loads((ROOT / "hatch.toml").read_text(encoding="utf-8"))["envs"]
+SCRIPTS = ENVIRONMENTS["default"]["scripts"]
+
+
+def named_scripts(path: Path) -> Iterator[str]:
+    """The scripts that a document or a workflow tells people and machines to run."""
+    text = path.read_text(encoding="utf-8")
+    yield from re.findall(r"(?:tools/run\.py|hatch run) +([a-z][\w.:-]*)", text)
+
+
+def snippets(path: Path) -> list[str]:
+    """The Python snippets of a document."""
+    return re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("path", SPEAKING_OF_SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_script_it_names_exists(path: Path) -> None:
+    for name in named_scripts(path):
+        environment, _, script = name.rpartition(":")
+        known = ENVIRONMENTS[environment.partition(".")[0] or "default"].get("scripts", {}) | SCRIPTS
+        assert script in known or script == "python", name
+
+
+def test_every_script_is_explained_to_contributors() -> None:
+    table = CONTRIBUTING.read_text(encoding="utf-8").partition("| script | does |")[2].partition("\n\n")[0]
+    explained = set(re.findall(r"`([\w-]+)`(?=[^|]*\|[^|]*\|$)", table, re.MULTILINE))
+
+    assert set(SCRIPTS) <= explained
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_file_it_links_to_exists(path: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8"))
+
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_the_snippet_is_the_one_that_the_client_begins_with() -> None:
+    assert snippets(README) == snippets(ROOT / "packages" / "mxaccess-gateway-client" / "README.md")[:1]
+
+
+async def test_the_snippet_runs_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "snippet.py").write_text(snippets(README)[0], encoding="utf-8")
+    async with SimulatedGateway() as gateway:
+        told = {"MXGATEWAY_ENDPOINT": gateway.endpoint, "MXGATEWAY_API_KEY": gateway.api_key}
+        program = await asyncio.create_subprocess_exec(
+            sys.executable,
+            tmp_path / "snippet.py",
+            env=os.environ | told,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await program.communicate()
+
+    assert (program.returncode, errors.decode()) == (0, "")
+    assert output.decode().startswith("TestChildObject.TestInt is ")

@@ -440,6 +440,19 @@ def test_a_command_line_that_makes_no_sense_gives_status_2(
     assert "error: " in capsys.readouterr().err
 
 
+def test_the_command_lines_of_the_readme_are_right() -> None:
+    readme = Path(__file__).resolve().parents[2] / "packages" / "mxaccess-gateway-proto" / "README.md"
+    lines = [line for line in readme.read_text(encoding="utf-8").splitlines() if "compare_contract.py --" in line]
+
+    parsed = [compare_contract.parse(line.split()[2:]) for line in lines]
+
+    assert [(options.endpoint, options.plaintext, options.descriptor_set) for options in parsed] == [
+        ("gateway:5001", False, None),
+        ("localhost:5000", True, None),
+        (None, False, Path("gateway.binpb")),
+    ]
+
+
 def test_the_tool_runs_as_a_program(tmp_path: Path) -> None:
     program = [sys.executable, compare_contract.__file__ or ""]
     files = write(list(published().values()), tmp_path)

@@ -116,7 +116,7 @@ Global___GetLastDeployTimeReply: _TypeAlias = GetLastDeployTimeReply  # noqa: Y0
 
 @_typing.final
 class DiscoverHierarchyRequest(_message.Message):
-    """What `DiscoverHierarchy` takes. All filters must hold together."""
+    """What `DiscoverHierarchy` takes: a page, a root, and filters."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -160,7 +160,7 @@ class DiscoverHierarchyRequest(_message.Message):
 
     @_builtins.property
     def template_chain_contains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only objects with all of these in their template chain."""
+        """Only objects with these in their template chain."""
 
     def __init__(
         self,
@@ -227,7 +227,7 @@ Global___DiscoverHierarchyReply: _TypeAlias = DiscoverHierarchyReply  # noqa: Y0
 
 @_typing.final
 class BrowseChildrenRequest(_message.Message):
-    """What `BrowseChildren` takes. All filters must hold together."""
+    """What `BrowseChildren` takes: a parent, a page, and filters."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -266,7 +266,7 @@ class BrowseChildrenRequest(_message.Message):
 
     @_builtins.property
     def template_chain_contains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only objects with all of these in their template chain."""
+        """Only objects with these in their template chain."""
 
     def __init__(
         self,
@@ -476,7 +476,7 @@ class GalaxyObject(_message.Message):
     """
     @_builtins.property
     def template_chain(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The templates that it was derived from, the nearest first.
+        """The templates that it was derived from.
         unconfirmed
         """
 

@@ -744,7 +744,7 @@ class OpenSessionRequest(_message.Message):
     unconfirmed
     """
     client_session_name: _builtins.str
-    """A name for people, shown in the gateway's logs."""
+    """A name that tells people whose session it is."""
     client_correlation_id: _builtins.str
     """The client's own id of this call. Unique for each call and never empty."""
     @_builtins.property
@@ -2454,7 +2454,7 @@ class PingCommand(_message.Message):
 
     MESSAGE_FIELD_NUMBER: _builtins.int
     message: _builtins.str
-    """A text for the worker's log.
+    """A text of the client's choice.
     unconfirmed
     """
     def __init__(
@@ -3466,7 +3466,7 @@ class MxSparseElement(_message.Message):
     INDEX_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     index: _builtins.int
-    """Where the element stands, counted from 0."""
+    """Where the element stands. Taken to count from 0, unlike the `[N]` of a reference, which counts from 1."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The element's value: a scalar."""

@@ -1,0 +1,100 @@
+"""Every guess in the contract is marked as one, and nothing else is."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+PROTOS = Path(__file__).resolve().parents[1] / "protos"
+MARK = "// unconfirmed"
+
+# Fields and values whose name or number is a guess, by what they belong to.
+GUESSED_MEMBERS = {
+    "OpenSessionRequest": "requested_backend command_timeout",
+    "OpenSessionReply": "worker_process_id",
+    "MxCommand": "ping get_session_state get_worker_info drain_events shutdown_worker",
+    "MxCommandKind": (
+        "MX_COMMAND_KIND_PING MX_COMMAND_KIND_GET_SESSION_STATE MX_COMMAND_KIND_GET_WORKER_INFO "
+        "MX_COMMAND_KIND_DRAIN_EVENTS MX_COMMAND_KIND_SHUTDOWN_WORKER"
+    ),
+    "SetBufferedUpdateIntervalCommand": "update_interval_milliseconds",
+    "AuthenticateUserCommand": "verify_user verify_user_password",
+    "ArchestrAUserToIdCommand": "user_id_guid",
+    "PingCommand": "message",
+    "ShutdownWorkerCommand": "grace_period",
+    "MxCommandReply": "session_state worker_info drain_events",
+    "WorkerInfoReply": "worker_process_id worker_protocol_version",
+    "OnBufferedDataChangeEvent": "data_type raw_data_type quality_values timestamp_values",
+    "AcknowledgeAlarmReply": "correlation_id protocol_status hresult status diagnostic_message",
+    "ActiveAlarmSnapshot": " ".join(pb.ActiveAlarmSnapshot.DESCRIPTOR.fields_by_name),
+    "AlarmConditionState": (
+        "ALARM_CONDITION_STATE_ACTIVE ALARM_CONDITION_STATE_ACTIVE_ACKED ALARM_CONDITION_STATE_INACTIVE"
+    ),
+    "GetLastDeployTimeReply": "present time_of_last_deploy",
+    "WatchDeployEventsRequest": "last_seen_deploy_time",
+    "DeployEvent": "sequence observed_at time_of_last_deploy object_count attribute_count",
+    "GalaxyObject": " ".join(galaxy.GalaxyObject.DESCRIPTOR.fields_by_name),
+    "GalaxyAttribute": (
+        "attribute_name full_tag_reference mx_data_type data_type_name is_array array_dimension mx_attribute_category "
+        "security_classification is_writable"
+    ),
+}
+
+# Messages of which nobody knows what is in them.
+GUESSED_SHAPES = {
+    "AlarmSubtagTarget",
+    "AlarmFailoverConfig",
+    "GetSessionStateCommand",
+    "GetWorkerInfoCommand",
+    "WorkerInfoReply",
+    "OnDataChangeEvent",
+    "OnWriteCompleteEvent",
+    "OperationCompleteEvent",
+    "OnAlarmProviderModeChangedEvent",
+}
+
+
+def marked() -> Iterator[str]:
+    """What the .proto files mark: `Message` for a shape, `Message.field` for a member."""
+    for path in PROTOS.rglob("*.proto"):
+        parent, comment_is_marked = "", False
+        for line in path.read_text(encoding="utf-8").splitlines():
+            declared = re.match(r"(?:message|enum) (\w+) \{", line)
+            member = re.match(r"\s+(?:[\w.]+ )*(\w+) = \d+;", line)
+            if declared is not None:
+                parent = declared[1]
+                if comment_is_marked:
+                    yield parent
+            elif member is not None and MARK in line:
+                yield f"{parent}.{member[1]}"
+            comment_is_marked = line.startswith(MARK) or (comment_is_marked and line.startswith("//"))
+
+
+def test_every_guess_is_marked_and_nothing_else() -> None:
+    members = {f"{parent}.{name}" for parent, names in GUESSED_MEMBERS.items() for name in names.split()}
+
+    assert set(marked()) == members | GUESSED_SHAPES
+
+
+@pytest.mark.parametrize("path", sorted(PROTOS.rglob("*.proto")), ids=lambda path: path.name)
+def test_nothing_but_a_mark_stands_behind_a_number(path: Path) -> None:
+    behind_numbers = re.findall(r"= \d+;[ \t]*(\S.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+    assert set(behind_numbers) == {"// likely", MARK}
+
+
+def test_the_marks_are_explained_before_they_are_used() -> None:
+    explained, _, _ = next(PROTOS.rglob("mxaccess_gateway.proto")).read_text(encoding="utf-8").partition("syntax =")
+    referring, _, _ = next(PROTOS.rglob("galaxy_repository.proto")).read_text(encoding="utf-8").partition("syntax =")
+
+    assert all(f"{mark}  " in explained for mark in ("(no mark)", "likely", MARK))
+    assert "are those of mxaccess_gateway.proto" in referring
+
+
+def test_the_marks_reach_the_docstrings_that_an_editor_shows() -> None:
+    stub = Path(pb.__file__ or "").with_suffix(".pyi").read_text(encoding="utf-8")
+
+    assert "The backend to run the session on; empty for the gateway's own choice.\n    unconfirmed" in stub

@@ -4,6 +4,15 @@ client = await GatewayClient.connect(endpoint="localhost:5000", api_key=key, pla
 """
 
 from mxgateway.auth import ApiKey
+from mxgateway.bulk import (
+    BulkReadResult,
+    BulkWriteResult,
+    SubscribeResult,
+    Write2BulkEntry,
+    WriteBulkEntry,
+    WriteSecured2BulkEntry,
+    WriteSecuredBulkEntry,
+)
 from mxgateway.client import GATEWAY_PROTOCOL_VERSION, GatewayClient
 from mxgateway.errors import (
     ErrorFacts,
@@ -63,6 +72,8 @@ __all__ = [
     "ApiKey",
     "BufferedDataChange",
     "BufferedSample",
+    "BulkReadResult",
+    "BulkWriteResult",
     "ClientOptions",
     "DataChange",
     "ErrorFacts",
@@ -103,8 +114,13 @@ __all__ = [
     "SessionInfo",
     "SessionState",
     "SparseArray",
+    "SubscribeResult",
     "WorkerInfo",
+    "Write2BulkEntry",
+    "WriteBulkEntry",
     "WriteComplete",
+    "WriteSecured2BulkEntry",
+    "WriteSecuredBulkEntry",
     "from_mx_value",
     "to_mx_value",
 ]

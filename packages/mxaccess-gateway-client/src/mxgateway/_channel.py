@@ -245,6 +245,9 @@ def _arguments(options: ClientOptions, credentials: Credentials | None) -> list[
         ("grpc.keepalive_time_ms", round(options.keepalive_time * 1000)),
         ("grpc.keepalive_timeout_ms", round(options.keepalive_timeout * 1000)),
         ("grpc.http2.max_pings_without_data", 0),
+        # gRPC's own waits after a failure grow to two minutes: too long for a gateway that has just been restarted.
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 5000),
         ("grpc.enable_http_proxy", int(options.use_http_proxy)),
         # Two clients in one process must not share a connection: closing or breaking one is not the other's affair.
         ("grpc.use_local_subchannel_pool", 1),

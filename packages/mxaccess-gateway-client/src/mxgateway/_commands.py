@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -9,6 +10,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayConfigurationError,
+    MxGatewayLimitError,
     MxGatewayProtocolError,
     error_from_reply,
 )
@@ -18,15 +20,18 @@ if TYPE_CHECKING:
     from mxgateway._channel import Channel
     from mxgateway.auth import Redactor
 
-__all__ = ["CommandSender", "set_handles", "set_server_handle"]
+__all__ = ["CommandSender", "set_handle", "set_handles", "set_server_handle"]
 
 
 class _ServerPayload(Protocol):
     server_handle: int
 
 
-class _ItemPayload(_ServerPayload, Protocol):
+class _ItemPayload(Protocol):
     item_handle: int
+
+
+class _ServerItemPayload(_ServerPayload, _ItemPayload, Protocol): ...
 
 
 class CommandSender:
@@ -51,6 +56,14 @@ class CommandSender:
     ) -> pb.MxCommandReply:
         """Send a command and give its reply, which is OK and the one to this request."""
         channel = self._channel
+        size = request.ByteSize()
+        if size > channel.options.max_message_bytes:
+            limit = channel.options.max_message_bytes
+            hint = "give it in parts, or raise max_message_bytes here and at the gateway"
+            raise MxGatewayLimitError(
+                f"the request has {size} bytes, more than the {limit} of max_message_bytes, and was not sent",
+                replace(self._facts(request), hint=hint),
+            )
         reply = await channel.call(
             channel.gateway.Invoke,
             method_name(request.command.kind),
@@ -100,13 +113,12 @@ def set_server_handle(payload: _ServerPayload, server_handle: int) -> None:
     raise MxGatewayConfigurationError(problem)
 
 
-def set_handles(payload: _ItemPayload, server_handle: int, item_handle: int) -> None:
-    """Put a server handle and an item handle into a payload.
+def set_handle(payload: _ItemPayload, item_handle: int) -> None:
+    """Put an item handle into a payload.
 
     Raises:
-        MxGatewayConfigurationError: one of them is no handle that MXAccess can give.
+        MxGatewayConfigurationError: it is no handle that MXAccess can give.
     """
-    set_server_handle(payload, server_handle)
     try:
         payload.item_handle = item_handle
     except (TypeError, ValueError):
@@ -114,6 +126,12 @@ def set_handles(payload: _ItemPayload, server_handle: int, item_handle: int) -> 
     else:
         return
     raise MxGatewayConfigurationError(problem)
+
+
+def set_handles(payload: _ServerItemPayload, server_handle: int, item_handle: int) -> None:
+    """Put a server handle and an item handle into a payload, as `set_server_handle` and `set_handle` do."""
+    set_server_handle(payload, server_handle)
+    set_handle(payload, item_handle)
 
 
 def method_name(kind: int) -> str:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._commands import CommandSender, set_handles, set_server_handle
-from mxgateway.values import fill_mx_value
+from mxgateway.values import SparseArray, fill_mx_value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from mxgateway.status import MxDataType
-    from mxgateway.values import MxValueInput
+    from mxgateway.values import MxScalar, MxValueInput
 
 __all__ = ["WriteCommands"]
 
@@ -112,6 +113,28 @@ class WriteCommands(CommandSender):
         fill_mx_value(payload.value, value, data_type)
         fill_mx_value(payload.timestamp_value, timestamp)
         await self._send(request, timeout)
+
+    async def write_array_elements(
+        self,
+        server_handle: int,
+        item_handle: int,
+        element_data_type: MxDataType,
+        total_length: int,
+        elements: Mapping[int, MxScalar | None],
+        user_id: int = 0,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Write an array of which only some elements are named, by index from 0 (`Write` with a sparse array).
+
+        It still replaces the whole array: what is not named becomes false, 0, an empty text or the epoch. The outcome
+        comes as a WriteComplete event.
+
+        Raises:
+            ValueError: an index lies outside `total_length`, or an element doesn't fit `element_data_type`.
+        """
+        array = SparseArray(element_data_type=element_data_type, total_length=total_length, elements=elements)
+        await self.write(server_handle, item_handle, array, user_id, timeout=timeout)
 
     async def authenticate_user(
         self, server_handle: int, verify_user: str, verify_user_password: str, *, timeout: float | None = None

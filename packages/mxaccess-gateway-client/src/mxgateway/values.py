@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard, cast
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
@@ -98,7 +98,7 @@ def fill_mx_value(message: pb.MxValue, value: MxValueInput, data_type: MxDataTyp
         message.CopyFrom(value)
     elif isinstance(value, SparseArray):
         _fill_sparse_array(message, value, data_type)
-    elif isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+    elif not _is_array(value):
         form = _form(value) if data_type is None else _form_of_type(data_type, value)
         form.set_scalar(message, value)
     else:
@@ -222,7 +222,8 @@ def _check_str(value: object) -> str:
             value.encode()
         except UnicodeEncodeError:
             raise ValueError(f"{value!r} holds a lone surrogate, which no message can carry") from None
-    return str(value)
+    # Not str(value): for a member of a (str, Enum) that is its name.
+    return str.__str__(value)
 
 
 def _check_bytes(value: object) -> bytes:
@@ -317,6 +318,11 @@ def _number(data_type: MxDataType) -> pb.MxDataType.ValueType:
     return cast("pb.MxDataType.ValueType", int(data_type))
 
 
+def _is_array(value: object) -> TypeGuard[Sequence[object]]:
+    # Of the sequences that are no arrays, bytearray and memoryview would pass for arrays of integers.
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview))
+
+
 def _fill_array(message: pb.MxValue, value: Sequence[object], data_type: MxDataType | None) -> None:
     dimensions, flat = _flatten(value)
     if not flat and data_type is None:
@@ -349,11 +355,7 @@ def _array_form(flat: Sequence[object], data_type: MxDataType | None) -> _Form:
 
 def _flatten(value: Sequence[object]) -> tuple[list[int], list[object]]:
     """The dimensions of nested sequences, and their elements row by row."""
-    rows = [
-        _flatten(cast("Sequence[object]", element))
-        for element in value
-        if isinstance(element, Sequence) and not isinstance(element, (str, bytes))
-    ]
+    rows = [_flatten(cast("Sequence[object]", element)) for element in value if _is_array(element)]
     if not rows:
         return [len(value)], list(value)
     if len(rows) != len(value):

@@ -1,0 +1,42 @@
+"""A simulated MXAccess Gateway, to test the client and your own automation against."""
+
+from mxgateway.testing.clock import Clock
+from mxgateway.testing.door import CallRecord
+from mxgateway.testing.faults import Faults
+from mxgateway.testing.gateway import SimulatedGateway
+from mxgateway.testing.keys import Scope
+from mxgateway.testing.limits import Limits
+from mxgateway.testing.objects import PlantObject
+from mxgateway.testing.plant import Plant
+from mxgateway.testing.plant_file import PlantFileError
+from mxgateway.testing.programs import Cycle, Program, Ramp, Sine
+from mxgateway.testing.tags import Reading, Tag, Written
+from mxgateway.testing.tls import ServerTls
+from mxgateway.testing.users import SecurityClassification, User
+from mxgateway.testing.values import TagType
+from mxgateway.testing.views import ItemView, SessionView
+
+__all__ = [
+    "CallRecord",
+    "Clock",
+    "Cycle",
+    "Faults",
+    "ItemView",
+    "Limits",
+    "Plant",
+    "PlantFileError",
+    "PlantObject",
+    "Program",
+    "Ramp",
+    "Reading",
+    "Scope",
+    "SecurityClassification",
+    "ServerTls",
+    "SessionView",
+    "SimulatedGateway",
+    "Sine",
+    "Tag",
+    "TagType",
+    "User",
+    "Written",
+]

@@ -1,0 +1,123 @@
+"""The gateway's time: it flows by itself, and a test can push it forward."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Clock", "Timer"]
+
+_FEW_CANCELLED_TIMERS = 100
+
+
+@dataclass(order=True, slots=True)
+class Timer:
+    """Something that the clock will do once. Made by `Clock.call_later`."""
+
+    due: float
+    order: int
+    callback: Callable[[], None] | None = field(compare=False)
+
+    def cancel(self) -> None:
+        """Take it back. A timer that has run, or was taken back before, is left as it is."""
+        self.callback = None
+
+
+class Clock:
+    """Leases, grace periods, ages and intervals of a simulated gateway are measured with this clock.
+
+    Seconds pass as on any clock. `advance` adds to them at once, so that half an hour's lease is tested without half
+    an hour's waiting. All of it belongs to one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._advanced = 0.0
+        self._timers: list[Timer] = []
+        self._order = itertools.count()
+        self._alarm: asyncio.Handle | None = None
+
+    def monotonic(self) -> float:
+        """Seconds since some moment in the past; never runs back."""
+        return time.monotonic() + self._advanced
+
+    def now(self) -> datetime:
+        """The time of day, UTC, with what `advance` added."""
+        return datetime.now(UTC) + timedelta(seconds=self._advanced)
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` once, `delay` seconds from now and at the earliest on the loop's next turn."""
+        timer = Timer(self.monotonic() + max(delay, 0.0), next(self._order), callback)
+        heapq.heappush(self._timers, timer)
+        if self._timers[0] is timer:
+            self._arm()
+        return timer
+
+    async def sleep(self, delay: float) -> None:
+        """Wait for `delay` seconds of this clock."""
+        awake = asyncio.get_running_loop().create_future()
+
+        def wake() -> None:
+            if not awake.done():
+                awake.set_result(None)
+
+        timer = self.call_later(delay, wake)
+        try:
+            await awake
+        finally:
+            timer.cancel()
+
+    def advance(self, seconds: float) -> None:
+        """Push the clock forward and run what becomes due on the way, in its order, before this returns.
+
+        Everything that runs sees the new time: something that repeats every second runs once, not once a second.
+        """
+        if seconds < 0:
+            raise ValueError(f"a clock never runs back: {seconds} s")
+        self._advanced += seconds
+        self._run_due()
+
+    def stop(self) -> None:
+        """Forget everything that is still to be done."""
+        self._timers.clear()
+        self._disarm()
+
+    def _run_due(self) -> None:
+        now = self.monotonic()
+        last = next(self._order)
+        postponed: list[Timer] = []
+        while self._timers and self._timers[0].due <= now:
+            timer = heapq.heappop(self._timers)
+            if timer.order > last:
+                # Made by what runs here: its turn is the next one, or a chain of timers would never end.
+                postponed.append(timer)
+            elif timer.callback is not None:
+                timer.callback()
+        for timer in postponed:
+            heapq.heappush(self._timers, timer)
+        self._drop_cancelled()
+        self._arm()
+
+    def _drop_cancelled(self) -> None:
+        if len(self._timers) > _FEW_CANCELLED_TIMERS:
+            self._timers = [timer for timer in self._timers if timer.callback is not None]
+            heapq.heapify(self._timers)
+
+    def _arm(self) -> None:
+        self._disarm()
+        if self._timers:
+            loop = asyncio.get_running_loop()
+            delay = self._timers[0].due - self.monotonic()
+            self._alarm = loop.call_later(delay, self._run_due) if delay > 0 else loop.call_soon(self._run_due)
+
+    def _disarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None

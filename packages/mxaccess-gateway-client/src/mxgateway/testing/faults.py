@@ -1,0 +1,116 @@
+"""Everything that can go wrong, on request."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import grpc
+
+from mxgateway.testing.conditions import Gate, NextCalls
+from mxgateway.testing.refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+
+    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+    from mxgateway.status import SessionState
+    from mxgateway.testing.conditions import Conditions
+    from mxgateway.testing.plant import Plant
+    from mxgateway.testing.sessions import Sessions
+
+__all__ = ["Faults"]
+
+
+class Faults:
+    """The one place to ask a simulated gateway for trouble. `gateway.faults` is one."""
+
+    def __init__(
+        self,
+        *,
+        conditions: Conditions,
+        sessions: Sessions,
+        plant: Plant,
+        reopen: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._conditions = conditions
+        self._sessions = sessions
+        self._plant = plant
+        self._reopen = reopen
+
+    async def drop_connections(self) -> None:
+        """Break every connection and take new ones on the same port. Calls end UNAVAILABLE, sessions live on."""
+        await self._reopen()
+
+    async def restart(self) -> None:
+        """Stop and start the gateway on the same port: connections break and every session is lost."""
+        self._sessions.lose_all()
+        await self._reopen()
+
+    def kill_worker(self, session_id: str) -> None:
+        """End a session's worker as a crash does: commands end WORKER_UNAVAILABLE, the stream UNAVAILABLE."""
+        self._sessions.find(session_id).fault(
+            Refused(grpc.StatusCode.UNAVAILABLE, f"the worker of session {session_id} has ended unexpectedly")
+        )
+
+    def fault_session(self, session_id: str) -> None:
+        """Make a session FAULTED with its worker alive until then; the stream ends FAILED_PRECONDITION."""
+        self._sessions.find(session_id).fault(
+            Refused(grpc.StatusCode.FAILED_PRECONDITION, f"session {session_id} is not ready, it is FAULTED")
+        )
+
+    def overflow_events(self, session_id: str) -> None:
+        """End a session's stream as if its subscriber had fallen 10 000 events behind."""
+        self._sessions.find(session_id).events.overflow()
+
+    def age_out_replay(self, session_id: str) -> None:
+        """Retain no event of a session that came so far, as if it were long ago."""
+        self._sessions.find(session_id).events.forget_retained()
+
+    def refuse_next_calls(
+        self, count: int, code: grpc.StatusCode, details: str = "refused on request", *, rpc: str | None = None
+    ) -> None:
+        """End the next `count` calls with a status, whoever makes them: of one rpc, such as `Invoke`, or of any."""
+        self._conditions.refusals.append(NextCalls(Refused(code, details), count, rpc))
+
+    def delay_calls(self, seconds: float) -> None:
+        """Let every call from now on wait so many seconds of the gateway's clock at the door; 0 ends that."""
+        self._conditions.call_delay = seconds
+
+    def delay_commands(self, seconds: float) -> None:
+        """Let workers take so many seconds of the gateway's clock for each command from now on; 0 ends that."""
+        self._conditions.command_delay = seconds
+
+    @contextmanager
+    def held_commands(self, session_id: str) -> Generator[None]:
+        """Let a session's worker begin no command within the `with` block: its commands wait."""
+        gate = self._conditions.held_commands.setdefault(session_id, Gate())
+        gate.shut()
+        try:
+            yield
+        finally:
+            gate.open()
+
+    @contextmanager
+    def held_sessions(self, state: SessionState) -> Generator[None]:
+        """Let no session leave `state` within the `with` block, such as STARTING_WORKER or CLOSING."""
+        gate = self._conditions.held_states.setdefault(state, Gate())
+        gate.shut()
+        try:
+            yield
+        finally:
+            gate.open()
+
+    @contextmanager
+    def refused_writes(self, tag: str, *statuses: pb.MxStatusProxy) -> Generator[None]:
+        """Let every write to a tag end with these statuses within the `with` block, as its ON_WRITE_COMPLETE tells."""
+        self._plant[tag].write_refusal = statuses
+        try:
+            yield
+        finally:
+            self._plant[tag].write_refusal = ()
+
+    def complete_operation(self, session_id: str, server_handle: int, item_handle: int) -> None:
+        """Raise OperationComplete, which MXAccess does of its own accord and rarely."""
+        self._sessions.find(session_id).mxaccess.complete_operation(server_handle, item_handle)

@@ -1,0 +1,209 @@
+"""The simulated gateway itself: a real gRPC server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+import grpc
+import grpc.aio
+
+from mxgateway.testing.changes import Changes
+from mxgateway.testing.clock import Clock
+from mxgateway.testing.conditions import Conditions
+from mxgateway.testing.door import Door
+from mxgateway.testing.faults import Faults
+from mxgateway.testing.keys import KeyRing, Scope
+from mxgateway.testing.limits import Limits
+from mxgateway.testing.plant import Plant
+from mxgateway.testing.services import MxAccessGatewayService
+from mxgateway.testing.sessions import Sessions, Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from mxgateway.testing.door import CallRecord
+    from mxgateway.testing.tls import ServerTls
+    from mxgateway.testing.views import SessionView
+
+__all__ = ["GATEWAY_PROTOCOL_VERSION", "SimulatedGateway"]
+
+GATEWAY_PROTOCOL_VERSION = 3
+
+_STOPPING_TIME = 10.0
+
+
+class SimulatedGateway:
+    """An MXAccess Gateway to test against, with a small plant behind it.
+
+    It behaves as a gateway does, inconvenience included; what it had to guess stands in the package's README. Use it in
+    `async with`, or call `start` and `stop`. It belongs to the event loop that starts it.
+
+    Args:
+        plant: the Galaxy behind it; the usual test tags when it is None.
+        host: the address to listen on.
+        port: the port to listen on; any free one when it is 0.
+        api_key: a key with all scopes, `mxgw_<key-id>_<secret>`; one is made up when it is None.
+        tls: listen with TLS; plaintext when it is None.
+        limits: how much the gateway takes and how long it waits.
+        settle_time: how many seconds after an advise the first good value follows an uncertain one; 0 for a good one
+            at once.
+        write_time: how many seconds after a write its outcome is told.
+        ramp_interval: every how many seconds tags with a program move; None for never, `plant.step()` moves them.
+        gateway_protocol_version: the version that OpenSession tells.
+    """
+
+    def __init__(
+        self,
+        *,
+        plant: Plant | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        api_key: str | None = None,
+        tls: ServerTls | None = None,
+        limits: Limits | None = None,
+        settle_time: float = 0.0,
+        write_time: float = 0.0,
+        ramp_interval: float | None = 1.0,
+        gateway_protocol_version: int = GATEWAY_PROTOCOL_VERSION,
+    ) -> None:
+        self.plant = plant or Plant.default()
+        self.clock = Clock()
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._limits = limits or Limits()
+        self._ramp_interval = ramp_interval
+        self._changes = Changes()
+        self._keys = KeyRing()
+        self._api_key = self._keys.add(tuple(Scope), text=api_key).text
+        conditions = Conditions()
+        self._sessions = Sessions(
+            Surroundings(
+                plant=self.plant,
+                clock=self.clock,
+                limits=self._limits,
+                conditions=conditions,
+                changes=self._changes,
+                settle_time=settle_time,
+                write_time=write_time,
+            )
+        )
+        self._door = Door(self._keys, self.clock, conditions, self._changes, self._limits.recorded_calls)
+        self._service = MxAccessGatewayService(self._sessions, self.plant, self._limits, gateway_protocol_version)
+        self.faults = Faults(conditions=conditions, sessions=self._sessions, plant=self.plant, reopen=self._reopen)
+        self._server: grpc.aio.Server | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens: `127.0.0.1:43117`. Known once it has started."""
+        return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
+
+    @property
+    def api_key(self) -> str:
+        """A key with all scopes."""
+        return self._api_key
+
+    @property
+    def sessions(self) -> tuple[SessionView, ...]:
+        """The sessions that have not ended as asked, as they are now."""
+        return tuple(session.view() for session in self._sessions.open_ones())
+
+    @property
+    def calls(self) -> tuple[CallRecord, ...]:
+        """The last calls that the gateway saw, the oldest first."""
+        return self._door.records
+
+    def add_key(self, *scopes: str, galaxy: tuple[str, ...] = ()) -> str:
+        """Give a new key with only these scopes, such as `session:open`.
+
+        Args:
+            scopes: what it is good for.
+            galaxy: the tags that it reaches, as globs over `Object.Attribute`; all when it is empty.
+
+        Raises:
+            ValueError: a scope that no gateway knows.
+        """
+        return self._keys.add(scopes, galaxy).text
+
+    def revoke_key(self, api_key: str) -> None:
+        """Accept a key no longer. Calls that are inside already go on."""
+        self._keys.revoke(api_key)
+
+    async def wait_for(self, condition: Callable[[], object], timeout: float = 5.0) -> None:
+        """Wait until `condition()` is true. It is looked at whenever anything in the gateway changes.
+
+        Raises:
+            TimeoutError: it was not true after `timeout` seconds of real time; the text says how the gateway stands.
+        """
+        try:
+            await self._changes.wait_for(condition, timeout)
+        except TimeoutError:
+            last = self.calls[-1] if self.calls else None
+            raise TimeoutError(
+                f"the gateway did not come to what was waited for in {timeout:g} s; sessions: {self.sessions}; "
+                f"last call: {last}"
+            ) from None
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            RuntimeError: it has started already, or the port is taken.
+        """
+        if self._server is not None:
+            raise RuntimeError("the simulated gateway has started already")
+        self.plant.serve(self.clock.now, self._changes.notify)
+        await self._listen()
+        if self._ramp_interval is not None:
+            self.clock.call_later(self._ramp_interval, self._step)
+
+    async def stop(self) -> None:
+        """Stop listening, break every connection, lose every session. May be repeated."""
+        self._sessions.lose_all()
+        await self._stop_listening()
+        self.clock.stop()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def _reopen(self) -> None:
+        await self._stop_listening()
+        await self._listen()
+
+    async def _listen(self) -> None:
+        server = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", self._limits.message_bytes),
+                ("grpc.max_send_message_length", self._limits.message_bytes),
+            ]
+        )
+        server.add_generic_rpc_handlers([self._door.handler(self._service.descriptor, self._service.rpcs())])
+        if self._tls is None:
+            self._port = server.add_insecure_port(self.endpoint)
+        else:
+            self._port = server.add_secure_port(self.endpoint, self._tls.credentials())
+        await server.start()
+        self._server = server
+
+    async def _stop_listening(self) -> None:
+        server, self._server = self._server, None
+        if server is None:
+            return
+        await server.stop(None)
+        # The handlers are cancelled by then, but may have a few turns of the loop to go.
+        await self._changes.wait_for(lambda: self._door.inside == 0, _STOPPING_TIME)
+        await asyncio.sleep(0)
+
+    def _step(self) -> None:
+        self.plant.step()
+        if self._ramp_interval is not None:
+            self.clock.call_later(self._ramp_interval, self._step)

@@ -1,0 +1,179 @@
+"""The items of one MXAccess object: what was added, what is advised, and what each of them has to tell."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from enum import Enum
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
+
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway.testing.plant import Reference
+from mxgateway.testing.statuses import good, invalid_reference
+from mxgateway.testing.tags import BAD, UNCERTAIN, Reading
+from mxgateway.testing.values import NO_VALUE, TagType, encode, native_data_type, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mxgateway.testing.clock import Clock, Timer
+    from mxgateway.testing.plant import Unresolved
+    from mxgateway.testing.values import Scalar
+
+__all__ = ["Advise", "BufferedItem", "Item"]
+
+
+class Advise(Enum):
+    """How an item's data changes were asked for."""
+
+    PLAIN = "plain"
+    SUPERVISORY = "supervisory"
+
+
+class ItemOptions(TypedDict):
+    """What every item is made from."""
+
+    server_handle: int
+    item_handle: int
+    definition: str
+    target: Reference | Unresolved
+    clock: Clock
+    raise_event: Callable[[pb.MxEvent], None]
+    settle_time: float
+
+
+class Item:
+    """One item handle."""
+
+    def __init__(self, **options: Unpack[ItemOptions]) -> None:
+        self.server_handle = options["server_handle"]
+        self.item_handle = options["item_handle"]
+        self.definition = options["definition"]
+        self.target = options["target"]
+        self.advised: Advise | None = None
+        self.suspended = False
+        self.last_event: pb.MxEvent | None = None
+        self._clock = options["clock"]
+        self._raise_event = options["raise_event"]
+        self._settle_time = options["settle_time"]
+        self._settling: Timer | None = None
+
+    @property
+    def delivers(self) -> bool:
+        """Whether data changes come."""
+        return self.advised is not None and not self.suspended
+
+    def advise(self, how: Advise) -> None:
+        """Begin to deliver; the first data change comes by itself. An item that delivers already only changes how."""
+        begins = self.advised is None
+        self.advised = how
+        if begins:
+            self._begin()
+
+    def un_advise(self) -> None:
+        """Deliver no longer."""
+        self.advised = None
+        self.suspended = False
+        self._end()
+
+    def suspend(self) -> None:
+        """Keep the advise and deliver nothing."""
+        self.suspended = True
+        self._end()
+
+    def activate(self) -> None:
+        """Deliver again, beginning with the present value."""
+        if self.suspended:
+            self.suspended = False
+            self._begin()
+
+    def deliver(self, reading: Reading | None, status: pb.MxStatusProxy) -> None:
+        """Raise a data change: of what was read, or of nothing, which is bad."""
+        event = pb.MxEvent(
+            family=pb.MX_EVENT_FAMILY_ON_DATA_CHANGE,
+            server_handle=self.server_handle,
+            item_handle=self.item_handle,
+            value=NO_VALUE if reading is None else reading.message,
+            quality=BAD if reading is None else reading.quality,
+            source_timestamp=timestamp(self._clock.now() if reading is None else reading.timestamp),
+            statuses=[status],
+            on_data_change=pb.OnDataChangeEvent(),
+        )
+        self.last_event = event
+        self._raise_event(event)
+
+    def _begin(self) -> None:
+        if not isinstance(self.target, Reference):
+            self.deliver(None, self.target.status)
+            return
+        tag = self.target.tag
+        settle_time = self._settle_time if tag.settle_time is None else tag.settle_time
+        reading = self.target.read()
+        if settle_time > 0 and reading is not None:
+            self.deliver(replace(reading, quality=UNCERTAIN), good())
+            self._settling = self._clock.call_later(settle_time, self._settle)
+        else:
+            self._settle()
+
+    def _settle(self) -> None:
+        self._settling = None
+        if isinstance(self.target, Reference):
+            self.target.tag.listeners[self._changed] = None
+            self._changed()
+
+    def _end(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+        if isinstance(self.target, Reference):
+            self.target.tag.listeners.pop(self._changed, None)
+
+    def _changed(self) -> None:
+        reading = self.target.read() if isinstance(self.target, Reference) else None
+        self.deliver(reading, good() if reading else invalid_reference(self.definition))
+
+
+class BufferedItem(Item):
+    """An item that collects its samples and delivers them together."""
+
+    def __init__(self, *, most_samples: int, deliver_later: Callable[[], None], **common: Unpack[ItemOptions]) -> None:
+        super().__init__(**common)
+        self._samples: deque[Reading] = deque(maxlen=most_samples)
+        self._deliver_later = deliver_later
+
+    def deliver(self, reading: Reading | None, status: pb.MxStatusProxy) -> None:
+        """Collect a sample. That there is nothing to sample is said at once."""
+        if reading is None:
+            self._raise_samples(TagType.STRING, [], status)
+        else:
+            self._samples.append(reading)
+            self._deliver_later()
+
+    def flush(self) -> None:
+        """Deliver what was collected."""
+        if self._samples and self.delivers:
+            # A status without any field set says nothing, and above all no failure.
+            self._raise_samples(self._samples[0].type, list(self._samples), pb.MxStatusProxy())
+        self._samples.clear()
+
+    def _raise_samples(self, tag_type: TagType, samples: list[Reading], status: pb.MxStatusProxy) -> None:
+        data_type = tag_type.traits.data_type if samples else pb.MX_DATA_TYPE_NO_DATA
+        values = tuple(tag_type.default if each.value is None else cast("Scalar", each.value) for each in samples)
+        self._raise_event(
+            pb.MxEvent(
+                family=pb.MX_EVENT_FAMILY_ON_BUFFERED_DATA_CHANGE,
+                server_handle=self.server_handle,
+                item_handle=self.item_handle,
+                value=encode(tag_type, values) if samples else NO_VALUE,
+                quality=samples[-1].quality if samples else BAD,
+                source_timestamp=timestamp(samples[-1].timestamp if samples else self._clock.now()),
+                statuses=[status],
+                on_buffered_data_change=pb.OnBufferedDataChangeEvent(
+                    data_type=data_type,
+                    raw_data_type=native_data_type(data_type),
+                    quality_values=encode(TagType.INTEGER, tuple(each.quality for each in samples)).array_value,
+                    timestamp_values=encode(TagType.TIME, tuple(each.timestamp for each in samples)).array_value,
+                ),
+            )
+        )

@@ -1,0 +1,170 @@
+"""The Galaxy behind the gateway: areas, objects, their attributes, and the people who work there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from mxgateway.testing.objects import PlantObject
+from mxgateway.testing.plant_file import DEFAULT_PLANT_FILE, read_plant_file
+from mxgateway.testing.statuses import array_without_brackets, invalid_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+    from mxgateway.testing.tags import Reading, Tag
+    from mxgateway.testing.users import User
+
+__all__ = ["Plant", "Reference", "Unresolved"]
+
+_DEFINITION = re.compile(r"(?P<name>[^\[\]]+)(?P<brackets>\[(?P<index>\d{0,9})\])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What an item definition names: a tag, or one element of an array.
+
+    Attributes:
+        tag: the tag.
+        index: the element, counted from 1; None for the whole tag.
+    """
+
+    tag: Tag
+    index: int | None = None
+
+    def read(self) -> Reading | None:
+        """Give what it holds now; None when the array has become shorter than the index."""
+        return self.tag.reading if self.index is None else self.tag.element(self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """An item definition that names nothing, and what MXAccess says about it."""
+
+    status: pb.MxStatusProxy
+
+
+class Plant:
+    """What the simulated gateway is the gateway to. It belongs to one gateway at a time.
+
+    `plant["TestChildObject.TestInt"]` is a tag; names are found in any case, an array's with or without `[]`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str = "SimulatedGalaxy",
+        objects: Iterable[PlantObject] = (),
+        tags: Iterable[Tag] = (),
+        users: Iterable[User] = (),
+        last_deploy: datetime | None = None,
+    ) -> None:
+        self.name = name
+        self.users = tuple(users)
+        self.last_deploy = last_deploy
+        self._served: tuple[Callable[[], datetime], Callable[[], None]] | None = None
+        self._objects = {each.tag_name.casefold(): each for each in objects}
+        self._tags: dict[str, Tag] = {}
+        for tag in tags:
+            self.add(tag)
+
+    @classmethod
+    def default(cls) -> Self:
+        """Make the plant with the usual test tags, as `default_plant.toml` describes it."""
+        return cls.from_toml(DEFAULT_PLANT_FILE)
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """Make the plant that a TOML file describes; `default_plant.toml` is an example of everything it can say.
+
+        Raises:
+            OSError: the file can't be read.
+            PlantFileError: the text names the file, the line or key, and what is wrong with it.
+        """
+        description = read_plant_file(path)
+        return cls(
+            name=description.name,
+            objects=description.objects,
+            tags=description.tags,
+            users=description.users,
+            last_deploy=description.last_deploy,
+        )
+
+    def add(self, tag: Tag) -> Tag:
+        """Add a tag, and the object that it belongs to when the plant doesn't have that yet.
+
+        Raises:
+            ValueError: the plant has a tag of this name already, or the name is not `Object.Attribute`.
+        """
+        if not (tag.object_name and tag.attribute_name):
+            raise ValueError(f"a tag is named Object.Attribute, not {tag.name!r}")
+        if tag.name.casefold() in self._tags:
+            raise ValueError(f"the plant has {tag.name} already")
+        if self._served:
+            tag.now, tag.noticed = self._served
+        self._tags[tag.name.casefold()] = tag
+        self._objects.setdefault(
+            tag.object_name.casefold(),
+            PlantObject(
+                gobject_id=1 + max((each.gobject_id for each in self.objects), default=0), tag_name=tag.object_name
+            ),
+        )
+        return tag
+
+    def serve(self, now: Callable[[], datetime], noticed: Callable[[], None]) -> None:
+        """Belong to a gateway: take the time from its clock, and tell it about every change."""
+        self._served = (now, noticed)
+        for tag in self:
+            tag.now, tag.noticed = now, noticed
+
+    @property
+    def objects(self) -> tuple[PlantObject, ...]:
+        """All areas and objects."""
+        return tuple(self._objects.values())
+
+    def find(self, name: str) -> Tag | None:
+        """Give the tag of this name, in any case, without brackets; None when there is none."""
+        return self._tags.get(name.casefold())
+
+    def resolve(self, definition: str) -> Reference | Unresolved:
+        """Find what an item definition names: a tag, `Array[]`, or `Array[N]` with N counted from 1."""
+        match = _DEFINITION.fullmatch(definition)
+        tag = self.find(match["name"]) if match else None
+        if match is None or tag is None or (match["brackets"] and not tag.is_array):
+            return Unresolved(invalid_reference(definition))
+        if tag.is_array and not match["brackets"]:
+            return Unresolved(array_without_brackets(definition))
+        if not match["index"]:
+            return Reference(tag)
+        element = Reference(tag, int(match["index"]))
+        return element if element.read() else Unresolved(invalid_reference(definition))
+
+    def with_brackets(self, definition: str) -> str:
+        """Append `[]` to the bare name of an array, as the gateway does for the commands that add an item."""
+        tag = self.find(definition)
+        return f"{definition}[]" if tag is not None and tag.is_array else definition
+
+    def step(self) -> None:
+        """Move every tag that has a program by one step."""
+        for tag in self._tags.values():
+            tag.step()
+
+    def __getitem__(self, name: str) -> Tag:
+        tag = self.find(name.removesuffix("[]"))
+        if tag is None:
+            raise KeyError(f"the plant has no tag {name!r}")
+        return tag
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.find(name.removesuffix("[]")) is not None
+
+    def __iter__(self) -> Iterator[Tag]:
+        return iter(self._tags.values())
+
+    def __len__(self) -> int:
+        return len(self._tags)

@@ -1,0 +1,41 @@
+"""The two ways in which a gateway says no."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import grpc
+    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+__all__ = ["CommandFailed", "MxAccessRefused", "Refused"]
+
+
+class Refused(Exception):
+    """The gateway ends the call with a gRPC status."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(details)
+        self.code = code
+        self.details = details
+
+
+class CommandFailed(Exception):
+    """The gateway answers with a reply whose `protocol_status` is not OK."""
+
+    def __init__(self, code: pb.ProtocolStatusCode.ValueType, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class MxAccessRefused(Exception):
+    """MXAccess itself refuses: the reply is MXACCESS_FAILURE and says what MXAccess said."""
+
+    def __init__(self, hresult: int, message: str, statuses: Iterable[pb.MxStatusProxy] = ()) -> None:
+        super().__init__(message)
+        self.hresult = hresult
+        self.message = message
+        self.statuses = tuple(statuses)

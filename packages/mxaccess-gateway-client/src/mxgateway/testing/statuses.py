@@ -1,0 +1,106 @@
+"""The statuses and results that MXAccess gives, as messages."""
+
+from __future__ import annotations
+
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+__all__ = [
+    "E_ACCESSDENIED",
+    "E_INVALIDARG",
+    "S_OK",
+    "array_without_brackets",
+    "good",
+    "invalid_reference",
+    "not_writable",
+    "security_error",
+    "write_done",
+    "wrong_type",
+]
+
+
+def _hresult(number: int) -> int:
+    return number - (1 << 32) if number >> 31 else number
+
+
+S_OK = 0
+E_ACCESSDENIED = _hresult(0x80070005)
+E_INVALIDARG = _hresult(0x80070057)
+
+_INVALID_REFERENCE = 6
+_ARRAY_WITHOUT_BRACKETS = 1003
+
+
+def good() -> pb.MxStatusProxy:
+    """A data change that is good: `success` is COM's true, -1."""
+    return _status(-1, pb.MX_STATUS_CATEGORY_OK, pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT)
+
+
+def write_done() -> pb.MxStatusProxy:
+    """A write that was carried out: `success` is 1, which means good as well."""
+    return _status(1, pb.MX_STATUS_CATEGORY_OK, pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT)
+
+
+def invalid_reference(definition: str) -> pb.MxStatusProxy:
+    """Nothing in the Galaxy has this name."""
+    return _status(
+        0,
+        pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR,
+        pb.MX_STATUS_SOURCE_REQUESTING_LMX,
+        _INVALID_REFERENCE,
+        f"Invalid reference: {definition}",
+    )
+
+
+def array_without_brackets(definition: str) -> pb.MxStatusProxy:
+    """An array was named without `[]`."""
+    return _status(
+        0,
+        pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR,
+        pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT,
+        _ARRAY_WITHOUT_BRACKETS,
+        f"{definition} is an array: name it {definition}[]",
+    )
+
+
+def wrong_type(text: str) -> pb.MxStatusProxy:
+    """A value that the attribute can't hold."""
+    return _status(
+        0,
+        pb.MX_STATUS_CATEGORY_OPERATIONAL_ERROR,
+        pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT,
+        text=text,
+    )
+
+
+def not_writable(tag: str) -> pb.MxStatusProxy:
+    """A write to an attribute that nobody may write."""
+    return security_error(f"{tag} is view only")
+
+
+def security_error(text: str) -> pb.MxStatusProxy:
+    """Somebody may not do what they asked for."""
+    return _status(
+        0,
+        pb.MX_STATUS_CATEGORY_SECURITY_ERROR,
+        pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT,
+        text=text,
+    )
+
+
+def _status(
+    success: int,
+    category: pb.MxStatusCategory.ValueType,
+    detected_by: pb.MxStatusSource.ValueType,
+    detail: int = 0,
+    text: str = "",
+) -> pb.MxStatusProxy:
+    return pb.MxStatusProxy(
+        success=success,
+        category=category,
+        detected_by=detected_by,
+        detail=detail,
+        # MXAccess's own numbers begin with OK and with the requesting LMX.
+        raw_category=category - pb.MX_STATUS_CATEGORY_OK,
+        raw_detected_by=detected_by - pb.MX_STATUS_SOURCE_REQUESTING_LMX,
+        diagnostic_text=text,
+    )

@@ -355,7 +355,7 @@ def _array_form(flat: Sequence[object], data_type: MxDataType | None) -> _Form:
 
 def _flatten(value: Sequence[object]) -> tuple[list[int], list[object]]:
     """The dimensions of nested sequences, and their elements row by row."""
-    rows = [_flatten(row) for row in map(_row, value) if row is not None]
+    rows = [_flatten(row) for row in value if _is_array(row)]
     if not rows:
         return [len(value)], list(value)
     if len(rows) != len(value):
@@ -365,13 +365,6 @@ def _flatten(value: Sequence[object]) -> tuple[list[int], list[object]]:
         if others != dimensions:
             raise ValueError(f"row {index} has the dimensions {others}, row 0 has {dimensions}")
     return [len(value), *dimensions], [element for _, row in rows for element in row]
-
-
-def _row(value: object) -> Sequence[object] | None:
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        row: Sequence[object] = value
-        return row
-    return None
 
 
 def _fill_sparse_array(message: pb.MxValue, value: SparseArray, data_type: MxDataType | None) -> None:

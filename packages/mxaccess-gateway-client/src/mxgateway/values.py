@@ -27,8 +27,6 @@ MxScalar: TypeAlias = bool | int | float | str | bytes | datetime
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # What a COM SAFEARRAY can have; deeper nesting would only serve a hostile peer.
 _MOST_DIMENSIONS: Final = 60
-_INT32: Final = range(-(2**31), 2**31)
-_INT64: Final = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,20 +169,25 @@ def _check_bool(value: object) -> bool:
     raise TypeError(f"{value!r} is not a bool")
 
 
-def _check_int(value: object, limits: range, bits: int) -> int:
+def _fits(value: int, bits: int) -> bool:
+    # Not `in range(...)`: that counts through the range for a member of an IntEnum.
+    return -(1 << bits - 1) <= value < 1 << bits - 1
+
+
+def _check_int(value: object, bits: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{value!r} is not an int")
-    if value not in limits:
+    if not _fits(value, bits):
         raise ValueError(f"{value} does not fit in {bits} bits")
     return int(value)
 
 
 def _check_int32(value: object) -> int:
-    return _check_int(value, _INT32, 32)
+    return _check_int(value, 32)
 
 
 def _check_int64(value: object) -> int:
-    return _check_int(value, _INT64, 64)
+    return _check_int(value, 64)
 
 
 def _check_double(value: object) -> float:
@@ -281,7 +284,7 @@ def _form(value: object) -> _Form:
     if isinstance(value, bool):
         return _BOOL
     if isinstance(value, int):
-        return _INT if value in _INT32 else _LONG
+        return _INT if _fits(value, 32) else _LONG
     if isinstance(value, float):
         return _DOUBLE
     if isinstance(value, str):
@@ -302,7 +305,7 @@ def _form_of_type(data_type: MxDataType, value: object) -> _Form:
     if typed is not None:
         return typed
     if data_type is MxDataType.INTEGER:
-        return _LONG if isinstance(value, int) and value not in _INT32 else _INT
+        return _LONG if isinstance(value, int) and not _fits(value, 32) else _INT
     if data_type in _TEXT_TYPES or (data_type in _ENUM_TYPES and isinstance(value, str)):
         return _replaced(_STRING, data_type)
     if data_type in _ENUM_TYPES:
@@ -348,7 +351,7 @@ def _fill_array(message: pb.MxValue, value: Sequence[object], data_type: MxDataT
 def _array_form(flat: Sequence[object], data_type: MxDataType | None) -> _Form:
     first = flat[0] if flat else 0
     form = _form(first) if data_type is None else _form_of_type(data_type, first)
-    if form is _INT and any(isinstance(element, int) and element not in _INT32 for element in flat):
+    if form is _INT and any(isinstance(element, int) and not _fits(element, 32) for element in flat):
         return _LONG
     return form
 

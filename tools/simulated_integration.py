@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -70,15 +69,16 @@ def address(process: subprocess.Popen[bytes], said: Path) -> dict[str, str]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Tell the gateway to stop, as Ctrl-C does where there is one, and see that it does."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
+    """Tell the gateway to stop, as a service manager does, and see that it does."""
+    process.terminate()
     try:
         process.wait(SECONDS_TO_STOP)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        raise SimulatorError(f"the simulated gateway was still there {SECONDS_TO_STOP:g} s after Ctrl-C") from None
+        raise SimulatorError(
+            f"the simulated gateway was still there {SECONDS_TO_STOP:g} s after it was told to stop"
+        ) from None
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -184,7 +184,9 @@ def test_a_wheel_alone_and_a_stranger_are_named(root: Path) -> None:
     )
 
     assert list(check_dist.check(root / "dist", root)) == [
-        ("mxaccess-gateway-proto: mxaccess_gateway_proto-0.1.0-py3-none-any.whl stands alone; "
-        "a wheel and an sdist go together"),
+        (
+            "mxaccess-gateway-proto: mxaccess_gateway_proto-0.1.0-py3-none-any.whl stands alone; "
+            "a wheel and an sdist go together"
+        ),
         "mxaccess_gateway_proto-0.0.9.tar.gz: of none of the versions here",
     ]

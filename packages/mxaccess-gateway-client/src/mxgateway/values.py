@@ -61,8 +61,11 @@ class SparseArray:
         return _sparse_array, (self.element_data_type, self.total_length, dict(self.elements))
 
 
-MxValueInput: TypeAlias = MxScalar | Sequence["MxScalar | Sequence[MxScalar]"] | SparseArray | pb.MxValue | None
-MxValueOutput: TypeAlias = MxScalar | list[MxScalar] | list["MxValueOutput"] | SparseArray | None
+# Nested as deep as an array has dimensions. Every output is an input: what was read can be written back.
+_Rows: TypeAlias = Sequence["MxScalar | _Rows"]
+_Lists: TypeAlias = list["MxScalar | _Lists"]
+MxValueInput: TypeAlias = MxScalar | _Rows | SparseArray | pb.MxValue | None
+MxValueOutput: TypeAlias = MxScalar | _Lists | SparseArray | None
 
 
 def to_mx_value(value: MxValueInput, data_type: MxDataType | None = None) -> pb.MxValue:
@@ -401,16 +404,16 @@ def _from_sparse_array(sparse: pb.MxSparseArray) -> SparseArray:
     )
 
 
-def _from_array(array: pb.MxArray) -> list[MxScalar] | list[MxValueOutput]:
+def _from_array(array: pb.MxArray) -> _Lists:
     kind = array.WhichOneof("values")
     if kind is None:
         return []
     values = getattr(array, kind).values
-    flat: list[MxScalar] = [to_datetime(value) for value in values] if kind == "timestamp_values" else list(values)
+    flat: _Lists = [to_datetime(value) for value in values] if kind == "timestamp_values" else list(values)
     dimensions = array.dimensions
     if not (flat and 2 <= len(dimensions) <= _MOST_DIMENSIONS and math.prod(dimensions) == len(flat)):
         return flat
-    nested: list[MxValueOutput] = list(flat)
+    nested: _Lists = flat
     for size in reversed(dimensions[1:]):
         nested = [nested[start : start + size] for start in range(0, len(nested), size)]
     return nested

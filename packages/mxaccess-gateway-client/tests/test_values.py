@@ -1,0 +1,424 @@
+"""Python values become MxValues and come back, and what has no MxValue is refused by name."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum
+from typing import Any
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway import MxDataType, MxScalar, MxValueInput, SparseArray, from_mx_value, to_mx_value
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+# Astral years leave no room for a time zone's offset.
+moments = st.datetimes(
+    min_value=datetime(2, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+    max_value=datetime(9998, 12, 31),  # noqa: DTZ001 - hypothesis adds the zone
+    timezones=st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone),
+)
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+columns: list[st.SearchStrategy[Any]] = [
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    texts,
+    st.binary(),
+    moments,
+]
+scalars = st.one_of(columns)
+
+
+REFUSED: list[tuple[Any, MxDataType | None, type[Exception], str]] = [
+    (datetime(2026, 1, 2), None, ValueError, "no time zone"),  # noqa: DTZ001 - the point
+    (2**63, None, ValueError, "9223372036854775808 does not fit in 64 bits"),
+    (-(2**63) - 1, None, ValueError, "does not fit in 64 bits"),
+    ("\ud800", None, ValueError, "lone surrogate"),
+    ([], None, ValueError, "empty sequence"),
+    ([[], []], None, ValueError, "empty sequence"),
+    ([1, "two"], None, TypeError, "element 1: 'two' is not an int"),
+    ([1, True], None, TypeError, "element 1: True is not an int"),
+    ([True, 1], None, TypeError, "element 1: 1 is not a bool"),
+    ([1, None], None, TypeError, "element 1: None is not an int"),
+    (["one", b"two"], None, TypeError, "element 1: b'two' is not a str"),
+    ([1, 2**63], None, ValueError, "element 1: 9223372036854775808 does not fit in 64 bits"),
+    ([WHEN, datetime(2026, 1, 2)], None, ValueError, "element 1: .* no time zone"),  # noqa: DTZ001 - the point
+    ([[1, 2], [3]], None, ValueError, "row 1 has the dimensions"),
+    ([[1, 2], 3], None, TypeError, "both sequences and single values"),
+    ({"a": 1}, None, TypeError, "of type dict has no MxValue"),
+    ({1, 2}, None, TypeError, "of type set has no MxValue"),
+    (object(), None, TypeError, "of type object has no MxValue"),
+    (Decimal("1.5"), None, TypeError, "of type Decimal has no MxValue"),
+    (date(2026, 1, 2), None, TypeError, "of type date has no MxValue"),
+    (timedelta(seconds=1), None, TypeError, "of type timedelta has no MxValue"),
+    (1j, None, TypeError, "of type complex has no MxValue"),
+    (bytearray(b"raw"), None, TypeError, "of type bytearray has no MxValue"),
+    (memoryview(b"raw"), None, TypeError, "of type memoryview has no MxValue"),
+    (1.5, MxDataType.INTEGER, TypeError, "1.5 is not an int"),
+    (math.nan, MxDataType.INTEGER, TypeError, "nan is not an int"),
+    (True, MxDataType.INTEGER, TypeError, "True is not an int"),
+    (2**63, MxDataType.INTEGER, ValueError, "does not fit in 64 bits"),
+    (2**31, MxDataType.QUALIFIED_ENUM, ValueError, "2147483648 does not fit in 32 bits"),
+    (1, MxDataType.BOOLEAN, TypeError, "1 is not a bool"),
+    (1, MxDataType.STRING, TypeError, "1 is not a str"),
+    ("1", MxDataType.DOUBLE, TypeError, "'1' is not a float"),
+    (2**53 + 1, MxDataType.DOUBLE, ValueError, "no double holds exactly"),
+    (10**400, MxDataType.DOUBLE, ValueError, "no double holds exactly"),
+    (1e39, MxDataType.FLOAT, ValueError, "too large for a 32 bit float"),
+    (2**24 + 1, MxDataType.FLOAT, ValueError, "no 32 bit float holds exactly"),
+    ("now", MxDataType.TIME, TypeError, "'now' is not a datetime"),
+    ("text", MxDataType.UNKNOWN, TypeError, "'text' is not bytes"),
+    (1, MxDataType.ELAPSED_TIME, TypeError, "ELAPSED_TIME: give an MxValue"),
+    (1, MxDataType.NO_DATA, TypeError, "NO_DATA: give an MxValue"),
+    (1, MxDataType(99), TypeError, "UNRECOGNIZED_99: give an MxValue"),
+    (pb.MxValue(data_type=pb.MX_DATA_TYPE_INTEGER, int32_value=1), MxDataType.DOUBLE, TypeError, "has data type"),
+]
+
+
+class Mode(str, Enum):  # noqa: UP042 - many a program has such enums
+    AUTOMATIC = "automatic"
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+@pytest.mark.parametrize(
+    ("value", "data_type", "kind"),
+    [
+        (True, MxDataType.BOOLEAN, "bool_value"),
+        (False, MxDataType.BOOLEAN, "bool_value"),
+        (0, MxDataType.INTEGER, "int32_value"),
+        (2**31 - 1, MxDataType.INTEGER, "int32_value"),
+        (-(2**31), MxDataType.INTEGER, "int32_value"),
+        (2**31, MxDataType.INTEGER, "int64_value"),
+        (-(2**63), MxDataType.INTEGER, "int64_value"),
+        (1.5, MxDataType.DOUBLE, "double_value"),
+        (math.inf, MxDataType.DOUBLE, "double_value"),
+        ("", MxDataType.STRING, "string_value"),
+        ("Füllstand 🛢", MxDataType.STRING, "string_value"),
+        (b"\x00\xff", MxDataType.UNKNOWN, "raw_value"),
+        (WHEN, MxDataType.TIME, "timestamp_value"),
+    ],
+)
+def test_the_python_type_decides_the_data_type_and_the_value_comes_back(
+    value: MxScalar, data_type: MxDataType, kind: str
+) -> None:
+    message = to_mx_value(value)
+
+    assert MxDataType(message.data_type) == data_type
+    assert message.WhichOneof("kind") == kind
+    assert not message.is_null
+    assert from_mx_value(message) == value
+    assert type(from_mx_value(message)) is type(value)
+
+
+@given(scalars)
+def test_every_scalar_survives_the_way_there_and_back(value: MxScalar) -> None:
+    assert from_mx_value(pb.MxValue.FromString(to_mx_value(value).SerializeToString())) == value
+
+
+@given(st.one_of([st.lists(column, min_size=1) for column in columns]))
+def test_every_array_survives_the_way_there_and_back(values: list[MxScalar]) -> None:
+    message = to_mx_value(values)
+
+    assert from_mx_value(message) == values
+    assert list(message.array_value.dimensions) == [len(values)]
+    assert message.data_type == message.array_value.element_data_type
+
+
+@given(st.data(), st.lists(st.integers(1, 4), min_size=2, max_size=4), st.sampled_from(columns))
+def test_every_array_of_several_dimensions_survives_the_way_there_and_back(
+    data: st.DataObject, dimensions: list[int], column: st.SearchStrategy[Any]
+) -> None:
+    strategy = column
+    for size in reversed(dimensions):
+        strategy = st.lists(strategy, min_size=size, max_size=size)
+    values = data.draw(strategy)
+
+    message = to_mx_value(values)
+
+    assert list(message.array_value.dimensions) == dimensions
+    assert from_mx_value(message) == values
+
+
+@given(st.dictionaries(st.integers(0, 99), st.integers(-(2**31), 2**31 - 1)))
+def test_every_sparse_array_survives_the_way_there_and_back(elements: dict[int, int]) -> None:
+    sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=100, elements=elements)
+
+    assert from_mx_value(to_mx_value(sparse)) == sparse
+
+
+def test_a_nan_stays_a_nan() -> None:
+    value = from_mx_value(to_mx_value(math.nan))
+
+    assert isinstance(value, float)
+    assert math.isnan(value)
+
+
+def test_none_is_null_in_both_directions() -> None:
+    message = to_mx_value(None)
+
+    assert message.is_null
+    assert MxDataType(message.data_type) == MxDataType.NO_DATA
+    assert from_mx_value(message) is None
+
+
+def test_a_null_may_have_a_type() -> None:
+    message = to_mx_value(None, MxDataType.DOUBLE)
+
+    assert message.is_null
+    assert MxDataType(message.data_type) == MxDataType.DOUBLE
+
+
+def test_a_value_that_is_marked_null_is_none_whatever_else_it_holds() -> None:
+    assert from_mx_value(pb.MxValue(is_null=True, int32_value=5)) is None
+
+
+def test_a_value_of_no_kind_is_none() -> None:
+    assert from_mx_value(pb.MxValue()) is None
+
+
+def test_a_time_of_another_zone_comes_back_as_the_same_moment_in_utc() -> None:
+    value = from_mx_value(to_mx_value(datetime(2026, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2)))))
+
+    assert value == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert isinstance(value, datetime)
+    assert value.tzinfo is UTC
+
+
+def test_a_time_before_1970_keeps_its_microseconds() -> None:
+    message = to_mx_value(datetime(1969, 12, 31, 23, 59, 59, 250000, tzinfo=UTC))
+
+    assert (message.timestamp_value.seconds, message.timestamp_value.nanos) == (-1, 250_000_000)
+
+
+def test_nanoseconds_are_cut_to_microseconds() -> None:
+    assert from_mx_value(pb.MxValue(timestamp_value=Timestamp(seconds=1, nanos=123456789))) == datetime(
+        1970, 1, 1, 0, 0, 1, 123456, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize("seconds", [-(2**62), 2**62, 253402300800])
+def test_a_time_outside_of_pythons_years_is_a_value_error(seconds: int) -> None:
+    with pytest.raises(ValueError, match=rf"{seconds} seconds since 1970 lies outside the years 1 to 9999"):
+        from_mx_value(pb.MxValue(timestamp_value=Timestamp(seconds=seconds)))
+
+
+def test_an_mx_value_is_sent_as_it_is_and_copied() -> None:
+    original = pb.MxValue(data_type=pb.MX_DATA_TYPE_ELAPSED_TIME, int64_value=5, variant_type="VT_I8")
+
+    message = to_mx_value(original)
+    original.int64_value = 6
+
+    assert message == pb.MxValue(data_type=pb.MX_DATA_TYPE_ELAPSED_TIME, int64_value=5, variant_type="VT_I8")
+
+
+def test_the_members_of_enums_are_their_values() -> None:
+    assert to_mx_value(Mode.AUTOMATIC).string_value == "automatic"
+    assert to_mx_value(Level.HIGH).int32_value == 3
+
+
+def test_integers_go_as_64_bits_when_one_of_an_array_needs_them() -> None:
+    message = to_mx_value([1, 2**40])
+
+    assert list(message.array_value.int64_values.values) == [1, 2**40]
+
+
+@pytest.mark.parametrize("values", [(1, 2, 3), range(1, 4)])
+def test_any_sequence_is_an_array(values: MxValueInput) -> None:
+    assert from_mx_value(to_mx_value(values)) == [1, 2, 3]
+
+
+def test_what_was_read_can_be_written_back() -> None:
+    array = pb.MxArray(dimensions=[1, 2, 2], double_values=pb.DoubleArray(values=[1, 2, 3, 4]))
+
+    value = from_mx_value(pb.MxValue(array_value=array))
+
+    assert value == [[[1.0, 2.0], [3.0, 4.0]]]
+    assert from_mx_value(to_mx_value(value)) == value
+
+
+def test_an_empty_sequence_has_the_type_that_is_asked_for() -> None:
+    message = to_mx_value([], MxDataType.STRING)
+
+    assert message.array_value.WhichOneof("values") == "string_values"
+    assert MxDataType(message.array_value.element_data_type) == MxDataType.STRING
+    assert list(message.array_value.dimensions) == [0]
+    assert from_mx_value(message) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "data_type", "kind"),
+    [
+        (1, MxDataType.DOUBLE, "double_value"),
+        (1, MxDataType.FLOAT, "float_value"),
+        (0.5, MxDataType.FLOAT, "float_value"),
+        (1, MxDataType.INTEGER, "int32_value"),
+        (2**40, MxDataType.INTEGER, "int64_value"),
+        ("A.B", MxDataType.REFERENCE_TYPE, "string_value"),
+        ("long", MxDataType.BIG_STRING, "string_value"),
+        ("word", MxDataType.INTERNATIONALIZED_STRING, "string_value"),
+        ("Open", MxDataType.QUALIFIED_ENUM, "string_value"),
+        (2, MxDataType.QUALIFIED_ENUM, "int32_value"),
+        (192, MxDataType.DATA_QUALITY_TYPE, "int32_value"),
+        (b"raw", MxDataType.UNKNOWN, "raw_value"),
+    ],
+)
+def test_data_type_forces_a_type(value: MxScalar, data_type: MxDataType, kind: str) -> None:
+    message = to_mx_value(value, data_type)
+
+    assert MxDataType(message.data_type) == data_type
+    assert message.WhichOneof("kind") == kind
+    assert from_mx_value(message) == value
+
+
+def test_data_type_forces_the_type_of_every_element() -> None:
+    message = to_mx_value([1, 2.5], MxDataType.DOUBLE)
+
+    assert list(message.array_value.double_values.values) == [1.0, 2.5]
+    assert MxDataType(message.array_value.element_data_type) == MxDataType.DOUBLE
+
+
+@pytest.mark.parametrize(("value", "data_type", "error", "words"), REFUSED)
+def test_what_does_not_fit_is_refused_by_name(
+    value: Any, data_type: MxDataType | None, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words) as caught:
+        to_mx_value(value, data_type)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_the_errors_of_elements_show_no_chain_of_inner_errors() -> None:
+    with pytest.raises(TypeError, match="element 1") as caught:
+        to_mx_value([1, "two"])
+
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (pb.MxArray(bool_values=pb.BoolArray(values=[True, False])), [True, False]),
+        (pb.MxArray(int32_values=pb.Int32Array(values=[1, -2])), [1, -2]),
+        (pb.MxArray(int64_values=pb.Int64Array(values=[2**40])), [2**40]),
+        (pb.MxArray(float_values=pb.FloatArray(values=[0.5])), [0.5]),
+        (pb.MxArray(double_values=pb.DoubleArray(values=[0.1])), [0.1]),
+        (pb.MxArray(string_values=pb.StringArray(values=["a", ""])), ["a", ""]),
+        (
+            pb.MxArray(timestamp_values=pb.TimestampArray(values=[Timestamp(seconds=1)])),
+            [datetime.fromtimestamp(1, UTC)],
+        ),
+        (pb.MxArray(raw_values=pb.RawArray(values=[b"x"])), [b"x"]),
+        (pb.MxArray(), []),
+        (pb.MxArray(dimensions=[0], string_values=pb.StringArray()), []),
+    ],
+)
+def test_an_array_of_the_gateway_is_a_list(array: pb.MxArray, expected: list[MxScalar]) -> None:
+    assert from_mx_value(pb.MxValue(array_value=array)) == expected
+
+
+def test_an_array_with_dimensions_is_a_list_of_rows() -> None:
+    array = pb.MxArray(dimensions=[2, 3], int32_values=pb.Int32Array(values=[1, 2, 3, 4, 5, 6]))
+
+    assert from_mx_value(pb.MxValue(array_value=array)) == [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize("dimensions", [[2, 2], [6, 0], [0, 6], [2**32 - 1, 2**32 - 1], [1] * 1000, [7]])
+def test_dimensions_that_do_not_fit_leave_the_list_flat(dimensions: list[int]) -> None:
+    array = pb.MxArray(dimensions=dimensions, int32_values=pb.Int32Array(values=[1, 2, 3, 4, 5, 6]))
+
+    assert from_mx_value(pb.MxValue(array_value=array)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_raw_value_is_its_bytes_and_says_why_in_the_message() -> None:
+    message = pb.MxValue(raw_value=b"\x01\x02", raw_diagnostic="VT_UNKNOWN", raw_data_type=13)
+
+    assert from_mx_value(message) == b"\x01\x02"
+
+
+def test_a_sparse_array_names_some_elements_in_order() -> None:
+    sparse = SparseArray(element_data_type=MxDataType.DOUBLE, total_length=5, elements={4: 1.5, 0: 2})
+
+    message = to_mx_value(sparse)
+
+    assert MxDataType(message.data_type) == MxDataType.DOUBLE
+    assert message.sparse_array_value.total_length == 5
+    assert [(element.index, element.value.double_value) for element in message.sparse_array_value.elements] == [
+        (0, 2.0),
+        (4, 1.5),
+    ]
+
+
+def test_a_sparse_array_may_hold_null() -> None:
+    sparse = SparseArray(element_data_type=MxDataType.STRING, total_length=2, elements={1: None})
+
+    assert from_mx_value(to_mx_value(sparse)) == sparse
+
+
+def test_a_sparse_array_is_not_changed_by_what_it_was_made_from() -> None:
+    elements: dict[int, MxScalar | None] = {0: 1}
+    sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=2, elements=elements)
+
+    elements[1] = 2
+
+    assert dict(sparse.elements) == {0: 1}
+
+
+def test_a_sparse_array_can_be_pickled() -> None:
+    sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=2, elements={0: 1})
+
+    assert pickle.loads(pickle.dumps(sparse)) == sparse  # noqa: S301 - our own bytes
+
+
+@pytest.mark.parametrize(
+    ("total_length", "elements", "words"),
+    [
+        (2, {2: 1}, "index 2 is outside the array of 2 elements"),
+        (2, {-1: 1}, "index -1 is outside the array"),
+        (0, {0: 1}, "index 0 is outside the array"),
+        (-1, {}, "total_length -1"),
+        (2**32, {}, "total_length 4294967296"),
+    ],
+)
+def test_a_sparse_array_that_contradicts_itself_is_refused(
+    total_length: int, elements: dict[int, MxScalar | None], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        SparseArray(element_data_type=MxDataType.INTEGER, total_length=total_length, elements=elements)
+
+
+@pytest.mark.parametrize(
+    ("element", "error", "words"),
+    [("one", TypeError, "'one' is not an int"), (2**63, ValueError, "does not fit in 64 bits")],
+)
+def test_an_element_of_a_sparse_array_must_fit_its_type(element: MxScalar, error: type[Exception], words: str) -> None:
+    sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=3, elements={1: element})
+
+    with pytest.raises(error, match=words):
+        to_mx_value(sparse)
+
+
+def test_a_sparse_array_of_another_type_than_asked_for_is_refused() -> None:
+    sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=3, elements={1: 1})
+
+    with pytest.raises(TypeError, match="holds INTEGER, not DOUBLE"):
+        to_mx_value(sparse, MxDataType.DOUBLE)
+
+
+def test_a_sparse_array_of_the_gateway_that_contradicts_itself_is_a_value_error() -> None:
+    message = pb.MxValue()
+    message.sparse_array_value.total_length = 1
+    message.sparse_array_value.elements.add(index=7).value.int32_value = 1
+
+    with pytest.raises(ValueError, match="index 7 is outside the array of 1 elements"):
+        from_mx_value(message)

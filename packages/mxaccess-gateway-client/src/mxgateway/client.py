@@ -169,6 +169,13 @@ class GatewayClient:
             raise MxGatewayConfigurationError("session_id is empty: give the id that opening the session returned")
         return Session(self._channel, SessionInfo(session_id=session_id.strip()))
 
+    def detach_session(self, session: Session) -> None:
+        """Leave a session open for somebody else, who attaches to its id: closing the client no longer closes it.
+
+        Nothing is sent. The gateway ends a session that nobody uses when its lease is over.
+        """
+        self._sessions.discard(session)
+
     async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
         """Send a raw command request and give its reply as it comes (rpc `Invoke`).
 

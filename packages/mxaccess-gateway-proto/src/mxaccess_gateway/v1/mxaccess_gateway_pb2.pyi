@@ -367,7 +367,7 @@ class _MxDataTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxDataType
     """
 
 class MxDataType(_MxDataType, metaclass=_MxDataTypeEnumTypeWrapper):
-    """The data types of MXAccess. A number here is MXAccess's own plus 2. 9 and above likely."""
+    """The data types of MXAccess. A number here is MXAccess's own plus 2."""
 
 MX_DATA_TYPE_UNSPECIFIED: MxDataType.ValueType  # 0
 """Not said."""
@@ -2561,7 +2561,7 @@ class MxCommandReply(_message.Message):
     """--- Replies --------------------------------------------------------------------------------------------------------
 
     What a command gave. Look at `protocol_status` first: when it is OK, the arm of the command's kind is set, if that
-    kind has one. When MXAccess refused, `hresult`, `statuses` and `diagnostic_message` say why. Numbers 1 to 8 likely.
+    kind has one. When MXAccess refused, `hresult`, `statuses` and `diagnostic_message` say why.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -3327,7 +3327,7 @@ Global___DrainEventsReply: _TypeAlias = DrainEventsReply  # noqa: Y015
 class MxValue(_message.Message):
     """--- Values ---------------------------------------------------------------------------------------------------------
 
-    A value on its way to or from MXAccess: the value itself, and what its COM variant was. Numbers 1 to 5 likely.
+    A value on its way to or from MXAccess: the value itself, and what its COM variant was.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -37,7 +37,7 @@ def main(arguments: "list[str]") -> int:
         check_parents(ROOT)
         if not is_set_up():
             set_up()
-        return run([str(PROGRAMS / "hatch"), "run", *arguments], environment=hatch_environment())
+        return run([program("hatch"), "run", *arguments], environment=hatch_environment())
     except SetupError as error:
         print("run.py: {}".format(error), file=sys.stderr)
         return 1
@@ -61,6 +61,11 @@ def check_parents(root: Path) -> None:
                 raise SetupError(message.format(parent / name, parent))
 
 
+def program(name: str) -> str:
+    """Where the set-up has one of its programs."""
+    return str(PROGRAMS / (name + ".exe" if os.name == "nt" else name))
+
+
 def stamp() -> str:
     """What the present set-up was made from; another Python or hatch needs another one."""
     return "{}\n{}\n{}\n".format(HATCH, sys.version, sys.base_prefix)
@@ -80,9 +85,8 @@ def set_up() -> None:
         [sys.executable, "-m", "venv", str(HOME)],
         "Python's venv module could not make {}. On Debian and Ubuntu: apt install python3-venv.".format(HOME),
     )
-    python = str(PROGRAMS / "python")
     finish(
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", HATCH],
+        [program("python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", HATCH],
         "pip could not install {}. Check the network, HTTPS_PROXY, and pip's settings (pip config list).".format(HATCH),
     )
     (HOME / "config.toml").touch()

@@ -17,8 +17,8 @@ TOOLS = Path(run.__file__).parent
 # A program that needs a moment to clean up after Ctrl-C, as one that closes a session does.
 SLOW_TO_STOP = """
 import time
-print("running", flush=True)
 try:
+    print("running", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     time.sleep(0.5)

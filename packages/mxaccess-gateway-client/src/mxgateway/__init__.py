@@ -60,6 +60,19 @@ from mxgateway.status import (
     Quality,
     SessionState,
 )
+from mxgateway.tags import (
+    OverflowPolicy,
+    TagChange,
+    TagClient,
+    TagOptions,
+    TagReading,
+    TagRefused,
+    TagWatch,
+    WatchGap,
+    WatchItem,
+    WatchLost,
+    WatchRestored,
+)
 from mxgateway.values import MxScalar, MxValue, MxValueInput, MxValueOutput, SparseArray, from_mx_value, to_mx_value
 
 __all__ = [
@@ -107,6 +120,7 @@ __all__ = [
     "MxValueOutput",
     "OpenSessionOptions",
     "OperationComplete",
+    "OverflowPolicy",
     "ProtocolStatusCode",
     "Quality",
     "ReplayGap",
@@ -115,6 +129,16 @@ __all__ = [
     "SessionState",
     "SparseArray",
     "SubscribeResult",
+    "TagChange",
+    "TagClient",
+    "TagOptions",
+    "TagReading",
+    "TagRefused",
+    "TagWatch",
+    "WatchGap",
+    "WatchItem",
+    "WatchLost",
+    "WatchRestored",
     "WorkerInfo",
     "Write2BulkEntry",
     "WriteBulkEntry",

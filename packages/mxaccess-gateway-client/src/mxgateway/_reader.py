@@ -53,6 +53,11 @@ class StreamReader(Generic[MessageT]):
         """How many messages wait to be taken."""
         return len(self._queue)
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can come."""
+        return self._end is not None
+
     async def next(self) -> MessageT | StreamEnd:
         """Give the next message, or how the stream ended once all messages are taken."""
         while not self._queue:

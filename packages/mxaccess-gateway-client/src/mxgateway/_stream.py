@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, Generic, NoReturn, TypeVar
 import grpc.aio
 
 from mxgateway._reader import StreamEnd, StreamReader
-from mxgateway.errors import ErrorFacts, MxGatewayError, MxGatewayStreamEndedError, MxGatewayUsageError
+from mxgateway.errors import (
+    ErrorFacts,
+    MxGatewayError,
+    MxGatewayStreamEndedError,
+    MxGatewayUsageError,
+    error_from_grpc,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,9 +38,18 @@ class Stream(ABC, Generic[MessageT, ItemT]):
 
     _method: ClassVar[str]
 
-    def __init__(self, channel: Channel, session_id: str | None = None) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        session_id: str | None = None,
+        *,
+        correlation_id: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
         self._channel = channel
         self._session_id = session_id
+        self._correlation_id = correlation_id
+        self._timeout = timeout
         self._reader: StreamReader[MessageT] | None = None
         self._failure: MxGatewayError | None = None
         self._closed = False
@@ -54,7 +69,7 @@ class Stream(ABC, Generic[MessageT, ItemT]):
     @property
     def is_open(self) -> bool:
         """Whether the gateway has been asked, and neither a close nor a loss has ended the stream since."""
-        return self._reader is not None and not self._closed and self._failure is None
+        return self._reader is not None and not self._reader.ended and not self._closed and self._failure is None
 
     async def __aenter__(self) -> Self:
         self._started()
@@ -140,11 +155,16 @@ class Stream(ABC, Generic[MessageT, ItemT]):
             return MxGatewayStreamEndedError(
                 "the gateway ended the stream, and nobody here asked for that", self._facts()
             )
-        return self._channel.stream_error(self._method, self._session_id, end.status, end.details)
+        return error_from_grpc(end.status, end.details, self._facts(), self._channel.redact)
 
     def _facts(self, hint: str | None = None) -> ErrorFacts:
         return ErrorFacts(
-            method=self._method, target=self._channel.options.endpoint, session_id=self._session_id, hint=hint
+            method=self._method,
+            target=self._channel.options.endpoint,
+            session_id=self._session_id,
+            correlation_id=self._correlation_id,
+            timeout=self._timeout,
+            hint=hint,
         )
 
     def _misuse(self, summary: str) -> MxGatewayUsageError:

@@ -29,12 +29,14 @@ from mxgateway.errors import (
 )
 from mxgateway.options import ClientOptions, OpenSessionOptions, split_endpoint
 from mxgateway.session import Session, SessionInfo
+from mxgateway.tags import TagClient, TagOptions
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
     from mxgateway.options import ClientOptionsFields, OpenSessionOptionsFields
+    from mxgateway.tags import TagOptionsFields
 
 __all__ = ["GATEWAY_PROTOCOL_VERSION", "GatewayClient"]
 
@@ -175,6 +177,20 @@ class GatewayClient:
         Nothing is sent. The gateway ends a session that nobody uses when its lease is over.
         """
         self._sessions.discard(session)
+
+    def tags(self, options: TagOptions | str, /, **fields: Unpack[TagOptionsFields]) -> Opening[TagClient]:
+        """Give a TagClient with a session of its own, by awaiting what this gives or by entering it with `async with`.
+
+        Takes a TagOptions, or the name to register with MXAccess and the other fields as keywords. Close it before the
+        client.
+
+        Raises:
+            MxGatewayError: the first session could not be opened, see `open_session`; later ones are its own affair.
+        """
+        if not isinstance(options, str) and fields:
+            raise TypeError("tags takes a TagOptions, or a name and fields, not both")
+        chosen = TagOptions(client_name=options, **fields) if isinstance(options, str) else options
+        return Opening(lambda: TagClient.open(self.open_session, chosen, self.endpoint, self.options.timeout))
 
     async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
         """Send a raw command request and give its reply as it comes (rpc `Invoke`).

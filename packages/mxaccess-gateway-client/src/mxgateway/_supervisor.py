@@ -1,0 +1,231 @@
+"""Keeps a TagClient in touch with its gateway: resumes a broken event stream, replaces a lost session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from typing import TYPE_CHECKING, Final
+
+from mxgateway._watch import WatchLost, WatchRestored
+from mxgateway.errors import (
+    MxGatewayAuthenticationError,
+    MxGatewayAuthorizationError,
+    MxGatewayConfigurationError,
+    MxGatewayError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+    MxGatewayUsageError,
+    MxGatewayVersionError,
+)
+from mxgateway.events import ReplayGap
+from mxgateway.status import SessionState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from mxgateway._opening import Opening
+    from mxgateway._tag_items import TagItems
+    from mxgateway.events import EventStream
+    from mxgateway.session import Session
+
+__all__ = ["Supervisor"]
+
+_logger = logging.getLogger("mxgateway.tags")
+
+# What no second attempt can mend.
+_FINAL: Final = (
+    MxGatewayAuthenticationError,
+    MxGatewayAuthorizationError,
+    MxGatewayConfigurationError,
+    MxGatewayUsageError,
+    MxGatewayVersionError,
+)
+
+
+class Supervisor:
+    """Owns the session and its only event stream, and gives the session to those who need one."""
+
+    def __init__(
+        self,
+        items: TagItems,
+        open_session: Callable[[], Opening[Session]],
+        client_name: str,
+        *,
+        first_delay: float,
+        longest_delay: float,
+    ) -> None:
+        self._items = items
+        self._open_session = open_session
+        self._client_name = client_name
+        self._first_delay = first_delay
+        self._longest_delay = longest_delay
+        self._session: Session | None = None
+        self._server_handle = 0
+        self._stream: EventStream | None = None
+        self._distrust: MxGatewayError | None = None
+        self._failure: MxGatewayError | None = None
+        self._ready = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._helpers: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Open the first session, whose errors are the caller's, and keep watch from then on."""
+        await self._open()
+        self._ready.set()
+        self._task = asyncio.create_task(self._watch(), name="mxgateway tags")
+
+    def check(self) -> None:
+        """Make sure that it still tries.
+
+        Raises:
+            MxGatewayError: what ended the supervision for good.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    async def session(self) -> tuple[Session, int]:
+        """Give the session and its server handle, as soon as there is one.
+
+        Raises:
+            MxGatewayError: what ended the supervision for good.
+        """
+        while True:
+            self.check()
+            if self._session is not None and self._ready.is_set():
+                return self._session, self._server_handle
+            await self._ready.wait()
+
+    def distrust(self, error: MxGatewayError) -> None:
+        """Replace the session: what it did of the last command is unknown."""
+        if self._ready.is_set() and self._stream is not None:
+            self._distrust = error
+            self.help(self._stream.close(), name="mxgateway tags distrust")
+
+    def help(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Run work beside the events; `stop` waits for it."""
+        helper = asyncio.create_task(work, name=name)
+        self._helpers.add(helper)
+        helper.add_done_callback(self._helpers.discard)
+
+    async def stop(self) -> None:
+        """End the supervision and close the session."""
+        self._failure = self._failure or MxGatewayUsageError("the TagClient is closed")
+        self._items.fail(self._failure)
+        self._items.detach(self._failure)
+        self._ready.set()
+        for task in (self._task, *self._helpers):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        if self._session is None:
+            return
+        try:
+            await self._session.close()
+        except MxGatewayError as error:
+            _logger.warning("closing %s failed: %s", self._session.session_id, error)
+
+    async def _watch(self) -> None:
+        while self._stream is not None:
+            failure = await self._pump(self._stream)
+            self._ready.clear()
+            _logger.warning("the events of %s are lost: %s", self._client_name, failure)
+            self._items.announce(WatchLost(error=failure))
+            try:
+                await self._recover(failure)
+            except _FINAL as final:
+                self._give_up(final)
+                return
+            self._ready.set()
+
+    async def _pump(self, stream: EventStream) -> MxGatewayError:
+        """Hand on events until there are no more, and say why."""
+        try:
+            async for event in stream:
+                self._items.dispatch(event)
+                if isinstance(event, ReplayGap):
+                    # Nothing that was known is sure any more.
+                    self.help(self._refresh(), name="mxgateway tags refresh")
+        except MxGatewayError as error:
+            return error
+        distrust, self._distrust = self._distrust, None
+        return distrust or MxGatewayTransportError("the event stream was closed")
+
+    async def _refresh(self) -> None:
+        try:
+            await self._items.refresh()
+        except MxGatewayError as error:
+            self.distrust(error)
+
+    async def _recover(self, failure: MxGatewayError) -> None:
+        """Try until the events go on; the waits grow, and no two clients wait alike."""
+        if isinstance(failure, _FINAL):
+            raise failure
+        resumable = isinstance(failure, MxGatewayTransportError)
+        longest = self._first_delay
+        while True:
+            await asyncio.sleep(random.uniform(0.5, 1.0) * longest)  # noqa: S311 - it spreads load, it guards nothing
+            longest = min(longest * 2, self._longest_delay)
+            try:
+                if resumable:
+                    resumable = await self._resume()
+                if not resumable:
+                    await self._replace(failure)
+            except _FINAL:
+                raise
+            except MxGatewayError as error:
+                _logger.warning("%s is not back yet, next attempt within %.1f s: %s", self._client_name, longest, error)
+            else:
+                _logger.warning("the events of %s go on, %s", self._client_name, "resumed" if resumable else "anew")
+                self._items.announce(WatchRestored(resumed=resumable))
+                return
+
+    async def _resume(self) -> bool:
+        """Go on after the last event in the same session; False when that can't be."""
+        session, stream = self._session, self._stream
+        if session is None or stream is None:
+            return False
+        try:
+            if await session.get_state() != SessionState.READY:
+                return False
+        except (MxGatewayTransportError, MxGatewayTimeoutError):
+            raise
+        except MxGatewayError:
+            return False
+        resumed = session.stream_events(after_sequence=stream.last_sequence)
+        await resumed.__aenter__()
+        # The refusal of a stream, because the gateway still holds the broken one, comes before this answer.
+        await session.ping()
+        self._stream = resumed
+        return resumed.is_open
+
+    async def _replace(self, failure: MxGatewayError) -> None:
+        """Open a new session in which everything that is wanted is advised again."""
+        self._items.detach(failure)
+        session, self._session = self._session, None
+        if session is not None:
+            with contextlib.suppress(MxGatewayError):
+                await session.close()
+        await self._open()
+        await self._items.subscribe()
+
+    async def _open(self) -> None:
+        session = await self._open_session()
+        try:
+            server_handle = await session.register(self._client_name)
+            stream = session.stream_events()
+            await stream.__aenter__()
+        except BaseException:
+            await session.close()
+            raise
+        self._session, self._server_handle, self._stream = session, server_handle, stream
+        self._items.attach(session, server_handle)
+
+    def _give_up(self, failure: MxGatewayError) -> None:
+        _logger.error("the tags of %s are given up: %s", self._client_name, failure)
+        self._failure = failure
+        self._items.detach(failure)
+        self._items.fail(failure)
+        self._ready.set()

@@ -1,0 +1,245 @@
+"""The items behind tags: each tag added and advised once, however many watch it or write to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from mxgateway._watch import TagChange, TagRefused, WatchGap
+from mxgateway.errors import ErrorFacts, MxGatewayCommandError, MxGatewayError, MxGatewayTransportError
+from mxgateway.events import DataChange, ReplayGap, WriteComplete
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mxgateway._watch import WatchItem, WatchQueue
+    from mxgateway.events import MxEvent
+    from mxgateway.session import Session
+
+__all__ = ["TagItem", "TagItems"]
+
+_logger = logging.getLogger("mxgateway.tags")
+
+# The gateway lets 128 commands of a session wait; the rest is left to the reads and writes of the application.
+_COMMANDS_AT_ONCE: Final = 32
+
+
+class TagItem:
+    """One tag that somebody watches or writes to."""
+
+    __slots__ = ("doubtful", "handle", "last", "lock", "outcome", "queues", "refusal", "repeated", "tag", "writers")
+
+    def __init__(self, tag: str) -> None:
+        self.tag: Final = tag
+        self.handle = 0
+        self.last: TagChange | None = None
+        self.refusal = ""
+        self.repeated = False
+        self.queues: list[WatchQueue] = []
+        self.writers = 0
+        # One write at a time: completions carry no number, so only their order says which is which.
+        self.lock = asyncio.Lock()
+        self.outcome: asyncio.Future[WriteComplete] | None = None
+        # The outcome of an earlier write may still come, and must not be taken for the next one's.
+        self.doubtful = False
+
+    def join(self, queue: WatchQueue) -> None:
+        """Let a watch have the changes; the value that is known already comes at once, marked as repeated."""
+        self.queues.append(queue)
+        if self.last is not None:
+            queue.put_change(TagChange(self.tag, self.last.raw, repeated=True))
+
+    def leave(self, queue: WatchQueue) -> None:
+        """Let a watch have the changes no more."""
+        if queue in self.queues:
+            self.queues.remove(queue)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody still watches it or writes to it."""
+        return bool(self.queues) or self.writers > 0
+
+
+class TagItems:
+    """What is wanted of a TagClient's session, and which handle stands for which tag there."""
+
+    def __init__(self, *, supervisory: bool) -> None:
+        self._supervisory = supervisory
+        self._items: dict[str, TagItem] = {}
+        self._by_handle: dict[int, TagItem] = {}
+        self._session: Session | None = None
+        self._server_handle = 0
+        # Adding and removing must not overtake each other: a tag is given up and wanted again in the same moment.
+        self._lock = asyncio.Lock()
+
+    def item(self, tag: str) -> TagItem:
+        """Give the item of a tag, made now if nobody wanted it yet."""
+        return self._items.setdefault(tag, TagItem(tag))
+
+    def announce(self, news: WatchItem) -> None:
+        """Tell every watch what happened to it."""
+        for queue in self._queues():
+            queue.put(news)
+
+    def fail(self, failure: MxGatewayError) -> None:
+        """End every watch with an error."""
+        for queue in self._queues():
+            queue.fail(failure)
+
+    def dispatch(self, event: MxEvent) -> None:
+        """Hand an event to those who wait for it."""
+        if isinstance(event, ReplayGap):
+            self.announce(WatchGap(dropped=0))
+            return
+        item = self._by_handle.get(event.raw.item_handle)
+        if item is None:
+            return
+        if isinstance(event, DataChange):
+            change = TagChange(item.tag, event.raw, repeated=item.repeated)
+            item.repeated = False
+            item.last = change
+            for queue in item.queues:
+                queue.put_change(change)
+        elif isinstance(event, WriteComplete) and item.outcome is not None and not item.outcome.done():
+            item.outcome.set_result(event)
+
+    def attach(self, session: Session, server_handle: int) -> None:
+        """Go over to a new session, in which nothing is added yet."""
+        self.detach(MxGatewayTransportError("the session was replaced"))
+        self._session = session
+        self._server_handle = server_handle
+
+    def detach(self, failure: MxGatewayError) -> None:
+        """Forget the handles of a session that is gone; what it was asked to write ends with an unknown outcome."""
+        self._session = None
+        self._by_handle.clear()
+        for item in self._items.values():
+            item.handle = 0
+            item.last = None
+            item.repeated = True
+            item.doubtful = False
+            if item.outcome is not None and not item.outcome.done():
+                item.outcome.set_exception(failure)
+
+    async def subscribe(self, items: Iterable[TagItem] | None = None) -> None:
+        """Add and advise what is wanted and has no handle yet, in two round trips.
+
+        A refused tag is told to its watches, and kept in mind as `refusal`. Without a session nothing happens: the next
+        one begins with everything that is wanted.
+
+        Raises:
+            MxGatewayError: the gateway could not be asked; what it did of it is unknown.
+        """
+        async with self._lock:
+            if self._session is None:
+                return
+            chosen = self._items.values() if items is None else items
+            missing = [item for item in chosen if item.wanted and not item.handle]
+            await self._add(self._session, missing)
+
+    async def renew(self, item: TagItem) -> None:
+        """Give a tag a new handle, so that what still comes for the old one is nobody's.
+
+        Raises:
+            MxGatewayError: the gateway could not be asked; what it did of it is unknown.
+        """
+        async with self._lock:
+            if self._session is None or not item.handle:
+                return
+            await self._remove(self._session, [item])
+            item.repeated = True
+            item.doubtful = False
+            await self._add(self._session, [item])
+
+    async def refresh(self) -> None:
+        """Advise everything anew, so that each tag's present value comes once more, marked as repeated.
+
+        Raises:
+            MxGatewayError: the gateway could not be asked; what it did of it is unknown.
+        """
+        async with self._lock:
+            if self._session is None:
+                return
+            items = list(self._by_handle.values())
+            for item in items:
+                item.repeated = True
+            await self._session.un_advise_item_bulk(self._server_handle, [item.handle for item in items])
+            await self._advise(self._session, items)
+
+    async def sweep(self) -> None:
+        """Remove what nobody wants any more."""
+        async with self._lock:
+            unwanted = [item for item in self._items.values() if not item.wanted]
+            for item in unwanted:
+                del self._items[item.tag]
+            known = [item for item in unwanted if item.handle]
+            if self._session is None or not known:
+                return
+            try:
+                await self._remove(self._session, known)
+            except MxGatewayError as error:
+                # What stays behind sends events that nobody listens to, and ends with the session.
+                _logger.info("%d tags that nobody wants any more stay added: %s", len(known), error)
+
+    async def _add(self, session: Session, items: Sequence[TagItem]) -> None:
+        results = await session.add_item_bulk(self._server_handle, [item.tag for item in items])
+        added: list[TagItem] = []
+        for item, result in zip(items, results, strict=True):
+            if result.was_successful:
+                item.handle = result.item_handle
+                item.refusal = ""
+                # Known before it is advised: the first change may overtake the reply.
+                self._by_handle[item.handle] = item
+                added.append(item)
+            else:
+                _refuse(item, result.error_message)
+        await self._advise(session, added)
+
+    async def _advise(self, session: Session, items: Sequence[TagItem]) -> None:
+        if self._supervisory:
+            await self._advise_supervisory(session, items)
+            return
+        results = await session.advise_item_bulk(self._server_handle, [item.handle for item in items])
+        for item, result in zip(items, results, strict=True):
+            if not result.was_successful:
+                _refuse(item, result.error_message)
+
+    async def _advise_supervisory(self, session: Session, items: Sequence[TagItem]) -> None:
+        """There is no bulk command for it."""
+        places = asyncio.Semaphore(_COMMANDS_AT_ONCE)
+
+        async def advise(item: TagItem) -> None:
+            async with places:
+                try:
+                    await session.advise_supervisory(self._server_handle, item.handle)
+                except MxGatewayCommandError as error:
+                    _refuse(item, str(error))
+
+        await asyncio.gather(*map(advise, items))
+
+    async def _remove(self, session: Session, items: Sequence[TagItem]) -> None:
+        handles = [item.handle for item in items]
+        for item in items:
+            self._by_handle.pop(item.handle, None)
+            item.handle = 0
+        await session.unsubscribe_bulk(self._server_handle, handles)
+
+    def _queues(self) -> set[WatchQueue]:
+        return {queue for item in self._items.values() for queue in item.queues}
+
+
+def check_refusal(item: TagItem) -> None:
+    """Make sure that the gateway has taken a tag.
+
+    Raises:
+        MxGatewayCommandError: it refused it.
+    """
+    if item.refusal:
+        raise MxGatewayCommandError(f"{item.tag} was refused: {item.refusal}", ErrorFacts(method="AddItemBulk"))
+
+
+def _refuse(item: TagItem, error_message: str) -> None:
+    item.refusal = error_message or "no reason was given"
+    for queue in item.queues:
+        queue.put(TagRefused(tag=item.tag, error_message=item.refusal))

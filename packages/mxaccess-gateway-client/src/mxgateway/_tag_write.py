@@ -1,0 +1,77 @@
+"""One write to a tag, from the first wait to its outcome, and what can honestly be said when there is none."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mxgateway.errors import ErrorFacts, MxAccessError, MxGatewayTimeoutError
+
+if TYPE_CHECKING:
+    from mxgateway._tag_items import TagItem
+    from mxgateway.events import WriteComplete
+
+__all__ = ["TagWrite"]
+
+
+class TagWrite:
+    """How far a write has come."""
+
+    __slots__ = ("_accepted", "_item", "_outcome", "_seconds", "_target")
+
+    def __init__(self, item: TagItem, target: str, seconds: float) -> None:
+        self._item = item
+        self._target = target
+        self._seconds = seconds
+        self._accepted = False
+        self._outcome: asyncio.Future[WriteComplete] | None = None
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether it was sent and the gateway has not even said that it took it."""
+        return self._outcome is not None and not self._accepted
+
+    def begin(self) -> asyncio.Future[WriteComplete]:
+        """Give what will have the outcome. It is sent now: from here on it may happen."""
+        self._outcome = self._item.outcome = asyncio.get_running_loop().create_future()
+        return self._outcome
+
+    def accepted(self) -> None:
+        """The gateway took it: its outcome will come."""
+        self._accepted = True
+
+    def end(self) -> None:
+        """Nobody waits any more. An outcome that comes too late must not be taken for the one of the next write."""
+        outcome, self._item.outcome = self._outcome, None
+        if outcome is None:
+            return
+        if not outcome.done():
+            self._item.doubtful = True
+            outcome.cancel()
+        elif not outcome.cancelled():
+            # An error that nobody waited for any more is nobody's.
+            outcome.exception()
+
+    def refused(self) -> None:
+        """The gateway refused it: no outcome will come."""
+        if self._outcome is not None:
+            self._outcome.cancel()
+
+    def timeout(self) -> MxGatewayTimeoutError:
+        """The error for a write that took too long."""
+        if self._outcome is None:
+            summary = f"{self._item.tag} was not written: there was no connection within {self._seconds:g} s"
+        else:
+            summary = f"{self._item.tag} may have been written: no outcome came within {self._seconds:g} s"
+        return MxGatewayTimeoutError(summary, ErrorFacts(method="Write", target=self._target, timeout=self._seconds))
+
+    def refusal(self, outcome: WriteComplete) -> MxAccessError:
+        """The error for a write whose outcome is a refusal."""
+        facts = ErrorFacts(
+            method="Write",
+            target=self._target,
+            session_id=outcome.session_id,
+            hresult=outcome.hresult,
+            statuses=outcome.statuses,
+        )
+        return MxAccessError(f"{self._item.tag} was not written, MXAccess refused it", facts)

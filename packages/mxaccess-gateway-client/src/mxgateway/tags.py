@@ -1,0 +1,391 @@
+"""Tags by name: read, write and watch, without handles, across lost connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from mxgateway._supervisor import Supervisor
+from mxgateway._tag_items import TagItem, TagItems, check_refusal
+from mxgateway._tag_reading import TagReading
+from mxgateway._tag_write import TagWrite
+from mxgateway._watch import (
+    OverflowPolicy,
+    TagChange,
+    TagRefused,
+    WatchGap,
+    WatchItem,
+    WatchLost,
+    WatchQueue,
+    WatchRestored,
+)
+from mxgateway.errors import (
+    ErrorFacts,
+    MxGatewayCommandError,
+    MxGatewayConfigurationError,
+    MxGatewayError,
+    MxGatewayLimitError,
+    MxGatewaySessionError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+    MxGatewayWorkerError,
+)
+from mxgateway.options import check_seconds
+from mxgateway.values import to_mx_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from types import TracebackType
+    from typing import Self
+
+    from mxgateway._opening import Opening
+    from mxgateway.events import WriteComplete
+    from mxgateway.session import Session
+    from mxgateway.status import MxDataType
+    from mxgateway.values import MxValueInput
+
+__all__ = [
+    "OverflowPolicy",
+    "TagChange",
+    "TagClient",
+    "TagOptions",
+    "TagOptionsFields",
+    "TagReading",
+    "TagRefused",
+    "TagWatch",
+    "WatchGap",
+    "WatchItem",
+    "WatchLost",
+    "WatchRestored",
+]
+
+# Reads that failed for a passing reason are asked again, after this many seconds at the least.
+_READ_AGAIN: Final = 0.05
+_PASSING: Final = (MxGatewayTransportError, MxGatewaySessionError, MxGatewayWorkerError, MxGatewayLimitError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagOptions:
+    """How a TagClient works.
+
+    Attributes:
+        client_name: the name to register with MXAccess.
+        supervisory: whether tags are advised as a supervisory client, under which the `user_id` of a write counts.
+            It costs a round trip for each tag instead of one for all.
+        queue_size: how many changes may wait in a watch.
+        overflow: what happens when more do.
+        linger: seconds that a tag stays advised after the last one who watched it or wrote to it.
+        reconnect_delay: seconds before the first attempt to come back; each further wait is twice as long.
+        longest_reconnect_delay: seconds that such a wait has at most.
+
+    Raises:
+        MxGatewayConfigurationError: a field is out of its range.
+    """
+
+    client_name: str
+    supervisory: bool = False
+    queue_size: int = 10_000
+    overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST
+    linger: float = 30.0
+    reconnect_delay: float = 0.2
+    longest_reconnect_delay: float = 15.0
+
+    def __post_init__(self) -> None:
+        if self.queue_size < 1:
+            raise MxGatewayConfigurationError(f"queue_size {self.queue_size} is less than 1")
+        for name in ("linger", "reconnect_delay", "longest_reconnect_delay"):
+            check_seconds(name, getattr(self, name))
+
+
+class TagOptionsFields(TypedDict, total=False):
+    """The fields of TagOptions but the name, as keywords."""
+
+    supervisory: bool
+    queue_size: int
+    overflow: OverflowPolicy
+    linger: float
+    reconnect_delay: float
+    longest_reconnect_delay: float
+
+
+class TagClient:
+    """Reads, writes and watches tags by name; `GatewayClient.tags` gives one.
+
+    It owns one session and its only event stream. Each tag is added and advised once, however many watch it, and
+    removed a while after the last one is done with it. When the connection breaks it resumes after the last event; when
+    the session is lost it opens another one and subscribes again. Its watches are told. Reads are asked again
+    meanwhile, writes never. A key or a protocol version that the gateway doesn't accept ends it: everything raises that
+    error then.
+    """
+
+    def __init__(
+        self, open_session: Callable[[], Opening[Session]], options: TagOptions, target: str, timeout: float
+    ) -> None:
+        self._options = options
+        self._target = target
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._items = TagItems(supervisory=options.supervisory)
+        self._supervisor = Supervisor(
+            self._items,
+            open_session,
+            options.client_name,
+            first_delay=options.reconnect_delay,
+            longest_delay=options.longest_reconnect_delay,
+        )
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls, open_session: Callable[[], Opening[Session]], options: TagOptions, target: str, timeout: float
+    ) -> TagClient:
+        """Open the session; `GatewayClient.tags` calls it."""
+        tags = cls(open_session, options, target, timeout)
+        await tags._supervisor.start()
+        return tags
+
+    @property
+    def options(self) -> TagOptions:
+        """How it was asked to work."""
+        return self._options
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def read(self, *tags: str, timeout: float | None = None) -> tuple[TagReading, ...]:
+        """Read tags, all in one round trip (gateway command ReadBulk), and give a reading for each, in the same order.
+
+        A tag that can't be read doesn't disturb the others: its reading has an `error`, and its `value` raises it.
+        While the connection is away it waits, and what failed for a passing reason is asked again, until `timeout`
+        (seconds).
+
+        Raises:
+            MxGatewayTimeoutError: no answer came in time.
+            MxGatewayError: what stands in the way for good, the key for example.
+        """
+        seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
+        facts = ErrorFacts(method="ReadBulk", target=self._target, timeout=seconds)
+        last: MxGatewayError | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    session, server_handle = await self._supervisor.session()
+                    try:
+                        results = await session.read_bulk(server_handle, tags, timeout=seconds)
+                    except _PASSING as error:
+                        last = error
+                        await asyncio.sleep(_READ_AGAIN)
+                    else:
+                        return tuple(map(TagReading, tags, results))
+        except TimeoutError as error:
+            if isinstance(error, MxGatewayError):
+                raise
+        reason = f", the last attempt said: {last}" if last is not None else ", the connection is away"
+        raise MxGatewayTimeoutError(f"no reading within {seconds:g} s{reason}", facts)
+
+    async def write(
+        self,
+        tag: str,
+        value: MxValueInput,
+        *,
+        user_id: int = 0,
+        timestamp: datetime | None = None,
+        data_type: MxDataType | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Write a tag and wait for the outcome (`Write`, or `Write2` with an aware `timestamp`, and OnWriteComplete).
+
+        Writes to one tag go one after the other, in the order in which they were asked for. `user_id` counts only with
+        `supervisory`. Cancelling before the write was sent undoes it; later it stops only the waiting.
+
+        Raises:
+            MxAccessError: it was refused, at once or by its outcome; see `statuses`.
+            MxGatewayCommandError: the gateway doesn't take the tag.
+            MxGatewayTimeoutError: nothing was sent in time, or no outcome came in time: the text says which. Without an
+                outcome the write may have happened, and is not repeated.
+            MxGatewayTransportError: the connection or the session was lost under it: it may have happened.
+            TypeError, ValueError: the value doesn't fit, see `to_mx_value`.
+        """
+        message = to_mx_value(value, data_type)
+        seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
+        item = self._items.item(tag)
+        item.writers += 1
+        write = TagWrite(item, self._target, seconds)
+        outcome: WriteComplete | None = None
+        try:
+            async with asyncio.timeout(seconds), item.lock:
+                session, server_handle = await self._subscribed(item)
+                completion = write.begin()
+                if timestamp is None:
+                    await session.write(server_handle, item.handle, message, user_id, timeout=seconds)
+                else:
+                    await session.write2(server_handle, item.handle, message, timestamp, user_id, timeout=seconds)
+                write.accepted()
+                outcome = await completion
+        except MxGatewayCommandError:
+            write.refused()
+            raise
+        except TimeoutError:
+            # asyncio's and the gateway's own: the deadline of the call is the same.
+            if write.unanswered:
+                self._supervisor.distrust(write.timeout())
+        finally:
+            write.end()
+            item.writers -= 1
+            self._sweep_later()
+        if outcome is None:
+            raise write.timeout()
+        if not outcome.succeeded:
+            raise write.refusal(outcome)
+
+    def watch(self, *tags: str, queue_size: int | None = None, overflow: OverflowPolicy | None = None) -> TagWatch:
+        """Give the changes of tags as they come, and what happens to the connection between them.
+
+        Nothing is asked before the watch is entered or iterated. `queue_size` and `overflow` go before those of the
+        TagClient: a slow reader loses its own changes and nobody else's.
+
+        Raises:
+            MxGatewayConfigurationError: there is no tag, or `queue_size` is less than 1.
+        """
+        if not tags:
+            raise MxGatewayConfigurationError("watch what? give the names of tags")
+        size = self._options.queue_size if queue_size is None else queue_size
+        if size < 1:
+            raise MxGatewayConfigurationError(f"queue_size {size} is less than 1")
+        return TagWatch(self, tuple(dict.fromkeys(tags)), WatchQueue(size, overflow or self._options.overflow))
+
+    async def close(self) -> None:
+        """End the watches and close the session. Twice is fine.
+
+        A session that can't be closed is named in a warning of the log `mxgateway.tags`.
+        """
+        self._closed = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        await self._supervisor.stop()
+
+    async def begin_watch(self, tags: Sequence[str], queue: WatchQueue) -> None:
+        """Let a queue have the changes of tags; TagWatch calls it."""
+        self._supervisor.check()
+        items = [self._items.item(tag) for tag in tags]
+        for item in items:
+            item.join(queue)
+        try:
+            await self._items.subscribe(items)
+        except (*_PASSING, MxGatewayTimeoutError) as error:
+            # The session may know half of them: another one begins with all that is wanted.
+            self._supervisor.distrust(error)
+        except BaseException:
+            self.end_watch(tags, queue)
+            raise
+
+    def end_watch(self, tags: Sequence[str], queue: WatchQueue) -> None:
+        """Let a queue have nothing any more; TagWatch calls it."""
+        queue.close()
+        for tag in tags:
+            self._items.item(tag).leave(queue)
+        self._sweep_later()
+
+    def abandon_watch(self, tags: Sequence[str], queue: WatchQueue) -> None:
+        """End a watch that was dropped, in whatever thread that was noticed."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.end_watch, tags, queue)
+
+    async def _subscribed(self, item: TagItem) -> tuple[Session, int]:
+        """Give the session in which a tag is added, advised, and fit for a write."""
+        while True:
+            session, server_handle = await self._supervisor.session()
+            try:
+                if item.doubtful:
+                    await self._items.renew(item)
+                await self._items.subscribe([item])
+            except (*_PASSING, MxGatewayTimeoutError) as error:
+                # Nothing has been written yet: it can wait for the next session.
+                self._supervisor.distrust(error)
+                continue
+            check_refusal(item)
+            if item.handle:
+                return session, server_handle
+
+    def _sweep_later(self) -> None:
+        if self._sweeping is None and not self._closed:
+            self._sweeping = self._loop.call_later(self._options.linger, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = None
+        self._supervisor.help(self._items.sweep(), name="mxgateway tags sweep")
+
+
+class TagWatch:
+    """The changes of some tags: an async iterator and an async context manager.
+
+    It yields TagChange, and between them what happened: TagRefused, WatchLost, WatchRestored, WatchGap. It ends
+    normally only when it is closed. Cancelling a wait loses nothing. A watch that is dropped ends when it is collected.
+
+    Iterating raises
+
+    - MxGatewayError of any kind when the TagClient has given up or is closed: see TagClient,
+    - MxGatewayLimitError with OverflowPolicy.RAISE when the reader is too slow,
+    - MxGatewayAuthorizationError when the key lacks a scope that watching needs.
+    """
+
+    def __init__(self, client: TagClient, tags: tuple[str, ...], queue: WatchQueue) -> None:
+        self._client = client
+        self._tags = tags
+        self._queue = queue
+        self._begun = False
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What is watched."""
+        return self._tags
+
+    @property
+    def pending(self) -> int:
+        """How many items wait to be taken."""
+        return len(self._queue)
+
+    @property
+    def dropped(self) -> int:
+        """How many changes were dropped or overtaken because the reader was slow."""
+        return self._queue.dropped
+
+    async def __aenter__(self) -> Self:
+        await self._begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> WatchItem:
+        """Give the next change, or what happened to the watch."""
+        await self._begin()
+        return await self._queue.take()
+
+    def close(self) -> None:
+        """End the watch; what it has not delivered is dropped. Twice is fine."""
+        self._begun = True
+        self._client.end_watch(self._tags, self._queue)
+
+    def __del__(self) -> None:
+        if self._begun:
+            self._client.abandon_watch(self._tags, self._queue)
+
+    async def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            await self._client.begin_watch(self._tags, self._queue)

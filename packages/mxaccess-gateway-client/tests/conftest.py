@@ -1,0 +1,85 @@
+"""What the client's tests share: gateways, clients, sessions, certificates, and that none of them leaves a thing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from certificates import Certificates
+from scripted_gateway import ScriptedGateway, scripted_gateway
+
+from mxgateway import GatewayClient, Session
+from mxgateway.testing import SimulatedGateway
+
+API_KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("MXGATEWAY_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_left_behind() -> AsyncIterator[None]:
+    tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
+    yield
+    left = asyncio.all_tasks() - tasks - {asyncio.current_task()}
+    assert not left, f"tasks left behind: {left}"
+    # grpc.aio keeps one thread for all its event loops, asyncio one for names until the loop is closed.
+    started = {thread.name for thread in set(threading.enumerate()) - threads}
+    assert not {name for name in started if "_poll_wrapper" not in name and not name.startswith("asyncio_")}
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[SimulatedGateway]:
+    """A simulated gateway, which no test may leave with a session or a call that still runs."""
+    async with SimulatedGateway(ramp_interval=None) as gateway:
+        yield gateway
+        await gateway.wait_for(lambda: not [call for call in gateway.calls if call.running])
+        assert not gateway.sessions
+
+
+@pytest.fixture
+async def client(gateway: SimulatedGateway) -> AsyncIterator[GatewayClient]:
+    """A client of the simulated gateway."""
+    async with GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as client:
+        yield client
+
+
+@pytest.fixture
+async def session(client: GatewayClient) -> AsyncIterator[Session]:
+    """An open session of the simulated gateway."""
+    async with client.open_session() as session:
+        yield session
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedGateway]:
+    """A gateway that answers what the test tells it to."""
+    async with scripted_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def scripted_client(scripted: ScriptedGateway) -> AsyncIterator[GatewayClient]:
+    """A client of the scripted gateway."""
+    async with GatewayClient.connect(endpoint=scripted.endpoint, api_key=API_KEY, plaintext=True) as client:
+        yield client
+
+
+@pytest.fixture
+def scripted_session(scripted: ScriptedGateway, scripted_client: GatewayClient) -> Session:
+    """A session of the scripted gateway, which nobody needs to close."""
+    return scripted_client.attach_session(scripted.open_reply.session_id)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Certificates of every sort that a plant may meet."""
+    return Certificates.issue(Path(tmp_path_factory.mktemp("certificates")))

@@ -1,0 +1,210 @@
+"""Talks to a gateway with nothing but the generated stubs: what these tests see is what stands on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import grpc
+import grpc.aio
+import pytest
+from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_grpc
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from mxgateway.testing import SimulatedGateway
+
+Received = TypeVar("Received")
+
+SOON = 5.0
+
+# The arms whose name is not their kind's.
+_ARMS = {
+    pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM: "acknowledge_alarm_command",
+    pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME: "acknowledge_alarm_by_name_command",
+    pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS: "query_active_alarms_command",
+}
+
+
+class Wire:
+    """One channel to a gateway, with one key."""
+
+    def __init__(self, channel: grpc.aio.Channel, api_key: str | None) -> None:
+        self.metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
+        self.stub = pb_grpc.MxAccessGatewayStub(channel)
+        self.galaxy = galaxy_grpc.GalaxyRepositoryStub(channel)
+
+    async def open_session(self, **fields: Any) -> WireSession:
+        """Open a session."""
+        reply = await self.open_session_reply(**fields)
+        return WireSession(self, reply.session_id)
+
+    async def open_session_reply(self, **fields: Any) -> pb.OpenSessionReply:
+        """Give what OpenSession answers."""
+        return await self.stub.OpenSession(pb.OpenSessionRequest(**fields), metadata=self.metadata, timeout=SOON)
+
+    async def close_session(self, session_id: str) -> pb.CloseSessionReply:
+        """Give what CloseSession answers."""
+        request = pb.CloseSessionRequest(session_id=session_id)
+        return await self.stub.CloseSession(request, metadata=self.metadata, timeout=SOON)
+
+    def session(self, session_id: str) -> WireSession:
+        """Use a session that somebody opened."""
+        return WireSession(self, session_id)
+
+
+class WireSession:
+    """One session, command by command."""
+
+    def __init__(self, wire: Wire, session_id: str) -> None:
+        self.wire = wire
+        self.session_id = session_id
+
+    def call(
+        self,
+        kind: pb.MxCommandKind.ValueType,
+        timeout: float | None = SOON,
+        **fields: Any,
+    ) -> grpc.aio.UnaryUnaryCall[pb.MxCommandRequest, pb.MxCommandReply]:
+        """Send a command whose payload has these fields."""
+        command = pb.MxCommand(kind=kind)
+        arm = getattr(command, _ARMS.get(kind) or pb.MxCommandKind.Name(kind).removeprefix("MX_COMMAND_KIND_").lower())
+        arm.SetInParent()
+        arm.MergeFrom(type(arm)(**fields))
+        return self.send(command, timeout)
+
+    def send(
+        self,
+        command: pb.MxCommand | None,
+        timeout: float | None = SOON,
+    ) -> grpc.aio.UnaryUnaryCall[pb.MxCommandRequest, pb.MxCommandReply]:
+        """Send a command as it is."""
+        request = pb.MxCommandRequest(session_id=self.session_id, client_correlation_id="test-1", command=command)
+        return self.wire.stub.Invoke(request, metadata=self.wire.metadata, timeout=timeout)
+
+    async def reply(self, kind: pb.MxCommandKind.ValueType, **fields: Any) -> pb.MxCommandReply:
+        """Give what a command answers, whatever it is."""
+        return await self.call(kind, **fields)
+
+    async def done(self, kind: pb.MxCommandKind.ValueType, **fields: Any) -> pb.MxCommandReply:
+        """Give what a command answers, which must be OK."""
+        reply = await self.call(kind, **fields)
+        assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK, reply
+        return reply
+
+    async def register(self, client_name: str = "test") -> int:
+        """Give a server handle."""
+        return (await self.done(pb.MX_COMMAND_KIND_REGISTER, client_name=client_name)).register.server_handle
+
+    async def add_item(self, server_handle: int, definition: str) -> int:
+        """Give an item handle."""
+        reply = await self.done(pb.MX_COMMAND_KIND_ADD_ITEM, server_handle=server_handle, item_definition=definition)
+        return reply.add_item.item_handle
+
+    async def advised(self, definition: str, server_handle: int = 0) -> tuple[int, int]:
+        """Give the handles of an item that is added and advised."""
+        server_handle = server_handle or await self.register()
+        item_handle = await self.add_item(server_handle, definition)
+        await self.done(pb.MX_COMMAND_KIND_ADVISE, server_handle=server_handle, item_handle=item_handle)
+        return server_handle, item_handle
+
+    async def write(self, handles: tuple[int, int], value: pb.MxValue, user_id: int = 0) -> pb.MxCommandReply:
+        """Give what Write answers."""
+        server_handle, item_handle = handles
+        return await self.reply(
+            pb.MX_COMMAND_KIND_WRITE,
+            server_handle=server_handle,
+            item_handle=item_handle,
+            value=value,
+            user_id=user_id,
+        )
+
+    async def authenticate(self, server_handle: int, user: str, password: str) -> int:
+        """Give the id of a user."""
+        reply = await self.done(
+            pb.MX_COMMAND_KIND_AUTHENTICATE_USER,
+            server_handle=server_handle,
+            verify_user=user,
+            verify_user_password=password,
+        )
+        return reply.authenticate_user.user_id
+
+    async def state(self) -> pb.SessionState.ValueType:
+        """Give what GetSessionState answers."""
+        return (await self.done(pb.MX_COMMAND_KIND_GET_SESSION_STATE)).session_state.state
+
+    async def close(self) -> pb.CloseSessionReply:
+        """Close the session."""
+        return await self.wire.close_session(self.session_id)
+
+    @asynccontextmanager
+    async def events(self, after: int = 0) -> AsyncGenerator[Stream[pb.MxEvent]]:
+        """Stream the events."""
+        request = pb.StreamEventsRequest(session_id=self.session_id, after_worker_sequence=after)
+        async with streaming(self.wire.stub.StreamEvents(request, metadata=self.wire.metadata)) as stream:
+            yield stream
+
+
+class Stream(Generic[Received]):
+    """The messages of a server stream, one by one."""
+
+    def __init__(self, call: grpc.aio.UnaryStreamCall[Any, Received]) -> None:
+        self.call = call
+
+    async def next(self) -> Received:
+        """Give the next message, which must come soon."""
+        async with asyncio.timeout(SOON):
+            message = await self.call.read()
+        assert message is not grpc.aio.EOF, "the stream has ended"
+        return cast("Received", message)
+
+    async def take(self, count: int) -> list[Received]:
+        """Give as many messages as that."""
+        return [await self.next() for _ in range(count)]
+
+    async def end(self) -> grpc.StatusCode:
+        """Read to the end, which must come soon, and give what the stream ended with."""
+        async with asyncio.timeout(SOON):
+            try:
+                while await self.call.read() is not grpc.aio.EOF:
+                    pass
+            except grpc.aio.AioRpcError as error:
+                return error.code()
+            return await self.call.code()
+
+
+@asynccontextmanager
+async def streaming(call: grpc.aio.UnaryStreamCall[Any, Received]) -> AsyncGenerator[Stream[Received]]:
+    """Read a stream, and cancel it at the end of the block."""
+    try:
+        yield Stream(call)
+    finally:
+        call.cancel()
+
+
+@asynccontextmanager
+async def connected(
+    gateway: SimulatedGateway, api_key: str | None = None, *, without_key: bool = False
+) -> AsyncGenerator[Wire]:
+    """Connect to a gateway, with its own key when no other is given."""
+    async with grpc.aio.insecure_channel(gateway.endpoint) as channel:
+        yield Wire(channel, None if without_key else api_key or gateway.api_key)
+
+
+@contextmanager
+def refused(code: grpc.StatusCode, *words: str) -> Generator[None]:
+    """Expect a call to end with this status, and these words in its details."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        yield
+    assert caught.value.code() is code, caught.value
+    for word in words:
+        assert word in (caught.value.details() or ""), caught.value
+
+
+def int32(value: int) -> pb.MxValue:
+    """Give an integer as a write brings it."""
+    return pb.MxValue(int32_value=value)

@@ -1,0 +1,70 @@
+"""The events of a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mxgateway_cli import options
+from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.help import option
+
+if TYPE_CHECKING:
+    from mxgateway_cli.connection import Gateway
+    from mxgateway_cli.output import Output
+
+__all__ = ["drain_events", "stream_events"]
+
+
+@gateway_command(
+    "stream-events",
+    options.session_id,
+    option(
+        "--after-sequence",
+        type=click.IntRange(min=0, max=2**64 - 1),
+        default=0,
+        show_default=True,
+        help="Go on after the event with this workerSequence; 0 is a fresh stream.",
+    ),
+    option("--max-events", type=click.IntRange(min=1), help="End after so many events."),
+    option(
+        "--duration",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="End after this time, whether events came or not.",
+    ),
+)
+async def stream_events(
+    gateway: Gateway,
+    output: Output,
+    *,
+    session_id: str,
+    after_sequence: int,
+    max_events: int | None,
+    duration: float | None,
+) -> None:
+    """Print the events of a session as they come, until --max-events, --duration or Ctrl-C.
+
+    The session stays open. Once its last stream has gone, a gateway gives it 30 seconds before it closes it.
+    """
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.streaming import print_events  # noqa: PLC0415
+
+    session = await gateway.attach(session_id)
+    await print_events(session, output, after_sequence=after_sequence, max_events=max_events, duration=duration)
+
+
+@gateway_command(
+    "drain-events",
+    options.session_id,
+    option("--max-events", type=click.IntRange(min=1, max=2**32 - 1), help="Take at most so many.  [default: all]"),
+)
+async def drain_events(gateway: Gateway, output: Output, *, session_id: str, max_events: int | None) -> None:
+    """Take the events that wait in a session, the oldest first, and print them; no stream brings them any more."""
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.streaming import print_event  # noqa: PLC0415
+
+    session = await gateway.attach(session_id)
+    for event in await session.drain_events(max_events or 0):
+        print_event(output, event)

@@ -1,0 +1,146 @@
+"""The MXAccess methods for servers and items: register, add, advise, and their opposites."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mxgateway_cli import options
+from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.help import option
+
+if TYPE_CHECKING:
+    from mxgateway import MxStatus
+    from mxgateway_cli.connection import Gateway
+    from mxgateway_cli.output import Output
+
+__all__ = [
+    "activate",
+    "add_buffered_item",
+    "add_item",
+    "advise",
+    "advise_supervisory",
+    "register",
+    "remove_item",
+    "set_buffered_update_interval",
+    "suspend",
+    "un_advise",
+    "unregister",
+]
+
+
+@gateway_command("register", options.session_id, options.client_name)
+async def register(gateway: Gateway, output: Output, *, session_id: str, client_name: str) -> None:
+    """Register a client with MXAccess (Register) and print its server handle."""
+    server_handle = await (await gateway.attach(session_id)).register(client_name)
+    output.result({"sessionId": session_id, "serverHandle": server_handle}, str(server_handle))
+
+
+@gateway_command("unregister", options.session_id, options.server_handle)
+async def unregister(gateway: Gateway, output: Output, *, session_id: str, server_handle: int) -> None:
+    """End a registration (Unregister); its items and advises end with it."""
+    await (await gateway.attach(session_id)).unregister(server_handle)
+    output.result({"sessionId": session_id, "serverHandle": server_handle}, f"unregistered server {server_handle}")
+
+
+@gateway_command("add-item", options.session_id, options.server_handle, options.item, options.item_context)
+async def add_item(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item: str, item_context: str | None
+) -> None:
+    """Add an item by its reference (AddItem, with --context AddItem2) and print its item handle.
+
+    MXAccess looks at the reference only when the item is advised: a wrong one shows itself in its first data change.
+    """
+    session = await gateway.attach(session_id)
+    if item_context:
+        item_handle = await session.add_item2(server_handle, item, item_context)
+    else:
+        item_handle = await session.add_item(server_handle, item)
+    output.result(_item_record(session_id, server_handle, item_handle), str(item_handle))
+
+
+@gateway_command("add-buffered-item", options.session_id, options.server_handle, options.item, options.item_context)
+async def add_buffered_item(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item: str, item_context: str | None
+) -> None:
+    """Add an item whose changes come in lists (AddBufferedItem) and print its item handle."""
+    session = await gateway.attach(session_id)
+    item_handle = await session.add_buffered_item(server_handle, item, item_context or "")
+    output.result(_item_record(session_id, server_handle, item_handle), str(item_handle))
+
+
+@gateway_command(
+    "set-buffered-update-interval",
+    options.session_id,
+    options.server_handle,
+    option("--interval-ms", required=True, type=click.IntRange(min=0, max=2**31 - 1), help="Milliseconds."),
+)
+async def set_buffered_update_interval(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, interval_ms: int
+) -> None:
+    """Set how often the buffered items of a server raise events (SetBufferedUpdateInterval)."""
+    await (await gateway.attach(session_id)).set_buffered_update_interval(server_handle, interval_ms)
+    record = {"sessionId": session_id, "serverHandle": server_handle, "updateIntervalMilliseconds": interval_ms}
+    output.result(record, f"buffered items of server {server_handle} raise events every {interval_ms} ms")
+
+
+@gateway_command("remove-item", options.session_id, options.server_handle, options.item_handle)
+async def remove_item(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int
+) -> None:
+    """Remove an item (RemoveItem); its handle is worth nothing afterwards."""
+    await (await gateway.attach(session_id)).remove_item(server_handle, item_handle)
+    output.result(_item_record(session_id, server_handle, item_handle), f"removed item {item_handle}")
+
+
+@gateway_command("advise", options.session_id, options.server_handle, options.item_handle)
+async def advise(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
+    """Ask for the data changes of an item (Advise); stream-events brings them, the present value first."""
+    await (await gateway.attach(session_id)).advise(server_handle, item_handle)
+    output.result(_item_record(session_id, server_handle, item_handle), f"advised item {item_handle}")
+
+
+@gateway_command("advise-supervisory", options.session_id, options.server_handle, options.item_handle)
+async def advise_supervisory(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int
+) -> None:
+    """Ask for the data changes of an item as a supervisory client (AdviseSupervisory).
+
+    Only then does the --user-id of a write count.
+    """
+    await (await gateway.attach(session_id)).advise_supervisory(server_handle, item_handle)
+    plain = f"advised item {item_handle} as a supervisory client"
+    output.result(_item_record(session_id, server_handle, item_handle), plain)
+
+
+@gateway_command("un-advise", options.session_id, options.server_handle, options.item_handle)
+async def un_advise(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
+    """End the data changes of an item (UnAdvise); the item stays added."""
+    await (await gateway.attach(session_id)).un_advise(server_handle, item_handle)
+    output.result(_item_record(session_id, server_handle, item_handle), f"un-advised item {item_handle}")
+
+
+@gateway_command("suspend", options.session_id, options.server_handle, options.item_handle)
+async def suspend(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
+    """Pause the data changes of an advised item (Suspend) and print the status that MXAccess returned."""
+    status = await (await gateway.attach(session_id)).suspend(server_handle, item_handle)
+    _print_status(output, _item_record(session_id, server_handle, item_handle), f"suspended item {item_handle}", status)
+
+
+@gateway_command("activate", options.session_id, options.server_handle, options.item_handle)
+async def activate(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
+    """Let the data changes of a suspended item go on (Activate) and print the status that MXAccess returned."""
+    status = await (await gateway.attach(session_id)).activate(server_handle, item_handle)
+    _print_status(output, _item_record(session_id, server_handle, item_handle), f"activated item {item_handle}", status)
+
+
+def _item_record(session_id: str, server_handle: int, item_handle: int) -> dict[str, Any]:
+    return {"sessionId": session_id, "serverHandle": server_handle, "itemHandle": item_handle}
+
+
+def _print_status(output: Output, record: dict[str, Any], plain: str, status: MxStatus) -> None:
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.records import status_record  # noqa: PLC0415
+
+    output.result({**record, "status": status_record(status)}, f"{plain}: {status}")

@@ -1,0 +1,99 @@
+"""`open-session`, `close-session`, and questions about a session."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from mxgateway_cli import options
+from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.help import option
+
+if TYPE_CHECKING:
+    from mxgateway_cli.connection import Gateway
+    from mxgateway_cli.output import Output
+
+__all__ = ["close_session", "open_session", "ping", "session_state", "worker_info"]
+
+
+@gateway_command(
+    "open-session",
+    option("--client-session-name", default="mxgw-py", show_default=True, help="How the gateway calls the session."),
+    option(
+        "--command-timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="How long the gateway lets one command run.  [default: the gateway's own]",
+    ),
+    option("--requested-backend", default="", metavar="NAME", help="The gateway's backend.  [default: its own choice]"),
+)
+async def open_session(
+    gateway: Gateway,
+    output: Output,
+    *,
+    client_session_name: str,
+    command_timeout: float | None,
+    requested_backend: str,
+) -> None:
+    """Open a session, leave it open and print its id.
+
+    The gateway closes it when nobody has used it for its lease, 30 minutes by default, or with close-session.
+    """
+    client = await gateway.client()
+    session = await client.open_session(
+        client_session_name=client_session_name, command_timeout=command_timeout, requested_backend=requested_backend
+    )
+    client.detach_session(session)
+    info = session.info
+    output.result(
+        {
+            "sessionId": info.session_id,
+            "backendName": info.backend_name,
+            "workerProcessId": info.worker_process_id,
+            "workerProtocolVersion": info.worker_protocol_version,
+            "gatewayProtocolVersion": info.gateway_protocol_version,
+            "capabilities": list(info.capabilities),
+            "defaultCommandTimeout": f"{info.default_command_timeout:g}s",
+        },
+        info.session_id,
+    )
+
+
+@gateway_command("close-session", options.session_id)
+async def close_session(gateway: Gateway, output: Output, *, session_id: str) -> None:
+    """Close a session; its items, its event stream and its waiting commands end with it."""
+    await gateway.close_session(session_id)
+    output.result({"sessionId": session_id, "closed": True}, f"closed {session_id}")
+
+
+@gateway_command("session-state", options.session_id)
+async def session_state(gateway: Gateway, output: Output, *, session_id: str) -> None:
+    """Print the state of a session; only a READY one takes commands and event streams."""
+    state = await (await gateway.attach(session_id)).get_state()
+    output.result({"sessionId": session_id, "state": f"SESSION_STATE_{state.name}"}, state.name)
+
+
+@gateway_command("ping", options.session_id)
+async def ping(gateway: Gateway, output: Output, *, session_id: str) -> None:
+    """Ask a session's worker for a sign of life and print how long it took, which renews the session's lease."""
+    session = await gateway.attach(session_id)
+    began = time.perf_counter()
+    await session.ping()
+    milliseconds = round((time.perf_counter() - began) * 1000, 3)
+    output.result({"sessionId": session_id, "elapsedMs": milliseconds}, f"{milliseconds:g} ms")
+
+
+@gateway_command("worker-info", options.session_id)
+async def worker_info(gateway: Gateway, output: Output, *, session_id: str) -> None:
+    """Print facts on a session's worker process."""
+    info = await (await gateway.attach(session_id)).get_worker_info()
+    output.result(
+        {
+            "sessionId": session_id,
+            "workerProcessId": info.worker_process_id,
+            "workerProtocolVersion": info.worker_protocol_version,
+        },
+        f"process {info.worker_process_id}, protocol version {info.worker_protocol_version}",
+    )

@@ -1,0 +1,145 @@
+"""The MXAccess methods that write, and those that say on whose behalf."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from mxgateway_cli import options
+from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.help import option
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mxgateway import MxValue
+    from mxgateway_cli.connection import Gateway
+    from mxgateway_cli.output import Output
+
+__all__ = ["archestra_user_to_id", "authenticate_user", "write", "write_secured"]
+
+
+@gateway_command(
+    "write",
+    options.session_id,
+    options.server_handle,
+    options.item_handle,
+    options.value_type,
+    options.value,
+    options.timestamp,
+    options.user_id,
+)
+async def write(
+    gateway: Gateway,
+    output: Output,
+    *,
+    session_id: str,
+    server_handle: int,
+    item_handle: int,
+    value_type: str,
+    text: str,
+    timestamp: str | None,
+    user_id: int,
+) -> None:
+    """Write a value to an advised item (Write, with --timestamp Write2).
+
+    Status 0 means accepted. The outcome is the OnWriteComplete event that stream-events brings.
+    """
+    value, when = _parsed(value_type, text, timestamp)
+    session = await gateway.attach(session_id)
+    if when is None:
+        await session.write(server_handle, item_handle, value, user_id)
+    else:
+        await session.write2(server_handle, item_handle, value, when, user_id)
+    _print_accepted(output, session_id, server_handle, item_handle)
+
+
+@gateway_command(
+    "write-secured",
+    options.session_id,
+    options.server_handle,
+    options.item_handle,
+    options.value_type,
+    options.value,
+    options.timestamp,
+    options.current_user_id,
+    options.verifier_user_id,
+)
+async def write_secured(
+    gateway: Gateway,
+    output: Output,
+    *,
+    session_id: str,
+    server_handle: int,
+    item_handle: int,
+    value_type: str,
+    text: str,
+    timestamp: str | None,
+    current_user_id: int,
+    verifier_user_id: int,
+) -> None:
+    """Write to an attribute with secured or verified write security (WriteSecured, with --timestamp WriteSecured2).
+
+    Status 0 means accepted. The outcome is the OnWriteComplete event that stream-events brings.
+    """
+    value, when = _parsed(value_type, text, timestamp)
+    session = await gateway.attach(session_id)
+    users = current_user_id, verifier_user_id
+    if when is None:
+        await session.write_secured(server_handle, item_handle, *users, value)
+    else:
+        await session.write_secured2(server_handle, item_handle, *users, value, when)
+    _print_accepted(output, session_id, server_handle, item_handle)
+
+
+@gateway_command(
+    "authenticate-user",
+    options.session_id,
+    options.server_handle,
+    option("--user", required=True, metavar="NAME", help="The user to check."),
+    option(
+        "--password-env",
+        default="MXGATEWAY_USER_PASSWORD",
+        show_default=True,
+        metavar="NAME",
+        help="The environment variable that holds the password.",
+    ),
+)
+async def authenticate_user(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, user: str, password_env: str
+) -> None:
+    """Check a user's password (AuthenticateUser) and print the user's id for write-secured."""
+    password = os.environ.get(password_env, "")
+    if not password:
+        raise click.UsageError("no password: set the environment variable that --password-env names")
+    output.diagnostics.hide(password)
+    user_id = await (await gateway.attach(session_id)).authenticate_user(server_handle, user, password)
+    output.result({"sessionId": session_id, "serverHandle": server_handle, "userId": user_id}, str(user_id))
+
+
+@gateway_command(
+    "archestra-user-to-id",
+    options.session_id,
+    options.server_handle,
+    option("--user-guid", required=True, metavar="GUID", help="The ArchestrA user's GUID."),
+)
+async def archestra_user_to_id(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, user_guid: str
+) -> None:
+    """Print the user id that belongs to an ArchestrA user's GUID (ArchestrAUserToId)."""
+    user_id = await (await gateway.attach(session_id)).archestra_user_to_id(server_handle, user_guid)
+    output.result({"sessionId": session_id, "serverHandle": server_handle, "userId": user_id}, str(user_id))
+
+
+def _parsed(value_type: str, text: str, timestamp: str | None) -> tuple[MxValue, datetime | None]:
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.values import parse_timestamp, parse_value  # noqa: PLC0415
+
+    return parse_value(value_type, text), None if timestamp is None else parse_timestamp(timestamp)
+
+
+def _print_accepted(output: Output, session_id: str, server_handle: int, item_handle: int) -> None:
+    record = {"sessionId": session_id, "serverHandle": server_handle, "itemHandle": item_handle, "accepted": True}
+    output.result(record, f"accepted; the outcome comes as the OnWriteComplete event of item {item_handle}")

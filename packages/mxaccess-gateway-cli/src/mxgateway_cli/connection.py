@@ -1,0 +1,174 @@
+"""A command's connection: from what was said on the command line to a client, and to a session that is open already."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mxgateway import ApiKey, ClientOptions, GatewayClient, MxGatewayError, ProtocolStatusCode, Session
+from mxgateway_cli.running import run
+from mxgateway_cli.target import DEFAULT_API_KEY_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+    from typing import Self
+
+    from mxgateway_cli.output import Diagnostics, Output
+    from mxgateway_cli.target import Target
+
+__all__ = ["Gateway", "client_options", "converse", "library_log"]
+
+_QUESTION_TIMEOUT = 2.0
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Gateway:
+    """The gateway that a command talks to; the connection is made when it is first needed."""
+
+    def __init__(self, options: ClientOptions) -> None:
+        self.options = options
+        self._stack = AsyncExitStack()
+        self._client: GatewayClient | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self._stack.aclose()
+
+    async def client(self) -> GatewayClient:
+        """Give the client, connected."""
+        if self._client is None:
+            self._client = await self._stack.enter_async_context(GatewayClient.connect(self.options))
+        return self._client
+
+    async def attach(self, session_id: str) -> Session:
+        """Give the session with this id, which stays open when the command ends."""
+        return (await self.client()).attach_session(session_id)
+
+    async def close_session(self, session_id: str) -> None:
+        """Close a session that is open already.
+
+        Raises:
+            MxGatewaySessionError: the gateway knows no such session, which a mere close would take for closed.
+        """
+        session = await self.attach(session_id)
+        try:
+            # Not what somebody waits for: a worker that hangs must not keep its session from being closed.
+            await session.get_state(timeout=min(_QUESTION_TIMEOUT, self.options.timeout))
+        except MxGatewayError as error:
+            if error.grpc_status is not None and error.grpc_status.name == "NOT_FOUND":
+                raise
+            if error.protocol_status is ProtocolStatusCode.SESSION_NOT_FOUND:
+                raise
+        await session.close()
+
+
+def converse(target: Target, output: Output, conversation: Callable[[Gateway], Awaitable[None]]) -> None:
+    """Run a command's conversation with its gateway.
+
+    Raises:
+        click.UsageError: the target can't work.
+        MxGatewayError: the conversation failed.
+        KeyboardInterrupt: a signal ended it.
+    """
+    options = client_options(target, output.diagnostics)
+
+    async def work() -> None:
+        async with Gateway(options) as gateway:
+            await conversation(gateway)
+
+    with library_log(output.diagnostics):
+        run(work)
+
+
+def client_options(target: Target, diagnostics: Diagnostics) -> ClientOptions:
+    """Give the library's options for a target; what has no option comes from the environment, as in `from_env`.
+
+    Raises:
+        click.UsageError: there is no endpoint or no key.
+        MxGatewayConfigurationError: an option can't work.
+    """
+    if target.endpoint is None:
+        raise click.UsageError("no endpoint: give --endpoint HOST:PORT or set MXGATEWAY_ENDPOINT")
+    api_key = _api_key(target)
+    diagnostics.hide_key(api_key.reveal())
+    options = ClientOptions.from_env(
+        endpoint=target.endpoint,
+        api_key=api_key,
+        plaintext=target.plaintext,
+        ca_file=target.ca_file,
+        server_name_override=target.server_name_override,
+        client_certificate_file=target.client_certificate_file,
+        client_key_file=target.client_key_file,
+        certificate_fingerprint=target.certificate_fingerprint,
+        timeout=target.timeout,
+    )
+    if not target.timeout_given or os.environ.get("MXGATEWAY_CONNECT_TIMEOUT"):
+        return options
+    return replace(options, connect_timeout=min(options.connect_timeout, target.timeout))
+
+
+@contextmanager
+def library_log(diagnostics: Diagnostics) -> Generator[None]:
+    """Show the library's warnings, and everything that it logs with `--debug`, one line each."""
+    handler = _LineHandler(diagnostics)
+    logger = logging.getLogger("mxgateway")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if diagnostics.debug else logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+class _LineHandler(logging.Handler):
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        super().__init__()
+        self._diagnostics = diagnostics
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            self._diagnostics.warning(message)
+        else:
+            self._diagnostics.detail(f"{record.levelname.lower()}: {record.name}: {message}")
+
+
+def _api_key(target: Target) -> ApiKey:
+    if target.api_key_file is not None:
+        return _key_from_file(target.api_key_file)
+    name = target.api_key_env or DEFAULT_API_KEY_VARIABLE
+    if not _VARIABLE_NAME.fullmatch(name) or name.lower().startswith("mxgw_"):
+        # Not shown: it is most likely the key itself.
+        raise click.UsageError("--api-key-env takes the name of an environment variable, never the key itself")
+    text = os.environ.get(name, "")
+    if not text.strip():
+        state = "is empty" if name in os.environ else "is not set"
+        raise click.UsageError(
+            f"no API key: the environment variable {name} {state}; set it, or give --api-key-env NAME or --api-key-file"
+        )
+    try:
+        return ApiKey(text)
+    except ValueError as error:
+        problem = str(error)
+    raise click.UsageError(f"the environment variable {name} holds no API key: {problem}")
+
+
+def _key_from_file(path: str) -> ApiKey:
+    try:
+        return ApiKey.from_file(Path(path))
+    except OSError as error:
+        problem = f"can't be read: {error.strerror or type(error).__name__}"
+    except ValueError as error:
+        problem = f"holds no API key: {error}"
+    raise click.UsageError(f"the API key file {path} {problem}")

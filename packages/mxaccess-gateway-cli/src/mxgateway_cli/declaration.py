@@ -1,0 +1,54 @@
+"""How a command that talks to a gateway is declared."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Concatenate, Protocol, TypeAlias
+
+import click
+
+from mxgateway_cli.help import Command
+from mxgateway_cli.output import Output, output_options
+from mxgateway_cli.target import Target, connection_options
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from mxgateway_cli.connection import Gateway
+
+    Conversation: TypeAlias = Callable[Concatenate[Gateway, Output, ...], Awaitable[None]]
+
+__all__ = ["declared", "gateway_command"]
+
+
+class _Declaration(Protocol):
+    def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]: ...
+
+
+def gateway_command(name: str, *declarations: _Declaration) -> Callable[[Conversation], click.Command]:
+    """Make a command of a coroutine function: its own options, those of the connection, those of the output."""
+
+    def make(conversation: Conversation) -> click.Command:
+        @functools.wraps(conversation)
+        def command(context: click.Context, /, **parameters: Any) -> None:
+            output = Output.taken_from(context, parameters)
+            target = Target.taken_from(context, parameters)
+            # Imported here: --help must not have to wait for grpc.
+            from mxgateway_cli.connection import converse  # noqa: PLC0415
+
+            converse(target, output, lambda gateway: conversation(gateway, output, **parameters))
+
+        return declared(name, *declarations, connection_options, output_options)(click.pass_context(command))
+
+    return make
+
+
+def declared(name: str, *declarations: _Declaration) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command with these options, which its help shows in this order."""
+
+    def make(function: Callable[..., Any]) -> click.Command:
+        for declare in reversed(declarations):
+            function = declare(function)
+        return click.command(name, cls=Command)(function)
+
+    return make

@@ -1,0 +1,70 @@
+"""An event as a line for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mxgateway import AlarmTransition, BufferedDataChange, DataChange, MxEvent, Quality, ReplayGap, WriteComplete
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mxgateway import MxStatus
+
+__all__ = ["event_line", "event_style", "quality_style", "told"]
+
+_LONGEST_VALUE = 200
+
+
+def event_line(event: MxEvent) -> str:
+    """Give what matters of an event: sequence, time, family, item, and what the family has to tell."""
+    if isinstance(event, ReplayGap):
+        return (
+            f"events were lost: asked for those after {event.requested_after_sequence}, "
+            f"the oldest still there is {event.oldest_available_sequence}"
+        )
+    item = f"{event.server_handle}/{event.item_handle}"
+    return f"{event.sequence} {_time(event.timestamp)} {event.family.words} {item} {told(event)}".rstrip()
+
+
+def event_style(event: MxEvent) -> str:
+    """Give the colour of an event's line on a terminal."""
+    if isinstance(event, ReplayGap):
+        return "bold red"
+    if isinstance(event, WriteComplete):
+        return "green" if event.succeeded else "red"
+    if isinstance(event, (DataChange, BufferedDataChange)):
+        return quality_style(event.quality)
+    return ""
+
+
+def quality_style(quality: Quality) -> str:
+    """Give the colour of a quality."""
+    return "green" if quality.is_good else "yellow" if quality.is_uncertain else "red"
+
+
+def _shown_value(event: MxEvent) -> str:
+    try:
+        text = repr(event.value)
+    except ValueError as error:
+        return f"<{error}>"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}... ({len(text)} characters)"
+
+
+def told(event: MxEvent) -> str:
+    """Give what an event's family has to tell: value and quality, or the outcome."""
+    if isinstance(event, AlarmTransition):
+        return f"{event.alarm_full_reference} {event.transition_kind.words}, severity {event.severity}"
+    if isinstance(event, WriteComplete):
+        return "written" if event.succeeded else f"refused{_failed(event.statuses)}"
+    if isinstance(event, (DataChange, BufferedDataChange)):
+        return f"{event.quality} {_shown_value(event)}{_failed(event.statuses)}"
+    return ""
+
+
+def _failed(statuses: tuple[MxStatus, ...]) -> str:
+    return "".join(f"; {status}" for status in statuses if status.failed)
+
+
+def _time(when: datetime | None) -> str:
+    return "-" if when is None else when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

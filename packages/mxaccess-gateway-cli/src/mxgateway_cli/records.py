@@ -1,0 +1,46 @@
+"""The library's types as JSON objects with protobuf JSON names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf import json_format
+
+from mxgateway_cli.command_failure import CommandFailure
+from mxgateway_cli.exit_status import ExitStatus
+
+if TYPE_CHECKING:
+    from mxgateway import MxEvent, MxStatus
+
+__all__ = ["event_record", "status_record"]
+
+
+def event_record(event: MxEvent) -> dict[str, Any]:
+    """Give an event as the protobuf JSON of its message.
+
+    64 bit integers are texts, enums are their names, times are RFC 3339 in UTC. A field that can't be told from unset
+    is always there, so that a quality of 0 is seen; a message or an `optional` field is there when it was sent.
+
+    Raises:
+        CommandFailure: a timestamp of it lies outside the years 1 to 9999, which JSON has no form for.
+    """
+    try:
+        record: dict[str, Any] = json_format.MessageToDict(event.raw, always_print_fields_with_no_presence=True)
+    except (ValueError, json_format.Error) as error:
+        raise CommandFailure(
+            f"the event with workerSequence {event.sequence} has no JSON form: {error}", ExitStatus.FAILED
+        ) from error
+    return record
+
+
+def status_record(status: MxStatus) -> dict[str, Any]:
+    """Give a status as the protobuf JSON of its message."""
+    return {
+        "success": status.success,
+        "category": f"MX_STATUS_CATEGORY_{status.category.name}",
+        "detectedBy": f"MX_STATUS_SOURCE_{status.detected_by.name}",
+        "detail": status.detail,
+        "rawCategory": status.raw_category,
+        "rawDetectedBy": status.raw_detected_by,
+        "diagnosticText": status.diagnostic_text,
+    }

@@ -1,0 +1,70 @@
+"""Fixtures for tests of your own automation; pytest finds them by itself, they need pytest-asyncio.
+
+Override `mx_gateway_options` to change the gateway, `mx_plant` to change the plant behind it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mxgateway.client import GatewayClient
+from mxgateway.testing.gateway import SimulatedGateway
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mxgateway.session import Session
+    from mxgateway.tags import TagClient
+    from mxgateway.testing.plant import Plant
+
+try:
+    from pytest_asyncio import fixture as async_fixture
+except ImportError:
+    # pytest loads this plugin wherever the library is installed, and must not mind what it doesn't use.
+    from pytest import fixture as async_fixture  # noqa: PT013 - the same name for both
+
+__all__ = ["mx_client", "mx_gateway", "mx_gateway_options", "mx_plant", "mx_session", "mx_tags"]
+
+
+@pytest.fixture
+def mx_plant() -> Plant | None:
+    """The plant behind `mx_gateway`; None is the default one. Override it to give `Plant.from_toml(...)`."""
+    return None
+
+
+@pytest.fixture
+def mx_gateway_options() -> dict[str, Any]:
+    """The keywords for `mx_gateway`, see SimulatedGateway. Override it to give your own."""
+    return {}
+
+
+@async_fixture
+async def mx_gateway(mx_plant: Plant | None, mx_gateway_options: dict[str, Any]) -> AsyncIterator[SimulatedGateway]:
+    """A simulated gateway on loopback, for one test."""
+    async with SimulatedGateway(plant=mx_plant, **mx_gateway_options) as gateway:
+        yield gateway
+
+
+@async_fixture
+async def mx_client(mx_gateway: SimulatedGateway) -> AsyncIterator[GatewayClient]:
+    """A client that is connected to `mx_gateway` with a key for everything."""
+    async with GatewayClient.connect(
+        endpoint=mx_gateway.endpoint, api_key=mx_gateway.api_key, plaintext=True
+    ) as client:
+        yield client
+
+
+@async_fixture
+async def mx_session(mx_client: GatewayClient) -> AsyncIterator[Session]:
+    """An open session of `mx_client`."""
+    async with mx_client.open_session(client_session_name="pytest") as session:
+        yield session
+
+
+@async_fixture
+async def mx_tags(mx_client: GatewayClient) -> AsyncIterator[TagClient]:
+    """A TagClient of `mx_client`, quick to come back after a fault."""
+    async with mx_client.tags("pytest", reconnect_delay=0.02) as tags:
+        yield tags

@@ -142,6 +142,7 @@ class Channel:
         """
         self.check_usable()
         seconds = self.options.timeout if timeout is None else check_seconds("timeout", timeout)
+        redact = redact or self.redact
         status: grpc.StatusCode | None = None
         details: str | None = None
         call = method(request, timeout=seconds, metadata=self._metadata)
@@ -149,13 +150,15 @@ class Channel:
         try:
             return await call
         except grpc.aio.AioRpcError as error:
-            status, details = error.code(), error.details()
+            status, details = error.code(), redact(error.details() or "")
         except asyncio.CancelledError:
             if not self._closed or _task_is_cancelled():
                 raise
         finally:
             self._calls.discard(call)
-        # Raised outside of the handler: the error of gRPC, which holds unredacted text, must not be its context.
+        # The call and the error of gRPC hold unredacted text: neither may be seen in a traceback that shows local
+        # variables, nor be the context of what is raised here.
+        del call
         facts = ErrorFacts(
             method=name,
             target=self.options.endpoint,
@@ -165,7 +168,7 @@ class Channel:
         )
         if status is None:
             raise MxGatewayUsageError("the client was closed while the call ran: its outcome is unknown", facts)
-        raise error_from_grpc(status, details, facts, redact or self.redact)
+        raise error_from_grpc(status, details, facts, redact)
 
     def stream(
         self, method: _StreamMethod[RequestT, ReplyT], request: RequestT
@@ -195,6 +198,8 @@ class Channel:
             MxGatewayError: what the status stands for, see PROTOCOL_STATUS_ERRORS.
         """
         if status.code != pb.PROTOCOL_STATUS_CODE_OK:
+            # In place: the caller's reply may be seen in a traceback that shows local variables.
+            status.message = self.redact(status.message)
             facts = ErrorFacts(
                 method=name,
                 target=self.options.endpoint,

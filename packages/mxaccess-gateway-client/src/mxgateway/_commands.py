@@ -73,10 +73,7 @@ class CommandSender:
             redact=redact,
         )
         if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or _contradicts_ok(reply):
-            failure = error_from_reply(reply, self._facts(request), redact or channel.redact)
-            # The reply as it came must not be seen in a traceback that shows local variables.
-            del reply
-            raise failure
+            raise error_from_reply(reply, self._facts(request), redact or channel.redact)
         stranger = _stranger(request, reply)
         if stranger:
             raise self._violation(request, f"the reply is for {stranger}, which was not asked for here")
@@ -87,7 +84,7 @@ class CommandSender:
         return self._violation(request, f"the reply is OK but lacks its {arm} payload")
 
     def _violation(self, request: pb.MxCommandRequest, summary: str) -> MxGatewayProtocolError:
-        return MxGatewayProtocolError(summary, self._facts(request))
+        return MxGatewayProtocolError(self._channel.redact(summary), self._facts(request))
 
     def _facts(self, request: pb.MxCommandRequest) -> ErrorFacts:
         return ErrorFacts(

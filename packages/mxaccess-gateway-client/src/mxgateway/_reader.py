@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 import grpc.aio
@@ -33,7 +33,7 @@ class StreamEnd:
     """
 
     status: grpc.StatusCode | None
-    details: str | None
+    details: str | None = field(repr=False)  # not redacted yet
 
 
 class StreamReader(Generic[MessageT]):

@@ -148,7 +148,13 @@ class WriteCommands(CommandSender):
         set_server_handle(payload, server_handle)
         payload.verify_user = verify_user
         payload.verify_user_password = verify_user_password
-        reply = await self._send(request, timeout, self._channel.redact.including(verify_user_password))
+        redact = self._channel.redact.including(verify_user_password)
+        del verify_user_password
+        try:
+            reply = await self._send(request, timeout, redact)
+        finally:
+            # The password must not be seen in a traceback that shows local variables.
+            payload.verify_user_password = ""
         if not reply.HasField("authenticate_user"):
             raise self._missing(request, "authenticate_user")
         return reply.authenticate_user.user_id

@@ -27,6 +27,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import grpc
+from google.protobuf.message import Message
 
 from mxgateway.status import MxStatus, ProtocolStatusCode
 
@@ -325,8 +326,8 @@ def error_from_status(status: pb.ProtocolStatus, facts: ErrorFacts, redact: Reda
 
 
 def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts, redact: Redactor) -> MxGatewayError:
-    """Give the error for a reply that isn't OK, or that claims OK with a failed result."""
-    reply = _redacted(reply, redact)
+    """Give the error for a reply that isn't OK, or that claims OK with a failed result; its texts get redacted."""
+    _redact_texts(reply, redact)
     code = ProtocolStatusCode(reply.protocol_status.code)
     kind = MxAccessError if code == ProtocolStatusCode.OK else PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
     return kind(
@@ -343,14 +344,15 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts, redact: Redact
     )
 
 
-def _redacted(reply: pb.MxCommandReply, redact: Redactor) -> pb.MxCommandReply:
-    copy = type(reply)()
-    copy.CopyFrom(reply)
-    copy.protocol_status.message = redact(copy.protocol_status.message)
-    copy.diagnostic_message = redact(copy.diagnostic_message)
-    for status in copy.statuses:
-        status.diagnostic_text = redact(status.diagnostic_text)
-    return copy
+def _redact_texts(message: Message, redact: Redactor) -> None:
+    for field_, value in message.ListFields():
+        if field_.type == field_.TYPE_MESSAGE:
+            for part in [value] if isinstance(value, Message) else value:
+                _redact_texts(part, redact)
+        elif isinstance(value, str):
+            setattr(message, field_.name, redact(value))
+        elif field_.type == field_.TYPE_STRING:
+            value[:] = map(redact, value)
 
 
 def _message(summary: str, facts: ErrorFacts) -> str:

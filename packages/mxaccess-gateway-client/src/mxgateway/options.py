@@ -73,6 +73,8 @@ class ClientOptions:
         if isinstance(self.api_key, str):
             # The text must not stay in the options: they get printed, copied and logged.
             object.__setattr__(self, "api_key", _api_key(self.api_key))
+        elif not isinstance(self.api_key, ApiKey | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # not all check types
+            raise MxGatewayConfigurationError(f"api_key is a {type(self.api_key).__name__}: give a str or an ApiKey")
         split_endpoint(self.endpoint)
         self._check_numbers()
         self._check_tls()

@@ -66,7 +66,14 @@ class Session:
         self._surroundings = surroundings
         clock, limits = surroundings.clock, surroundings.limits
         self.events = EventLog(self.session_id, clock, limits, self._overflowed)
-        self.worker = Worker(self.session_id, process_id, clock, surroundings.conditions, limits.pending_commands)
+        self.worker = Worker(
+            session_id=self.session_id,
+            process_id=process_id,
+            clock=clock,
+            conditions=surroundings.conditions,
+            changes=surroundings.changes,
+            most_pending=limits.pending_commands,
+        )
         self.mxaccess = MxAccess(
             plant=surroundings.plant,
             clock=clock,

@@ -15,6 +15,7 @@ from mxgateway.testing.refusals import CommandFailed, Refused
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from mxgateway.testing.changes import Changes
     from mxgateway.testing.clock import Clock
     from mxgateway.testing.conditions import Conditions
 
@@ -35,13 +36,21 @@ class Worker:
     """
 
     def __init__(
-        self, session_id: str, process_id: int, clock: Clock, conditions: Conditions, most_pending: int
+        self,
+        *,
+        session_id: str,
+        process_id: int,
+        clock: Clock,
+        conditions: Conditions,
+        changes: Changes,
+        most_pending: int,
     ) -> None:
         self.process_id = process_id
         self.protocol_version = 1
         self._session_id = session_id
         self._clock = clock
         self._conditions = conditions
+        self._changes = changes
         self._most_pending = most_pending
         self._pending: deque[_Pending] = deque()
         self._running: _Pending | None = None
@@ -70,6 +79,7 @@ class Worker:
             )
         pending = _Pending(job, asyncio.get_running_loop().create_future())
         self._pending.append(pending)
+        self._changes.notify()
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name=f"worker of {self._session_id}")
 
@@ -115,6 +125,7 @@ class Worker:
                     pending.done.set_result(None)
             finally:
                 self._running = None
+                self._changes.notify()
         self._task = None
 
     async def _slowly(self) -> None:

@@ -1,4 +1,4 @@
-"""What the client's tests share: gateways, clients, sessions, certificates, and that none of them leaves a thing behind."""
+"""What the client's tests share: gateways, clients, sessions, certificates, and that none of them is left behind."""
 
 from __future__ import annotations
 

@@ -1,0 +1,248 @@
+"""Options are frozen, checked when they are made, and every refusal names the field to change."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mxgateway import ApiKey, ClientOptions, MxGatewayConfigurationError, OpenSessionOptions
+
+KEY = "mxgw_0a1b2c3d_secret"
+FINGERPRINT = "ab" * 32
+
+
+def test_only_the_endpoint_is_needed_and_tls_is_the_default() -> None:
+    options = ClientOptions(endpoint="gateway.plant:5001")
+
+    assert not options.plaintext
+    assert options.api_key is None
+    assert (options.timeout, options.connect_timeout) == (30.0, 10.0)
+    assert options.max_message_bytes == 16 * 1024 * 1024
+    assert not options.use_http_proxy
+
+
+@pytest.mark.parametrize("options", [ClientOptions(endpoint="gateway:5001"), OpenSessionOptions()])
+def test_options_are_frozen_and_slotted(options: ClientOptions | OpenSessionOptions) -> None:
+    field = dataclasses.fields(options)[0].name
+
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(options, field, "other")
+    assert not hasattr(options, "__dict__")
+
+
+@pytest.mark.parametrize("kind", [ClientOptions, OpenSessionOptions])
+def test_options_are_keyword_only(kind: type) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        kind("gateway:5001")
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["localhost:5000", "10.1.2.3:5001", "gateway.plant:1", "[::1]:5001", "[fe80::1%eth0]:65535"]
+)
+def test_an_endpoint_is_host_and_port(endpoint: str) -> None:
+    assert ClientOptions(endpoint=endpoint).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ("", "is not host:port"),
+        ("gateway.plant", "is not host:port"),
+        (":5001", "is not host:port"),
+        ("::1:5001", "is not host:port"),
+        ("gateway:", "no port between 1 and 65535"),
+        ("gateway:https", "no port between 1 and 65535"),
+        ("gateway:0", "no port between 1 and 65535"),
+        ("gateway:65536", "no port between 1 and 65535"),
+        ("gateway:-1", "no port between 1 and 65535"),
+        ("gateway:\u0665\u0660", "no port between 1 and 65535"),
+        ("https://gateway:5001", "is a URL: give 'gateway:5001'$"),
+        ("https://gateway:5001/", "is a URL: give 'gateway:5001'$"),
+        ("http://gateway:5000", "is a URL: give 'gateway:5000', and plaintext=True for http"),
+        ("gate way:5001", "no host name can have"),
+        ("user@gateway:5001", "no host name can have"),
+        ("a,b:5001", "no host name can have"),
+        ("gateway/path:5001", "no host name can have"),
+    ],
+)
+def test_an_endpoint_that_is_something_else_is_refused_with_what_to_write(endpoint: str, words: str) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match=words) as caught:
+        ClientOptions(endpoint=endpoint)
+
+    assert repr(endpoint) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["timeout", "connect_timeout", "close_timeout", "keepalive_time", "keepalive_timeout"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e9])
+def test_a_time_is_a_positive_number_of_seconds(name: str, seconds: float) -> None:
+    fields: dict[str, Any] = {name: seconds}
+
+    with pytest.raises(MxGatewayConfigurationError, match=rf"^{name} .* is not a positive number of seconds"):
+        ClientOptions(endpoint="gateway:5001", **fields)
+
+
+@pytest.mark.parametrize("size", [0, -1, 1023, 2**31])
+def test_a_message_size_has_its_limits(size: int) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match=f"max_message_bytes {size} "):
+        ClientOptions(endpoint="gateway:5001", max_message_bytes=size)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_a_command_timeout_is_a_positive_number_of_seconds(seconds: float) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="^command_timeout"):
+        OpenSessionOptions(command_timeout=seconds)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"ca_file": "ca.pem"},
+        {"server_name_override": "gateway"},
+        {"client_certificate_file": "c.pem", "client_key_file": "k.pem"},
+        {"certificate_fingerprint": FINGERPRINT},
+    ],
+)
+def test_plaintext_with_anything_of_tls_is_refused(field: dict[str, Any]) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match=rf"^plaintext has no TLS, but {next(iter(field))}"):
+        ClientOptions(endpoint="gateway:5000", plaintext=True, **field)
+
+
+@pytest.mark.parametrize("field", ["client_certificate_file", "client_key_file"])
+def test_a_client_certificate_needs_its_key_and_the_reverse(field: str) -> None:
+    fields: dict[str, Any] = {field: "file.pem"}
+
+    with pytest.raises(MxGatewayConfigurationError, match="client_certificate_file and client_key_file go together"):
+        ClientOptions(endpoint="gateway:5001", **fields)
+
+
+@pytest.mark.parametrize("fingerprint", [FINGERPRINT, FINGERPRINT.upper(), ":".join(["AB"] * 32)])
+def test_a_fingerprint_is_64_hex_digits_with_or_without_colons(fingerprint: str) -> None:
+    assert ClientOptions(endpoint="g:1", certificate_fingerprint=fingerprint).certificate_fingerprint == fingerprint
+
+
+@pytest.mark.parametrize("fingerprint", ["", "ab", "AB:" * 20, FINGERPRINT + "ab", "zz" * 32])
+def test_a_fingerprint_that_is_none_is_refused(fingerprint: str) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="certificate_fingerprint is not a SHA-256"):
+        ClientOptions(endpoint="g:1", certificate_fingerprint=fingerprint)
+
+
+def test_a_fingerprint_beside_a_ca_file_is_refused() -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="two ways to trust"):
+        ClientOptions(endpoint="g:1", certificate_fingerprint=FINGERPRINT, ca_file="ca.pem")
+
+
+@pytest.mark.parametrize("key", [KEY, ApiKey(KEY)])
+def test_a_key_is_kept_as_an_api_key(key: str | ApiKey) -> None:
+    assert ClientOptions(endpoint="g:1", api_key=key).api_key == ApiKey(KEY)
+
+
+@pytest.mark.parametrize("key", [KEY.encode(), 5, [KEY]])
+def test_a_key_of_another_type_is_refused_and_not_shown(key: Any) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="api_key") as caught:
+        ClientOptions(endpoint="g:1", api_key=key)
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "  ", "mxgw_a_sécret", "mxgw_a_sec ret"])
+def test_a_key_that_can_not_be_sent_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="API key") as caught:
+        ClientOptions(endpoint="g:1", api_key=key)
+
+    assert "cret" not in str(caught.value)
+
+
+def test_an_environment_gives_every_field() -> None:
+    options = ClientOptions.from_env(
+        {
+            "MXGATEWAY_ENDPOINT": "gateway:5001",
+            "MXGATEWAY_API_KEY": f" {KEY}\n",
+            "MXGATEWAY_CA_FILE": "ca.pem",
+            "MXGATEWAY_SERVER_NAME_OVERRIDE": "gateway.plant",
+            "MXGATEWAY_TIMEOUT": "5.5",
+            "MXGATEWAY_MAX_MESSAGE_BYTES": "4096",
+            "MXGATEWAY_USE_HTTP_PROXY": "yes",
+            "MXGATEWAY_PLAINTEXT": "",
+            "OTHER": "ignored",
+        }
+    )
+
+    assert options == ClientOptions(
+        endpoint="gateway:5001",
+        api_key=KEY,
+        ca_file="ca.pem",
+        server_name_override="gateway.plant",
+        timeout=5.5,
+        max_message_bytes=4096,
+        use_http_proxy=True,
+    )
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ClientOptions)])
+def test_every_field_has_its_variable(name: str) -> None:
+    texts = {
+        "endpoint": "other:1",
+        "plaintext": "1",
+        "use_http_proxy": "1",
+        "max_message_bytes": "2048",
+        "certificate_fingerprint": FINGERPRINT,
+    }
+    environment = {"MXGATEWAY_ENDPOINT": "gateway:5001", f"MXGATEWAY_{name.upper()}": texts.get(name, "7")}
+    partner = {"client_certificate_file": "client_key_file", "client_key_file": "client_certificate_file"}
+    if name in partner:
+        environment[f"MXGATEWAY_{partner[name].upper()}"] = "7"
+
+    options = ClientOptions.from_env(environment)
+
+    assert getattr(options, name) != getattr(ClientOptions(endpoint="gateway:5001"), name)
+
+
+def test_the_real_environment_is_read_when_no_other_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_ENDPOINT", "gateway:5000")
+    monkeypatch.setenv("MXGATEWAY_PLAINTEXT", "true")
+
+    assert ClientOptions.from_env() == ClientOptions(endpoint="gateway:5000", plaintext=True)
+
+
+def test_keywords_go_before_the_environment() -> None:
+    environment = {"MXGATEWAY_ENDPOINT": "gateway:5000", "MXGATEWAY_TIMEOUT": "no number"}
+
+    assert ClientOptions.from_env(environment, timeout=7.0).timeout == 7.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("MXGATEWAY_PLAINTEXT", "maybe", "MXGATEWAY_PLAINTEXT is 'maybe': give 1 or 0"),
+        ("MXGATEWAY_TIMEOUT", "soon", "MXGATEWAY_TIMEOUT is 'soon': give a number of seconds"),
+        ("MXGATEWAY_MAX_MESSAGE_BYTES", "1.5", "MXGATEWAY_MAX_MESSAGE_BYTES is '1.5': give a whole number"),
+        ("MXGATEWAY_TIMEOUT", "-1", "timeout -1.0 is not a positive number"),
+    ],
+)
+def test_a_variable_that_can_not_be_read_is_named(name: str, text: str, words: str) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match=words):
+        ClientOptions.from_env({"MXGATEWAY_ENDPOINT": "gateway:5000", name: text})
+
+
+@pytest.mark.parametrize("environment", [{}, {"MXGATEWAY_ENDPOINT": " "}])
+def test_a_missing_endpoint_names_its_variable(environment: dict[str, str]) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="set MXGATEWAY_ENDPOINT to host:port"):
+        ClientOptions.from_env(environment)
+
+
+def test_a_keyword_that_is_no_field_is_a_type_error() -> None:
+    fields: dict[str, Any] = {"tls": True}
+
+    with pytest.raises(TypeError, match="tls"):
+        ClientOptions.from_env({"MXGATEWAY_ENDPOINT": "gateway:5000"}, **fields)
+
+
+def test_options_can_be_varied() -> None:
+    options = ClientOptions(endpoint="gateway:5001", api_key=KEY, ca_file=Path("ca.pem"))
+
+    varied = dataclasses.replace(options, timeout=5.0)
+
+    assert (varied.api_key, varied.ca_file, varied.timeout) == (ApiKey(KEY), Path("ca.pem"), 5.0)

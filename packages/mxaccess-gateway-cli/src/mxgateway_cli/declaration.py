@@ -25,8 +25,11 @@ class _Declaration(Protocol):
     def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]: ...
 
 
-def gateway_command(name: str, *declarations: _Declaration) -> Callable[[Conversation], click.Command]:
-    """Make a command of a coroutine function: its own options, those of the connection, those of the output."""
+def gateway_command(name: str, *declarations: _Declaration, schema: str) -> Callable[[Conversation], click.Command]:
+    """Make a command of a coroutine function: its own options, those of the connection, those of the output.
+
+    `schema` names the JSON Schema of what it prints.
+    """
 
     def make(conversation: Conversation) -> click.Command:
         @functools.wraps(conversation)
@@ -38,17 +41,18 @@ def gateway_command(name: str, *declarations: _Declaration) -> Callable[[Convers
 
             converse(target, output, lambda gateway: conversation(gateway, output, **parameters))
 
-        return declared(name, *declarations, connection_options, output_options)(click.pass_context(command))
+        parts: list[_Declaration] = [*declarations, connection_options, output_options]
+        return declared(name, *parts, schema=schema)(click.pass_context(command))
 
     return make
 
 
-def declared(name: str, *declarations: _Declaration) -> Callable[[Callable[..., Any]], click.Command]:
+def declared(name: str, *declarations: _Declaration, schema: str) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a command with these options, which its help shows in this order."""
 
     def make(function: Callable[..., Any]) -> click.Command:
         for declare in reversed(declarations):
             function = declare(function)
-        return click.command(name, cls=Command)(function)
+        return click.command(name, cls=Command, schema=schema)(function)
 
     return make

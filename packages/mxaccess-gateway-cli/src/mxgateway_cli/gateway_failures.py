@@ -22,7 +22,7 @@ from mxgateway import (
 )
 from mxgateway_cli.command_failure import Failure
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.records import status_record
+from mxgateway_cli.records import enum_record, status_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ def _facts(error: MxGatewayError) -> dict[str, Any]:
     if error.grpc_status is not None:
         facts["grpcStatus"] = error.grpc_status.name
     if error.protocol_status is not None:
-        facts["protocolStatus"] = f"PROTOCOL_STATUS_CODE_{error.protocol_status.name}"
+        facts["protocolStatus"] = enum_record("PROTOCOL_STATUS_CODE", error.protocol_status)
     if error.hresult is not None:
         facts["hresult"] = error.hresult
     if error.statuses:

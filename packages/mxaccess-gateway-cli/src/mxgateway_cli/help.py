@@ -26,7 +26,15 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help shows its options by section."""
+    """A command whose help shows its options by section.
+
+    Attributes:
+        schema: the name of the JSON Schema that every line on stdout fits with `--json`.
+    """
+
+    def __init__(self, *arguments: Any, schema: str, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.schema = schema
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, the command's own first."""

@@ -28,8 +28,12 @@ __all__ = [
 DEFAULT_CLIENT_NAME: Final = "mxgw-py"
 
 session_id = option("--session-id", required=True, metavar="ID", help="The open session, as open-session printed it.")
-server_handle = option("--server-handle", required=True, type=int, help="The server handle, as register printed it.")
-item_handle = option("--item-handle", required=True, type=int, help="The item handle, as add-item printed it.")
+server_handle = option(
+    "--server-handle", required=True, type=int, metavar="HANDLE", help="The server handle, as register printed it."
+)
+item_handle = option(
+    "--item-handle", required=True, type=int, metavar="HANDLE", help="The item handle, as add-item printed it."
+)
 client_name = option(
     "--client-name",
     default=DEFAULT_CLIENT_NAME,
@@ -58,6 +62,7 @@ value = option(
     "--value",
     "text",
     required=True,
+    metavar="TEXT",
     help="The value. An array's elements are separated by commas, or stand in a JSON array.",
 )
 timestamp = option(
@@ -68,16 +73,22 @@ timestamp = option(
 user_id = option(
     "--user-id",
     type=int,
+    metavar="ID",
     default=0,
     show_default=True,
     help="The user that writes; it counts only under advise-supervisory.",
 )
 current_user_id = option(
-    "--current-user-id", required=True, type=int, help="The user that writes, as authenticate-user printed it."
+    "--current-user-id",
+    required=True,
+    type=int,
+    metavar="ID",
+    help="The user that writes, as authenticate-user printed it.",
 )
 verifier_user_id = option(
     "--verifier-user-id",
     type=int,
+    metavar="ID",
     default=0,
     show_default=True,
     help="The second user, for attributes with verified write security.",

@@ -10,9 +10,11 @@ from mxgateway_cli.command_failure import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
 
 if TYPE_CHECKING:
+    from enum import IntEnum
+
     from mxgateway import MxEvent, MxStatus
 
-__all__ = ["event_record", "status_record"]
+__all__ = ["enum_record", "event_record", "status_record"]
 
 
 def event_record(event: MxEvent) -> dict[str, Any]:
@@ -33,12 +35,17 @@ def event_record(event: MxEvent) -> dict[str, Any]:
     return record
 
 
+def enum_record(prefix: str, member: IntEnum) -> str | int:
+    """Give an enum's member as protobuf JSON has it: its full name, or the number that this version can't name."""
+    return member.value if member.name == f"UNRECOGNIZED_{member.value}" else f"{prefix}_{member.name}"
+
+
 def status_record(status: MxStatus) -> dict[str, Any]:
     """Give a status as the protobuf JSON of its message."""
     return {
         "success": status.success,
-        "category": f"MX_STATUS_CATEGORY_{status.category.name}",
-        "detectedBy": f"MX_STATUS_SOURCE_{status.detected_by.name}",
+        "category": enum_record("MX_STATUS_CATEGORY", status.category),
+        "detectedBy": enum_record("MX_STATUS_SOURCE", status.detected_by),
         "detail": status.detail,
         "rawCategory": status.raw_category,
         "rawDetectedBy": status.raw_detected_by,

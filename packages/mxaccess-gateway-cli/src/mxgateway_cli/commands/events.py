@@ -25,15 +25,17 @@ __all__ = ["drain_events", "stream_events"]
         type=click.IntRange(min=0, max=2**64 - 1),
         default=0,
         show_default=True,
+        metavar="SEQUENCE",
         help="Go on after the event with this workerSequence; 0 is a fresh stream.",
     ),
-    option("--max-events", type=click.IntRange(min=1), help="End after so many events."),
+    option("--max-events", type=click.IntRange(min=1), metavar="COUNT", help="End after so many events."),
     option(
         "--duration",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
         help="End after this time, whether events came or not.",
     ),
+    schema="event",
 )
 async def stream_events(
     gateway: Gateway,
@@ -58,7 +60,13 @@ async def stream_events(
 @gateway_command(
     "drain-events",
     options.session_id,
-    option("--max-events", type=click.IntRange(min=1, max=2**32 - 1), help="Take at most so many.  [default: all]"),
+    option(
+        "--max-events",
+        type=click.IntRange(min=1, max=2**32 - 1),
+        metavar="COUNT",
+        help="Take at most so many.  [default: all]",
+    ),
+    schema="event",
 )
 async def drain_events(gateway: Gateway, output: Output, *, session_id: str, max_events: int | None) -> None:
     """Take the events that wait in a session, the oldest first, and print them; no stream brings them any more."""

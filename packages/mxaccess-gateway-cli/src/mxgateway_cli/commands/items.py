@@ -30,21 +30,23 @@ __all__ = [
 ]
 
 
-@gateway_command("register", options.session_id, options.client_name)
+@gateway_command("register", options.session_id, options.client_name, schema="server")
 async def register(gateway: Gateway, output: Output, *, session_id: str, client_name: str) -> None:
     """Register a client with MXAccess (Register) and print its server handle."""
     server_handle = await (await gateway.attach(session_id)).register(client_name)
     output.result({"sessionId": session_id, "serverHandle": server_handle}, str(server_handle))
 
 
-@gateway_command("unregister", options.session_id, options.server_handle)
+@gateway_command("unregister", options.session_id, options.server_handle, schema="server")
 async def unregister(gateway: Gateway, output: Output, *, session_id: str, server_handle: int) -> None:
     """End a registration (Unregister); its items and advises end with it."""
     await (await gateway.attach(session_id)).unregister(server_handle)
     output.result({"sessionId": session_id, "serverHandle": server_handle}, f"unregistered server {server_handle}")
 
 
-@gateway_command("add-item", options.session_id, options.server_handle, options.item, options.item_context)
+@gateway_command(
+    "add-item", options.session_id, options.server_handle, options.item, options.item_context, schema="item"
+)
 async def add_item(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item: str, item_context: str | None
 ) -> None:
@@ -60,7 +62,9 @@ async def add_item(
     output.result(_item_record(session_id, server_handle, item_handle), str(item_handle))
 
 
-@gateway_command("add-buffered-item", options.session_id, options.server_handle, options.item, options.item_context)
+@gateway_command(
+    "add-buffered-item", options.session_id, options.server_handle, options.item, options.item_context, schema="item"
+)
 async def add_buffered_item(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item: str, item_context: str | None
 ) -> None:
@@ -74,7 +78,10 @@ async def add_buffered_item(
     "set-buffered-update-interval",
     options.session_id,
     options.server_handle,
-    option("--interval-ms", required=True, type=click.IntRange(min=0, max=2**31 - 1), help="Milliseconds."),
+    option(
+        "--interval-ms", required=True, type=click.IntRange(min=0, max=2**31 - 1), metavar="MS", help="Milliseconds."
+    ),
+    schema="update-interval",
 )
 async def set_buffered_update_interval(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, interval_ms: int
@@ -85,7 +92,7 @@ async def set_buffered_update_interval(
     output.result(record, f"buffered items of server {server_handle} raise events every {interval_ms} ms")
 
 
-@gateway_command("remove-item", options.session_id, options.server_handle, options.item_handle)
+@gateway_command("remove-item", options.session_id, options.server_handle, options.item_handle, schema="item")
 async def remove_item(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int
 ) -> None:
@@ -94,14 +101,14 @@ async def remove_item(
     output.result(_item_record(session_id, server_handle, item_handle), f"removed item {item_handle}")
 
 
-@gateway_command("advise", options.session_id, options.server_handle, options.item_handle)
+@gateway_command("advise", options.session_id, options.server_handle, options.item_handle, schema="item")
 async def advise(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
     """Ask for the data changes of an item (Advise); stream-events brings them, the present value first."""
     await (await gateway.attach(session_id)).advise(server_handle, item_handle)
     output.result(_item_record(session_id, server_handle, item_handle), f"advised item {item_handle}")
 
 
-@gateway_command("advise-supervisory", options.session_id, options.server_handle, options.item_handle)
+@gateway_command("advise-supervisory", options.session_id, options.server_handle, options.item_handle, schema="item")
 async def advise_supervisory(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int
 ) -> None:
@@ -114,21 +121,21 @@ async def advise_supervisory(
     output.result(_item_record(session_id, server_handle, item_handle), plain)
 
 
-@gateway_command("un-advise", options.session_id, options.server_handle, options.item_handle)
+@gateway_command("un-advise", options.session_id, options.server_handle, options.item_handle, schema="item")
 async def un_advise(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
     """End the data changes of an item (UnAdvise); the item stays added."""
     await (await gateway.attach(session_id)).un_advise(server_handle, item_handle)
     output.result(_item_record(session_id, server_handle, item_handle), f"un-advised item {item_handle}")
 
 
-@gateway_command("suspend", options.session_id, options.server_handle, options.item_handle)
+@gateway_command("suspend", options.session_id, options.server_handle, options.item_handle, schema="item-status")
 async def suspend(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
     """Pause the data changes of an advised item (Suspend) and print the status that MXAccess returned."""
     status = await (await gateway.attach(session_id)).suspend(server_handle, item_handle)
     _print_status(output, _item_record(session_id, server_handle, item_handle), f"suspended item {item_handle}", status)
 
 
-@gateway_command("activate", options.session_id, options.server_handle, options.item_handle)
+@gateway_command("activate", options.session_id, options.server_handle, options.item_handle, schema="item-status")
 async def activate(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
     """Let the data changes of a suspended item go on (Activate) and print the status that MXAccess returned."""
     status = await (await gateway.attach(session_id)).activate(server_handle, item_handle)

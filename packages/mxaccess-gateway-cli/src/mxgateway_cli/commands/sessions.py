@@ -20,7 +20,13 @@ __all__ = ["close_session", "open_session", "ping", "session_state", "worker_inf
 
 @gateway_command(
     "open-session",
-    option("--client-session-name", default="mxgw-py", show_default=True, help="How the gateway calls the session."),
+    option(
+        "--client-session-name",
+        default="mxgw-py",
+        show_default=True,
+        metavar="NAME",
+        help="How the gateway calls the session.",
+    ),
     option(
         "--command-timeout",
         type=click.FloatRange(min=0, min_open=True),
@@ -28,6 +34,7 @@ __all__ = ["close_session", "open_session", "ping", "session_state", "worker_inf
         help="How long the gateway lets one command run.  [default: the gateway's own]",
     ),
     option("--requested-backend", default="", metavar="NAME", help="The gateway's backend.  [default: its own choice]"),
+    schema="session",
 )
 async def open_session(
     gateway: Gateway,
@@ -61,21 +68,24 @@ async def open_session(
     )
 
 
-@gateway_command("close-session", options.session_id)
+@gateway_command("close-session", options.session_id, schema="closed-session")
 async def close_session(gateway: Gateway, output: Output, *, session_id: str) -> None:
     """Close a session; its items, its event stream and its waiting commands end with it."""
     await gateway.close_session(session_id)
     output.result({"sessionId": session_id, "closed": True}, f"closed {session_id}")
 
 
-@gateway_command("session-state", options.session_id)
+@gateway_command("session-state", options.session_id, schema="session-state")
 async def session_state(gateway: Gateway, output: Output, *, session_id: str) -> None:
     """Print the state of a session; only a READY one takes commands and event streams."""
     state = await (await gateway.attach(session_id)).get_state()
-    output.result({"sessionId": session_id, "state": f"SESSION_STATE_{state.name}"}, state.name)
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.records import enum_record  # noqa: PLC0415
+
+    output.result({"sessionId": session_id, "state": enum_record("SESSION_STATE", state)}, state.name)
 
 
-@gateway_command("ping", options.session_id)
+@gateway_command("ping", options.session_id, schema="ping")
 async def ping(gateway: Gateway, output: Output, *, session_id: str) -> None:
     """Ask a session's worker for a sign of life and print how long it took, which renews the session's lease."""
     session = await gateway.attach(session_id)
@@ -85,7 +95,7 @@ async def ping(gateway: Gateway, output: Output, *, session_id: str) -> None:
     output.result({"sessionId": session_id, "elapsedMs": milliseconds}, f"{milliseconds:g} ms")
 
 
-@gateway_command("worker-info", options.session_id)
+@gateway_command("worker-info", options.session_id, schema="worker-info")
 async def worker_info(gateway: Gateway, output: Output, *, session_id: str) -> None:
     """Print facts on a session's worker process."""
     info = await (await gateway.attach(session_id)).get_worker_info()

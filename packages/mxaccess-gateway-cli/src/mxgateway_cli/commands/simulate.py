@@ -29,12 +29,13 @@ def _simulate(context: click.Context, /, **parameters: Any) -> None:
 
 simulate = declared(
     "simulate",
-    option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
+    option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on."),
     option(
         "--port",
         type=click.IntRange(0, 65535),
         default=0,
         show_default="any free one",
+        metavar="PORT",
         help="The port to listen on.",
     ),
     option("--certificate-file", metavar="FILE", help="Listen with TLS: the PEM file with the gateway's certificate."),
@@ -42,4 +43,5 @@ simulate = declared(
     option("--client-ca-file", metavar="FILE", help="Let in only clients with a certificate from this CA (PEM)."),
     option("--plant-file", metavar="FILE", help="The Galaxy to simulate (TOML); by default the usual test tags."),
     output_options,
+    schema="simulation",
 )(_simulate)

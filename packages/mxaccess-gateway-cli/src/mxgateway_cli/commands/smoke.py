@@ -67,4 +67,5 @@ smoke = declared(
     option("--simulate", is_flag=True, help="Start a simulated gateway and talk to that one."),
     connection_options,
     output_options,
+    schema="step",
 )(_smoke)

@@ -29,4 +29,4 @@ def _version(context: click.Context, /, **parameters: Any) -> None:
     output.result(versions(), VERSION)
 
 
-version = declared("version", output_options)(_version)
+version = declared("version", output_options, schema="version")(_version)

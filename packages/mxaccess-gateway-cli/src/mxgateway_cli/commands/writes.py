@@ -30,6 +30,7 @@ __all__ = ["archestra_user_to_id", "authenticate_user", "write", "write_secured"
     options.value,
     options.timestamp,
     options.user_id,
+    schema="accepted-write",
 )
 async def write(
     gateway: Gateway,
@@ -66,6 +67,7 @@ async def write(
     options.timestamp,
     options.current_user_id,
     options.verifier_user_id,
+    schema="accepted-write",
 )
 async def write_secured(
     gateway: Gateway,
@@ -106,6 +108,7 @@ async def write_secured(
         metavar="NAME",
         help="The environment variable that holds the password.",
     ),
+    schema="user",
 )
 async def authenticate_user(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, user: str, password_env: str
@@ -124,6 +127,7 @@ async def authenticate_user(
     options.session_id,
     options.server_handle,
     option("--user-guid", required=True, metavar="GUID", help="The ArchestrA user's GUID."),
+    schema="user",
 )
 async def archestra_user_to_id(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, user_guid: str

@@ -1,0 +1,98 @@
+"""Writes the reference of the command line from the commands themselves: `python -m mxgateway_cli.reference`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from mxgateway_cli.app import COMMANDS, app
+from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.help import COMMAND_SECTION, Command, Option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["reference"]
+
+_HEAD = """\
+# The commands of mxgw-py
+
+Made from the commands themselves by `python -m mxgateway_cli.reference`. `mxgw-py COMMAND --help` says the same.
+
+Every option also comes from the environment variable beside it; the command line goes before the environment."""
+_WRITE_NOTE = "The environment never asks for a write: `smoke --write` has no variable."
+
+
+def reference() -> str:
+    """Give the whole reference as Markdown."""
+    parts = [_HEAD, _WRITE_NOTE]
+    shared: dict[str, list[Option]] = {}
+    for section, names in COMMANDS.items():
+        parts.append(f"## {section}")
+        for name in names:
+            command = _command(name)
+            options = [each for each in command.params if isinstance(each, Option)]
+            parts += _describe(name, command, [each for each in options if each.section == COMMAND_SECTION])
+            for each in options:
+                if each.section != COMMAND_SECTION and each.name not in {
+                    known.name for known in shared.get(each.section, ())
+                }:
+                    shared.setdefault(each.section, []).append(each)
+    for section, options in shared.items():
+        parts += [f"## {section} options", "\n".join(_table(options))]
+    parts += ["## Exit statuses", "\n".join(_statuses())]
+    return "\n\n".join(parts) + "\n"
+
+
+def _command(name: str) -> Command:
+    command = app.get_command(click.Context(app), name)
+    if not isinstance(command, Command):
+        raise TypeError(f"{name} is no command with a schema")
+    return command
+
+
+def _describe(name: str, command: Command, own: list[Option]) -> Iterator[str]:
+    yield f"### {name}"
+    yield inspect.cleandoc(command.help or "")
+    if own:
+        yield "\n".join(_table(own))
+    sections = {each.section for each in command.params if isinstance(each, Option)} - {COMMAND_SECTION}
+    also = " and ".join(f"[{section} options](#{section.lower()}-options)" for section in sorted(sections))
+    schema = f"[{command.schema}](src/mxgateway_cli/schemas/{command.schema}.schema.json)"
+    yield f"Also takes {also}. Prints with `--json`: {schema}."
+
+
+def _table(options: Iterable[Option]) -> Iterator[str]:
+    yield "| option | variable | meaning |"
+    yield "|---|---|---|"
+    for option in options:
+        flag = option.opts[0] if option.is_flag else f"{option.opts[0]} {option.metavar}"
+        variable = f"`{option.envvar}`" if isinstance(option.envvar, str) else ""
+        yield f"| `{flag}` | {variable} | {_meaning(option)} |"
+
+
+def _meaning(option: Option) -> str:
+    text = re.sub(r"\s*\[default: ([^]]*)]", r" Default: \1.", option.help or "")
+    if option.required:
+        return f"{text} Required."
+    if isinstance(option.show_default, str):
+        return f"{text} Default: {option.show_default}."
+    return f"{text} Default: {option.default}." if option.show_default else text
+
+
+def _statuses() -> Iterator[str]:
+    yield "| status | name | meaning |"
+    yield "|---|---|---|"
+    documented = inspect.getdoc(ExitStatus) or ""
+    for status in ExitStatus:
+        found = re.search(rf"^ +{status.name}: (.*?)(?=\n +[A-Z_]+: |\Z)", documented, re.MULTILINE | re.DOTALL)
+        meaning = " ".join(found.group(1).split()) if found else ""
+        yield f"| {int(status)} | {status.name} | {meaning} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -3,6 +3,15 @@
 client = await GatewayClient.connect(endpoint="localhost:5000", api_key=key, plaintext=True)
 """
 
+from mxgateway.alarms import (
+    ActiveAlarm,
+    ActiveAlarms,
+    AlarmFeed,
+    AlarmFeedItem,
+    AlarmProviderStatus,
+    AlarmSnapshotComplete,
+    UnrecognizedAlarmMessage,
+)
 from mxgateway.auth import ApiKey
 from mxgateway.bulk import (
     BulkReadResult,
@@ -23,7 +32,9 @@ from mxgateway.errors import (
     MxGatewayConfigurationError,
     MxGatewayError,
     MxGatewayEventLossError,
+    MxGatewayGalaxyChangedError,
     MxGatewayLimitError,
+    MxGatewayNotFoundError,
     MxGatewayProtocolError,
     MxGatewaySessionError,
     MxGatewayStreamEndedError,
@@ -44,6 +55,15 @@ from mxgateway.events import (
     OperationComplete,
     ReplayGap,
     WriteComplete,
+)
+from mxgateway.galaxy import (
+    DeployEvent,
+    DeployWatch,
+    Galaxy,
+    GalaxyAttribute,
+    GalaxyObject,
+    GalaxyObjects,
+    GalaxyPlace,
 )
 from mxgateway.options import ClientOptions, OpenSessionOptions
 from mxgateway.session import Session, SessionInfo, WorkerInfo
@@ -77,9 +97,15 @@ from mxgateway.values import MxScalar, MxValue, MxValueInput, MxValueOutput, Spa
 
 __all__ = [
     "GATEWAY_PROTOCOL_VERSION",
+    "ActiveAlarm",
+    "ActiveAlarms",
     "AlarmConditionState",
+    "AlarmFeed",
+    "AlarmFeedItem",
     "AlarmProviderMode",
     "AlarmProviderModeChanged",
+    "AlarmProviderStatus",
+    "AlarmSnapshotComplete",
     "AlarmTransition",
     "AlarmTransitionKind",
     "ApiKey",
@@ -89,8 +115,15 @@ __all__ = [
     "BulkWriteResult",
     "ClientOptions",
     "DataChange",
+    "DeployEvent",
+    "DeployWatch",
     "ErrorFacts",
     "EventStream",
+    "Galaxy",
+    "GalaxyAttribute",
+    "GalaxyObject",
+    "GalaxyObjects",
+    "GalaxyPlace",
     "GatewayClient",
     "MxAccessError",
     "MxDataType",
@@ -102,7 +135,9 @@ __all__ = [
     "MxGatewayConfigurationError",
     "MxGatewayError",
     "MxGatewayEventLossError",
+    "MxGatewayGalaxyChangedError",
     "MxGatewayLimitError",
+    "MxGatewayNotFoundError",
     "MxGatewayProtocolError",
     "MxGatewaySessionError",
     "MxGatewayStreamEndedError",
@@ -135,6 +170,7 @@ __all__ = [
     "TagReading",
     "TagRefused",
     "TagWatch",
+    "UnrecognizedAlarmMessage",
     "WatchGap",
     "WatchItem",
     "WatchLost",

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import grpc
 import grpc.aio
+from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
 
 from mxgateway._tls import load_credentials
 from mxgateway.auth import ApiKey, AuthorizationMetadata, Redactor
-from mxgateway.errors import ErrorFacts, MxGatewayError, MxGatewayUsageError, error_from_grpc, error_from_status
+from mxgateway.errors import ErrorFacts, MxGatewayUsageError, error_from_grpc, error_from_status
 from mxgateway.options import check_seconds
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Channel:
         api_key = options.api_key if isinstance(options.api_key, ApiKey) else None
         self.options = options
         self.gateway = pb_grpc.MxAccessGatewayStub(channel)
+        self.galaxy = galaxy_pb_grpc.GalaxyRepositoryStub(channel)
         self.redact = Redactor.for_key(api_key)
         self._channel = channel
         self._metadata = AuthorizationMetadata(api_key)
@@ -131,12 +133,13 @@ class Channel:
         session_id: str | None = None,
         redact: Redactor | None = None,
     ) -> ReplyT:
-        """Make a unary call and give its reply.
+        """Make a unary call and give its reply; without `session_id` it has to do with no session.
 
         Cancelling ends the call on this side; what the gateway has begun goes on there.
 
         Raises:
-            MxGatewayError: what the status of a failed call stands for, see GRPC_STATUS_ERRORS.
+            MxGatewayError: what the status of a failed call stands for, see GRPC_STATUS_ERRORS and
+                SESSIONLESS_GRPC_STATUS_ERRORS.
             MxGatewayUsageError: the client can't be used here, or was closed while the call ran.
             ValueError: `timeout` is not a positive number of seconds.
         """
@@ -171,15 +174,17 @@ class Channel:
         raise error_from_grpc(status, details, facts, redact)
 
     def stream(
-        self, method: _StreamMethod[RequestT, ReplyT], request: RequestT
+        self, method: _StreamMethod[RequestT, ReplyT], request: RequestT, *, timeout: float | None = None
     ) -> grpc.aio.UnaryStreamCall[RequestT, ReplyT]:
-        """Start a call that streams replies without a deadline; the caller owns it, cancels it and awaits its end.
+        """Start a call that streams replies; the caller owns it, cancels it and awaits its end.
+
+        `timeout` is for the whole stream; without it there is no deadline.
 
         Raises:
             MxGatewayUsageError: the client can't be used here.
         """
         self.check_usable()
-        call = method(request, metadata=self._metadata)
+        call = method(request, timeout=timeout, metadata=self._metadata)
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
         return call
@@ -207,13 +212,6 @@ class Channel:
                 correlation_id=request.client_correlation_id,
             )
             raise error_from_status(status, facts, self.redact)
-
-    def stream_error(
-        self, name: str, session_id: str | None, status: grpc.StatusCode, details: str | None
-    ) -> MxGatewayError:
-        """Give the error for a stream that ended with a gRPC status."""
-        facts = ErrorFacts(method=name, target=self.options.endpoint, session_id=session_id)
-        return error_from_grpc(status, details, facts, self.redact)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -72,7 +72,7 @@ class CommandSender:
             session_id=self._session_id,
             redact=redact,
         )
-        if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or _contradicts_ok(reply):
+        if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(reply):
             raise error_from_reply(reply, self._facts(request), redact or channel.redact)
         stranger = _stranger(request, reply)
         if stranger:
@@ -142,7 +142,7 @@ def method_name(kind: int) -> str:
     return "".join(word.capitalize() for word in name.removeprefix("MX_COMMAND_KIND_").split("_"))
 
 
-def _contradicts_ok(reply: pb.MxCommandReply) -> bool:
+def contradicts_ok(reply: pb.MxCommandReply) -> bool:
     """Whether an OK reply carries a failure after all: a refusal must never pass for a success."""
     return reply.hresult < 0 or any(MxStatus.from_message(status).failed for status in reply.statuses)
 

@@ -14,6 +14,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway._channel import Channel
 from mxgateway._diagnosis import diagnose
 from mxgateway._opening import Opening
+from mxgateway.alarms import ActiveAlarms, AlarmFeed, acknowledge_alarm
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayAuthorizationError,
@@ -27,6 +28,7 @@ from mxgateway.errors import (
     MxGatewayTransportError,
     MxGatewayVersionError,
 )
+from mxgateway.galaxy import Galaxy
 from mxgateway.options import ClientOptions, OpenSessionOptions, split_endpoint
 from mxgateway.session import Session, SessionInfo
 from mxgateway.tags import TagClient, TagOptions
@@ -54,6 +56,7 @@ class GatewayClient:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._galaxy = Galaxy(channel)
         self._sessions: set[Session] = set()
         self._opening: set[asyncio.Task[Session]] = set()
         self._closing: asyncio.Task[None] | None = None
@@ -191,6 +194,45 @@ class GatewayClient:
             raise TypeError("tags takes a TagOptions, or a name and fields, not both")
         chosen = TagOptions(client_name=options, **fields) if isinstance(options, str) else options
         return Opening(lambda: TagClient.open(self.open_session, chosen, self.endpoint, self.options.timeout))
+
+    @property
+    def galaxy(self) -> Galaxy:
+        """The Galaxy's object tree."""
+        return self._galaxy
+
+    def stream_alarms(self, filter_prefix: str = "") -> AlarmFeed:
+        """Give the gateway's alarms as they happen, the active ones first (rpc `StreamAlarms`); it needs no session.
+
+        Nothing is asked before the feed is entered or iterated. `filter_prefix` leaves only alarms whose full reference
+        begins so, whatever the case.
+        """
+        return AlarmFeed(self._channel, filter_prefix)
+
+    def query_active_alarms(self, filter_prefix: str = "", *, timeout: float | None = None) -> ActiveAlarms:
+        """Give the alarms that are active now (rpc `QueryActiveAlarms`); it needs no session.
+
+        Nothing is asked before it is entered or iterated. `filter_prefix` is that of `stream_alarms`. `timeout` in
+        seconds is for the whole of it, the time that the reader takes included.
+        """
+        return ActiveAlarms(self._channel, filter_prefix, timeout)
+
+    async def acknowledge_alarm(
+        self, reference: str, comment: str = "", operator_user: str = "", *, timeout: float | None = None
+    ) -> None:
+        """Acknowledge an alarm (rpc `AcknowledgeAlarm`); it needs no session.
+
+        `reference` is the alarm's GUID or its `alarm_full_reference`, `Provider!Group.Tag`. `comment` and
+        `operator_user` are for the alarm's history. Cancelling stops the waiting only. What ends in a timeout or a
+        transport error may have happened; it is never repeated.
+
+        Raises:
+            MxGatewayConfigurationError: `reference` is neither; nothing was sent.
+            MxAccessError: the alarm can't be acknowledged, see `hresult` and `diagnostic_message`.
+            MxGatewayCommandError: the gateway finds the request wrong.
+            MxGatewayAuthorizationError: the key lacks the scope `invoke:write`.
+            MxGatewayError: as for every call.
+        """
+        await acknowledge_alarm(self._channel, reference, comment, operator_user, timeout)
 
     async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
         """Send a raw command request and give its reply as it comes (rpc `Invoke`).

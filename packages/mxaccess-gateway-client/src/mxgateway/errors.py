@@ -13,8 +13,10 @@
     ├── MxGatewayWorkerError                        the session's worker is away
     ├── MxGatewayProtocolError                      the gateway answers what the contract doesn't allow
     │   ├── MxGatewayVersionError                   it speaks a protocol version this client doesn't know
-    │   └── MxGatewayEventLossError                 worker_sequence has a hole: events were lost
+    │   └── MxGatewayEventLossError                 the numbers of a stream have a hole: events were lost
+    ├── MxGatewayGalaxyChangedError                 the Galaxy was deployed while its objects were read
     └── MxGatewayCommandError                       the gateway refuses the request
+        ├── MxGatewayNotFoundError                  what the request names isn't there, such as an object of the Galaxy
         └── MxAccessError                           MXAccess refuses it: hresult, statuses, diagnostic_message
 
 Facts are attributes; the message is made from them. No error holds the API key or a password.
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GRPC_STATUS_ERRORS",
     "PROTOCOL_STATUS_ERRORS",
+    "SESSIONLESS_GRPC_STATUS_ERRORS",
     "ErrorFacts",
     "MxAccessError",
     "MxGatewayAuthenticationError",
@@ -49,7 +52,9 @@ __all__ = [
     "MxGatewayConfigurationError",
     "MxGatewayError",
     "MxGatewayEventLossError",
+    "MxGatewayGalaxyChangedError",
     "MxGatewayLimitError",
+    "MxGatewayNotFoundError",
     "MxGatewayProtocolError",
     "MxGatewaySessionError",
     "MxGatewayStreamEndedError",
@@ -236,11 +241,19 @@ class MxGatewayVersionError(MxGatewayProtocolError):
 
 
 class MxGatewayEventLossError(MxGatewayProtocolError):
-    """The events of a session have a hole or run backwards: what was believed about its items may be wrong."""
+    """The numbers of a stream have a hole or run backwards: events were lost, what was believed may be wrong."""
+
+
+class MxGatewayGalaxyChangedError(MxGatewayError):
+    """The Galaxy was deployed while its objects were read: what came is of two states and must be read again."""
 
 
 class MxGatewayCommandError(MxGatewayError):
     """The gateway refuses the request as it stands."""
+
+
+class MxGatewayNotFoundError(MxGatewayCommandError):
+    """What the request names isn't there, such as an object of the Galaxy; a session is MxGatewaySessionError's."""
 
 
 class MxAccessError(MxGatewayCommandError):
@@ -267,6 +280,16 @@ GRPC_STATUS_ERRORS: Mapping[grpc.StatusCode, type[MxGatewayError]] = MappingProx
         grpc.StatusCode.UNAVAILABLE: MxGatewayTransportError,
         grpc.StatusCode.DATA_LOSS: MxGatewayTransportError,
         grpc.StatusCode.UNAUTHENTICATED: MxGatewayAuthenticationError,
+    }
+)
+
+# What has no session must not be told of one.
+SESSIONLESS_GRPC_STATUS_ERRORS: Mapping[grpc.StatusCode, type[MxGatewayError]] = MappingProxyType(
+    {
+        **GRPC_STATUS_ERRORS,
+        grpc.StatusCode.NOT_FOUND: MxGatewayNotFoundError,
+        grpc.StatusCode.FAILED_PRECONDITION: MxGatewayCommandError,
+        grpc.StatusCode.ABORTED: MxGatewayCommandError,
     }
 )
 
@@ -297,6 +320,7 @@ _SUMMARIES: Mapping[type[MxGatewayError], str] = MappingProxyType(
         MxGatewayWorkerError: "the session's worker is away",
         MxGatewayProtocolError: "the answer doesn't follow the contract",
         MxGatewayCommandError: "the gateway refused the request",
+        MxGatewayNotFoundError: "the gateway doesn't know what the request names",
         MxAccessError: "MXAccess refused",
     }
 )
@@ -312,8 +336,9 @@ _HINTS: Mapping[type[MxGatewayError], str] = MappingProxyType(
 def error_from_grpc(
     status: grpc.StatusCode, details: str | None, facts: ErrorFacts, redact: Redactor
 ) -> MxGatewayError:
-    """Give the error for a call that ended with a gRPC status."""
-    kind = GRPC_STATUS_ERRORS.get(status, MxGatewayTransportError)
+    """Give the error for a call that ended with a gRPC status; a call whose facts have no session_id has no session."""
+    kinds = SESSIONLESS_GRPC_STATUS_ERRORS if facts.session_id is None else GRPC_STATUS_ERRORS
+    kind = kinds.get(status, MxGatewayTransportError)
     text = _shortened(redact(details or ""))
     return kind(_SUMMARIES[kind], replace(facts, grpc_status=status, details=text, hint=_HINTS.get(kind)))
 

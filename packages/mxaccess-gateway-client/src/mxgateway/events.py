@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+from mxgateway._alarm_fields import AlarmFields
 from mxgateway._stream import Stream
 from mxgateway.errors import MxGatewayEventLossError
-from mxgateway.status import AlarmProviderMode, AlarmTransitionKind, MxEventFamily, MxStatus, Quality
-from mxgateway.values import MxValueOutput, from_mx_value, to_datetime
+from mxgateway.status import AlarmTransitionKind, MxEventFamily, MxStatus, Quality
+from mxgateway.values import MxValueOutput, datetime_field, from_mx_value, to_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import grpc.aio
-    from google.protobuf.timestamp_pb2 import Timestamp
 
     from mxgateway._channel import Channel
 
@@ -86,17 +86,17 @@ class MxEvent:
     @property
     def timestamp(self) -> datetime | None:
         """When the source says the value is from, in UTC."""
-        return _time(self.raw, "source_timestamp")
+        return datetime_field(self.raw, "source_timestamp")
 
     @property
     def worker_timestamp(self) -> datetime | None:
         """When the worker received the event from MXAccess, in UTC."""
-        return _time(self.raw, "worker_timestamp")
+        return datetime_field(self.raw, "worker_timestamp")
 
     @property
     def gateway_receive_timestamp(self) -> datetime | None:
         """When the gateway received the event from the worker, in UTC."""
-        return _time(self.raw, "gateway_receive_timestamp")
+        return datetime_field(self.raw, "gateway_receive_timestamp")
 
     @property
     def statuses(self) -> tuple[MxStatus, ...]:
@@ -194,85 +194,22 @@ class BufferedDataChange(MxEvent):
         )
 
 
-class AlarmTransition(MxEvent):
-    """An alarm was raised, acknowledged, cleared or raised again (`OnAlarmTransition`)."""
+class AlarmTransition(MxEvent, AlarmFields):
+    """An alarm was raised, acknowledged, cleared or raised again (`OnAlarmTransition`).
+
+    The alarm feed brings it too. There it belongs to no session: what other events have beyond the alarm is empty.
+    """
 
     __slots__ = ()
 
     @property
-    def alarm_full_reference(self) -> str:
-        """The alarm, as `Provider!Group.Tag`."""
-        return self.raw.on_alarm_transition.alarm_full_reference
-
-    @property
-    def source_object_reference(self) -> str:
-        """The object that the alarm belongs to."""
-        return self.raw.on_alarm_transition.source_object_reference
-
-    @property
-    def alarm_type_name(self) -> str:
-        """The kind of alarm, such as a limit alarm."""
-        return self.raw.on_alarm_transition.alarm_type_name
+    def _alarm(self) -> pb.OnAlarmTransitionEvent:
+        return self.raw.on_alarm_transition
 
     @property
     def transition_kind(self) -> AlarmTransitionKind:
         """What happened."""
         return AlarmTransitionKind(self.raw.on_alarm_transition.transition_kind)
-
-    @property
-    def severity(self) -> int:
-        """The severity as configured in the Galaxy."""
-        return self.raw.on_alarm_transition.severity
-
-    @property
-    def original_raise_timestamp(self) -> datetime | None:
-        """When the alarm was raised first, in UTC."""
-        return _time(self.raw.on_alarm_transition, "original_raise_timestamp")
-
-    @property
-    def transition_timestamp(self) -> datetime | None:
-        """When this happened, in UTC."""
-        return _time(self.raw.on_alarm_transition, "transition_timestamp")
-
-    @property
-    def operator_user(self) -> str:
-        """Who acknowledged it."""
-        return self.raw.on_alarm_transition.operator_user
-
-    @property
-    def operator_comment(self) -> str:
-        """What that person wrote."""
-        return self.raw.on_alarm_transition.operator_comment
-
-    @property
-    def category(self) -> str:
-        """The alarm's category."""
-        return self.raw.on_alarm_transition.category
-
-    @property
-    def description(self) -> str:
-        """The alarm's description."""
-        return self.raw.on_alarm_transition.description
-
-    @property
-    def current_value(self) -> MxValueOutput:
-        """The value at the transition."""
-        return from_mx_value(self.raw.on_alarm_transition.current_value)
-
-    @property
-    def limit_value(self) -> MxValueOutput:
-        """The limit that the value crossed."""
-        return from_mx_value(self.raw.on_alarm_transition.limit_value)
-
-    @property
-    def degraded(self) -> bool:
-        """Whether the alarm comes from a provider that knows less than it should."""
-        return self.raw.on_alarm_transition.degraded
-
-    @property
-    def source_provider(self) -> AlarmProviderMode:
-        """Where the gateway has it from."""
-        return AlarmProviderMode(self.raw.on_alarm_transition.source_provider)
 
     def __repr__(self) -> str:
         return f"AlarmTransition({self.alarm_full_reference!r}, {self.transition_kind.name})"
@@ -321,13 +258,6 @@ def to_event(message: pb.MxEvent) -> MxEvent:
     if message.HasField("replay_gap"):
         return ReplayGap(message)
     return _FAMILIES.get(message.family, MxEvent)(message)
-
-
-def _time(message: pb.MxEvent | pb.OnAlarmTransitionEvent, field: str) -> datetime | None:
-    if not message.HasField(field):  # type: ignore[arg-type]  # the generated stubs know names only as literals
-        return None
-    timestamp: Timestamp = getattr(message, field)
-    return to_datetime(timestamp)
 
 
 class StreamPlace:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+from mxgateway._alarm_commands import AlarmCommands
 from mxgateway._bulk_commands import BulkCommands
 from mxgateway._control_commands import ControlCommands, WorkerInfo
 from mxgateway._item_commands import ItemCommands
@@ -52,7 +53,7 @@ class SessionInfo:
     default_command_timeout: float = 0.0
 
 
-class Session(ItemCommands, WriteCommands, BulkCommands, ControlCommands):
+class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlCommands):
     """A session of the gateway, with a method for each MXAccess command; `GatewayClient.open_session` gives one.
 
     Handles belong to the session that gave them. Commands of one session run one after the other, whoever sends them.

@@ -15,6 +15,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway.status import MxDataType
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
 
 __all__ = ["MxScalar", "MxValue", "MxValueInput", "MxValueOutput", "SparseArray", "from_mx_value", "to_mx_value"]
@@ -137,6 +138,11 @@ def to_datetime(timestamp: Timestamp) -> datetime:
     except OverflowError:
         seconds = timestamp.seconds
     raise ValueError(f"the timestamp of {seconds} seconds since 1970 lies outside the years 1 to 9999")
+
+
+def datetime_field(message: Message, field: str) -> datetime | None:
+    """Give the aware UTC datetime of a message's Timestamp field, or None where it is not set."""
+    return to_datetime(getattr(message, field)) if message.HasField(field) else None
 
 
 def fill_timestamp(message: Timestamp, when: datetime) -> None:

@@ -92,7 +92,7 @@ def test_a_message_size_has_its_limits(size: int) -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
 def test_a_command_timeout_is_a_positive_number_of_seconds(seconds: float) -> None:
-    with pytest.raises(MxGatewayConfigurationError, match="^command_timeout"):
+    with pytest.raises(MxGatewayConfigurationError, match=r"^command_timeout"):
         OpenSessionOptions(command_timeout=seconds)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -55,6 +56,14 @@ def test_every_file_it_links_to_exists(path: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8"))
 
     assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_the_smoke_shows_the_steps_that_the_readme_shows() -> None:
+    told = README.read_text(encoding="utf-8").partition("$ python tools/run.py smoke\n")[2].partition("```")[0]
+    smoke = [sys.executable, "-m", "mxgateway_cli", "smoke", "--simulate"]
+    shown = subprocess.run(smoke, capture_output=True, text=True, check=True).stdout
+
+    assert [line.split()[:2] for line in shown.splitlines()] == [line.split()[:2] for line in told.splitlines()]
 
 
 def test_the_snippet_is_the_one_that_the_client_begins_with() -> None:

@@ -44,9 +44,7 @@ async def test_a_gateway_speaks_tls(authority: trustme.CA, certificate: trustme.
         await opens_a_session(gateway, grpc.ssl_channel_credentials(authority.cert_pem.bytes()))
 
 
-async def test_tls_can_come_from_files(
-    authority: trustme.CA, certificate: trustme.LeafCert, tmp_path: Path
-) -> None:
+async def test_tls_can_come_from_files(authority: trustme.CA, certificate: trustme.LeafCert, tmp_path: Path) -> None:
     chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
     certificate.cert_chain_pems[0].write_to_path(str(chain))
     certificate.private_key_pem.write_to_path(str(key))

@@ -190,7 +190,11 @@ async def test_a_write_replaces_a_whole_array(gateway: SimulatedGateway, session
         (
             "TestTimeArray",
             pb.MxValue(timestamp_value=Timestamp(seconds=60)),
-            (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, 0, 1, tzinfo=UTC)),
+            (
+                datetime(1970, 1, 1, tzinfo=UTC),
+                datetime(1970, 1, 1, tzinfo=UTC),
+                datetime(1970, 1, 1, 0, 1, tzinfo=UTC),
+            ),
         ),
     ],
 )

@@ -32,21 +32,25 @@ class Faults:
         conditions: Conditions,
         sessions: Sessions,
         plant: Plant,
-        reopen: Callable[[], Awaitable[None]],
+        close: Callable[[], Awaitable[None]],
+        open_again: Callable[[], Awaitable[None]],
     ) -> None:
         self._conditions = conditions
         self._sessions = sessions
         self._plant = plant
-        self._reopen = reopen
+        self._close = close
+        self._open_again = open_again
 
     async def drop_connections(self) -> None:
         """Break every connection and take new ones on the same port. Calls end UNAVAILABLE, sessions live on."""
-        await self._reopen()
+        await self._close()
+        await self._open_again()
 
     async def restart(self) -> None:
         """Stop and start the gateway on the same port: connections break and every session is lost."""
+        await self._close()
         self._sessions.lose_all()
-        await self._reopen()
+        await self._open_again()
 
     def kill_worker(self, session_id: str) -> None:
         """End a session's worker as a crash does: commands end WORKER_UNAVAILABLE, the stream UNAVAILABLE."""

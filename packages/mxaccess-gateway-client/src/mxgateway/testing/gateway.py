@@ -68,7 +68,7 @@ class SimulatedGateway:
         ramp_interval: float | None = 1.0,
         gateway_protocol_version: int = GATEWAY_PROTOCOL_VERSION,
     ) -> None:
-        self.plant = plant or Plant.default()
+        self.plant = Plant.default() if plant is None else plant
         self.clock = Clock()
         self._host = host
         self._port = port
@@ -92,7 +92,13 @@ class SimulatedGateway:
         )
         self._door = Door(self._keys, self.clock, conditions, self._changes, self._limits.recorded_calls)
         self._service = MxAccessGatewayService(self._sessions, self.plant, self._limits, gateway_protocol_version)
-        self.faults = Faults(conditions=conditions, sessions=self._sessions, plant=self.plant, reopen=self._reopen)
+        self.faults = Faults(
+            conditions=conditions,
+            sessions=self._sessions,
+            plant=self.plant,
+            close=self._stop_listening,
+            open_again=self._listen,
+        )
         self._server: grpc.aio.Server | None = None
 
     @property
@@ -161,9 +167,11 @@ class SimulatedGateway:
 
     async def stop(self) -> None:
         """Stop listening, break every connection, lose every session. May be repeated."""
-        self._sessions.lose_all()
         await self._stop_listening()
+        self._sessions.lose_all()
         self.clock.stop()
+        # Whatever the sessions had running sees its cancellation on the loop's next turn.
+        await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -173,10 +181,6 @@ class SimulatedGateway:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.stop()
-
-    async def _reopen(self) -> None:
-        await self._stop_listening()
-        await self._listen()
 
     async def _listen(self) -> None:
         server = grpc.aio.server(

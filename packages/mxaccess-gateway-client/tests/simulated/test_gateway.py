@@ -1,0 +1,119 @@
+"""The gateway as a thing to start, to look at and to stop."""
+
+from __future__ import annotations
+
+import time
+
+import grpc
+import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+from wire import connected, refused
+
+from mxgateway.testing import Clock, Plant, SimulatedGateway
+
+
+async def test_starting_takes_milliseconds() -> None:
+    async with SimulatedGateway():
+        pass
+    began = time.perf_counter()
+    for _ in range(10):
+        async with SimulatedGateway():
+            pass
+    assert (time.perf_counter() - began) / 10 < 0.1
+
+
+async def test_a_gateway_can_be_started_and_stopped_without_a_with() -> None:
+    gateway = SimulatedGateway()
+    await gateway.start()
+    with pytest.raises(RuntimeError, match="already"):
+        await gateway.start()
+    async with connected(gateway) as wire:
+        await wire.open_session()
+    await gateway.stop()
+    await gateway.stop()
+
+
+async def test_a_stopped_gateway_starts_again_on_its_port() -> None:
+    gateway = SimulatedGateway()
+    async with gateway:
+        endpoint = gateway.endpoint
+    async with gateway, connected(gateway) as wire:
+        assert gateway.endpoint == endpoint
+        await wire.open_session()
+
+
+async def test_a_gateway_listens_where_it_is_told_to() -> None:
+    async with SimulatedGateway() as first:
+        port = int(first.endpoint.rpartition(":")[2])
+        with pytest.raises(RuntimeError):
+            await SimulatedGateway(port=port).start()
+    async with SimulatedGateway(host="localhost", port=port) as second, connected(second) as wire:
+        assert second.endpoint == f"localhost:{port}"
+        await wire.open_session()
+
+
+async def test_a_gateway_can_have_another_plant() -> None:
+    plant = Plant(name="Empty")
+    async with SimulatedGateway(plant=plant) as gateway, connected(gateway) as wire:
+        assert gateway.plant is plant
+        session = await wire.open_session()
+        async with session.events() as events:
+            await session.advised("TestChildObject.TestInt")
+            assert (await events.next()).quality == 0
+
+
+async def test_a_gateway_stops_while_everything_is_busy() -> None:
+    async with SimulatedGateway(ramp_interval=0.001) as gateway, connected(gateway) as wire:
+        sessions = [await wire.open_session() for _ in range(5)]
+        with gateway.faults.held_commands(sessions[0].session_id):
+            waiting = sessions[0].call(pb.MX_COMMAND_KIND_PING)
+            for session in sessions[1:]:
+                await session.advised("TestMachine_001.TestChangingInt")
+            async with sessions[1].events() as events:
+                await events.next()
+                await gateway.stop()
+        with refused(grpc.StatusCode.UNAVAILABLE):
+            await waiting
+
+
+async def test_the_record_of_calls_is_bounded(gateway: SimulatedGateway) -> None:
+    async with connected(gateway) as wire:
+        session = await wire.open_session()
+        for _ in range(3):
+            await session.done(pb.MX_COMMAND_KIND_PING)
+    assert [call.rpc for call in gateway.calls] == ["OpenSession", "Invoke", "Invoke", "Invoke"]
+    assert all(not call.running for call in gateway.calls)
+
+
+async def test_a_clock_runs_what_is_due_in_its_order() -> None:
+    clock, seen = Clock(), list[str]()
+    clock.call_later(20, lambda: seen.append("later"))
+    clock.call_later(10, lambda: seen.append("sooner"))
+    clock.call_later(10, lambda: seen.append("then"))
+    clock.call_later(15, lambda: seen.append("never")).cancel()
+    clock.advance(9)
+    assert seen == []
+    clock.advance(11)
+    assert seen == ["sooner", "then", "later"]
+
+
+async def test_a_clock_runs_a_repeated_thing_once_an_advance() -> None:
+    clock, seen = Clock(), list[float]()
+
+    def tick() -> None:
+        seen.append(clock.monotonic())
+        clock.call_later(1, tick)
+
+    clock.call_later(1, tick)
+    clock.advance(3600)
+    assert len(seen) == 1
+    clock.stop()
+
+
+async def test_a_clock_flows_by_itself() -> None:
+    clock = Clock()
+    before = clock.now()
+    await clock.sleep(0.001)
+    assert clock.now() > before
+    with pytest.raises(ValueError, match="never runs back"):
+        clock.advance(-1)

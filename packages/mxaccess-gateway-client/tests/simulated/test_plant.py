@@ -1,0 +1,234 @@
+"""The plant behind the gateway: its tags, how they move, and how a file describes it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mxgateway.testing import (
+    Cycle,
+    Plant,
+    PlantFileError,
+    Ramp,
+    SecurityClassification,
+    SimulatedGateway,
+    Sine,
+    Tag,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mxgateway.testing import Program
+
+
+def test_a_tag_is_found_in_any_case_and_with_or_without_brackets() -> None:
+    plant = Plant.default()
+    for name in ("TestChildObject.TestStringArray", "testchildobject.TESTSTRINGARRAY[]"):
+        assert plant[name].reference == "TestChildObject.TestStringArray[]"
+        assert name in plant
+    assert "NoSuchObject_999.NoSuchAttr" not in plant
+    with pytest.raises(KeyError, match="NoSuchObject_999"):
+        plant["NoSuchObject_999.NoSuchAttr"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TestChildObject.TestInt",
+        "TestChildObject.TestBool",
+        "TestChildObject.TestString",
+        "TestChildObject.TestStringArray[]",
+        *(f"TestMachine_00{number}.TestChangingInt" for number in range(1, 7)),
+    ],
+)
+def test_the_default_plant_has_the_usual_test_tags(name: str) -> None:
+    assert name in Plant.default()
+
+
+def test_setting_a_value_sets_good_quality_and_the_time() -> None:
+    tag = Tag("A.B", "integer", 1, quality=8)
+    before = datetime.now(UTC)
+    tag.set(2)
+    assert (tag.value, tag.quality) == (2, 192)
+    assert before <= tag.timestamp <= datetime.now(UTC)
+    tag.set(quality=64, timestamp=datetime(2020, 1, 1, tzinfo=UTC))
+    assert (tag.value, tag.quality, tag.timestamp.year) == (2, 64, 2020)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        (Tag("A.B", "integer"), "1"),
+        (Tag("A.B", "integer"), True),
+        (Tag("A.B", "integer"), 1 << 31),
+        (Tag("A.B", "integer"), [1]),
+        (Tag("A.B", "integer", [1]), 1),
+        (Tag("A.B", "string", ["a"]), ["a", 1]),
+        (Tag("A.B", "time"), datetime(2020, 1, 1)),  # noqa: DTZ001 - that is what must be refused
+        (Tag("A.B", "float"), 1e300),
+        (Tag("A.B", "double"), 10**400),
+    ],
+    ids=str,
+)
+def test_a_value_that_a_tag_can_not_hold_is_a_type_error_that_names_the_tag(tag: Tag, value: int) -> None:
+    with pytest.raises(TypeError, match=r"A\.B"):
+        tag.set(value)
+
+
+def test_a_quality_is_a_byte_and_a_timestamp_has_a_time_zone() -> None:
+    tag = Tag("A.B", "integer")
+    with pytest.raises(ValueError, match=r"A\.B.*256"):
+        tag.set(1, quality=256)
+    with pytest.raises(ValueError, match=r"A\.B.*time zone"):
+        tag.set(1, timestamp=datetime(2020, 1, 1))  # noqa: DTZ001 - that is what must be refused
+
+
+def test_an_array_keeps_its_number_of_dimensions() -> None:
+    row, matrix = Tag("A.Row", "integer", [1, 2]), Tag("A.Matrix", "integer", [[1, 2], [3, 4]])
+    row.set([1, 2, 3])
+    assert row.dimensions == (3,)
+    matrix.set([[5, 6], [7, 8]])
+    assert (matrix.dimensions, matrix.value) == ((2, 2), (5, 6, 7, 8))
+    with pytest.raises(ValueError, match="shape"):
+        matrix.set([[1, 2, 3], [4, 5, 6]])
+    with pytest.raises(ValueError, match="one length"):
+        Tag("A.Ragged", "integer", [[1, 2], [3]])
+
+
+@pytest.mark.parametrize(
+    ("program", "values"),
+    [
+        (Ramp(start=0, end=2), [0, 1, 2, 0, 1]),
+        (Ramp(start=5, end=1, increment=-2), [5, 3, 1, 5, 3]),
+        (Ramp(start=0.0, end=1.0, increment=0.5), [0.0, 0.5, 1.0, 0.0, 0.5]),
+        (Sine(amplitude=2, middle=10, period=4), [10, 12, 10, 8, 10]),
+        (Cycle((1.0, 4.0)), [1, 4, 1, 4, 1]),
+    ],
+)
+def test_a_program_moves_a_tag_step_by_step(program: Program, values: list[float]) -> None:
+    plant = Plant(tags=[Tag("A.B", "double", program=program)])
+    seen: list[object] = []
+    for _ in values:
+        seen.append(plant["A.B"].value)
+        plant.step()
+    assert seen == pytest.approx(values)
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda: Ramp(end=-1), lambda: Ramp(increment=0), lambda: Sine(period=0), lambda: Cycle(())]
+)
+def test_a_program_that_leads_nowhere_is_refused(wrong: type[Ramp]) -> None:
+    with pytest.raises(ValueError, match=r"ramp|sine|cycle"):
+        wrong()
+
+
+def test_a_plant_has_a_tag_once() -> None:
+    plant = Plant(tags=[Tag("A.B", "integer")])
+    with pytest.raises(ValueError, match=r"a\.b"):
+        plant.add(Tag("a.b", "integer"))
+    with pytest.raises(ValueError, match=r"Object\.Attribute"):
+        plant.add(Tag("Nameless", "integer"))
+
+
+async def test_a_tag_can_be_added_while_the_gateway_runs(gateway: SimulatedGateway) -> None:
+    tag = gateway.plant.add(Tag("New.Tag", "integer"))
+    gateway.clock.advance(1000)
+    tag.set(3)
+    assert (tag.timestamp - datetime.now(UTC)).total_seconds() > 900
+    assert "New" in [each.tag_name for each in gateway.plant.objects]
+
+
+async def test_a_test_can_wait_for_what_the_plant_has(gateway: SimulatedGateway) -> None:
+    tag = gateway.plant["TestChildObject.TestInt"]
+    gateway.clock.call_later(0, lambda: tag.set(99))
+    await gateway.wait_for(lambda: tag.value == 99)
+
+
+def test_a_file_describes_a_plant(tmp_path: Path) -> None:
+    path = tmp_path / "plant.toml"
+    path.write_text(
+        """
+        [galaxy]
+        name = "Mine"
+        last_deploy = 2026-01-01T00:00:00Z
+
+        [users.me]
+        password = "secret"
+        guid = "6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01"
+        may = ["tune"]
+
+        [objects.Area]
+        area = true
+
+        [objects.Pump_001]
+        parent = "Area"
+        contained_name = "Pump"
+        templates = ["$Pump"]
+
+        [objects.Pump_001.attributes]
+        Speed = { type = "float", ramp = { start = 0.0, end = 10.0, increment = 0.5 }, historized = true }
+        Mode = { type = "integer", cycle = [1, 2], security = "tune" }
+        Names = { type = "string", value = [] }
+        """
+    )
+    plant = Plant.from_toml(path)
+    assert plant.name == "Mine"
+    assert plant.last_deploy == datetime(2026, 1, 1, tzinfo=UTC)
+    (user,) = plant.users
+    assert user.may == {SecurityClassification.TUNE}
+    assert "secret" not in repr(user)
+    area, pump = plant.objects
+    assert (area.is_area, pump.parent, pump.contained_name, pump.templates) == (True, "Area", "Pump", ("$Pump",))
+    assert [tag.reference for tag in plant] == ["Pump_001.Speed", "Pump_001.Mode", "Pump_001.Names[]"]
+    plant.step()
+    assert plant["Pump_001.Speed"].value == 0.5
+    assert plant["Pump_001.Mode"].value == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[galaxy]\nname =\n", "line 2"),
+        ("[plant]", "plant is unknown"),
+        ("[galaxy]\nnmae = 'x'", "galaxy.nmae is unknown"),
+        ("[galaxy]\nname = 1", "galaxy.name must be of type str, not 1"),
+        ("[galaxy]\nlast_deploy = 2026-01-01T00:00:00", "galaxy.last_deploy needs a time zone"),
+        ("[users.me]\nguid = 'x'", "users.me.password is missing"),
+        ("[users.me]\npassword = 'x'\nguid = 'x'", "users.me: badly formed"),
+        ("[users.me]\npassword = 'x'\nguid = 'x'\nmay = ['fly']", "users.me.may is 'fly'; it can be free_access"),
+        ("[users.me]\npassword = 'x'\nguid = 'x'\nmay = [1]", "users.me.may must be a list of texts"),
+        ("objects = 1", "objects must be of type dict"),
+        ("[objects.A]\nparent = 'B'", "objects.A.parent is 'B'"),
+        ("[objects.A]\narea = 1", "objects.A.area must be of type bool"),
+        ("[objects.A]\ncolour = 1", "objects.A.colour is unknown"),
+        (
+            "[objects.A.attributes]\nB = { type = 'number' }",
+            "objects.A.attributes.B.type is 'number'; it can be boolean",
+        ),
+        ("[objects.A.attributes]\nB = { type = 'integer', value = 'x' }", "objects.A.attributes.B: "),
+        ("[objects.A.attributes]\nB = { type = 'integer', vlaue = 1 }", "objects.A.attributes.B.vlaue is unknown"),
+        ("[objects.A.attributes]\nB = { type = 'double', ramp = { end = -1 } }", "objects.A.attributes.B.ramp: "),
+        ("[objects.A.attributes]\nB = { type = 'double', ramp = { top = 1 } }", "objects.A.attributes.B.ramp: "),
+        ("[objects.A.attributes]\nB = { type = 'double', ramp = {}, cycle = [1] }", "objects.A.attributes.B.ramp, "),
+        ("[objects.A.attributes]\nB = { type = 'integer', settle_time = true }", "settle_time must be of type float"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "plant.toml"
+    path.write_text(text)
+    with pytest.raises(PlantFileError) as caught:
+        Plant.from_toml(path)
+    assert str(path) in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "plant.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(PlantFileError, match=r"plant\.toml"):
+        Plant.from_toml(path)
+    with pytest.raises(FileNotFoundError):
+        Plant.from_toml(tmp_path / "other.toml")

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeAlias
 import grpc
 import grpc.aio
 from google.protobuf.message import Message
+from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
 
@@ -158,13 +159,17 @@ async def scripted_gateway() -> AsyncGenerator[ScriptedGateway]:
 
 
 @asynccontextmanager
-async def serving(servicer: pb_grpc.MxAccessGatewayServicer | None) -> AsyncGenerator[str]:
-    """Serve this on a free port, or a gRPC server without any service, and give `host:port`."""
+async def serving(
+    servicer: pb_grpc.MxAccessGatewayServicer | None, galaxy: galaxy_pb_grpc.GalaxyRepositoryServicer | None = None
+) -> AsyncGenerator[str]:
+    """Serve these on a free port, or a gRPC server without any service, and give `host:port`."""
     sizes = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
     limits = [("grpc.max_metadata_size", 1 << 20), ("grpc.absolute_max_metadata_size", 1 << 20)]
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0), *sizes, *limits])
     if servicer is not None:
         pb_grpc.add_MxAccessGatewayServicer_to_server(servicer, server)
+    if galaxy is not None:
+        galaxy_pb_grpc.add_GalaxyRepositoryServicer_to_server(galaxy, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from mxgateway_cli.exit_status import ExitStatus
 
-__all__ = ["CommandFailure", "Failure"]
+__all__ = ["CommandFailure", "Failure", "PartialFailure"]
 
 
 class CommandFailure(Exception):
@@ -25,6 +25,10 @@ class CommandFailure(Exception):
         super().__init__(message)
         self.status = status
         self.facts = dict(facts or {})
+
+
+class PartialFailure(CommandFailure):
+    """Some entries of a command failed, and its result, which was printed, says which and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

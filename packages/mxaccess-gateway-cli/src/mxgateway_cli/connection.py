@@ -23,31 +23,53 @@ if TYPE_CHECKING:
     from mxgateway_cli.output import Diagnostics, Output
     from mxgateway_cli.target import Target
 
-__all__ = ["Gateway", "client_options", "converse", "library_log"]
+__all__ = ["Connections", "Gateway", "client_options", "converse", "library_log"]
 
 _QUESTION_TIMEOUT = 2.0
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class Gateway:
-    """The gateway that a command talks to; the connection is made when it is first needed."""
+class Connections:
+    """The connections of this process: one for each way to reach a gateway, made when it is first needed."""
 
-    def __init__(self, options: ClientOptions) -> None:
-        self.options = options
+    def __init__(self) -> None:
         self._stack = AsyncExitStack()
-        self._client: GatewayClient | None = None
+        self._clients: dict[ClientOptions, GatewayClient] = {}
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *failure: object) -> None:
+        await self.close()
+
+    async def client(self, options: ClientOptions) -> GatewayClient:
+        """Give the client for these options, connected."""
+        if options not in self._clients:
+            self._clients[options] = await self._stack.enter_async_context(GatewayClient.connect(options))
+        return self._clients[options]
+
+    async def close(self) -> None:
+        """Close all of them."""
+        self._clients.clear()
         await self._stack.aclose()
+
+
+class Gateway:
+    """The gateway that a command talks to.
+
+    Attributes:
+        options: how to reach it.
+        time_limit: seconds that somebody asked for with `--timeout`, or None.
+    """
+
+    def __init__(self, options: ClientOptions, connections: Connections, *, time_limit: float | None) -> None:
+        self.options = options
+        self.time_limit = time_limit
+        self._connections = connections
 
     async def client(self) -> GatewayClient:
         """Give the client, connected."""
-        if self._client is None:
-            self._client = await self._stack.enter_async_context(GatewayClient.connect(self.options))
-        return self._client
+        return await self._connections.client(self.options)
 
     async def attach(self, session_id: str) -> Session:
         """Give the session with this id, which stays open when the command ends."""
@@ -82,8 +104,8 @@ def converse(target: Target, output: Output, conversation: Callable[[Gateway], A
     options = client_options(target, output.diagnostics)
 
     async def work() -> None:
-        async with Gateway(options) as gateway:
-            await conversation(gateway)
+        async with Connections() as connections:
+            await conversation(Gateway(options, connections, time_limit=target.time_limit))
 
     with library_log(output.diagnostics):
         run(work)

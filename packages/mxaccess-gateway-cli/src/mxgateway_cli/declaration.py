@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Concatenate, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Protocol, TypeAlias
 
 import click
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     Conversation: TypeAlias = Callable[Concatenate[Gateway, Output, ...], Awaitable[None]]
 
-__all__ = ["declared", "gateway_command"]
+__all__ = ["CONVERSE", "declared", "gateway_command"]
+
+CONVERSE: Final = "mxgateway_cli.converse"
+"""Where a click context's `meta` says what holds conversations instead of `connection.converse`."""
 
 
 class _Declaration(Protocol):
@@ -37,8 +40,9 @@ def gateway_command(name: str, *declarations: _Declaration, schema: str) -> Call
             output = Output.taken_from(context, parameters)
             target = Target.taken_from(context, parameters)
             # Imported here: --help must not have to wait for grpc.
-            from mxgateway_cli.connection import converse  # noqa: PLC0415
+            from mxgateway_cli import connection  # noqa: PLC0415
 
+            converse = context.meta.get(CONVERSE, connection.converse)
             converse(target, output, lambda gateway: conversation(gateway, output, **parameters))
 
         parts: list[_Declaration] = [*declarations, connection_options, output_options]

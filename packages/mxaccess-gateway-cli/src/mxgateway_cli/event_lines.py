@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from mxgateway import AlarmTransition, BufferedDataChange, DataChange, MxEvent, Quality, ReplayGap, WriteComplete
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from mxgateway import MxStatus
 
 __all__ = ["event_line", "event_style", "quality_style", "told"]
@@ -24,7 +22,7 @@ def event_line(event: MxEvent) -> str:
             f"the oldest still there is {event.oldest_available_sequence}"
         )
     item = f"{event.server_handle}/{event.item_handle}"
-    return f"{event.sequence} {_time(event.timestamp)} {event.family.words} {item} {told(event)}".rstrip()
+    return f"{event.sequence} {_time(event)} {_family(event)} {item} {told(event)}".rstrip()
 
 
 def event_style(event: MxEvent) -> str:
@@ -66,5 +64,15 @@ def _failed(statuses: tuple[MxStatus, ...]) -> str:
     return "".join(f"; {status}" for status in statuses if status.failed)
 
 
-def _time(when: datetime | None) -> str:
+def _family(event: MxEvent) -> str:
+    """The event as MXAccess calls it: OnDataChange."""
+    return "".join(word.capitalize() for word in event.family.name.split("_"))
+
+
+def _time(event: MxEvent) -> str:
+    """When the source had it, or else the worker."""
+    try:
+        when = event.timestamp or event.worker_timestamp
+    except ValueError:
+        when = None
     return "-" if when is None else when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -30,7 +30,7 @@ _WRITE_NOTE = "The environment never asks for a write: `smoke --write` has no va
 def reference() -> str:
     """Give the whole reference as Markdown."""
     parts = [_HEAD, _WRITE_NOTE]
-    shared: dict[str, list[Option]] = {}
+    shared: dict[str, dict[str, Option]] = {}
     for section, names in COMMANDS.items():
         parts.append(f"## {section}")
         for name in names:
@@ -38,12 +38,10 @@ def reference() -> str:
             options = [each for each in command.params if isinstance(each, Option)]
             parts += _describe(name, command, [each for each in options if each.section == COMMAND_SECTION])
             for each in options:
-                if each.section != COMMAND_SECTION and each.name not in {
-                    known.name for known in shared.get(each.section, ())
-                }:
-                    shared.setdefault(each.section, []).append(each)
-    for section, options in shared.items():
-        parts += [f"## {section} options", "\n".join(_table(options))]
+                if each.section != COMMAND_SECTION:
+                    shared.setdefault(each.section, {})[each.opts[0]] = each
+    for section, declared in shared.items():
+        parts += [f"## {section} options", "\n".join(_table(declared.values()))]
     parts += ["## Exit statuses", "\n".join(_statuses())]
     return "\n\n".join(parts) + "\n"
 

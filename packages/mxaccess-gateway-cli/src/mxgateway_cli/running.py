@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from types import FrameType
 
-__all__ = ["run"]
+__all__ = ["interruptible", "run", "run_in"]
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -21,6 +21,12 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     Raises:
         KeyboardInterrupt: a signal ended it.
     """
+    with asyncio.Runner() as runner:
+        run_in(runner, work)
+
+
+def run_in(runner: asyncio.Runner, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine as `run` does, in an event loop that goes on to live."""
     told: list[int] = []
 
     async def stoppable() -> None:
@@ -35,13 +41,23 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         with _handled(stop):
             await work()
 
-    with asyncio.Runner() as runner:
-        try:
-            runner.run(stoppable())
-        except asyncio.CancelledError:
-            if told:
-                raise KeyboardInterrupt from None
-            raise
+    try:
+        runner.run(stoppable())
+    except asyncio.CancelledError:
+        if told:
+            raise KeyboardInterrupt from None
+        raise
+
+
+@contextmanager
+def interruptible() -> Generator[None]:
+    """Let the signals that end a process raise KeyboardInterrupt, as Ctrl-C does, where no event loop runs."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _handled(stop):
+        yield
 
 
 @contextmanager

@@ -123,6 +123,11 @@ class Target:
         _choose_key(given, taken)
         return cls(**taken)
 
+    @property
+    def time_limit(self) -> float | None:
+        """The timeout, when somebody asked for one."""
+        return self.timeout if self.timeout_given else None
+
 
 class _Given:
     """Who gave an option: the command line, the environment, or nobody."""

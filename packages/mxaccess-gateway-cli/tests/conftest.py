@@ -1,0 +1,62 @@
+"""What the command line's tests share: a gateway to talk to, and that no session or call is left on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from certificates import Certificates
+
+from mxgateway import GatewayClient, Session
+from mxgateway.testing import SimulatedGateway
+
+API_KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("MXGATEWAY_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedGateway]:
+    """A simulated gateway, which the environment names, and which nobody may leave with a session or a running call."""
+    async with SimulatedGateway(ramp_interval=None, api_key=API_KEY) as gateway:
+        monkeypatch.setenv("MXGATEWAY_ENDPOINT", gateway.endpoint)
+        monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.api_key)
+        monkeypatch.setenv("MXGATEWAY_PLAINTEXT", "1")
+        yield gateway
+        await gateway.wait_for(lambda: not [call for call in gateway.calls if call.running])
+        assert not gateway.sessions
+
+
+@pytest.fixture
+async def session(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Session]:
+    """An open session, which the environment names."""
+    async with (
+        GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        client.open_session() as session,
+    ):
+        monkeypatch.setenv("MXGATEWAY_SESSION_ID", session.session_id)
+        yield session
+
+
+@pytest.fixture
+async def advised_item(session: Session, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """TestChildObject.TestInt, advised in the session; the environment names its handles, which are the result."""
+    server_handle = await session.register("tests")
+    item_handle = await session.add_item(server_handle, "TestChildObject.TestInt")
+    await session.advise(server_handle, item_handle)
+    monkeypatch.setenv("MXGATEWAY_SERVER_HANDLE", str(server_handle))
+    monkeypatch.setenv("MXGATEWAY_ITEM_HANDLE", str(item_handle))
+    return server_handle, item_handle
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Certificates of every sort that a plant may meet."""
+    return Certificates.issue(Path(tmp_path_factory.mktemp("certificates")))

@@ -1,242 +1,25 @@
-"""Every command that `Invoke` knows: the arm that brings its arguments, the scope it needs, and what it does."""
+"""Every command that `Invoke` knows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import grpc
-from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-
-from mxgateway.testing.items import Advise
+from mxgateway.testing.bulk_commands import BULK_COMMANDS
+from mxgateway.testing.control_commands import CONTROL_COMMANDS
+from mxgateway.testing.item_commands import ITEM_COMMANDS
 from mxgateway.testing.keys import Scope
-from mxgateway.testing.refusals import CommandFailed, Refused
-from mxgateway.testing.values import LONGEST_ARRAY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-    from mxgateway.testing.keys import Key
-    from mxgateway.testing.mxaccess import MxAccess
-    from mxgateway.testing.plant import Plant
-    from mxgateway.testing.sessions import Session
+    from mxgateway.testing.desk import Command
 
-__all__ = ["COMMANDS", "Command", "Desk", "scope_of"]
+__all__ = ["COMMANDS", "scope_of"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """Where a command is carried out: its session, whose key it comes with, and the reply that it fills in."""
-
-    session: Session
-    plant: Plant
-    key: Key
-    reply: pb.MxCommandReply
-
-    @property
-    def mxaccess(self) -> MxAccess:
-        """The session's MXAccess object."""
-        return self.session.mxaccess
-
-    def must_reach(self, tag: str) -> None:
-        """Raise Refused when the key is limited to another part of the Galaxy."""
-        if not self.key.reaches_tag(tag):
-            raise Refused(grpc.StatusCode.PERMISSION_DENIED, f"the API key {self.key.key_id} does not reach {tag}")
-
-    def must_reach_item(self, server_handle: int, item_handle: int) -> None:
-        """Raise Refused when the key may not use this item, which another key may have added."""
-        if self.key.galaxy:
-            self.must_reach(self.mxaccess.item(server_handle, item_handle).definition)
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A kind of command.
-
-    Attributes:
-        arm: the arm of MxCommand that holds its arguments.
-        scope: what a key needs for it.
-        run: carries it out.
-    """
-
-    arm: str
-    scope: Scope
-    run: Callable[[Desk, Any], Awaitable[None] | None]
+COMMANDS: dict[pb.MxCommandKind.ValueType, Command] = {**ITEM_COMMANDS, **BULK_COMMANDS, **CONTROL_COMMANDS}
 
 
 def scope_of(request: pb.MxCommandRequest) -> Scope:
     """Give the scope that a command needs; an unknown one needs `admin`."""
     command = COMMANDS.get(request.command.kind)
     return Scope.ADMIN if command is None else command.scope
-
-
-def _register(desk: Desk, command: pb.RegisterCommand) -> None:
-    desk.reply.register.server_handle = desk.mxaccess.register(command.client_name)
-
-
-def _unregister(desk: Desk, command: pb.UnregisterCommand) -> None:
-    desk.mxaccess.unregister(command.server_handle)
-
-
-def _add_item(desk: Desk, command: pb.AddItemCommand) -> None:
-    definition = desk.plant.with_brackets(command.item_definition)
-    desk.must_reach(definition)
-    desk.reply.add_item.item_handle = desk.mxaccess.add_item(command.server_handle, definition)
-
-
-def _in_context(desk: Desk, command: pb.AddItem2Command | pb.AddBufferedItemCommand) -> str:
-    definition, context = command.item_definition, command.item_context
-    definition = desk.plant.with_brackets(f"{context}.{definition}" if context else definition)
-    desk.must_reach(definition)
-    return definition
-
-
-def _add_item2(desk: Desk, command: pb.AddItem2Command) -> None:
-    definition = _in_context(desk, command)
-    desk.reply.add_item2.item_handle = desk.mxaccess.add_item(command.server_handle, definition)
-
-
-def _add_buffered_item(desk: Desk, command: pb.AddBufferedItemCommand) -> None:
-    definition = _in_context(desk, command)
-    desk.reply.add_buffered_item.item_handle = desk.mxaccess.add_item(command.server_handle, definition, buffered=True)
-
-
-def _set_buffered_update_interval(desk: Desk, command: pb.SetBufferedUpdateIntervalCommand) -> None:
-    seconds = command.update_interval_milliseconds / 1000
-    desk.mxaccess.set_buffered_update_interval(command.server_handle, seconds)
-
-
-def _remove_item(desk: Desk, command: pb.RemoveItemCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.remove_item(command.server_handle, command.item_handle)
-
-
-def _advise(desk: Desk, command: pb.AdviseCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.advise(command.server_handle, command.item_handle)
-
-
-def _advise_supervisory(desk: Desk, command: pb.AdviseSupervisoryCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.advise(command.server_handle, command.item_handle, Advise.SUPERVISORY)
-
-
-def _un_advise(desk: Desk, command: pb.UnAdviseCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.un_advise(command.server_handle, command.item_handle)
-
-
-def _suspend(desk: Desk, command: pb.SuspendCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.reply.suspend.status.CopyFrom(desk.mxaccess.suspend(command.server_handle, command.item_handle))
-
-
-def _activate(desk: Desk, command: pb.ActivateCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.reply.activate.status.CopyFrom(desk.mxaccess.activate(command.server_handle, command.item_handle))
-
-
-def _write(desk: Desk, command: pb.WriteCommand | pb.Write2Command) -> None:
-    must_be_writable(command.value)
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.write(
-        command.server_handle,
-        command.item_handle,
-        command.value,
-        user_id=command.user_id,
-        timestamp=command.timestamp_value if isinstance(command, pb.Write2Command) else None,
-    )
-
-
-def _write_secured(desk: Desk, command: pb.WriteSecuredCommand | pb.WriteSecured2Command) -> None:
-    must_be_writable(command.value)
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.write_secured(
-        command.server_handle,
-        command.item_handle,
-        command.value,
-        current_user_id=command.current_user_id,
-        verifier_user_id=command.verifier_user_id,
-        timestamp=command.timestamp_value if isinstance(command, pb.WriteSecured2Command) else None,
-    )
-
-
-def must_be_writable(value: pb.MxValue) -> None:
-    """Raise CommandFailed for a sparse array that contradicts itself, which no gateway can fill up."""
-    if value.WhichOneof("kind") != "sparse_array_value":
-        return
-    sparse = value.sparse_array_value
-    indices = [element.index for element in sparse.elements]
-    outside = [index for index in indices if index >= sparse.total_length]
-    problem = ""
-    if outside:
-        problem = f"index {outside[0]} is outside its {sparse.total_length} elements"
-    elif len(set(indices)) < len(indices):
-        problem = "it names an index twice"
-    elif sparse.total_length > LONGEST_ARRAY:
-        problem = f"{sparse.total_length} elements are more than {LONGEST_ARRAY}"
-    if problem:
-        raise CommandFailed(pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, f"the sparse array can't be written: {problem}")
-
-
-def _authenticate_user(desk: Desk, command: pb.AuthenticateUserCommand) -> None:
-    desk.reply.authenticate_user.user_id = desk.mxaccess.authenticate_user(
-        command.server_handle, command.verify_user, command.verify_user_password
-    )
-
-
-def _archestra_user_to_id(desk: Desk, command: pb.ArchestrAUserToIdCommand) -> None:
-    desk.reply.archestra_user_to_id.user_id = desk.mxaccess.archestra_user_to_id(
-        command.server_handle, command.user_id_guid
-    )
-
-
-def _ping(desk: Desk, command: pb.PingCommand) -> None:
-    desk.reply.diagnostic_message = command.message
-
-
-def _get_session_state(desk: Desk, _: pb.GetSessionStateCommand) -> None:
-    desk.reply.session_state.state = desk.session.state
-
-
-def _get_worker_info(desk: Desk, _: pb.GetWorkerInfoCommand) -> None:
-    desk.reply.worker_info.worker_process_id = desk.session.worker.process_id
-    desk.reply.worker_info.worker_protocol_version = desk.session.worker.protocol_version
-
-
-def _drain_events(desk: Desk, command: pb.DrainEventsCommand) -> None:
-    desk.reply.drain_events.SetInParent()
-    desk.reply.drain_events.events.extend(desk.session.events.drain(command.max_events))
-
-
-def _shutdown_worker(desk: Desk, _: pb.ShutdownWorkerCommand) -> None:
-    desk.session.begin_closing()
-
-
-COMMANDS = {
-    pb.MX_COMMAND_KIND_REGISTER: Command("register", Scope.INVOKE_READ, _register),
-    pb.MX_COMMAND_KIND_UNREGISTER: Command("unregister", Scope.INVOKE_READ, _unregister),
-    pb.MX_COMMAND_KIND_ADD_ITEM: Command("add_item", Scope.INVOKE_READ, _add_item),
-    pb.MX_COMMAND_KIND_ADD_ITEM2: Command("add_item2", Scope.INVOKE_READ, _add_item2),
-    pb.MX_COMMAND_KIND_REMOVE_ITEM: Command("remove_item", Scope.INVOKE_READ, _remove_item),
-    pb.MX_COMMAND_KIND_ADVISE: Command("advise", Scope.INVOKE_READ, _advise),
-    pb.MX_COMMAND_KIND_UN_ADVISE: Command("un_advise", Scope.INVOKE_READ, _un_advise),
-    pb.MX_COMMAND_KIND_ADVISE_SUPERVISORY: Command("advise_supervisory", Scope.INVOKE_READ, _advise_supervisory),
-    pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM: Command("add_buffered_item", Scope.INVOKE_READ, _add_buffered_item),
-    pb.MX_COMMAND_KIND_SET_BUFFERED_UPDATE_INTERVAL: Command(
-        "set_buffered_update_interval", Scope.INVOKE_READ, _set_buffered_update_interval
-    ),
-    pb.MX_COMMAND_KIND_SUSPEND: Command("suspend", Scope.INVOKE_READ, _suspend),
-    pb.MX_COMMAND_KIND_ACTIVATE: Command("activate", Scope.INVOKE_READ, _activate),
-    pb.MX_COMMAND_KIND_WRITE: Command("write", Scope.INVOKE_WRITE, _write),
-    pb.MX_COMMAND_KIND_WRITE2: Command("write2", Scope.INVOKE_WRITE, _write),
-    pb.MX_COMMAND_KIND_WRITE_SECURED: Command("write_secured", Scope.INVOKE_SECURE, _write_secured),
-    pb.MX_COMMAND_KIND_WRITE_SECURED2: Command("write_secured2", Scope.INVOKE_SECURE, _write_secured),
-    pb.MX_COMMAND_KIND_AUTHENTICATE_USER: Command("authenticate_user", Scope.INVOKE_SECURE, _authenticate_user),
-    pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID: Command("archestra_user_to_id", Scope.INVOKE_READ, _archestra_user_to_id),
-    pb.MX_COMMAND_KIND_PING: Command("ping", Scope.INVOKE_READ, _ping),
-    pb.MX_COMMAND_KIND_GET_SESSION_STATE: Command("get_session_state", Scope.INVOKE_READ, _get_session_state),
-    pb.MX_COMMAND_KIND_GET_WORKER_INFO: Command("get_worker_info", Scope.INVOKE_READ, _get_worker_info),
-    pb.MX_COMMAND_KIND_DRAIN_EVENTS: Command("drain_events", Scope.EVENTS_READ, _drain_events),
-    pb.MX_COMMAND_KIND_SHUTDOWN_WORKER: Command("shutdown_worker", Scope.INVOKE_READ, _shutdown_worker),
-}

@@ -115,6 +115,15 @@ class Faults:
         finally:
             self._plant[tag].write_refusal = ()
 
+    @contextmanager
+    def silent_tag(self, tag: str) -> Generator[None]:
+        """Let a tag tell nobody anything within the `with` block, as if its engine could not be reached."""
+        self._plant[tag].silent = True
+        try:
+            yield
+        finally:
+            self._plant[tag].silent = False
+
     def complete_operation(self, session_id: str, server_handle: int, item_handle: int) -> None:
         """Raise OperationComplete, which MXAccess does of its own accord and rarely."""
         self._sessions.find(session_id).mxaccess.complete_operation(server_handle, item_handle)

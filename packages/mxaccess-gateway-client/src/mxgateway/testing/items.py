@@ -110,7 +110,7 @@ class Item:
         tag = self.target.tag
         settle_time = self._settle_time if tag.settle_time is None else tag.settle_time
         reading = self.target.read()
-        if settle_time > 0 and reading is not None:
+        if settle_time > 0 and reading is not None and not tag.silent:
             self.deliver(replace(reading, quality=UNCERTAIN), good())
             self._settling = self._clock.call_later(settle_time, self._settle)
         else:
@@ -119,7 +119,7 @@ class Item:
     def _settle(self) -> None:
         self._settling = None
         if isinstance(self.target, Reference):
-            self.target.tag.listeners[self._changed] = None
+            self.target.tag.listen(self._changed)
             self._changed()
 
     def _end(self) -> None:
@@ -127,9 +127,11 @@ class Item:
             self._settling.cancel()
             self._settling = None
         if isinstance(self.target, Reference):
-            self.target.tag.listeners.pop(self._changed, None)
+            self.target.tag.stop_listening(self._changed)
 
     def _changed(self) -> None:
+        if isinstance(self.target, Reference) and self.target.tag.silent:
+            return
         reading = self.target.read() if isinstance(self.target, Reference) else None
         self.deliver(reading, good() if reading else invalid_reference(self.definition))
 

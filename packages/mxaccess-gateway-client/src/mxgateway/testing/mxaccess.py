@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -29,9 +31,24 @@ if TYPE_CHECKING:
     from mxgateway.testing.limits import Limits
     from mxgateway.testing.plant import Plant
 
-__all__ = ["MxAccess"]
+__all__ = ["LastChange", "MxAccess"]
 
 _FIRST_UPDATE_INTERVAL = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LastChange:
+    """The last data change of a tag.
+
+    Attributes:
+        event: the data change.
+        item_handle: the item that was advised already; 0 when none was.
+        was_cached: whether it was known already.
+    """
+
+    event: pb.MxEvent
+    item_handle: int = 0
+    was_cached: bool = False
 
 
 class MxAccess:
@@ -100,19 +117,11 @@ class MxAccess:
         """AddItem, AddItem2, AddBufferedItem: give a new item handle, even for a name that nothing has."""
         server = self._server(server_handle)
         definition = f"{context}.{definition}" if context else definition
-        target = self._plant.resolve(definition)
+        options = self._item_options(server_handle, next(self._item_handles), definition, self._raise_event)
+        target = options["target"]
         if buffered and isinstance(target, Reference) and target.tag.is_array and target.index is None:
             # An array of arrays has no place in the event: only single values are buffered.
-            target = Unresolved(invalid_reference(definition))
-        options = ItemOptions(
-            server_handle=server_handle,
-            item_handle=next(self._item_handles),
-            definition=definition,
-            target=target,
-            clock=self._clock,
-            raise_event=self._raise_event,
-            settle_time=self._settle_time,
-        )
+            options["target"] = Unresolved(invalid_reference(definition))
         item = (
             BufferedItem(most_samples=self._limits.buffered_samples, deliver_later=server.flush_later, **options)
             if buffered
@@ -198,6 +207,45 @@ class MxAccess:
             raise _invalid_argument()
         return user.user_id
 
+    async def read(self, server_handle: int, definitions: Iterable[str], seconds: float) -> dict[str, LastChange]:
+        """Give the last data change of what is advised already, and the first one of what is advised just for this.
+
+        Whatever tells nothing for `seconds` is left out.
+        """
+        server = self._server(server_handle)
+        advised = {item.definition.casefold(): item for item in server.items.values() if item.delivers}
+        found: dict[str, LastChange] = {}
+        borrowed: list[Item] = []
+        all_found = asyncio.Event()
+
+        def first_change_of(definition: str) -> Callable[[pb.MxEvent], None]:
+            def found_it(event: pb.MxEvent) -> None:
+                found.setdefault(definition, LastChange(event))
+                if len(found) == len(wanted):
+                    all_found.set()
+
+            return found_it
+
+        wanted = tuple(dict.fromkeys(definitions))
+        for definition in wanted:
+            item = advised.get(definition.casefold())
+            if item is not None and item.last_event is not None:
+                found[definition] = LastChange(item.last_event, item.item_handle, was_cached=True)
+            else:
+                options = self._item_options(server_handle, 0, definition, first_change_of(definition))
+                borrowed.append(Item(**options))
+        timer = self._clock.call_later(seconds, all_found.set)
+        try:
+            for item in borrowed:
+                item.advise(Advise.PLAIN)
+            if len(found) < len(wanted):
+                await all_found.wait()
+        finally:
+            timer.cancel()
+            for item in borrowed:
+                item.un_advise()
+        return found
+
     def complete_operation(self, server_handle: int, item_handle: int) -> None:
         """Raise OperationComplete, as MXAccess does of its own accord and rarely."""
         self._raise_event(
@@ -208,6 +256,19 @@ class MxAccess:
                 statuses=[good()],
                 operation_complete=pb.OperationCompleteEvent(),
             )
+        )
+
+    def _item_options(
+        self, server_handle: int, item_handle: int, definition: str, raise_event: Callable[[pb.MxEvent], None]
+    ) -> ItemOptions:
+        return ItemOptions(
+            server_handle=server_handle,
+            item_handle=item_handle,
+            definition=definition,
+            target=self._plant.resolve(definition),
+            clock=self._clock,
+            raise_event=raise_event,
+            settle_time=self._settle_time,
         )
 
     def _server(self, server_handle: int) -> _Server:

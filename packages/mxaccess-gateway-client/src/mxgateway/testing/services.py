@@ -8,7 +8,8 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.testing.commands import COMMANDS, Command, Desk, scope_of
+from mxgateway.testing.commands import COMMANDS, scope_of
+from mxgateway.testing.desk import Desk
 from mxgateway.testing.door import Rpc
 from mxgateway.testing.keys import Scope
 from mxgateway.testing.refusals import CommandFailed, MxAccessRefused, Refused
@@ -17,6 +18,7 @@ from mxgateway.testing.statuses import S_OK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mxgateway.testing.desk import Command
     from mxgateway.testing.door import Call
     from mxgateway.testing.limits import Limits
     from mxgateway.testing.plant import Plant

@@ -102,7 +102,8 @@ class Tag:
         self.historized = historized
         self.last_write: Written | None = None
         self.write_refusal: tuple[pb.MxStatusProxy, ...] = ()
-        self.listeners: dict[Callable[[], None], None] = {}
+        self.silent = False
+        self._listeners: dict[Callable[[], None], None] = {}
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.noticed: Callable[[], None] = lambda: None
         self._steps = 0
@@ -185,8 +186,23 @@ class Tag:
         if isinstance(value, tuple) and len(self._shape) == 1:
             self._shape = (len(value),)
         self.reading = self._make_reading(value, quality, timestamp or self.now())
-        for listener in tuple(self.listeners):
+        for listener in tuple(self._listeners):
             listener()
+        self.noticed()
+
+    @property
+    def listeners(self) -> int:
+        """How many items have it advised and not suspended."""
+        return len(self._listeners)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call this after every change from now on."""
+        self._listeners[listener] = None
+        self.noticed()
+
+    def stop_listening(self, listener: Callable[[], None]) -> None:
+        """Call it no longer."""
+        self._listeners.pop(listener, None)
         self.noticed()
 
     def step(self) -> None:

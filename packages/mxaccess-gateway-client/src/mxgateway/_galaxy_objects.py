@@ -202,12 +202,12 @@ class GalaxyObjects(ABC):
 
     async def __anext__(self) -> GalaxyObject:
         """Give the next object; see the class for what is raised."""
-        if self._waiting:
-            raise MxGatewayUsageError("another task already waits on this iterator", self._facts())
         if time.monotonic() > self._next_turn:
             await asyncio.sleep(0)
             self._next_turn = time.monotonic() + _LONGEST_RUN
         while (galaxy_object := next(self._objects, None)) is None:
+            if self._waiting:
+                raise MxGatewayUsageError("another task already waits on this iterator", self._facts())
             if self._failure is not None:
                 raise self._failure
             if self._complete:

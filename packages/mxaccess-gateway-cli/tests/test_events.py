@@ -27,7 +27,8 @@ async def _started_stream(gateway: SimulatedGateway, *arguments: object) -> asyn
     return task
 
 
-async def test_it_ends_after_so_many_events(gateway: SimulatedGateway, advised_item: tuple[int, int]) -> None:
+@pytest.mark.usefixtures("advised_item")
+async def test_it_ends_after_so_many_events(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2, 3)
 
     records = (await good("stream-events", "--max-events", "3", "--json")).records
@@ -41,14 +42,16 @@ async def test_it_ends_after_so_much_time_with_status_0(gateway: SimulatedGatewa
     assert [view.session_id for view in gateway.sessions] == [session.session_id]
 
 
-async def test_events_come_while_it_runs(gateway: SimulatedGateway, advised_item: tuple[int, int]) -> None:
+@pytest.mark.usefixtures("advised_item")
+async def test_events_come_while_it_runs(gateway: SimulatedGateway) -> None:
     stream = await _started_stream(gateway, "--max-events", "2", "--json")
     await _change(gateway, 7)
 
     assert [record["value"]["int32Value"] for record in (await stream).records] == [42, 7]
 
 
-async def test_it_goes_on_after_a_sequence(gateway: SimulatedGateway, advised_item: tuple[int, int]) -> None:
+@pytest.mark.usefixtures("advised_item")
+async def test_it_goes_on_after_a_sequence(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2)
     first = await good("stream-events", "--max-events", "2", "--json")
 
@@ -58,7 +61,8 @@ async def test_it_goes_on_after_a_sequence(gateway: SimulatedGateway, advised_it
     assert second.record["workerSequence"] == str(int(last) + 1)
 
 
-async def test_lost_events_are_a_line_and_a_warning(gateway: SimulatedGateway, advised_item: tuple[int, int]) -> None:
+@pytest.mark.usefixtures("advised_item")
+async def test_lost_events_are_a_line_and_a_warning(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2, 3)
     await good("stream-events", "--max-events", "4")
     (view,) = gateway.sessions
@@ -71,7 +75,8 @@ async def test_lost_events_are_a_line_and_a_warning(gateway: SimulatedGateway, a
     assert "events were lost" in result.error_record["warning"]
 
 
-async def test_a_pipe_gets_a_plain_line_an_event(gateway: SimulatedGateway, advised_item: tuple[int, int]) -> None:
+@pytest.mark.usefixtures("gateway")
+async def test_a_pipe_gets_a_plain_line_an_event(advised_item: tuple[int, int]) -> None:
     await good("write", "--type", "int32", "--value", "5")
 
     lines = (await good("stream-events", "--max-events", "3")).stdout.splitlines()
@@ -95,7 +100,11 @@ async def test_text_of_the_plant_can_t_move_the_terminal_s_cursor(gateway: Simul
 
 @pytest.mark.parametrize(
     ("fault", "status"),
-    [("kill_worker", ExitStatus.TRANSPORT), ("fault_session", ExitStatus.SESSION), ("overflow_events", ExitStatus.SESSION)],
+    [
+        ("kill_worker", ExitStatus.TRANSPORT),
+        ("fault_session", ExitStatus.SESSION),
+        ("overflow_events", ExitStatus.SESSION),
+    ],
 )
 async def test_a_lost_stream_is_an_error(
     gateway: SimulatedGateway, session: Session, fault: str, status: ExitStatus
@@ -121,7 +130,8 @@ async def test_a_session_that_is_closed_elsewhere_ends_it_as_an_error(
     assert session.session_id in result.error
 
 
-async def test_a_broken_connection_is_a_transport_error(gateway: SimulatedGateway, session: Session) -> None:
+@pytest.mark.usefixtures("session")
+async def test_a_broken_connection_is_a_transport_error(gateway: SimulatedGateway) -> None:
     stream = await _started_stream(gateway)
 
     await gateway.faults.drop_connections()
@@ -129,7 +139,8 @@ async def test_a_broken_connection_is_a_transport_error(gateway: SimulatedGatewa
     assert (await stream).status == ExitStatus.TRANSPORT
 
 
-async def test_a_second_subscriber_is_refused(gateway: SimulatedGateway, session: Session) -> None:
+@pytest.mark.usefixtures("session")
+async def test_a_second_subscriber_is_refused(gateway: SimulatedGateway) -> None:
     stream = await _started_stream(gateway, "--duration", "1")
 
     result = await mxgw_py("stream-events")
@@ -138,8 +149,9 @@ async def test_a_second_subscriber_is_refused(gateway: SimulatedGateway, session
     assert (await stream).status == ExitStatus.GOOD
 
 
+@pytest.mark.usefixtures("session")
 async def test_a_timeout_of_the_gateway_is_not_taken_for_the_end_that_was_asked_for(
-    gateway: SimulatedGateway, session: Session
+    gateway: SimulatedGateway,
 ) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.DEADLINE_EXCEEDED, "too slow", rpc="StreamEvents")
 
@@ -149,7 +161,8 @@ async def test_a_timeout_of_the_gateway_is_not_taken_for_the_end_that_was_asked_
     assert "too slow" in result.error
 
 
-async def test_drained_events_are_printed_and_gone(gateway: SimulatedGateway, advised_item: tuple[int, int]) -> None:
+@pytest.mark.usefixtures("advised_item")
+async def test_drained_events_are_printed_and_gone(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2)
 
     first = await good("drain-events", "--max-events", "1", "--json")
@@ -159,10 +172,11 @@ async def test_drained_events_are_printed_and_gone(gateway: SimulatedGateway, ad
     assert (await good("drain-events")).stdout == ""
 
 
+@pytest.mark.usefixtures("session")
 @pytest.mark.parametrize(
     "arguments", [["--after-sequence", "-1"], ["--max-events", "0"], ["--duration", "0"], ["--duration", "soon"]]
 )
-async def test_a_limit_that_makes_no_sense_is_refused(session: Session, arguments: list[str]) -> None:
+async def test_a_limit_that_makes_no_sense_is_refused(arguments: list[str]) -> None:
     result = await mxgw_py("stream-events", *arguments)
 
     assert result.status == ExitStatus.USAGE

@@ -15,7 +15,8 @@ def _items(gateway: SimulatedGateway) -> list[ItemView]:
     return list(session.items)
 
 
-async def test_handles_go_from_command_to_command(gateway: SimulatedGateway, session: Session) -> None:
+@pytest.mark.usefixtures("session")
+async def test_handles_go_from_command_to_command(gateway: SimulatedGateway) -> None:
     server_handle = (await good("register", "--client-name", "script")).stdout.strip()
     item_handle = (
         await good("add-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt")
@@ -63,8 +64,9 @@ async def test_a_supervisory_advise_is_one(gateway: SimulatedGateway, session: S
     assert [item.supervisory for item in _items(gateway)] == [True]
 
 
+@pytest.mark.usefixtures("advised_item", "session")
 async def test_suspend_and_activate_print_the_status_of_mxaccess(
-    gateway: SimulatedGateway, session: Session, advised_item: tuple[int, int]
+    gateway: SimulatedGateway,
 ) -> None:
     suspended = (await good("suspend", "--json")).record
     assert [item.suspended for item in _items(gateway)] == [True]
@@ -79,9 +81,7 @@ async def test_buffered_items_are_added_and_get_their_interval(gateway: Simulate
     server_handle = await session.register("tests")
 
     item = (
-        await good(
-            "add-buffered-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt", "--json"
-        )
+        await good("add-buffered-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt", "--json")
     ).record
     interval = await good(
         "set-buffered-update-interval", "--server-handle", server_handle, "--interval-ms", 250, "--json"
@@ -101,8 +101,9 @@ async def test_a_handle_that_mxaccess_never_gave_is_refused_with_its_hresult(ses
     assert (result.error_record["type"], result.error_record["hresult"]) == ("MxAccessError", -2147024809)
 
 
+@pytest.mark.usefixtures("session")
 @pytest.mark.parametrize("handle", ["one", "1.5", 2**40])
-async def test_what_is_no_handle_is_refused(session: Session, handle: object) -> None:
+async def test_what_is_no_handle_is_refused(handle: object) -> None:
     result = await mxgw_py("unregister", "--server-handle", handle)
 
     assert result.status == ExitStatus.USAGE

@@ -21,21 +21,24 @@ async def test_a_session_stays_open_until_somebody_closes_it(gateway: SimulatedG
     assert not gateway.sessions
 
 
-async def test_open_session_asks_for_what_it_is_told(gateway: SimulatedGateway) -> None:
+@pytest.mark.usefixtures("gateway")
+async def test_open_session_asks_for_what_it_is_told() -> None:
     record = (await good("open-session", "--command-timeout", "2.5", "--json")).record
 
     assert record["defaultCommandTimeout"] == "2.5s"
     await good("close-session", "--session-id", record["sessionId"])
 
 
-async def test_closing_twice_is_fine(gateway: SimulatedGateway) -> None:
+@pytest.mark.usefixtures("gateway")
+async def test_closing_twice_is_fine() -> None:
     session_id = (await good("open-session")).stdout.strip()
 
     assert (await good("close-session", "--session-id", session_id)).stdout == f"closed {session_id}\n"
     assert (await good("close-session", "--session-id", session_id, "--json")).record["closed"] is True
 
 
-async def test_closing_a_session_that_the_gateway_never_had_is_an_error(gateway: SimulatedGateway) -> None:
+@pytest.mark.usefixtures("gateway")
+async def test_closing_a_session_that_the_gateway_never_had_is_an_error() -> None:
     result = await mxgw_py("close-session", "--session-id", "session-0")
 
     assert result.status == ExitStatus.SESSION
@@ -85,8 +88,9 @@ async def test_ping_and_worker_info_ask_the_worker(session: Session) -> None:
     assert info["workerProcessId"] == session.info.worker_process_id
 
 
+@pytest.mark.usefixtures("session")
 async def test_no_command_closes_a_session_that_somebody_else_opened(
-    gateway: SimulatedGateway, session: Session
+    gateway: SimulatedGateway,
 ) -> None:
     await good("ping")
     await good("register")

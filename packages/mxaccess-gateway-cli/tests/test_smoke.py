@@ -24,7 +24,8 @@ STEPS = [
 ]
 
 
-async def test_it_goes_through_every_step_and_shows_the_value(gateway: SimulatedGateway) -> None:
+@pytest.mark.usefixtures("gateway")
+async def test_it_goes_through_every_step_and_shows_the_value() -> None:
     result = await good("smoke", "--item", ITEM)
 
     lines = [line.split() for line in result.stdout.splitlines()]
@@ -33,7 +34,8 @@ async def test_it_goes_through_every_step_and_shows_the_value(gateway: Simulated
     assert f"{ITEM}: good (192) 42" in result.stdout
 
 
-async def test_json_gives_one_object_a_step(gateway: SimulatedGateway) -> None:
+@pytest.mark.usefixtures("gateway")
+async def test_json_gives_one_object_a_step() -> None:
     records = (await good("smoke", "--item", ITEM, "--json")).records
 
     assert [record["step"] for record in records] == STEPS
@@ -66,13 +68,15 @@ async def test_the_environment_never_makes_it_write(gateway: SimulatedGateway, m
     assert gateway.plant[ITEM].value == 42
 
 
-async def test_an_uncertain_first_value_is_waited_out(gateway: SimulatedGateway) -> None:
+@pytest.mark.usefixtures("gateway")
+async def test_an_uncertain_first_value_is_waited_out() -> None:
     result = await good("smoke", "--item", "TestChildObject.TestSettling")
 
     assert "TestChildObject.TestSettling: good (192) 9" in result.stdout
 
 
-async def test_a_value_that_never_gets_good_is_a_failure_that_says_the_quality(gateway: SimulatedGateway) -> None:
+@pytest.mark.usefixtures("gateway")
+async def test_a_value_that_never_gets_good_is_a_failure_that_says_the_quality() -> None:
     result = await mxgw_py("smoke", "--item", "TestChildObject.TestUncertain", "--timeout", "0.3")
 
     assert result.status == ExitStatus.FAILED
@@ -80,7 +84,8 @@ async def test_a_value_that_never_gets_good_is_a_failure_that_says_the_quality(g
     assert "FAILED  data-change" in result.stdout
 
 
-async def test_an_unknown_item_ends_at_once_with_the_reason_of_mxaccess(gateway: SimulatedGateway) -> None:
+@pytest.mark.usefixtures("gateway")
+async def test_an_unknown_item_ends_at_once_with_the_reason_of_mxaccess() -> None:
     result = await mxgw_py("smoke", "--item", "NoSuchObject_999.NoSuchAttr", "--json")
 
     assert result.status == ExitStatus.MXACCESS
@@ -90,7 +95,8 @@ async def test_an_unknown_item_ends_at_once_with_the_reason_of_mxaccess(gateway:
     assert [status["detail"] for status in result.error_record["statuses"]] == [6]
 
 
-async def test_a_refused_write_is_mxaccess_s_refusal(gateway: SimulatedGateway) -> None:
+@pytest.mark.usefixtures("gateway")
+async def test_a_refused_write_is_mxaccess_s_refusal() -> None:
     result = await mxgw_py("smoke", "--item", "TestChildObject.TestReadOnly", "--write", "1", "--type", "int32")
 
     assert result.status == ExitStatus.MXACCESS

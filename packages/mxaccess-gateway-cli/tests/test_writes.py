@@ -21,6 +21,7 @@ async def _write(value_type: str, text: str, *more: object) -> Result:
     return await mxgw_py("write", "--type", value_type, f"--value={text}", *more)
 
 
+@pytest.mark.usefixtures("advised_item")
 @pytest.mark.parametrize(
     ("value_type", "text", "kind", "value"),
     [
@@ -39,7 +40,7 @@ async def _write(value_type: str, text: str, *more: object) -> Result:
     ],
 )
 async def test_a_scalar_goes_out_as_the_kind_that_was_asked_for(
-    gateway: SimulatedGateway, advised_item: tuple[int, int], value_type: str, text: str, kind: str, value: object
+    gateway: SimulatedGateway, value_type: str, text: str, kind: str, value: object
 ) -> None:
     assert (await _write(value_type, text)).status == ExitStatus.GOOD
 
@@ -48,13 +49,15 @@ async def test_a_scalar_goes_out_as_the_kind_that_was_asked_for(
     assert getattr(sent, kind) == value
 
 
-async def test_a_timestamp_goes_out_in_utc(gateway: SimulatedGateway, advised_item: tuple[int, int]) -> None:
+@pytest.mark.usefixtures("advised_item")
+async def test_a_timestamp_goes_out_in_utc(gateway: SimulatedGateway) -> None:
     assert (await _write("timestamp", "2026-01-05T09:00:00.25+01:00")).status == ExitStatus.GOOD
 
     sent: MxValue = _sent(gateway).write.value
     assert sent.timestamp_value.ToJsonString() == "2026-01-05T08:00:00.250Z"
 
 
+@pytest.mark.usefixtures("advised_item")
 @pytest.mark.parametrize(
     ("value_type", "text", "kind", "values", "dimensions"),
     [
@@ -72,7 +75,6 @@ async def test_a_timestamp_goes_out_in_utc(gateway: SimulatedGateway, advised_it
 )
 async def test_an_array_goes_out_as_the_kind_that_was_asked_for(
     gateway: SimulatedGateway,
-    advised_item: tuple[int, int],
     value_type: str,
     text: str,
     kind: str,
@@ -87,6 +89,7 @@ async def test_an_array_goes_out_as_the_kind_that_was_asked_for(
     assert list(array.dimensions) == dimensions
 
 
+@pytest.mark.usefixtures("advised_item")
 @pytest.mark.parametrize(
     ("value_type", "text"),
     [
@@ -115,7 +118,7 @@ async def test_an_array_goes_out_as_the_kind_that_was_asked_for(
     ],
 )
 async def test_a_text_that_doesn_t_fit_is_refused_before_anything_is_sent(
-    gateway: SimulatedGateway, advised_item: tuple[int, int], value_type: str, text: str
+    gateway: SimulatedGateway, value_type: str, text: str
 ) -> None:
     before = len(gateway.calls)
 
@@ -127,7 +130,8 @@ async def test_a_text_that_doesn_t_fit_is_refused_before_anything_is_sent(
     assert len(gateway.calls) == before
 
 
-async def test_an_unknown_type_is_refused_with_the_types_there_are(advised_item: tuple[int, int]) -> None:
+@pytest.mark.usefixtures("advised_item")
+async def test_an_unknown_type_is_refused_with_the_types_there_are() -> None:
     result = await _write("integer", "1")
 
     assert result.status == ExitStatus.USAGE
@@ -147,7 +151,8 @@ async def test_status_0_means_accepted(advised_item: tuple[int, int], session: S
     }
 
 
-async def test_a_timestamp_makes_it_write2(gateway: SimulatedGateway, advised_item: tuple[int, int]) -> None:
+@pytest.mark.usefixtures("advised_item")
+async def test_a_timestamp_makes_it_write2(gateway: SimulatedGateway) -> None:
     result = await _write("int32", "1", "--timestamp", "2026-01-05T08:00:00Z", "--user-id", "7")
 
     assert result.status == ExitStatus.GOOD
@@ -155,8 +160,9 @@ async def test_a_timestamp_makes_it_write2(gateway: SimulatedGateway, advised_it
     assert (command.timestamp_value.timestamp_value.ToJsonString(), command.user_id) == ("2026-01-05T08:00:00Z", 7)
 
 
+@pytest.mark.usefixtures("advised_item")
 @pytest.mark.parametrize("when", ["2026-01-05T08:00:00", "today"])
-async def test_a_time_without_its_zone_is_refused(advised_item: tuple[int, int], when: str) -> None:
+async def test_a_time_without_its_zone_is_refused(when: str) -> None:
     result = await _write("int32", "1", "--timestamp", when)
 
     assert result.status == ExitStatus.USAGE
@@ -209,7 +215,8 @@ async def test_a_users_password_is_in_no_message(session: Session, monkeypatch: 
     assert "a-wrong-password" not in result.stdout + result.stderr
 
 
-async def test_a_missing_password_is_said_without_asking_the_gateway(session: Session) -> None:
+@pytest.mark.usefixtures("session")
+async def test_a_missing_password_is_said_without_asking_the_gateway() -> None:
     result = await mxgw_py("authenticate-user", "--server-handle", "1", "--user", "operator")
 
     assert result.status == ExitStatus.USAGE

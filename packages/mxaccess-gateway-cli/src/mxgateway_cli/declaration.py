@@ -43,7 +43,11 @@ def gateway_command(name: str, *declarations: _Declaration, schema: str) -> Call
             from mxgateway_cli import connection  # noqa: PLC0415
 
             converse = context.meta.get(CONVERSE, connection.converse)
-            converse(target, output, lambda gateway: conversation(gateway, output, **parameters))
+
+            def with_parameters(gateway: Gateway) -> Awaitable[None]:
+                return conversation(gateway, output, **parameters)
+
+            converse(target, output, with_parameters)
 
         parts: list[_Declaration] = [*declarations, connection_options, output_options]
         return declared(name, *parts, schema=schema)(click.pass_context(command))

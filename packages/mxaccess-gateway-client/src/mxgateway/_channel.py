@@ -57,10 +57,10 @@ class Channel:
 
     def __init__(self, options: ClientOptions, channel: grpc.aio.Channel) -> None:
         api_key = options.api_key if isinstance(options.api_key, ApiKey) else None
-        self.options = options
-        self.gateway = pb_grpc.MxAccessGatewayStub(channel)
-        self.galaxy = galaxy_pb_grpc.GalaxyRepositoryStub(channel)
-        self.redact = Redactor.for_key(api_key)
+        self.options: ClientOptions = options
+        self.gateway: pb_grpc.MxAccessGatewayAsyncStub = pb_grpc.MxAccessGatewayStub(channel)
+        self.galaxy: galaxy_pb_grpc.GalaxyRepositoryAsyncStub = galaxy_pb_grpc.GalaxyRepositoryStub(channel)
+        self.redact: Redactor = Redactor.for_key(api_key)
         self._channel = channel
         self._metadata = AuthorizationMetadata(api_key)
         self._loop = asyncio.get_running_loop()

@@ -53,7 +53,7 @@ class ActiveAlarm(AlarmFields):
     __slots__ = ("raw",)
 
     def __init__(self, raw: pb.ActiveAlarmSnapshot) -> None:
-        self.raw = raw
+        self.raw: pb.ActiveAlarmSnapshot = raw
 
     @property
     def _alarm(self) -> pb.ActiveAlarmSnapshot:
@@ -83,7 +83,7 @@ class AlarmProviderStatus:
     __slots__ = ("raw",)
 
     def __init__(self, raw: pb.AlarmProviderStatus) -> None:
-        self.raw = raw
+        self.raw: pb.AlarmProviderStatus = raw
 
     @property
     def mode(self) -> AlarmProviderMode:
@@ -123,7 +123,7 @@ class UnrecognizedAlarmMessage:
     __slots__ = ("raw",)
 
     def __init__(self, raw: pb.AlarmFeedMessage) -> None:
-        self.raw = raw
+        self.raw: pb.AlarmFeedMessage = raw
 
 
 AlarmFeedItem: TypeAlias = (

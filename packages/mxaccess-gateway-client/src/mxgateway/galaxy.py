@@ -73,7 +73,7 @@ class DeployEvent:
     __slots__ = ("raw",)
 
     def __init__(self, raw: galaxy_pb.DeployEvent) -> None:
-        self.raw = raw
+        self.raw: galaxy_pb.DeployEvent = raw
 
     @property
     def sequence(self) -> int:

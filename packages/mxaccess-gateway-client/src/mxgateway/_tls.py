@@ -8,7 +8,7 @@ import hashlib
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
@@ -17,11 +17,22 @@ from mxgateway.options import split_endpoint
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from mxgateway.options import ClientOptions
 
-__all__ = ["Credentials", "certificate_names", "client_context", "load_credentials", "open_tls"]
+__all__ = [
+    "Credentials",
+    "ShownCertificate",
+    "certificate_names",
+    "client_context",
+    "load_credentials",
+    "look_at_certificate",
+    "open_tls",
+]
+
+# OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which the ssl module has no name for.
+_NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,18 +160,14 @@ async def _pinned_certificate(options: ClientOptions, fingerprint: str) -> tuple
 
     gRPC compares names whatever it trusts; the fingerprint has already said that this certificate is the right one.
     """
-    context = client_context(options)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    facts = ErrorFacts(method="connect", target=options.endpoint)
     problem: str | None = None
     shown: bytes | None = None
     try:
         async with asyncio.timeout(options.connect_timeout):
-            async with open_tls(options, context) as connection:
-                shown = connection.getpeercert(binary_form=True)
+            shown = await _shown_certificate(options)
     except OSError as error:
         problem = str(error) or f"no answer within {options.connect_timeout:g} s"
+    facts = ErrorFacts(method="connect", target=options.endpoint)
     if shown is None:
         raise MxGatewayTransportError(f"the gateway showed no certificate to compare ({problem})", facts)
     actual = hashlib.sha256(shown).hexdigest()
@@ -168,27 +175,67 @@ async def _pinned_certificate(options: ClientOptions, fingerprint: str) -> tuple
         raise MxGatewayTransportError(
             f"the gateway's certificate is not the pinned one, its fingerprint is {actual}", facts
         ).with_hint("find out why it changed before you trust it: somebody may sit between you and the gateway")
-    pem = ssl.DER_cert_to_PEM_cert(shown)
-    return pem.encode(), await _certificate_name(options, pem)
+    return ssl.DER_cert_to_PEM_cert(shown).encode(), await _certificate_name(options, shown)
 
 
-async def _certificate_name(options: ClientOptions, pem: str) -> str | None:
-    # The standard library decodes a certificate only when it has verified it.
-    context = client_context(options)
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_verify_locations(cadata=pem)
+async def _certificate_name(options: ClientOptions, shown: bytes) -> str | None:
     try:
-        async with asyncio.timeout(options.connect_timeout):
-            async with open_tls(options, context) as connection:
-                return next(iter(certificate_names(connection)), None)
+        async with asyncio.timeout(options.connect_timeout), open_tls(options, _trusting(options, shown)) as connection:
+            return next(iter(certificate_names(connection.getpeercert() or {})), None)
     except OSError:
         # gRPC meets the same problem in a moment, and reports it with its reason.
         return None
 
 
-def certificate_names(connection: ssl.SSLObject) -> list[str]:
-    """The DNS names and addresses in the certificate of a verified connection."""
-    certificate = connection.getpeercert() or {}
-    entries = certificate.get("subjectAltName", ())
-    return [str(entry[1]) for entry in entries if isinstance(entry, tuple) and entry[0] in {"DNS", "IP Address"}]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCertificate:
+    """The certificate that a gateway shows, trusted or not.
+
+    Attributes:
+        fingerprint: SHA-256, 64 hex digits.
+        fields: what stands in it, in the form of `ssl.SSLSocket.getpeercert`.
+        tls_version: the version that the handshake agreed on.
+    """
+
+    fingerprint: str
+    fields: dict[str, Any]
+    tls_version: str
+
+
+async def look_at_certificate(options: ClientOptions) -> ShownCertificate:
+    """Give the certificate that the gateway shows, whether it can be trusted or not.
+
+    Raises:
+        OSError: there is no connection, or no TLS; ssl.SSLError is one.
+    """
+    shown = await _shown_certificate(options)
+    async with open_tls(options, _trusting(options, shown)) as connection:
+        return ShownCertificate(
+            fingerprint=hashlib.sha256(shown).hexdigest(),
+            fields=dict(connection.getpeercert() or {}),
+            tls_version=connection.version() or "",
+        )
+
+
+async def _shown_certificate(options: ClientOptions) -> bytes:
+    context = client_context(options)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    async with open_tls(options, context) as connection:
+        return connection.getpeercert(binary_form=True) or b""
+
+
+def _trusting(options: ClientOptions, shown: bytes) -> ssl.SSLContext:
+    """A context that trusts exactly this certificate: the standard library decodes none that it has not verified."""
+    context = client_context(options)
+    context.check_hostname = False
+    # In this order: the complement of a flag drops every flag that has no name.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
+    context.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(shown))
+    return context
+
+
+def certificate_names(fields: Mapping[str, Any]) -> list[str]:
+    """The DNS names and addresses in a decoded certificate."""
+    return [str(entry[1]) for entry in fields.get("subjectAltName", ()) if entry[0] in {"DNS", "IP Address"}]

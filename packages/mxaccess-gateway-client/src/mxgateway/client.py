@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, overload
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._channel import Channel
-from mxgateway._diagnosis import diagnose
 from mxgateway._opening import Opening
 from mxgateway.alarms import ActiveAlarms, AlarmFeed, acknowledge_alarm
+from mxgateway.diagnosis import diagnose
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayAuthorizationError,

@@ -1,0 +1,121 @@
+"""What stands between this machine and a gateway is told step by step, with what to change."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from certificates import Certificates, Pair
+
+from mxgateway import ClientOptions, MxGatewayTransportError
+from mxgateway.diagnosis import TlsReport, inspect_tls, look_up, reach
+from mxgateway.testing import SimulatedGateway
+
+
+async def _inspected(shown: Pair, **fields: object) -> TlsReport:
+    async with SimulatedGateway(tls=shown.server()) as gateway:
+        report = await inspect_tls(ClientOptions(endpoint=gateway.endpoint, **fields))  # type: ignore[arg-type]  # fields of the test
+    assert report is not None
+    return report
+
+
+@pytest.fixture
+async def silent_port() -> AsyncIterator[int]:
+    """A port that accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+async def test_an_address_stands_for_itself() -> None:
+    assert await look_up(ClientOptions(endpoint="127.0.0.1:5001")) == ("127.0.0.1",)
+
+
+async def test_an_unknown_name_says_so() -> None:
+    with pytest.raises(MxGatewayTransportError, match=r"nobody\.invalid is unknown: check the spelling"):
+        await look_up(ClientOptions(endpoint="nobody.invalid:5001"))
+
+
+async def test_a_port_where_something_listens_is_reached(gateway: SimulatedGateway) -> None:
+    await reach(ClientOptions(endpoint=gateway.endpoint))
+
+
+async def test_a_port_where_nothing_listens_names_the_usual_ones() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    with pytest.raises(MxGatewayTransportError, match=rf"nothing listens on port {port}.*5000 plaintext, 5001 TLS"):
+        await reach(ClientOptions(endpoint=f"127.0.0.1:{port}"))
+
+
+async def test_a_trusted_certificate_comes_with_its_names_dates_and_fingerprint(certificates: Certificates) -> None:
+    report = await _inspected(certificates.gateway, ca_file=certificates.ca)
+
+    assert report.problem is None
+    assert report.tls_version.startswith("TLSv1.")
+    assert set(report.certificate.names) == {"127.0.0.1", "localhost"}
+    assert report.certificate.fingerprint == certificates.gateway.fingerprint
+    assert report.certificate.not_before is not None
+    assert report.certificate.not_after is not None
+    assert report.certificate.not_before < datetime.now(UTC) < report.certificate.not_after
+    assert "organizationName=" in report.certificate.issuer
+
+
+async def test_a_certificate_that_is_not_trusted_is_shown_all_the_same(certificates: Certificates) -> None:
+    report = await _inspected(certificates.gateway)
+
+    assert report.problem is not None
+    assert "give its CA as ca_file" in report.problem
+    assert report.certificate.fingerprint == certificates.gateway.fingerprint
+
+
+async def test_an_expired_certificate_is_shown_with_its_end(certificates: Certificates) -> None:
+    report = await _inspected(certificates.expired, ca_file=certificates.ca)
+
+    assert report.problem == "the gateway's certificate has expired: it needs a new one"
+    assert report.certificate.not_after == datetime(2020, 1, 1, tzinfo=UTC)
+
+
+async def test_a_certificate_for_another_name_says_for_which(certificates: Certificates) -> None:
+    report = await _inspected(certificates.named_otherwise, ca_file=certificates.ca)
+
+    assert report.problem is not None
+    assert "is for gateway.plant" in report.problem
+
+
+async def test_a_pinned_certificate_is_trusted_whoever_made_it(certificates: Certificates) -> None:
+    fingerprint = certificates.gateway.fingerprint
+
+    assert (await _inspected(certificates.gateway, certificate_fingerprint=fingerprint)).problem is None
+
+
+async def test_another_certificate_than_the_pinned_one_is_a_problem(certificates: Certificates) -> None:
+    report = await _inspected(certificates.gateway, certificate_fingerprint="0" * 64)
+
+    assert report.problem is not None
+    assert certificates.gateway.fingerprint in report.problem
+
+
+async def test_a_port_without_tls_says_how_to_go_on(gateway: SimulatedGateway) -> None:
+    with pytest.raises(MxGatewayTransportError, match=r"plaintext port \(plaintext=True\)"):
+        await inspect_tls(ClientOptions(endpoint=gateway.endpoint))
+
+
+async def test_plaintext_to_a_port_with_tls_says_how_to_go_on(certificates: Certificates) -> None:
+    async with SimulatedGateway(tls=certificates.gateway.server()) as gateway:
+        with pytest.raises(MxGatewayTransportError, match="the port speaks TLS: drop plaintext"):
+            await inspect_tls(ClientOptions(endpoint=gateway.endpoint, plaintext=True))
+
+
+async def test_plaintext_to_a_port_without_tls_has_nothing_to_report(gateway: SimulatedGateway) -> None:
+    assert await inspect_tls(ClientOptions(endpoint=gateway.endpoint, plaintext=True)) is None
+
+
+async def test_a_port_that_says_nothing_is_given_up(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mxgateway.diagnosis._PATIENCE", 0.1)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(MxGatewayTransportError, match="says nothing: is this the gateway's port"):
+            await inspect_tls(ClientOptions(endpoint=f"127.0.0.1:{silent_port}"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Generic, NoReturn, TypeVar
 
+import grpc
 import grpc.aio
 
 from mxgateway._reader import StreamEnd, StreamReader
@@ -17,6 +19,7 @@ from mxgateway.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Any, Self
 
@@ -37,6 +40,7 @@ class Stream(ABC, Generic[MessageT, ItemT]):
     """
 
     _method: ClassVar[str]
+    _hints: ClassVar[Mapping[grpc.StatusCode, str]] = MappingProxyType({})
 
     def __init__(
         self,
@@ -153,9 +157,10 @@ class Stream(ABC, Generic[MessageT, ItemT]):
             return self._misuse("the client was closed under the stream")
         if end.status is grpc.StatusCode.OK:
             return MxGatewayStreamEndedError(
-                "the gateway ended the stream, and nobody here asked for that", self._facts()
+                "the gateway ended the stream, and nobody here asked for that", self._facts(self._hints.get(end.status))
             )
-        return error_from_grpc(end.status, end.details, self._facts(), self._channel.redact)
+        facts = self._facts(self._hints.get(end.status))
+        return error_from_grpc(end.status, end.details, facts, self._channel.redact)
 
     def _facts(self, hint: str | None = None) -> ErrorFacts:
         return ErrorFacts(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mxgateway.errors import MxGatewayError, MxGatewayLimitError
 from mxgateway.status import MxStatus, Quality
-from mxgateway.values import MxValueOutput, from_mx_value, to_datetime
+from mxgateway.values import MxValueOutput, from_mx_value, show_mx_value, to_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -84,7 +84,8 @@ class TagChange:
         return tuple(MxStatus.from_message(status) for status in self.raw.statuses)
 
     def __repr__(self) -> str:
-        return f"TagChange({self.tag!r}, value={self.value!r}, quality={self.quality!r}, repeated={self.repeated})"
+        value = show_mx_value(self.raw.value)
+        return f"TagChange({self.tag!r}, value={value}, quality={self.quality!r}, repeated={self.repeated})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mxgateway.status import MxDataType, MxStatus, Quality
-from mxgateway.values import MxValueInput, MxValueOutput, from_mx_value, to_datetime
+from mxgateway.values import MxValueInput, MxValueOutput, from_mx_value, show_mx_value, to_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -200,4 +200,4 @@ class BulkReadResult:
     def __repr__(self) -> str:
         if not self.was_successful:
             return f"BulkReadResult({self.tag_address!r}, error_message={self.error_message!r})"
-        return f"BulkReadResult({self.tag_address!r}, value={self.value!r}, quality={self.quality!r})"
+        return f"BulkReadResult({self.tag_address!r}, value={show_mx_value(self.raw.value)}, quality={self.quality!r})"

@@ -340,7 +340,7 @@ def error_from_grpc(
     kinds = SESSIONLESS_GRPC_STATUS_ERRORS if facts.session_id is None else GRPC_STATUS_ERRORS
     kind = kinds.get(status, MxGatewayTransportError)
     text = _shortened(redact(details or ""))
-    return kind(_SUMMARIES[kind], replace(facts, grpc_status=status, details=text, hint=_HINTS.get(kind)))
+    return kind(_SUMMARIES[kind], replace(facts, grpc_status=status, details=text, hint=facts.hint or _HINTS.get(kind)))
 
 
 def error_from_status(status: pb.ProtocolStatus, facts: ErrorFacts, redact: Redactor) -> MxGatewayError:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import grpc.aio
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._alarm_fields import AlarmFields
 from mxgateway._stream import Stream
 from mxgateway.errors import MxGatewayEventLossError
 from mxgateway.status import AlarmTransitionKind, MxEventFamily, MxStatus, Quality
-from mxgateway.values import MxValueOutput, datetime_field, from_mx_value, to_datetime
+from mxgateway.values import MxValueOutput, datetime_field, from_mx_value, show_mx_value, to_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    import grpc.aio
 
     from mxgateway._channel import Channel
 
@@ -47,7 +47,7 @@ class MxEvent:
     __slots__ = ("raw",)
 
     def __init__(self, raw: pb.MxEvent) -> None:
-        self.raw = raw
+        self.raw: pb.MxEvent = raw
 
     @property
     def family(self) -> MxEventFamily:
@@ -124,8 +124,8 @@ class DataChange(MxEvent):
 
     def __repr__(self) -> str:
         return (
-            f"DataChange(sequence={self.sequence}, item_handle={self.item_handle}, value={self.value!r}, "
-            f"quality={self.quality!r})"
+            f"DataChange(sequence={self.sequence}, item_handle={self.item_handle}, "
+            f"value={show_mx_value(self.raw.value)}, quality={self.quality!r})"
         )
 
 
@@ -305,6 +305,13 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
     """
 
     _method = "StreamEvents"
+    _hints = MappingProxyType(
+        {
+            grpc.StatusCode.OK: "the session was closed or has ended there: ask get_state, or open a new one",
+            grpc.StatusCode.RESOURCE_EXHAUSTED: "take the events faster; the gateway may have faulted the session: ask "
+            "get_state, or open a new one",
+        }
+    )
 
     def __init__(self, channel: Channel, place: StreamPlace, session_id: str, after_sequence: int) -> None:
         super().__init__(channel, session_id)

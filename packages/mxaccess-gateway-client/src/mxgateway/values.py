@@ -131,6 +131,14 @@ def from_mx_value(message: pb.MxValue) -> MxValueOutput:
     return plain
 
 
+def show_mx_value(message: pb.MxValue) -> str:
+    """Give a value as a repr shows it, whatever it is: a repr must not raise."""
+    try:
+        return repr(from_mx_value(message))
+    except ValueError as error:
+        return f"<{error}>"
+
+
 def to_datetime(timestamp: Timestamp) -> datetime:
     """Give the aware UTC datetime of a Timestamp, cut to microseconds."""
     try:

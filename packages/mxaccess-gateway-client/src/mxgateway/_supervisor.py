@@ -101,6 +101,7 @@ class Supervisor:
     def distrust(self, error: MxGatewayError) -> None:
         """Replace the session: what it did of the last command is unknown."""
         if self._ready.is_set() and self._stream is not None:
+            self._ready.clear()
             self._distrust = error
             self.help(self._stream.close(), name="mxgateway tags distrust")
 
@@ -129,12 +130,14 @@ class Supervisor:
 
     async def _watch(self) -> None:
         while self._stream is not None:
-            failure = await self._pump(self._stream)
+            ended = await self._pump(self._stream)
             self._ready.clear()
+            distrust, self._distrust = self._distrust, None
+            failure = distrust or ended
             _logger.warning("the events of %s are lost: %s", self._client_name, failure)
             self._items.announce(WatchLost(error=failure))
             try:
-                await self._recover(failure)
+                await self._recover(failure, resumable=distrust is None and isinstance(ended, MxGatewayTransportError))
             except _FINAL as final:
                 self._give_up(final)
                 return
@@ -150,8 +153,7 @@ class Supervisor:
                     self.help(self._refresh(), name="mxgateway tags refresh")
         except MxGatewayError as error:
             return error
-        distrust, self._distrust = self._distrust, None
-        return distrust or MxGatewayTransportError("the event stream was closed")
+        return MxGatewayTransportError("the event stream was closed")
 
     async def _refresh(self) -> None:
         try:
@@ -159,11 +161,10 @@ class Supervisor:
         except MxGatewayError as error:
             self.distrust(error)
 
-    async def _recover(self, failure: MxGatewayError) -> None:
+    async def _recover(self, failure: MxGatewayError, *, resumable: bool) -> None:
         """Try until the events go on; the waits grow, and no two clients wait alike."""
         if isinstance(failure, _FINAL):
             raise failure
-        resumable = isinstance(failure, MxGatewayTransportError)
         longest = self._first_delay
         while True:
             await asyncio.sleep(random.uniform(0.5, 1.0) * longest)  # noqa: S311 - it spreads load, it guards nothing
@@ -173,6 +174,8 @@ class Supervisor:
                     resumable = await self._resume()
                 if not resumable:
                     await self._replace(failure)
+                # What was wanted while the connection was away, and after a replacement everything.
+                await self._items.subscribe()
             except _FINAL:
                 raise
             except MxGatewayError as error:
@@ -209,7 +212,6 @@ class Supervisor:
             with contextlib.suppress(MxGatewayError):
                 await session.close()
         await self._open()
-        await self._items.subscribe()
 
     async def _open(self) -> None:
         session = await self._open_session()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 from mxgateway._watch import TagChange, TagRefused, WatchGap
@@ -11,7 +13,7 @@ from mxgateway.errors import ErrorFacts, MxGatewayCommandError, MxGatewayError, 
 from mxgateway.events import DataChange, ReplayGap, WriteComplete
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Sequence
 
     from mxgateway._watch import WatchItem, WatchQueue
     from mxgateway.events import MxEvent
@@ -28,7 +30,19 @@ _COMMANDS_AT_ONCE: Final = 32
 class TagItem:
     """One tag that somebody watches or writes to."""
 
-    __slots__ = ("doubtful", "handle", "last", "lock", "outcome", "queues", "refusal", "repeated", "tag", "writers")
+    __slots__ = (
+        "doubtful",
+        "handle",
+        "idle_since",
+        "last",
+        "lock",
+        "outcome",
+        "queues",
+        "refusal",
+        "repeated",
+        "tag",
+        "writers",
+    )
 
     def __init__(self, tag: str) -> None:
         self.tag: Final = tag
@@ -43,6 +57,7 @@ class TagItem:
         self.outcome: asyncio.Future[WriteComplete] | None = None
         # The outcome of an earlier write may still come, and must not be taken for the next one's.
         self.doubtful = False
+        self.idle_since = 0.0
 
     def join(self, queue: WatchQueue) -> None:
         """Let a watch have the changes; the value that is known already comes at once, marked as repeated."""
@@ -54,6 +69,16 @@ class TagItem:
         """Let a watch have the changes no more."""
         if queue in self.queues:
             self.queues.remove(queue)
+            self.idle_since = time.monotonic()
+
+    def begin_write(self) -> None:
+        """Keep the item for one more writer."""
+        self.writers += 1
+
+    def end_write(self) -> None:
+        """Keep the item for one writer less."""
+        self.writers -= 1
+        self.idle_since = time.monotonic()
 
     @property
     def wanted(self) -> bool:
@@ -76,6 +101,13 @@ class TagItems:
     def item(self, tag: str) -> TagItem:
         """Give the item of a tag, made now if nobody wanted it yet."""
         return self._items.setdefault(tag, TagItem(tag))
+
+    def leave(self, tags: Iterable[str], queue: WatchQueue) -> None:
+        """Let a watch have nothing any more."""
+        for tag in tags:
+            item = self._items.get(tag)
+            if item is not None:
+                item.leave(queue)
 
     def announce(self, news: WatchItem) -> None:
         """Tell every watch what happened to it."""
@@ -106,9 +138,10 @@ class TagItems:
 
     def attach(self, session: Session, server_handle: int) -> None:
         """Go over to a new session, in which nothing is added yet."""
-        self.detach(MxGatewayTransportError("the session was replaced"))
         self._session = session
         self._server_handle = server_handle
+        # Whoever still waits for an answer of the old session must not hold up the new one.
+        self._lock = asyncio.Lock()
 
     def detach(self, failure: MxGatewayError) -> None:
         """Forget the handles of a session that is gone; what it was asked to write ends with an unknown outcome."""
@@ -120,7 +153,8 @@ class TagItems:
             item.repeated = True
             item.doubtful = False
             if item.outcome is not None and not item.outcome.done():
-                item.outcome.set_exception(failure)
+                summary = f"{item.tag} may have been written: the session was lost before the outcome came: {failure}"
+                item.outcome.set_exception(MxGatewayTransportError(summary))
 
     async def subscribe(self, items: Iterable[TagItem] | None = None) -> None:
         """Add and advise what is wanted and has no handle yet, in two round trips.
@@ -131,12 +165,10 @@ class TagItems:
         Raises:
             MxGatewayError: the gateway could not be asked; what it did of it is unknown.
         """
-        async with self._lock:
-            if self._session is None:
-                return
-            chosen = self._items.values() if items is None else items
-            missing = [item for item in chosen if item.wanted and not item.handle]
-            await self._add(self._session, missing)
+        async with self._asking() as session:
+            if session is not None:
+                chosen = self._items.values() if items is None else items
+                await self._add(session, [item for item in chosen if item.wanted and not item.handle])
 
     async def renew(self, item: TagItem) -> None:
         """Give a tag a new handle, so that what still comes for the old one is nobody's.
@@ -144,13 +176,12 @@ class TagItems:
         Raises:
             MxGatewayError: the gateway could not be asked; what it did of it is unknown.
         """
-        async with self._lock:
-            if self._session is None or not item.handle:
-                return
-            await self._remove(self._session, [item])
-            item.repeated = True
-            item.doubtful = False
-            await self._add(self._session, [item])
+        async with self._asking() as session:
+            if session is not None and item.handle:
+                await self._remove(session, [item])
+                item.repeated = True
+                item.doubtful = False
+                await self._add(session, [item])
 
     async def refresh(self) -> None:
         """Advise everything anew, so that each tag's present value comes once more, marked as repeated.
@@ -158,32 +189,49 @@ class TagItems:
         Raises:
             MxGatewayError: the gateway could not be asked; what it did of it is unknown.
         """
-        async with self._lock:
-            if self._session is None:
+        async with self._asking() as session:
+            if session is None:
                 return
             items = list(self._by_handle.values())
             for item in items:
                 item.repeated = True
-            await self._session.un_advise_item_bulk(self._server_handle, [item.handle for item in items])
-            await self._advise(self._session, items)
+            await session.un_advise_item_bulk(self._server_handle, [item.handle for item in items])
+            self._check_current(session)
+            await self._advise(session, items)
 
-    async def sweep(self) -> None:
-        """Remove what nobody wants any more."""
-        async with self._lock:
-            unwanted = [item for item in self._items.values() if not item.wanted]
+    async def sweep(self, linger: float) -> None:
+        """Remove what nobody has wanted for so many seconds."""
+        async with self._asking() as session:
+            until = time.monotonic() - linger
+            unwanted = [item for item in self._items.values() if not item.wanted and item.idle_since <= until]
             for item in unwanted:
                 del self._items[item.tag]
             known = [item for item in unwanted if item.handle]
-            if self._session is None or not known:
+            if session is None or not known:
                 return
             try:
-                await self._remove(self._session, known)
+                await self._remove(session, known)
             except MxGatewayError as error:
                 # What stays behind sends events that nobody listens to, and ends with the session.
                 _logger.info("%d tags that nobody wants any more stay added: %s", len(known), error)
 
+    @contextlib.asynccontextmanager
+    async def _asking(self) -> AsyncGenerator[Session | None]:
+        """One change at a time. What fails because the session was replaced meanwhile is no failure.
+
+        The next session begins with everything that is wanted.
+        """
+        async with self._lock:
+            session = self._session
+            try:
+                yield session
+            except MxGatewayError:
+                if session is self._session:
+                    raise
+
     async def _add(self, session: Session, items: Sequence[TagItem]) -> None:
         results = await session.add_item_bulk(self._server_handle, [item.tag for item in items])
+        self._check_current(session)
         added: list[TagItem] = []
         for item, result in zip(items, results, strict=True):
             if result.was_successful:
@@ -224,6 +272,15 @@ class TagItems:
             self._by_handle.pop(item.handle, None)
             item.handle = 0
         await session.unsubscribe_bulk(self._server_handle, handles)
+
+    def _check_current(self, session: Session) -> None:
+        """Make sure that an answer is still worth something: handles of a lost session must not reach the next one."""
+        if session is not self._session:
+            raise MxGatewayTransportError("the session was replaced meanwhile")
+
+    def idle(self) -> bool:
+        """Whether anything waits to be swept."""
+        return any(not item.wanted for item in self._items.values())
 
     def _queues(self) -> set[WatchQueue]:
         return {queue for item in self._items.values() for queue in item.queues}

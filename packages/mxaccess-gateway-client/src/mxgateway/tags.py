@@ -218,7 +218,7 @@ class TagClient:
         message = to_mx_value(value, data_type)
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
         item = self._items.item(tag)
-        item.writers += 1
+        item.begin_write()
         write = TagWrite(item, self._target, seconds)
         outcome: WriteComplete | None = None
         try:
@@ -240,7 +240,7 @@ class TagClient:
                 self._supervisor.distrust(write.timeout())
         finally:
             write.end()
-            item.writers -= 1
+            item.end_write()
             self._sweep_later()
         if outcome is None:
             raise write.timeout()
@@ -291,8 +291,7 @@ class TagClient:
     def end_watch(self, tags: Sequence[str], queue: WatchQueue) -> None:
         """Let a queue have nothing any more; TagWatch calls it."""
         queue.close()
-        for tag in tags:
-            self._items.item(tag).leave(queue)
+        self._items.leave(tags, queue)
         self._sweep_later()
 
     def abandon_watch(self, tags: Sequence[str], queue: WatchQueue) -> None:
@@ -322,7 +321,9 @@ class TagClient:
 
     def _sweep(self) -> None:
         self._sweeping = None
-        self._supervisor.help(self._items.sweep(), name="mxgateway tags sweep")
+        self._supervisor.help(self._items.sweep(self._options.linger), name="mxgateway tags sweep")
+        if self._items.idle():
+            self._sweep_later()
 
 
 class TagWatch:

@@ -18,6 +18,7 @@ __all__ = [
     "item_handle",
     "server_handle",
     "session_id",
+    "supervisory",
     "timestamp",
     "user_id",
     "value",
@@ -69,6 +70,9 @@ timestamp = option(
     "--timestamp",
     metavar="TIME",
     help="The value's time (Write2), ISO 8601 with a time zone: 2026-01-05T08:00:00Z.",
+)
+supervisory = option(
+    "--supervisory", is_flag=True, help="Advise as a supervisory client, under which the --user-id of a write counts."
 )
 user_id = option(
     "--user-id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
@@ -10,15 +11,23 @@ from mxgateway_cli.command_failure import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from enum import IntEnum
+
+    from google.protobuf.message import Message
 
     from mxgateway import MxEvent, MxStatus
 
-__all__ = ["enum_record", "event_record", "status_record"]
+__all__ = ["enum_record", "event_record", "message_record", "status_record", "time_record"]
 
 
 def event_record(event: MxEvent) -> dict[str, Any]:
-    """Give an event as the protobuf JSON of its message.
+    """Give an event as `message_record` gives its message."""
+    return message_record(event.raw, f"the event with workerSequence {event.sequence}")
+
+
+def message_record(message: Message, what: str) -> dict[str, Any]:
+    """Give the protobuf JSON of a message.
 
     64 bit integers are texts, enums are their names, times are RFC 3339 in UTC. A field that can't be told from unset
     is always there, so that a quality of 0 is seen; a message or an `optional` field is there when it was sent.
@@ -27,12 +36,15 @@ def event_record(event: MxEvent) -> dict[str, Any]:
         CommandFailure: a timestamp of it lies outside the years 1 to 9999, which JSON has no form for.
     """
     try:
-        record: dict[str, Any] = json_format.MessageToDict(event.raw, always_print_fields_with_no_presence=True)
+        record: dict[str, Any] = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
     except (ValueError, json_format.Error) as error:
-        raise CommandFailure(
-            f"the event with workerSequence {event.sequence} has no JSON form: {error}", ExitStatus.FAILED
-        ) from error
+        raise CommandFailure(f"{what} has no JSON form: {error}", ExitStatus.FAILED) from error
     return record
+
+
+def time_record(when: datetime) -> str:
+    """Give a time as protobuf JSON has it: RFC 3339 in UTC."""
+    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def enum_record(prefix: str, member: IntEnum) -> str | int:

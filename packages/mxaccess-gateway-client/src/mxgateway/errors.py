@@ -184,6 +184,9 @@ class MxGatewayError(Exception):
     def __str__(self) -> str:
         return _message(self.summary, self.facts)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __reduce__(self) -> tuple[type[MxGatewayError], tuple[str, ErrorFacts]]:
         return type(self), (self.summary, self.facts)
 

@@ -67,7 +67,8 @@ def _schema(name: str) -> Any:
 
 
 def _fits(record: object, name: str) -> None:
-    jsonschema.Draft202012Validator(_schema(name)).validate(record)
+    validator: Any = jsonschema.Draft202012Validator(_schema(name))
+    validator.validate(record)
 
 
 def _schema_of(command_name: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import grpc.aio
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._alarm_fields import AlarmFields
@@ -25,8 +27,6 @@ from mxgateway.values import datetime_field
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    import grpc.aio
 
     from mxgateway._channel import Channel
 
@@ -153,6 +153,13 @@ class AlarmFeed(Stream[pb.AlarmFeedMessage, AlarmFeedItem]):
     """
 
     _method = "StreamAlarms"
+    _hints = MappingProxyType(
+        {
+            grpc.StatusCode.OK: "open a new feed: its first items say how the alarms stand",
+            grpc.StatusCode.RESOURCE_EXHAUSTED: "take the items faster, and open a new feed: its first items say how "
+            "the alarms stand",
+        }
+    )
 
     def __init__(self, channel: Channel, filter_prefix: str) -> None:
         request = pb.StreamAlarmsRequest(

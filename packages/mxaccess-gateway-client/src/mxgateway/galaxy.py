@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias, TypedDict, Unpack
 
+import grpc.aio
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 
 from mxgateway._galaxy_objects import ChildPages, GalaxyAttribute, GalaxyObject, GalaxyObjects, HierarchyPages
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    import grpc.aio
-
     from mxgateway._channel import Channel
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
 
 _PAGE_SIZE: Final = 500
 _LARGEST_PAGE: Final = 5000
+_WATCH_AGAIN: Final = "open a new watch: it begins with the present state"
 
 GalaxyPlace: TypeAlias = int | str | GalaxyObject
 """An object of the Galaxy to begin at: its gobject id, its tag name, or itself."""
@@ -128,6 +129,7 @@ class DeployWatch(Stream[galaxy_pb.DeployEvent, DeployEvent]):
     """
 
     _method = "WatchDeployEvents"
+    _hints = MappingProxyType({grpc.StatusCode.OK: _WATCH_AGAIN, grpc.StatusCode.RESOURCE_EXHAUSTED: _WATCH_AGAIN})
 
     def __init__(self, channel: Channel, request: galaxy_pb.WatchDeployEventsRequest) -> None:
         super().__init__(channel)
@@ -144,7 +146,7 @@ class DeployWatch(Stream[galaxy_pb.DeployEvent, DeployEvent]):
             self._fail(
                 MxGatewayEventLossError(
                     f"sequence {problem}: {sequence} came after {last}",
-                    self._facts("open a new watch, which begins with the present state"),
+                    self._facts(_WATCH_AGAIN),
                 )
             )
         self._last_sequence = sequence or last

@@ -103,8 +103,12 @@ class Channel:
             MxGatewayUsageError: the client is closed, or was opened in another event loop or another process.
         """
         if self._closed:
-            raise self._misuse("the client is closed", "open a new one with GatewayClient.connect")
+            raise self.closed_error()
         self.check_place()
+
+    def closed_error(self) -> MxGatewayUsageError:
+        """The error for using a closed client."""
+        return self._misuse("the client is closed", "open a new one with GatewayClient.connect")
 
     def check_place(self) -> None:
         """Make sure that this is the process and the event loop that opened the client.

@@ -266,6 +266,9 @@ class GatewayClient:
 
     async def _open_session(self, options: OpenSessionOptions, timeout: float | None) -> Session:
         self._channel.check_usable()
+        if self._closing is not None:
+            # The channel is still needed for closing, but a session opened now would be closed by nobody.
+            raise self._channel.closed_error()
         opening = asyncio.create_task(self._request_session(options, timeout), name="mxgateway open session")
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
@@ -298,7 +301,7 @@ class GatewayClient:
                     f"{GATEWAY_PROTOCOL_VERSION}",
                     replace(facts, hint="use the client release that was made for this gateway"),
                 )
-        self._sessions.add(session)
+        self._sessions = {each for each in self._sessions if not each.closed} | {session}
         return session
 
     async def _close(self) -> None:

@@ -1,0 +1,210 @@
+"""What can't work says so at once, in words of ours, and never hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from mxgateway import ClientOptions, GatewayClient, MxGatewayUsageError, OpenSessionOptions, Session, SessionState
+from mxgateway.testing import SimulatedGateway
+
+TAG = "TestChildObject.TestInt"
+
+USES: dict[str, Callable[[GatewayClient, Session], Awaitable[Any]]] = {
+    "open_session": lambda client, _: awaited(client.open_session()),
+    "command": lambda _, session: session.ping(),
+    "stream": lambda _, session: awaited(anext(session.stream_events())),
+}
+
+
+async def awaited(what: Awaitable[Any]) -> Any:
+    """Await anything."""
+    return await what
+
+
+async def opened_and_closed(gateway: SimulatedGateway) -> tuple[GatewayClient, Session]:
+    """A client and a session that are closed already."""
+    async with GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as client:
+        return client, await client.open_session()
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+async def test_a_closed_client_says_so(
+    gateway: SimulatedGateway, use: Callable[[GatewayClient, Session], Awaitable[Any]]
+) -> None:
+    client, session = await opened_and_closed(gateway)
+
+    with pytest.raises(MxGatewayUsageError, match="the client is closed -> open a new one") as caught:
+        await use(client, session)
+
+    assert caught.value.target == gateway.endpoint
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+async def test_another_event_loop_is_told_where_to_connect(
+    client: GatewayClient, session: Session, use: Callable[[GatewayClient, Session], Awaitable[Any]]
+) -> None:
+    def elsewhere() -> None:
+        asyncio.run(awaited(use(client, session)))
+
+    with pytest.raises(MxGatewayUsageError, match="opened in another event loop -> connect in the loop"):
+        await asyncio.to_thread(elsewhere)
+
+
+async def test_closing_in_another_event_loop_is_refused_and_leaves_the_client_open(
+    client: GatewayClient, session: Session
+) -> None:
+    with pytest.raises(MxGatewayUsageError, match="another event loop"):
+        await asyncio.to_thread(lambda: asyncio.run(client.close()))
+
+    assert not client.closed
+    assert await session.get_state() is SessionState.READY
+
+
+FORK = """
+import asyncio, os, sys, warnings
+from mxgateway import GatewayClient, MxGatewayUsageError
+from mxgateway.testing import SimulatedGateway
+
+warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of what this script is about
+
+async def open_all():
+    gateway = SimulatedGateway()
+    await gateway.start()
+    client = await GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True)
+    return gateway, client, await client.open_session()
+
+async def use(client, session):
+    for misuse in (session.ping, client.open_session, client.close, session.close):
+        try:
+            await misuse()
+        except MxGatewayUsageError as error:
+            print(error, flush=True)
+
+loop = asyncio.new_event_loop()
+gateway, client, session = loop.run_until_complete(open_all())
+child = os.fork()
+if child == 0:
+    asyncio.run(use(client, session))
+    os._exit(0)
+os.waitpid(child, 0)
+print(loop.run_until_complete(session.get_state()).name, flush=True)
+loop.run_until_complete(client.close())
+loop.run_until_complete(gateway.stop())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only where a process can fork")
+def test_a_fork_is_told_to_connect_for_itself_and_the_parent_goes_on() -> None:
+    process = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=30, check=False)
+
+    assert process.returncode == 0, process.stderr
+    lines = process.stdout.splitlines()
+    assert len(lines) == 5, process.stdout + process.stderr
+    assert all("can't be used in its fork" in line and "connect after the fork" in line for line in lines[:4])
+    assert lines[4] == "READY"
+
+
+async def test_a_session_has_one_stream_at_a_time(gateway: SimulatedGateway, session: Session) -> None:
+    async with session.stream_events():
+        with pytest.raises(MxGatewayUsageError, match="has an open event stream already"):
+            await anext(session.stream_events())
+        await gateway.wait_for(lambda: gateway.sessions[0].streams == 1)
+
+    assert len([call for call in gateway.calls if call.rpc == "StreamEvents"]) == 1
+
+
+async def test_a_stream_has_one_reader_at_a_time(session: Session) -> None:
+    async with session.stream_events() as stream:
+        first = asyncio.create_task(awaited(anext(stream)))
+        await asyncio.sleep(0)
+
+        with pytest.raises(MxGatewayUsageError, match="another task already waits"):
+            await anext(stream)
+
+        server = await session.register("test")
+        await session.advise(server, await session.add_item(server, TAG))
+        assert (await first).sequence == 1
+
+
+async def test_a_stream_of_another_client_takes_the_place(client: GatewayClient, session: Session) -> None:
+    async with GatewayClient.connect(client.options) as other, session.stream_events() as stream:
+        server = await session.register("test")
+        await session.advise(server, await session.add_item(server, TAG))
+        await anext(stream)
+        with pytest.raises(Exception, match="has an event stream already"):
+            await anext(other.attach_session(session.session_id).stream_events())
+
+
+async def test_a_closed_session_takes_no_commands(client: GatewayClient) -> None:
+    session = await client.open_session()
+    await session.close()
+
+    with pytest.raises(Exception, match="CLOSED"):
+        await session.register("test")
+
+
+def test_connecting_outside_of_a_loop_makes_nothing() -> None:
+    threads = threading.active_count()
+
+    GatewayClient.connect(endpoint="127.0.0.1:1", plaintext=True)
+
+    assert threading.active_count() == threads
+
+
+async def test_a_connection_that_nobody_awaits_is_never_made(gateway: SimulatedGateway) -> None:
+    GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True)
+    await asyncio.sleep(0)
+
+    assert not gateway.calls
+
+
+async def test_options_and_fields_together_are_a_type_error(client: GatewayClient) -> None:
+    connect: Any = GatewayClient.connect
+    open_session: Any = client.open_session
+
+    with pytest.raises(TypeError, match="not both"):
+        connect(ClientOptions(endpoint="g:1"), timeout=5.0)
+    with pytest.raises(TypeError, match="not both"):
+        open_session(OpenSessionOptions(), client_session_name="x")
+
+
+async def test_a_field_that_does_not_exist_is_a_type_error() -> None:
+    connect: Any = GatewayClient.connect
+
+    with pytest.raises(TypeError, match="endpont"):
+        connect(endpont="g:1")
+
+
+async def test_two_clients_in_one_process_do_not_share_their_fate(
+    gateway: SimulatedGateway, client: GatewayClient, session: Session
+) -> None:
+    other = await GatewayClient.connect(client.options)
+    await other.close()
+
+    assert await session.get_state() is SessionState.READY
+    assert len({call.peer for call in gateway.calls}) == 2
+
+
+async def test_many_tasks_share_one_client(client: GatewayClient) -> None:
+    async def work(number: int) -> int:
+        async with client.open_session(client_session_name=str(number)) as session:
+            server = await session.register("test")
+            return await session.add_item(server, TAG)
+
+    assert len(await asyncio.gather(*(work(number) for number in range(20)))) == 20
+
+
+async def test_two_event_loops_can_have_a_client_each(client: GatewayClient) -> None:
+    async def elsewhere() -> SessionState:
+        async with GatewayClient.connect(client.options) as other, other.open_session() as session:
+            return await session.get_state()
+
+    assert await asyncio.to_thread(lambda: asyncio.run(elsewhere())) is SessionState.READY

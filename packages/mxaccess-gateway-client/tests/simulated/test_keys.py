@@ -34,15 +34,34 @@ _SCOPES = {
         pb.MX_COMMAND_KIND_GET_SESSION_STATE,
         pb.MX_COMMAND_KIND_GET_WORKER_INFO,
         pb.MX_COMMAND_KIND_SHUTDOWN_WORKER,
+        pb.MX_COMMAND_KIND_ADD_ITEM_BULK,
+        pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK,
+        pb.MX_COMMAND_KIND_REMOVE_ITEM_BULK,
+        pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK,
+        pb.MX_COMMAND_KIND_SUBSCRIBE_BULK,
+        pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK,
+        pb.MX_COMMAND_KIND_READ_BULK,
+        pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS,
+        pb.MX_COMMAND_KIND_UNSUBSCRIBE_ALARMS,
     ),
-    Scope.INVOKE_WRITE: (pb.MX_COMMAND_KIND_WRITE, pb.MX_COMMAND_KIND_WRITE2),
+    Scope.INVOKE_WRITE: (
+        pb.MX_COMMAND_KIND_WRITE,
+        pb.MX_COMMAND_KIND_WRITE2,
+        pb.MX_COMMAND_KIND_WRITE_BULK,
+        pb.MX_COMMAND_KIND_WRITE2_BULK,
+        pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM,
+        pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME,
+    ),
     Scope.INVOKE_SECURE: (
         pb.MX_COMMAND_KIND_WRITE_SECURED,
         pb.MX_COMMAND_KIND_WRITE_SECURED2,
+        pb.MX_COMMAND_KIND_WRITE_SECURED_BULK,
+        pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK,
         pb.MX_COMMAND_KIND_AUTHENTICATE_USER,
     ),
-    Scope.EVENTS_READ: (pb.MX_COMMAND_KIND_DRAIN_EVENTS,),
+    Scope.EVENTS_READ: (pb.MX_COMMAND_KIND_DRAIN_EVENTS, pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS),
 }
+_KINDS_WITH_SCOPE = {kind for kinds in _SCOPES.values() for kind in kinds}
 _KINDS = [(scope, kind) for scope, kinds in _SCOPES.items() for kind in kinds]
 
 
@@ -129,6 +148,10 @@ async def test_a_command_needs_its_scope(
     async with connected(gateway, gateway.add_key(scope)) as wire:
         reply = await wire.session(session.session_id).reply(kind)
         assert reply.kind == kind
+
+
+def test_every_kind_of_command_has_its_scope() -> None:
+    assert {pb.MX_COMMAND_KIND_UNSPECIFIED} | _KINDS_WITH_SCOPE == set(pb.MxCommandKind.values())
 
 
 async def test_a_command_of_an_unknown_kind_needs_admin(gateway: SimulatedGateway, session: WireSession) -> None:

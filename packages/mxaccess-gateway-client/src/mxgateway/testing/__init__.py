@@ -1,5 +1,6 @@
 """A simulated MXAccess Gateway, to test the client and your own automation against."""
 
+from mxgateway.testing.alarms import Alarm, AlarmCondition
 from mxgateway.testing.clock import Clock
 from mxgateway.testing.door import CallRecord
 from mxgateway.testing.faults import Faults
@@ -17,6 +18,8 @@ from mxgateway.testing.values import TagType
 from mxgateway.testing.views import ItemView, SessionView
 
 __all__ = [
+    "Alarm",
+    "AlarmCondition",
     "CallRecord",
     "Clock",
     "Cycle",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mxgateway.testing.alarm_commands import ALARM_COMMANDS
 from mxgateway.testing.bulk_commands import BULK_COMMANDS
 from mxgateway.testing.control_commands import CONTROL_COMMANDS
 from mxgateway.testing.item_commands import ITEM_COMMANDS
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "scope_of"]
 
-COMMANDS: dict[pb.MxCommandKind.ValueType, Command] = {**ITEM_COMMANDS, **BULK_COMMANDS, **CONTROL_COMMANDS}
+COMMANDS: dict[pb.MxCommandKind.ValueType, Command] = {
+    **ITEM_COMMANDS,
+    **BULK_COMMANDS,
+    **ALARM_COMMANDS,
+    **CONTROL_COMMANDS,
+}
 
 
 def scope_of(request: pb.MxCommandRequest) -> Scope:

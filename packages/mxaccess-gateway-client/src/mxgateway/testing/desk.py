@@ -14,6 +14,7 @@ from mxgateway.testing.values import LONGEST_ARRAY
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from mxgateway.testing.alarm_board import AlarmBoard
     from mxgateway.testing.keys import Key, Scope
     from mxgateway.testing.mxaccess import MxAccess
     from mxgateway.testing.plant import Plant
@@ -28,6 +29,7 @@ class Desk:
 
     session: Session
     plant: Plant
+    alarms: AlarmBoard
     key: Key
     reply: pb.MxCommandReply
 

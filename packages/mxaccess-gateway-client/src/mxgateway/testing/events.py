@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.testing.refusals import Refused
+from mxgateway.testing.subscriptions import Subscription
 from mxgateway.testing.values import timestamp
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mxgateway.testing.clock import Clock
     from mxgateway.testing.limits import Limits
 
-__all__ = ["EventLog", "Subscription"]
+__all__ = ["EventLog"]
 
 
 class EventLog:
@@ -35,7 +35,7 @@ class EventLog:
         self._overflowed = overflowed
         self._retained: deque[tuple[float, pb.MxEvent]] = deque(maxlen=limits.replay_events)
         self._backlog: deque[pb.MxEvent] | None = deque(maxlen=limits.queued_events)
-        self._subscription: Subscription | None = None
+        self._subscription: Subscription[pb.MxEvent] | None = None
         self.last_sequence = 0
 
     @property
@@ -66,7 +66,7 @@ class EventLog:
             if self._subscription.waiting > self._limits.queued_events:
                 self.overflow()
 
-    def subscribe(self, after: int) -> Subscription:
+    def subscribe(self, after: int) -> Subscription[pb.MxEvent]:
         """Begin a stream: afresh, or after the last event that the subscriber has seen.
 
         Raises:
@@ -85,7 +85,7 @@ class EventLog:
         self._backlog = None
         return self._subscription
 
-    def unsubscribe(self, subscription: Subscription) -> None:
+    def unsubscribe(self, subscription: Subscription[pb.MxEvent]) -> None:
         """Free the place. What was still queued was on its way and counts as sent."""
         if self._subscription is subscription:
             self._subscription = None
@@ -135,54 +135,6 @@ class EventLog:
         while self._retained and self._retained[0][0] < too_old:
             self._retained.popleft()
         return [event for _, event in self._retained]
-
-
-class Subscription:
-    """What one event stream still has to send."""
-
-    def __init__(self, first: list[pb.MxEvent]) -> None:
-        self._queue = deque(first)
-        self._finished = False
-        self._failure: Refused | None = None
-        self._news = asyncio.Event()
-
-    @property
-    def waiting(self) -> int:
-        """How many messages are to be sent."""
-        return len(self._queue)
-
-    def put(self, event: pb.MxEvent) -> None:
-        """Send this as well, unless the stream has failed."""
-        if self._failure is None:
-            self._queue.append(event)
-            self._news.set()
-
-    def finish(self) -> None:
-        """End once everything is sent."""
-        self._finished = True
-        self._news.set()
-
-    def fail(self, failure: Refused) -> None:
-        """End at once."""
-        self._queue.clear()
-        self._failure = failure
-        self._news.set()
-
-    async def next(self) -> pb.MxEvent | None:
-        """Give the next message; None when the stream is at its end.
-
-        Raises:
-            Refused: the stream failed.
-        """
-        while True:
-            if self._failure is not None:
-                raise self._failure
-            if self._queue:
-                return self._queue.popleft()
-            if self._finished:
-                return None
-            self._news.clear()
-            await self._news.wait()
 
 
 def _gap(session_id: str, requested: int, oldest: int) -> pb.MxEvent:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import grpc
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.testing.conditions import Gate, NextCalls
 from mxgateway.testing.refusals import Refused
@@ -13,9 +14,9 @@ from mxgateway.testing.refusals import Refused
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-
-    from mxgateway.status import SessionState
+    from mxgateway.status import AlarmProviderMode, SessionState
+    from mxgateway.testing.alarm_board import AlarmBoard
+    from mxgateway.testing.clock import Clock
     from mxgateway.testing.conditions import Conditions
     from mxgateway.testing.plant import Plant
     from mxgateway.testing.sessions import Sessions
@@ -32,12 +33,16 @@ class Faults:
         conditions: Conditions,
         sessions: Sessions,
         plant: Plant,
+        alarms: AlarmBoard,
+        clock: Clock,
         close: Callable[[], Awaitable[None]],
         open_again: Callable[[], Awaitable[None]],
     ) -> None:
         self._conditions = conditions
         self._sessions = sessions
         self._plant = plant
+        self._alarms = alarms
+        self._clock = clock
         self._close = close
         self._open_again = open_again
 
@@ -123,6 +128,17 @@ class Faults:
             yield
         finally:
             self._plant[tag].silent = False
+
+    def change_alarm_provider(self, mode: AlarmProviderMode, reason: str = "changed on request") -> None:
+        """Have the alarms from another provider; one that is not ALARMMGR is degraded."""
+        self._alarms.change_provider(pb.AlarmProviderMode.ValueType(mode), reason)
+
+    def retrigger_alarm(self, tag: str) -> None:
+        """Raise the alarm of a tag once more while it is active."""
+        alarm = self._plant[tag].alarm
+        if alarm is None or not alarm.active:
+            raise ValueError(f"{tag} has no active alarm")
+        alarm.retrigger(self._clock.now())
 
     def complete_operation(self, session_id: str, server_handle: int, item_handle: int) -> None:
         """Raise OperationComplete, which MXAccess does of its own accord and rarely."""

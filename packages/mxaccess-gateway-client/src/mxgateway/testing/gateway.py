@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 import grpc.aio
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+from mxgateway.testing.alarm_board import AlarmBoard
+from mxgateway.testing.alarm_rpcs import AlarmRpcs
 from mxgateway.testing.changes import Changes
 from mxgateway.testing.clock import Clock
 from mxgateway.testing.conditions import Conditions
@@ -16,7 +19,7 @@ from mxgateway.testing.faults import Faults
 from mxgateway.testing.keys import KeyRing, Scope
 from mxgateway.testing.limits import Limits
 from mxgateway.testing.plant import Plant
-from mxgateway.testing.services import MxAccessGatewayService
+from mxgateway.testing.session_rpcs import SessionRpcs
 from mxgateway.testing.sessions import Sessions, Surroundings
 
 if TYPE_CHECKING:
@@ -79,9 +82,11 @@ class SimulatedGateway:
         self._keys = KeyRing()
         self._api_key = self._keys.add(tuple(Scope), text=api_key).text
         conditions = Conditions()
+        alarms = AlarmBoard(self.plant, self.clock, self._limits.queued_events)
         self._sessions = Sessions(
             Surroundings(
                 plant=self.plant,
+                alarms=alarms,
                 clock=self.clock,
                 limits=self._limits,
                 conditions=conditions,
@@ -91,11 +96,16 @@ class SimulatedGateway:
             )
         )
         self._door = Door(self._keys, self.clock, conditions, self._changes, self._limits.recorded_calls)
-        self._service = MxAccessGatewayService(self._sessions, self.plant, self._limits, gateway_protocol_version)
+        self._rpcs = {
+            **SessionRpcs(self._sessions, self.plant, alarms, self._limits, gateway_protocol_version).rpcs(),
+            **AlarmRpcs(alarms).rpcs(),
+        }
         self.faults = Faults(
             conditions=conditions,
             sessions=self._sessions,
             plant=self.plant,
+            alarms=alarms,
+            clock=self.clock,
             close=self._stop_listening,
             open_again=self._listen,
         )
@@ -190,7 +200,9 @@ class SimulatedGateway:
                 ("grpc.max_send_message_length", self._limits.message_bytes),
             ]
         )
-        server.add_generic_rpc_handlers([self._door.handler(self._service.descriptor, self._service.rpcs())])
+        server.add_generic_rpc_handlers(
+            [self._door.handler(pb.DESCRIPTOR.services_by_name["MxAccessGateway"], self._rpcs)]
+        )
         if self._tls is None:
             self._port = server.add_insecure_port(self.endpoint)
         else:

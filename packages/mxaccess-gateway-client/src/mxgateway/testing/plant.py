@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+    from mxgateway.testing.alarms import Alarm
     from mxgateway.testing.tags import Reading, Tag
     from mxgateway.testing.users import User
 
@@ -70,6 +71,7 @@ class Plant:
         self._served: tuple[Callable[[], datetime], Callable[[], None]] | None = None
         self._objects = {each.tag_name.casefold(): each for each in objects}
         self._tags: dict[str, Tag] = {}
+        self.alarm_listeners: dict[Callable[[Alarm, pb.AlarmTransitionKind.ValueType], None], None] = {}
         for tag in tags:
             self.add(tag)
 
@@ -114,7 +116,15 @@ class Plant:
                 gobject_id=1 + max((each.gobject_id for each in self.objects), default=0), tag_name=tag.object_name
             ),
         )
+        if tag.alarm is not None:
+            tag.alarm.stand_in(self.name, self._area_of(tag.object_name))
+            tag.alarm.noticed = self._alarm_changed
         return tag
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """The alarms of all tags, active or not."""
+        return tuple(tag.alarm for tag in self if tag.alarm is not None)
 
     def serve(self, now: Callable[[], datetime], noticed: Callable[[], None]) -> None:
         """Belong to a gateway: take the time from its clock, and tell it about every change."""
@@ -153,6 +163,17 @@ class Plant:
         """Move every tag that has a program by one step."""
         for tag in self._tags.values():
             tag.step()
+
+    def _area_of(self, object_name: str) -> str:
+        """Give the nearest area that an object is in; an object at the top is its own."""
+        each = self._objects[object_name.casefold()]
+        while each.parent and not each.is_area:
+            each = self._objects[each.parent.casefold()]
+        return each.tag_name
+
+    def _alarm_changed(self, alarm: Alarm, kind: pb.AlarmTransitionKind.ValueType) -> None:
+        for listener in tuple(self.alarm_listeners):
+            listener(alarm, kind)
 
     def __getitem__(self, name: str) -> Tag:
         tag = self.find(name.removesuffix("[]"))

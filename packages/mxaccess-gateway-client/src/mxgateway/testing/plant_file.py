@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from mxgateway.testing.alarms import Alarm, AlarmCondition
 from mxgateway.testing.objects import PlantObject
 from mxgateway.testing.programs import Cycle, Program, Ramp, Sine
 from mxgateway.testing.tags import GOOD, Tag
@@ -203,6 +204,7 @@ def _tag(name: str, table: _Table) -> Tag:
     settle_time = table.take("settle_time", float)
     historized = table.take("historized", bool)
     program = _program(table)
+    alarm = _alarm(table.table("alarm"))
     table.refuse_the_rest()
     try:
         return Tag(
@@ -214,8 +216,28 @@ def _tag(name: str, table: _Table) -> Tag:
             program=program,
             settle_time=settle_time,
             historized=bool(historized),
+            alarm=alarm,
         )
     except (TypeError, ValueError) as error:
+        raise table.error(error) from error
+
+
+def _alarm(table: _Table) -> Alarm | None:
+    if not table.rest:
+        return None
+    severity, guid = table.take("severity", int), table.take("guid", str)
+    description, category = table.take("description", str), table.take("category", str)
+    equal, high, low = table.take_any("equal"), table.take("high", float), table.take("low", float)
+    table.refuse_the_rest()
+    try:
+        return Alarm(
+            AlarmCondition(equal=equal, high=high, low=low),
+            severity=500 if severity is None else severity,
+            description=description or "",
+            category=category or "Process",
+            guid=uuid.UUID(guid) if guid else None,
+        )
+    except ValueError as error:
         raise table.error(error) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,12 +23,13 @@ from mxgateway.testing.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from mxgateway.testing.alarm_board import AlarmBoard, AlarmFilter
     from mxgateway.testing.changes import Changes
     from mxgateway.testing.clock import Clock, Timer
     from mxgateway.testing.conditions import Conditions
-    from mxgateway.testing.events import Subscription
     from mxgateway.testing.limits import Limits
     from mxgateway.testing.plant import Plant
+    from mxgateway.testing.subscriptions import Subscription
 
 __all__ = ["Session", "Sessions", "Surroundings"]
 
@@ -47,6 +48,7 @@ class Surroundings:
     """What every session of a gateway lives in."""
 
     plant: Plant
+    alarms: AlarmBoard
     clock: Clock
     limits: Limits
     conditions: Conditions
@@ -86,6 +88,7 @@ class Session:
         self._lease: Timer | None = None
         self._grace: Timer | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._alarms = ExitStack()
 
     @property
     def over(self) -> bool:
@@ -140,7 +143,7 @@ class Session:
         self._last_used = self._surroundings.clock.monotonic()
 
     @contextmanager
-    def subscription(self, after: int) -> Generator[Subscription]:
+    def subscription(self, after: int) -> Generator[Subscription[pb.MxEvent]]:
         """Be the one subscriber of the session's events.
 
         Raises:
@@ -158,6 +161,17 @@ class Session:
                 grace = self._surroundings.limits.stream_grace
                 self._grace = self._surroundings.clock.call_later(grace, self.begin_closing)
             self._surroundings.changes.notify()
+
+    def subscribe_alarms(self, wanted: AlarmFilter) -> None:
+        """Raise an event for every transition of these alarms from now on, and for no others."""
+        self.unsubscribe_alarms()
+        self._alarms.enter_context(
+            self._surroundings.alarms.listening(wanted, self._alarm_changed, self._alarm_provider_changed)
+        )
+
+    def unsubscribe_alarms(self) -> None:
+        """Raise no more events for alarms."""
+        self._alarms.close()
 
     async def close(self) -> None:
         """End the session as asked; a second time only waits for the first."""
@@ -204,18 +218,29 @@ class Session:
         self.events.append(event)
         self._surroundings.changes.notify()
 
+    def _alarm_changed(self, transition: pb.OnAlarmTransitionEvent) -> None:
+        self._raised(pb.MxEvent(family=pb.MX_EVENT_FAMILY_ON_ALARM_TRANSITION, on_alarm_transition=transition))
+
+    def _alarm_provider_changed(self) -> None:
+        changed = pb.OnAlarmProviderModeChangedEvent()
+        self._raised(
+            pb.MxEvent(family=pb.MX_EVENT_FAMILY_ON_ALARM_PROVIDER_MODE_CHANGED, on_alarm_provider_mode_changed=changed)
+        )
+
     def _overflowed(self) -> None:
         if self._surroundings.limits.fault_on_overflow and not self.over:
             self._lose()
 
     def _lose(self) -> None:
         self.state = pb.SESSION_STATE_FAULTED
+        self.unsubscribe_alarms()
         self.mxaccess.release()
         self.worker.end()
         self._cancel_grace()
         self._surroundings.changes.notify()
 
     def _let_go(self) -> None:
+        self.unsubscribe_alarms()
         self.mxaccess.release()
         self._cancel_grace()
         if self._lease is not None:

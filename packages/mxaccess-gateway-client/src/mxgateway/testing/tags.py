@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+    from mxgateway.testing.alarms import Alarm
     from mxgateway.testing.programs import Program
     from mxgateway.testing.values import Scalar
 
@@ -93,6 +94,7 @@ class Tag:
         program: Program | None = None,
         settle_time: float | None = None,
         historized: bool = False,
+        alarm: Alarm | None = None,
     ) -> None:
         self.name = name.removesuffix("[]")
         self.type = TagType(tag_type)
@@ -100,6 +102,7 @@ class Tag:
         self.program = program
         self.settle_time = settle_time
         self.historized = historized
+        self.alarm = alarm
         self.last_write: Written | None = None
         self.write_refusal: tuple[pb.MxStatusProxy, ...] = ()
         self.silent = False
@@ -111,6 +114,13 @@ class Tag:
             value = program.value_at(0) if program else self.type.default
         self._shape = _shape_of(value)
         self.reading = self._make_reading(self._checked(value), quality, self.now())
+        if alarm is not None:
+            try:
+                limit = self.type.check(alarm.condition.limit)
+            except WrongType as error:
+                raise TypeError(f"{self.name}: the alarm's limit: {error}") from error
+            alarm.belong_to(self.name, encode(self.type, limit))
+            self._follow_alarm()
 
     @property
     def object_name(self) -> str:
@@ -188,6 +198,7 @@ class Tag:
         self.reading = self._make_reading(value, quality, timestamp or self.now())
         for listener in tuple(self._listeners):
             listener()
+        self._follow_alarm()
         self.noticed()
 
     @property
@@ -218,6 +229,10 @@ class Tag:
             return None
         value = values[index - 1]
         return Reading(value, self.quality, self.timestamp, self.type)
+
+    def _follow_alarm(self) -> None:
+        if self.alarm is not None:
+            self.alarm.follow(self.value, self.reading.message, self.timestamp)
 
     def _make_reading(self, value: Value, quality: int, timestamp: datetime) -> Reading:
         return Reading(value, quality, timestamp, self.type, self._shape)

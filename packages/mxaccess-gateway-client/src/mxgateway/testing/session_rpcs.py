@@ -1,4 +1,4 @@
-"""The rpcs of MxAccessGateway."""
+"""The rpcs of MxAccessGateway that are about sessions, their commands and their events."""
 
 from __future__ import annotations
 
@@ -18,27 +18,29 @@ from mxgateway.testing.statuses import S_OK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mxgateway.testing.alarm_board import AlarmBoard
     from mxgateway.testing.desk import Command
     from mxgateway.testing.door import Call
     from mxgateway.testing.limits import Limits
     from mxgateway.testing.plant import Plant
     from mxgateway.testing.sessions import Sessions
 
-__all__ = ["MxAccessGatewayService"]
+__all__ = ["SessionRpcs"]
 
 _BACKEND = "simulated"
 _CAPABILITIES = ("unary-acknowledge-alarm", "server-stream-active-alarms")
 _OK = pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK)
 
 
-class MxAccessGatewayService:
+class SessionRpcs:
     """Sessions, their commands and their events."""
 
-    descriptor = pb.DESCRIPTOR.services_by_name["MxAccessGateway"]
-
-    def __init__(self, sessions: Sessions, plant: Plant, limits: Limits, protocol_version: int) -> None:
+    def __init__(
+        self, sessions: Sessions, plant: Plant, alarms: AlarmBoard, limits: Limits, protocol_version: int
+    ) -> None:
         self._sessions = sessions
         self._plant = plant
+        self._alarms = alarms
         self._limits = limits
         self._protocol_version = protocol_version
 
@@ -82,7 +84,8 @@ class MxAccessGatewayService:
             session.must_be_ready()
         reply = pb.MxCommandReply(hresult=S_OK, protocol_status=_OK)
         try:
-            await self._carry_out(request.command, Desk(session=session, plant=self._plant, key=call.key, reply=reply))
+            desk = Desk(session=session, plant=self._plant, alarms=self._alarms, key=call.key, reply=reply)
+            await self._carry_out(request.command, desk)
         except CommandFailed as failed:
             reply = pb.MxCommandReply(protocol_status=pb.ProtocolStatus(code=failed.code, message=failed.message))
         except MxAccessRefused as refused:

@@ -264,13 +264,11 @@ async def test_a_flag_that_the_environment_turns_off_is_off(monkeypatch: pytest.
         _: Any = json.loads(result.error)
 
 
-async def test_a_key_of_any_shape_that_was_taken_for_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with SimulatedGateway() as gateway:
-        monkeypatch.setenv("MXGATEWAY_ENDPOINT", gateway.endpoint)
-        monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.api_key)
-        secret = gateway.api_key.removeprefix("mxgw_").partition("_")[2]
+@pytest.mark.usefixtures("gateway")
+async def test_the_secret_part_of_the_key_where_a_session_s_id_belongs() -> None:
+    secret = KEY.removeprefix("mxgw_").partition("_")[2]
 
-        for more in ([], ["--json"], ["--debug"]):
-            result = await mxgw_py("ping", "--session-id", secret, *more)
-            assert result.status == ExitStatus.SESSION
-            assert secret not in result.stdout + result.stderr
+    for more in ([], ["--json"], ["--debug"]):
+        result = await mxgw_py("ping", "--session-id", secret, *more)
+        assert result.status == ExitStatus.SESSION
+        assert secret not in result.stdout + result.stderr

@@ -1,0 +1,147 @@
+"""Alarms by way of a session: transitions among its events, active alarms, acknowledging by GUID and by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from mxgateway import (
+    AlarmConditionState,
+    AlarmProviderMode,
+    AlarmTransition,
+    AlarmTransitionKind,
+    DataChange,
+    EventStream,
+    GatewayClient,
+    MxAccessError,
+    MxEventFamily,
+    MxGatewayAuthorizationError,
+    MxGatewayConfigurationError,
+    Session,
+)
+from mxgateway.testing import SimulatedGateway
+
+HOT_TAG = "TestChildObject.TestAlarmed"
+HOT = f"SimulatedGalaxy!TestArea.{HOT_TAG}"
+HOT_GUID = "6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1b01"
+LOW_TAG = "TestChildObject.TestLowAlarm"
+LOW = f"SimulatedGalaxy!TestArea.{LOW_TAG}"
+STOPPED_TAG = "TestMachine_001.TestAlarm"
+
+
+async def transition(events: EventStream) -> AlarmTransition:
+    """The next alarm transition among the events."""
+    async for event in events:
+        if isinstance(event, AlarmTransition):
+            return event
+    raise AssertionError("the stream has ended")
+
+
+async def state_of(session: Session, reference: str) -> AlarmConditionState:
+    """How an alarm stands."""
+    (alarm,) = await session.query_active_alarms(reference)
+    return alarm.current_state
+
+
+async def test_subscribed_alarms_come_among_the_events_of_the_session(
+    gateway: SimulatedGateway, session: Session
+) -> None:
+    async with session.stream_events() as events:
+        await session.subscribe_alarms(r"\\SomeNode\SimulatedGalaxy!TestArea", AlarmProviderMode.ALARMMGR)
+        server = await session.register("alarms")
+        item = await session.add_item(server, LOW_TAG)
+        gateway.plant[LOW_TAG].set(3)
+        raised = await transition(events)
+        await session.advise(server, item)
+        change = await anext(events)
+        gateway.plant[LOW_TAG].set(50)
+        cleared = await transition(events)
+
+    assert (raised.alarm_full_reference, raised.transition_kind) == (LOW, AlarmTransitionKind.RAISE)
+    assert (raised.family, raised.session_id) == (MxEventFamily.ON_ALARM_TRANSITION, session.session_id)
+    assert (raised.current_value, raised.limit_value, raised.severity) == (3, 10, 300)
+    assert isinstance(change, DataChange)
+    assert cleared.transition_kind is AlarmTransitionKind.CLEAR
+    assert raised.sequence < change.sequence < cleared.sequence
+
+
+async def test_after_unsubscribing_no_alarm_comes(gateway: SimulatedGateway, session: Session) -> None:
+    async with session.stream_events() as events:
+        await session.subscribe_alarms("SimulatedGalaxy!")
+        gateway.plant[LOW_TAG].set(3)
+        assert (await transition(events)).alarm_full_reference == LOW
+
+        await session.unsubscribe_alarms()
+        gateway.plant[LOW_TAG].set(50)
+        server = await session.register("alarms")
+        await session.advise(server, await session.add_item(server, LOW_TAG))
+
+        assert isinstance(await anext(events), DataChange)
+
+
+async def test_the_active_alarms_of_a_session_are_those_of_the_gateway(
+    gateway: SimulatedGateway, client: GatewayClient, session: Session
+) -> None:
+    gateway.plant[STOPPED_TAG].set(True)
+
+    alarms = await session.query_active_alarms()
+
+    assert {alarm.alarm_full_reference async for alarm in client.query_active_alarms()} == {
+        alarm.alarm_full_reference for alarm in alarms
+    }
+    assert len(alarms) == 2
+    assert await session.query_active_alarms("NoSuchGalaxy!") == ()
+
+
+async def test_an_alarm_is_acknowledged_by_its_guid(session: Session) -> None:
+    assert await session.acknowledge_alarm(HOT_GUID, "seen", "bob", "node", "domain", "Bob B.") == 0
+
+    (alarm,) = await session.query_active_alarms(HOT)
+    assert alarm.current_state is AlarmConditionState.ACTIVE_ACKED
+    assert (alarm.operator_user, alarm.operator_comment) == ("bob", "seen")
+
+
+async def test_an_alarm_is_acknowledged_by_its_name(session: Session) -> None:
+    assert await session.acknowledge_alarm_by_name(HOT_TAG, "SimulatedGalaxy", "TestArea", "seen") == 0
+
+    assert await state_of(session, HOT) is AlarmConditionState.ACTIVE_ACKED
+
+
+async def test_an_alarm_that_is_not_active_is_refused_with_what_mxaccess_says(session: Session) -> None:
+    with pytest.raises(MxAccessError) as by_name:
+        await session.acknowledge_alarm_by_name(LOW_TAG, "SimulatedGalaxy", "TestArea")
+    with pytest.raises(MxAccessError) as by_guid:
+        await session.acknowledge_alarm("00000000-0000-0000-0000-000000000000")
+
+    assert (by_name.value.method, by_guid.value.method) == ("AcknowledgeAlarmByName", "AcknowledgeAlarm")
+    assert LOW_TAG in (by_name.value.diagnostic_message or "")
+    assert by_guid.value.hresult is not None
+
+
+@pytest.mark.parametrize("guid", ["", "TestInt", HOT, HOT_GUID[:-1]])
+async def test_what_is_no_guid_is_refused_before_it_is_sent(
+    gateway: SimulatedGateway, session: Session, guid: str
+) -> None:
+    calls = len(gateway.calls)
+
+    with pytest.raises(MxGatewayConfigurationError, match="acknowledge_alarm_by_name"):
+        await session.acknowledge_alarm(guid)
+
+    assert len(gateway.calls) == calls
+
+
+async def test_acknowledging_needs_the_scope_to_write_and_asking_the_scope_to_read_events(
+    gateway: SimulatedGateway,
+) -> None:
+    key = gateway.add_key("session:open", "session:close", "invoke:read")
+    async with (
+        GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,
+        client.open_session() as session,
+    ):
+        await session.subscribe_alarms("SimulatedGalaxy!")
+        for refused in (
+            session.acknowledge_alarm(HOT_GUID),
+            session.acknowledge_alarm_by_name(HOT_TAG, "SimulatedGalaxy", "TestArea"),
+            session.query_active_alarms(),
+        ):
+            with pytest.raises(MxGatewayAuthorizationError):
+                await refused

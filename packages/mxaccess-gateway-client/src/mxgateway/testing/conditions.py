@@ -60,6 +60,7 @@ class Conditions:
         command_delay: how long a worker takes for each command, in seconds.
         held_states: session states that no session leaves.
         held_commands: sessions whose worker begins no command.
+        galaxy_down: whether the Galaxy's database is down.
     """
 
     refusals: deque[NextCalls] = field(default_factory=deque[NextCalls])
@@ -67,6 +68,7 @@ class Conditions:
     command_delay: float = 0.0
     held_states: dict[int, Gate] = field(default_factory=dict[int, Gate])
     held_commands: dict[str, Gate] = field(default_factory=dict[str, Gate])
+    galaxy_down: bool = False
 
     def refusal_for(self, rpc: str) -> Refused | None:
         """Give what this call is refused with, if it is."""

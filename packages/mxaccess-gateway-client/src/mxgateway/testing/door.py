@@ -125,11 +125,7 @@ class Door:
         """Serve a service whose methods are `rpcs`."""
         return grpc.method_handlers_generic_handler(
             service.full_name,
-            {
-                method.name: self._method_handler(method, rpcs[method.name])
-                for method in service.methods
-                if method.name in rpcs
-            },
+            {method.name: self._method_handler(method, rpcs[method.name]) for method in service.methods},
         )
 
     def _method_handler(self, method: MethodDescriptor, rpc: Rpc) -> grpc.RpcMethodHandler[Any, Any]:

@@ -121,6 +121,15 @@ class Faults:
             self._plant[tag].write_refusal = ()
 
     @contextmanager
+    def galaxy_down(self) -> Generator[None]:
+        """Let the Galaxy's database be down within the `with` block."""
+        self._conditions.galaxy_down = True
+        try:
+            yield
+        finally:
+            self._conditions.galaxy_down = False
+
+    @contextmanager
     def silent_tag(self, tag: str) -> Generator[None]:
         """Let a tag tell nobody anything within the `with` block, as if its engine could not be reached."""
         self._plant[tag].silent = True

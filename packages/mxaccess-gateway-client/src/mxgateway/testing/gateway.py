@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 import grpc.aio
+from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.testing.alarm_board import AlarmBoard
@@ -16,6 +17,7 @@ from mxgateway.testing.clock import Clock
 from mxgateway.testing.conditions import Conditions
 from mxgateway.testing.door import Door
 from mxgateway.testing.faults import Faults
+from mxgateway.testing.galaxy_rpcs import GalaxyRpcs
 from mxgateway.testing.keys import KeyRing, Scope
 from mxgateway.testing.limits import Limits
 from mxgateway.testing.plant import Plant
@@ -96,10 +98,11 @@ class SimulatedGateway:
             )
         )
         self._door = Door(self._keys, self.clock, conditions, self._changes, self._limits.recorded_calls)
-        self._rpcs = {
+        self._gateway_rpcs = {
             **SessionRpcs(self._sessions, self.plant, alarms, self._limits, gateway_protocol_version).rpcs(),
             **AlarmRpcs(alarms).rpcs(),
         }
+        self._galaxy_rpcs = GalaxyRpcs(self.plant, self.clock, conditions).rpcs()
         self.faults = Faults(
             conditions=conditions,
             sessions=self._sessions,
@@ -201,7 +204,10 @@ class SimulatedGateway:
             ]
         )
         server.add_generic_rpc_handlers(
-            [self._door.handler(pb.DESCRIPTOR.services_by_name["MxAccessGateway"], self._rpcs)]
+            [
+                self._door.handler(pb.DESCRIPTOR.services_by_name["MxAccessGateway"], self._gateway_rpcs),
+                self._door.handler(galaxy_pb.DESCRIPTOR.services_by_name["GalaxyRepository"], self._galaxy_rpcs),
+            ]
         )
         if self._tls is None:
             self._port = server.add_insecure_port(self.endpoint)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from mxgateway.testing.objects import PlantObject
-from mxgateway.testing.plant_file import DEFAULT_PLANT_FILE, read_plant_file
+from mxgateway.testing.plant_file import DEFAULT_PLANT_FILE, PlantFileError, read_plant_file
 from mxgateway.testing.statuses import array_without_brackets, invalid_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -68,8 +68,10 @@ class Plant:
         self.name = name
         self.users = tuple(users)
         self.last_deploy = last_deploy
+        self.deploys = 1
+        self.deploy_listeners: dict[Callable[[], None], None] = {}
         self._served: tuple[Callable[[], datetime], Callable[[], None]] | None = None
-        self._objects = {each.tag_name.casefold(): each for each in objects}
+        self._objects = _checked(objects)
         self._tags: dict[str, Tag] = {}
         self.alarm_listeners: dict[Callable[[Alarm, pb.AlarmTransitionKind.ValueType], None], None] = {}
         for tag in tags:
@@ -89,13 +91,16 @@ class Plant:
             PlantFileError: the text names the file, the line or key, and what is wrong with it.
         """
         description = read_plant_file(path)
-        return cls(
-            name=description.name,
-            objects=description.objects,
-            tags=description.tags,
-            users=description.users,
-            last_deploy=description.last_deploy,
-        )
+        try:
+            return cls(
+                name=description.name,
+                objects=description.objects,
+                tags=description.tags,
+                users=description.users,
+                last_deploy=description.last_deploy,
+            )
+        except ValueError as error:
+            raise PlantFileError(f"{path}: {error}") from error
 
     def add(self, tag: Tag) -> Tag:
         """Add a tag, and the object that it belongs to when the plant doesn't have that yet.
@@ -164,6 +169,17 @@ class Plant:
         for tag in self._tags.values():
             tag.step()
 
+    def deploy(self, *, missed: int = 0) -> None:
+        """Deploy the Galaxy: everybody who watches is told, and pages that somebody was going through end.
+
+        Args:
+            missed: how many deploys nobody was told of, as a jump in the sequence shows.
+        """
+        self.deploys += 1 + missed
+        self.last_deploy = self._served[0]() if self._served else datetime.now(UTC)
+        for listener in tuple(self.deploy_listeners):
+            listener()
+
     def _area_of(self, object_name: str) -> str:
         """Give the nearest area that an object is in; an object at the top is its own."""
         each = self._objects[object_name.casefold()]
@@ -189,3 +205,27 @@ class Plant:
 
     def __len__(self) -> int:
         return len(self._tags)
+
+
+def _checked(objects: Iterable[PlantObject]) -> dict[str, PlantObject]:
+    """Give the objects by name, when every name and number is there once and every parent leads to the top.
+
+    Raises:
+        ValueError: the text names the object that doesn't fit.
+    """
+    by_name: dict[str, PlantObject] = {}
+    numbers: set[int] = set()
+    for each in objects:
+        if each.tag_name.casefold() in by_name or each.gobject_id in numbers or each.gobject_id < 1:
+            raise ValueError(f"the name or the number of {each.tag_name} ({each.gobject_id}) can't be given to it")
+        by_name[each.tag_name.casefold()] = each
+        numbers.add(each.gobject_id)
+    for each in by_name.values():
+        above, passed = each, {each.tag_name}
+        while above.parent:
+            parent = by_name.get(above.parent.casefold())
+            if parent is None or parent.tag_name in passed:
+                raise ValueError(f"the parent of {above.tag_name}, {above.parent!r}, does not lead to the top")
+            passed.add(parent.tag_name)
+            above = parent
+    return by_name

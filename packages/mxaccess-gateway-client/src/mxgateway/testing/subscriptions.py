@@ -17,10 +17,10 @@ Message = TypeVar("Message")
 
 
 class Subscription(Generic[Message]):
-    """A queue of messages, and how it ends."""
+    """A queue of messages, and how it ends. With `keep_last` the oldest make way for the newest."""
 
-    def __init__(self, first: Iterable[Message]) -> None:
-        self._queue = deque(first)
+    def __init__(self, first: Iterable[Message], keep_last: int | None = None) -> None:
+        self._queue = deque(first, keep_last)
         self._finished = False
         self._failure: Refused | None = None
         self._news = asyncio.Event()

@@ -92,6 +92,11 @@ class Traits:
     arms: frozenset[str]
 
     @property
+    def data_type_name(self) -> str:
+        """The name that people know: `Integer`."""
+        return pb.MxDataType.Name(self.data_type).removeprefix("MX_DATA_TYPE_").title()
+
+    @property
     def array_arm(self) -> str:
         """The arm of MxArray: `int32_values` for `int32_value`."""
         return f"{self.arm}s"

@@ -76,8 +76,8 @@ class GatewayClient:
         """Connect to a gateway, by awaiting what this gives or by entering it with `async with`.
 
         Takes a ClientOptions or its fields as keywords. It waits until the gateway has answered a first question, at
-        most `connect_timeout` seconds, and fails at once where the answer is final: nothing listens, the certificate is
-        not trusted, the key is unknown.
+        most `connect_timeout` seconds, and as long again, but no more than 3, to find out why no answer came. It fails
+        at once where the answer is final: nothing listens, the certificate is not trusted, the key is unknown.
 
         Raises:
             MxGatewayConfigurationError: a field can't work, or a certificate file can't be used.

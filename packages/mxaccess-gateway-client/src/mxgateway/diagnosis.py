@@ -119,10 +119,11 @@ async def inspect_tls(options: ClientOptions) -> TlsReport | None:
 async def diagnose(options: ClientOptions, details: str) -> str | None:
     """Give one sentence on what to change so that a connection comes about, or None when nothing is found.
 
-    It opens a connection or two of its own and sends no key. It takes up to 3 seconds. `details` is what gRPC said.
+    It opens a connection or two of its own and sends no key. It takes up to 3 seconds, and no longer than
+    `connect_timeout`. `details` is what gRPC said.
     """
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(min(_PATIENCE, options.connect_timeout)):
             return await _tcp_problem(options) or await _tls_problem(options, details)
     except TimeoutError:
         return _SILENCE

@@ -76,6 +76,40 @@ async def test_a_gateway_stops_while_everything_is_busy() -> None:
             await waiting
 
 
+@pytest.mark.parametrize("breakable", [False, True])
+async def test_dropped_connections_end_calls_and_keep_sessions(breakable: bool) -> None:
+    async with SimulatedGateway(breakable_network=breakable) as gateway, connected(gateway) as wire:
+        endpoint = gateway.endpoint
+        session = await wire.open_session()
+        async with session.events() as events:
+            await gateway.wait_for(lambda: gateway.sessions[0].streams)
+            await gateway.faults.drop_connections()
+            assert await events.end() is grpc.StatusCode.UNAVAILABLE
+        await gateway.wait_for(lambda: not gateway.sessions[0].streams)
+        assert gateway.endpoint == endpoint
+        async with connected(gateway) as again:
+            assert await again.session(session.session_id).state() == pb.SESSION_STATE_READY
+        await gateway.faults.restart()
+        async with connected(gateway) as again:
+            with refused(grpc.StatusCode.NOT_FOUND):
+                await again.session(session.session_id).state()
+
+
+async def test_a_frozen_network_lets_nothing_pass_and_tells_nobody() -> None:
+    async with SimulatedGateway(breakable_network=True) as gateway, connected(gateway) as wire:
+        session = await wire.open_session()
+        with gateway.faults.frozen_network():
+            with refused(grpc.StatusCode.DEADLINE_EXCEEDED):
+                await session.call(pb.MX_COMMAND_KIND_PING, 0.05)
+            assert gateway.calls[-1].rpc == "OpenSession"
+        await session.done(pb.MX_COMMAND_KIND_PING)
+
+
+async def test_only_a_breakable_network_can_be_frozen(gateway: SimulatedGateway) -> None:
+    with pytest.raises(RuntimeError, match="breakable_network"), gateway.faults.frozen_network():
+        pass
+
+
 async def test_the_record_of_calls_is_bounded(gateway: SimulatedGateway) -> None:
     async with connected(gateway) as wire:
         session = await wire.open_session()

@@ -227,14 +227,6 @@ async def test_a_restart_loses_every_session(gateway: SimulatedGateway, session:
             await wire.session(session.session_id).state()
 
 
-async def test_dropped_connections_keep_the_sessions(gateway: SimulatedGateway, session: WireSession) -> None:
-    async with session.events() as events:
-        await gateway.wait_for(lambda: gateway.sessions[0].streams)
-        await gateway.faults.drop_connections()
-        assert await events.end() is grpc.StatusCode.UNAVAILABLE
-    assert await session.state() == pb.SESSION_STATE_READY
-
-
 async def test_a_killed_worker_takes_its_session_along(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         await gateway.wait_for(lambda: gateway.sessions[0].streams)

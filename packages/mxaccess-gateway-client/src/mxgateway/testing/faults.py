@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mxgateway.testing.alarm_board import AlarmBoard
     from mxgateway.testing.clock import Clock
     from mxgateway.testing.conditions import Conditions
+    from mxgateway.testing.network import Network
     from mxgateway.testing.plant import Plant
     from mxgateway.testing.sessions import Sessions
 
@@ -35,6 +36,7 @@ class Faults:
         plant: Plant,
         alarms: AlarmBoard,
         clock: Clock,
+        network: Network | None,
         close: Callable[[], Awaitable[None]],
         open_again: Callable[[], Awaitable[None]],
     ) -> None:
@@ -43,19 +45,38 @@ class Faults:
         self._plant = plant
         self._alarms = alarms
         self._clock = clock
+        self._network = network
         self._close = close
         self._open_again = open_again
 
     async def drop_connections(self) -> None:
         """Break every connection and take new ones on the same port. Calls end UNAVAILABLE, sessions live on."""
-        await self._close()
-        await self._open_again()
+        if self._network is None:
+            await self._close()
+            await self._open_again()
+        else:
+            await self._network.cut()
 
     async def restart(self) -> None:
         """Stop and start the gateway on the same port: connections break and every session is lost."""
         await self._close()
         self._sessions.lose_all()
         await self._open_again()
+
+    @contextmanager
+    def frozen_network(self) -> Generator[None]:
+        """Let no byte pass within the `with` block, as when a cable is pulled: nobody is told that anything is wrong.
+
+        Raises:
+            RuntimeError: the gateway was not made with `breakable_network=True`.
+        """
+        if self._network is None:
+            raise RuntimeError("only the network of SimulatedGateway(breakable_network=True) can be frozen")
+        self._network.open.shut()
+        try:
+            yield
+        finally:
+            self._network.open.open()
 
     def kill_worker(self, session_id: str) -> None:
         """End a session's worker as a crash does: commands end WORKER_UNAVAILABLE, the stream UNAVAILABLE."""

@@ -20,6 +20,7 @@ from mxgateway.testing.faults import Faults
 from mxgateway.testing.galaxy_rpcs import GalaxyRpcs
 from mxgateway.testing.keys import KeyRing, Scope
 from mxgateway.testing.limits import Limits
+from mxgateway.testing.network import Network
 from mxgateway.testing.plant import Plant
 from mxgateway.testing.session_rpcs import SessionRpcs
 from mxgateway.testing.sessions import Sessions, Surroundings
@@ -57,6 +58,8 @@ class SimulatedGateway:
         write_time: how many seconds after a write its outcome is told.
         ramp_interval: every how many seconds tags with a program move; None for never, `plant.step()` moves them.
         gateway_protocol_version: the version that OpenSession tells.
+        breakable_network: listen behind a stretch of network that `faults.frozen_network` can silence. Every call takes
+            a little longer then.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class SimulatedGateway:
         write_time: float = 0.0,
         ramp_interval: float | None = 1.0,
         gateway_protocol_version: int = GATEWAY_PROTOCOL_VERSION,
+        breakable_network: bool = False,
     ) -> None:
         self.plant = Plant.default() if plant is None else plant
         self.clock = Clock()
@@ -80,6 +84,7 @@ class SimulatedGateway:
         self._tls = tls
         self._limits = limits or Limits()
         self._ramp_interval = ramp_interval
+        self._network = Network() if breakable_network else None
         self._changes = Changes()
         self._keys = KeyRing()
         self._api_key = self._keys.add(tuple(Scope), text=api_key).text
@@ -109,6 +114,7 @@ class SimulatedGateway:
             plant=self.plant,
             alarms=alarms,
             clock=self.clock,
+            network=self._network,
             close=self._stop_listening,
             open_again=self._listen,
         )
@@ -117,7 +123,7 @@ class SimulatedGateway:
     @property
     def endpoint(self) -> str:
         """Where it listens: `127.0.0.1:43117`. Known once it has started."""
-        return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
+        return self._address(self._port)
 
     @property
     def api_key(self) -> str:
@@ -209,21 +215,28 @@ class SimulatedGateway:
                 self._door.handler(galaxy_pb.DESCRIPTOR.services_by_name["GalaxyRepository"], self._galaxy_rpcs),
             ]
         )
+        address = self.endpoint if self._network is None else self._address(0)
         if self._tls is None:
-            self._port = server.add_insecure_port(self.endpoint)
+            port = server.add_insecure_port(address)
         else:
-            self._port = server.add_secure_port(self.endpoint, self._tls.credentials())
+            port = server.add_secure_port(address, self._tls.credentials())
         await server.start()
         self._server = server
+        self._port = port if self._network is None else await self._network.listen(self._host, self._port, port)
 
     async def _stop_listening(self) -> None:
         server, self._server = self._server, None
         if server is None:
             return
+        if self._network is not None:
+            await self._network.close()
         await server.stop(None)
         # The handlers are cancelled by then, but may have a few turns of the loop to go.
         await self._changes.wait_for(lambda: self._door.inside == 0, _STOPPING_TIME)
         await asyncio.sleep(0)
+
+    def _address(self, port: int) -> str:
+        return f"[{self._host}]:{port}" if ":" in self._host else f"{self._host}:{port}"
 
     def _step(self) -> None:
         self.plant.step()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ async def _nothing_left_behind() -> AsyncIterator[None]:
     # grpc.aio keeps one thread for all its event loops, asyncio one for names until the loop is closed.
     started = {thread.name for thread in set(threading.enumerate()) - threads}
     assert not {name for name in started if "_poll_wrapper" not in name and not name.startswith("asyncio_")}
+
+
+@pytest.fixture(autouse=True)
+def _event_loop_says_nothing(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    # What asyncio logs as an error is an exception that reached nobody.
+    yield
+    said = [record for phase in ("setup", "call") for record in caplog.get_records(phase) if record.name == "asyncio"]
+    assert not [record.getMessage() for record in said if record.levelno >= logging.ERROR]
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import secrets
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import grpc
 import grpc.aio
+import grpc.experimental
 from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
@@ -20,20 +22,23 @@ from mxgateway.errors import ErrorFacts, MxGatewayUsageError, error_from_grpc, e
 from mxgateway.options import check_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
     from google.protobuf.message import Message
 
     from mxgateway._tls import Credentials
     from mxgateway.options import ClientOptions
 
-__all__ = ["Channel"]
+__all__ = ["Channel", "SyncCall"]
+
+_logger = logging.getLogger("mxgateway.channel")
 
 # Long status details travel in trailers; above grpcio's own 8 to 16 KB the real status would be hidden.
 _LARGEST_METADATA = 1024 * 1024
 
 RequestT = TypeVar("RequestT", bound="Message")
 ReplyT = TypeVar("ReplyT")
+MessageT_co = TypeVar("MessageT_co", covariant=True)
 
 
 class _UnaryMethod(Protocol[RequestT, ReplyT]):
@@ -48,6 +53,22 @@ class _StreamMethod(Protocol[RequestT, ReplyT]):
     ) -> grpc.aio.UnaryStreamCall[RequestT, ReplyT]: ...
 
 
+class SyncCall(Protocol[MessageT_co]):
+    """A call that streams replies to a thread."""
+
+    def __iter__(self) -> Iterator[MessageT_co]:
+        """Give the replies, and raise grpc.RpcError when it ends with another status than OK."""
+        ...
+
+    def cancel(self) -> object:
+        """End it, from any thread."""
+        ...
+
+
+class _Cancellable(Protocol):
+    def cancel(self) -> object: ...
+
+
 class _CorrelatedRequest(Protocol):
     client_correlation_id: str
 
@@ -55,17 +76,21 @@ class _CorrelatedRequest(Protocol):
 class Channel:
     """One connection to one gateway, bound to the event loop and the process that opened it."""
 
-    def __init__(self, options: ClientOptions, channel: grpc.aio.Channel) -> None:
+    def __init__(
+        self, options: ClientOptions, channel: grpc.aio.Channel, credentials: Credentials | None = None
+    ) -> None:
         api_key = options.api_key if isinstance(options.api_key, ApiKey) else None
         self.options: ClientOptions = options
         self.gateway: pb_grpc.MxAccessGatewayAsyncStub = pb_grpc.MxAccessGatewayStub(channel)
         self.galaxy: galaxy_pb_grpc.GalaxyRepositoryAsyncStub = galaxy_pb_grpc.GalaxyRepositoryStub(channel)
         self.redact: Redactor = Redactor.for_key(api_key)
         self._channel = channel
+        self._credentials = credentials
+        self._events_channel: grpc.Channel | None = None
         self._metadata = AuthorizationMetadata(api_key)
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
-        self._calls: set[grpc.aio.Call] = set()
+        self._calls: set[_Cancellable] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._correlation = secrets.token_hex(8)
@@ -85,7 +110,7 @@ class Channel:
         channel = grpc.aio.secure_channel(
             options.endpoint, credentials.channel, options=_arguments(options, credentials)
         )
-        return cls(options, channel)
+        return cls(options, channel, credentials)
 
     @property
     def closed(self) -> bool:
@@ -193,6 +218,33 @@ class Channel:
         call.add_done_callback(self._calls.discard)
         return call
 
+    def stream_events(self, request: pb.StreamEventsRequest) -> SyncCall[pb.MxEvent] | None:
+        """Start an event stream that a thread can read, over a connection of its own; the caller owns it.
+
+        None where this grpcio has no calls that need no thread of their own: then only `stream` is left.
+
+        Raises:
+            MxGatewayUsageError: the client can't be used here.
+        """
+        self.check_usable()
+        single_threaded = getattr(grpc.experimental.ChannelOptions, "SingleThreadedUnaryStream", None)
+        if single_threaded is None:
+            _logger.info("this grpcio has no single-threaded streams: events are read by grpc.aio")
+            return None
+        if self._events_channel is None:
+            arguments = [*_arguments(self.options, self._credentials), (single_threaded, 1)]
+            self._events_channel = (
+                grpc.insecure_channel(self.options.endpoint, options=arguments)
+                if self._credentials is None
+                else grpc.secure_channel(self.options.endpoint, self._credentials.channel, options=arguments)
+            )
+        return pb_grpc.MxAccessGatewayStub(self._events_channel).StreamEvents(request, metadata=tuple(self._metadata))
+
+    def own(self, call: _Cancellable, task: asyncio.Task[None]) -> None:
+        """Let `close` cancel something that is over when its task is."""
+        self._calls.add(call)
+        task.add_done_callback(lambda _: self._calls.discard(call))
+
     def keep(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Run work in a task that `close` waits for."""
         task = asyncio.create_task(work, name=name)
@@ -231,6 +283,8 @@ class Channel:
             call.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if self._events_channel is not None:
+            self._events_channel.close()
         await self._channel.close()
 
     def _misuse(self, summary: str, hint: str) -> MxGatewayUsageError:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, cast
 
 import grpc.aio
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
     from mxgateway._channel import Channel
 
-__all__ = ["StreamEnd", "StreamReader"]
+__all__ = ["CAPACITY", "Reader", "StreamEnd", "TaskReader"]
 
 # Enough to ride out a busy moment of the consumer; beyond it HTTP/2's flow control keeps the rest at the gateway.
-_CAPACITY: Final = 4096
+CAPACITY: Final = 4096
 
 MessageT = TypeVar("MessageT")
+MessageT_co = TypeVar("MessageT_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,37 @@ class StreamEnd:
     details: str | None = field(repr=False)  # not redacted yet
 
 
-class StreamReader(Generic[MessageT]):
+class Reader(Protocol[MessageT_co]):
+    """What a stream needs of whoever reads for it."""
+
+    @property
+    def pending(self) -> int:
+        """How many messages wait to be taken."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can come."""
+        ...
+
+    def take(self) -> MessageT_co | None:
+        """Give the next message when there is one and nobody else needs the loop first; otherwise None."""
+        ...
+
+    async def next(self) -> MessageT_co | StreamEnd:
+        """Give the next message, or how the stream ended once all messages are taken."""
+        ...
+
+    def cancel(self) -> None:
+        """End the stream; the gateway sees it at once. Safe from any thread, and when the loop is closed already."""
+        ...
+
+    async def close(self) -> None:
+        """End the stream and wait until nothing of it is left. Twice is fine."""
+        ...
+
+
+class TaskReader(Generic[MessageT]):
     """Reads one stream in a task of its own, so that cancelling a consumer loses nothing and ends nothing."""
 
     def __init__(self, channel: Channel, call: grpc.aio.UnaryStreamCall[Any, MessageT], *, name: str) -> None:
@@ -58,6 +89,10 @@ class StreamReader(Generic[MessageT]):
         """Whether nothing more can come."""
         return self._end is not None
 
+    def take(self) -> MessageT | None:
+        """Give the next message when there is one; otherwise None."""
+        return self._pop() if self._queue else None
+
     async def next(self) -> MessageT | StreamEnd:
         """Give the next message, or how the stream ended once all messages are taken."""
         while not self._queue:
@@ -68,10 +103,7 @@ class StreamReader(Generic[MessageT]):
                 await self._arrived
             finally:
                 self._arrived = None
-        message = self._queue.popleft()
-        if self._room is not None and len(self._queue) <= _CAPACITY // 2:
-            _wake(self._room)
-        return message
+        return self._pop()
 
     def cancel(self) -> None:
         """End the stream; the gateway sees it at once. Safe from any thread, and when the loop is closed already."""
@@ -88,6 +120,12 @@ class StreamReader(Generic[MessageT]):
         self._call.cancel()
         _wake(self._room)
 
+    def _pop(self) -> MessageT:
+        message = self._queue.popleft()
+        if self._room is not None and len(self._queue) <= CAPACITY // 2:
+            _wake(self._room)
+        return message
+
     async def _read(self) -> None:
         try:
             self._end = await self._read_until_end()
@@ -101,7 +139,7 @@ class StreamReader(Generic[MessageT]):
             while (message := await self._call.read()) is not grpc.aio.EOF:
                 self._queue.append(cast("MessageT", message))
                 _wake(self._arrived)
-                if len(self._queue) >= _CAPACITY:
+                if len(self._queue) >= CAPACITY:
                     await self._wait_for_room()
         except grpc.aio.AioRpcError as error:
             return StreamEnd(status=error.code(), details=error.details())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, NoReturn, TypeVar
 import grpc
 import grpc.aio
 
-from mxgateway._reader import StreamEnd, StreamReader
+from mxgateway._reader import StreamEnd, TaskReader
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayError,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from mxgateway._channel import Channel
+    from mxgateway._reader import Reader
 
 __all__ = ["Stream"]
 
@@ -54,10 +55,12 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         self._session_id = session_id
         self._correlation_id = correlation_id
         self._timeout = timeout
-        self._reader: StreamReader[MessageT] | None = None
+        self._reader: Reader[MessageT] | None = None
         self._failure: MxGatewayError | None = None
         self._closed = False
         self._waiting = False
+        # Whether the next message may be taken without a further look: not failed, not closed, nobody waits.
+        self._flowing = False
         self._delivered = 0
 
     @property
@@ -97,22 +100,11 @@ class Stream(ABC, Generic[MessageT, ItemT]):
             MxGatewayUsageError: another task waits on this stream already, or the client can't be used here.
             MxGatewayError: what the status that ended the stream stands for, see GRPC_STATUS_ERRORS.
         """
-        if self._failure is not None:
-            raise self._failure
-        if self._closed:
-            raise StopAsyncIteration
-        if self._waiting:
-            raise self._misuse("another task already waits on this stream")
-        reader = self._started()
-        self._waiting = True
-        try:
-            message = await reader.next()
-        finally:
-            self._waiting = False
-        if self._closed:
-            raise StopAsyncIteration
-        if isinstance(message, StreamEnd):
-            self._fail(self._error(message))
+        message = None
+        if self._flowing and self._reader is not None:
+            message = self._reader.take()
+        if message is None:
+            message = await self._next()
         item = self._item(message)
         self._delivered += 1
         return item
@@ -123,11 +115,12 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         Items that have arrived and were not taken yet are dropped.
         """
         self._closed = True
+        self._flowing = False
         if self._reader is not None:
             await self._reader.close()
 
     def __del__(self) -> None:
-        reader: StreamReader[MessageT] | None = getattr(self, "_reader", None)
+        reader: Reader[MessageT] | None = getattr(self, "_reader", None)
         if reader is not None:
             reader.cancel()
 
@@ -139,15 +132,41 @@ class Stream(ABC, Generic[MessageT, ItemT]):
     def _item(self, message: MessageT) -> ItemT:
         """Give what a message stands for."""
 
-    def _started(self) -> StreamReader[MessageT]:
+    def _started(self) -> Reader[MessageT]:
         if self._closed:
             raise self._misuse("the stream is closed")
         if self._reader is None:
-            self._reader = StreamReader(self._channel, self._call(), name=f"mxgateway {self._method}")
+            self._reader = self._read()
         return self._reader
+
+    def _read(self) -> Reader[MessageT]:
+        """Ask the gateway and read what it answers."""
+        return TaskReader(self._channel, self._call(), name=f"mxgateway {self._method}")
+
+    async def _next(self) -> MessageT:
+        """Give the next message when it takes more than taking it."""
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise StopAsyncIteration
+        if self._waiting:
+            raise self._misuse("another task already waits on this stream")
+        reader = self._started()
+        self._waiting, self._flowing = True, False
+        try:
+            message = await reader.next()
+        finally:
+            self._waiting = False
+        if self._closed:
+            raise StopAsyncIteration
+        if isinstance(message, StreamEnd):
+            self._fail(self._error(message))
+        self._flowing = True
+        return message
 
     def _fail(self, failure: MxGatewayError) -> NoReturn:
         self._failure = failure
+        self._flowing = False
         if self._reader is not None:
             self._reader.cancel()
         raise failure

@@ -12,6 +12,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._alarm_fields import AlarmFields
 from mxgateway._stream import Stream
+from mxgateway._thread_reader import ThreadReader
 from mxgateway.errors import MxGatewayEventLossError
 from mxgateway.status import AlarmTransitionKind, MxEventFamily, MxStatus, Quality
 from mxgateway.values import MxValueOutput, datetime_field, from_mx_value, show_mx_value, to_datetime
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mxgateway._channel import Channel
+    from mxgateway._reader import Reader
 
 __all__ = [
     "AlarmProviderModeChanged",
@@ -326,12 +328,17 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
         """The sequence of the last event that was delivered; before the first one what the stream resumes after."""
         return self._last_sequence
 
-    def _call(self) -> grpc.aio.UnaryStreamCall[pb.StreamEventsRequest, pb.MxEvent]:
+    def _read(self) -> Reader[pb.MxEvent]:
         if self._place.stream not in {None, self}:
             raise self._misuse("the session has an open event stream already, and the gateway gives it only one")
-        call = self._channel.stream(self._channel.gateway.StreamEvents, self._request)
+        call = self._channel.stream_events(self._request)
+        name = f"mxgateway {self._method}"
+        reader = super()._read() if call is None else ThreadReader(self._channel, call, name=name)
         self._place.take(self)
-        return call
+        return reader
+
+    def _call(self) -> grpc.aio.UnaryStreamCall[pb.StreamEventsRequest, pb.MxEvent]:
+        return self._channel.stream(self._channel.gateway.StreamEvents, self._request)
 
     def _item(self, message: pb.MxEvent) -> MxEvent:
         event = to_event(message)

@@ -6,14 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import grpc
+import grpc.aio
 import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-from wire import connected, refused
+from wire import Wire, connected, refused
 
 from mxgateway.testing import Limits, SimulatedGateway
 
 if TYPE_CHECKING:
-    from wire import Wire, WireSession
+    from wire import WireSession
 
 E_INVALIDARG = 0x80070057 - (1 << 32)
 NOT_EXPECTED = "Value does not fall within the expected range."
@@ -187,6 +188,26 @@ async def test_an_update_interval_of_no_time_is_refused(session: WireSession) ->
 async def test_a_command_without_a_command_is_malformed(session: WireSession) -> None:
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "command"):
         await session.send(None)
+
+
+async def test_bytes_that_are_no_request_are_malformed(gateway: SimulatedGateway) -> None:
+    async with grpc.aio.insecure_channel(gateway.endpoint) as channel:
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            "/mxaccess_gateway.v1.MxAccessGateway/Invoke"
+        )
+        with refused(grpc.StatusCode.UNAUTHENTICATED):
+            await call(b"\xff\xff")
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, "mxaccess_gateway.v1.MxCommandRequest"):
+            await call(b"\xff\xff", metadata=(("authorization", f"Bearer {gateway.api_key}"),))
+
+
+async def test_long_details_reach_whoever_takes_them(gateway: SimulatedGateway) -> None:
+    details = "why not: " + "x" * 100_000
+    gateway.faults.refuse_next_calls(1, grpc.StatusCode.ABORTED, details)
+    sizes = [("grpc.max_metadata_size", 1 << 20), ("grpc.absolute_max_metadata_size", 1 << 20)]
+    async with grpc.aio.insecure_channel(gateway.endpoint, options=sizes) as channel:
+        with refused(grpc.StatusCode.ABORTED, details):
+            await Wire(channel, gateway.api_key).open_session()
 
 
 async def test_a_kind_that_does_not_fit_its_payload_is_an_invalid_request(session: WireSession) -> None:

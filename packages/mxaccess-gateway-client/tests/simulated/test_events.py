@@ -204,10 +204,14 @@ async def test_what_is_not_advised_is_not_told(gateway: SimulatedGateway, sessio
         assert await values_of(events, 2) == [42, 2]
 
 
-async def test_advising_twice_changes_nothing(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_advising_twice_changes_nothing_but_plain_to_supervisory(
+    gateway: SimulatedGateway, session: WireSession
+) -> None:
     async with session.events() as events:
         server, item = await session.advised("TestChildObject.TestInt")
-        await session.done(pb.MX_COMMAND_KIND_ADVISE, server_handle=server, item_handle=item)
+        for kind in (pb.MX_COMMAND_KIND_ADVISE, pb.MX_COMMAND_KIND_ADVISE_SUPERVISORY, pb.MX_COMMAND_KIND_ADVISE):
+            await session.done(kind, server_handle=server, item_handle=item)
+        assert gateway.sessions[0].items[0].supervisory
         tag_changes(gateway, 1)
         assert await values_of(events, 2) == [42, 1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import grpc
@@ -10,6 +11,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from wire import connected, refused
 
 from mxgateway.testing import Clock, Plant, SimulatedGateway
+from mxgateway.testing.clock import Timer
 
 
 async def test_starting_takes_milliseconds() -> None:
@@ -60,6 +62,15 @@ async def test_a_gateway_can_have_another_plant() -> None:
         async with session.events() as events:
             await session.advised("TestChildObject.TestInt")
             assert (await events.next()).quality == 0
+
+
+async def test_a_plant_belongs_to_one_gateway_at_a_time() -> None:
+    plant = Plant.default()
+    async with SimulatedGateway(plant=plant):
+        with pytest.raises(RuntimeError, match="another gateway"):
+            await SimulatedGateway(plant=plant).start()
+    async with SimulatedGateway(plant=plant):
+        pass
 
 
 async def test_a_gateway_stops_while_everything_is_busy() -> None:
@@ -142,6 +153,16 @@ async def test_a_clock_runs_a_repeated_thing_once_an_advance() -> None:
     clock.advance(3600)
     assert len(seen) == 1
     clock.stop()
+
+
+async def test_a_clock_keeps_few_of_the_timers_that_were_taken_back() -> None:
+    clock, seen = Clock(), list[str]()
+    clock.call_later(1000, lambda: seen.append("kept"))
+    for _ in range(10_000):
+        clock.call_later(1000, lambda: seen.append("taken back")).cancel()
+    assert sum(isinstance(each, Timer) for each in gc.get_objects()) < 1000
+    clock.advance(1000)
+    assert seen == ["kept"]
 
 
 async def test_a_clock_flows_by_itself() -> None:

@@ -205,7 +205,8 @@ async def test_the_gateway_records_who_called_but_no_key(
 async def test_a_refused_call_is_recorded_as_not_authorised(gateway: SimulatedGateway) -> None:
     async with connected(gateway, without_key=True) as wire:
         with refused(grpc.StatusCode.UNAUTHENTICATED):
-            await wire.open_session()
+            await wire.open_session(client_session_name="nobody")
     (call,) = gateway.calls
+    assert call.request == pb.OpenSessionRequest(client_session_name="nobody")
     assert not call.authorised
     assert call.key_id is None

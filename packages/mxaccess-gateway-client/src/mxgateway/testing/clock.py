@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Clock", "Timer"]
 
-_FEW_CANCELLED_TIMERS = 100
+_FEW_TIMERS = 100
 
 
 @dataclass(order=True, slots=True)
@@ -43,6 +43,7 @@ class Clock:
         self._timers: list[Timer] = []
         self._order = itertools.count()
         self._alarm: asyncio.Handle | None = None
+        self._too_many = _FEW_TIMERS
 
     def monotonic(self) -> float:
         """Seconds since some moment in the past; never runs back."""
@@ -55,6 +56,8 @@ class Clock:
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` once, `delay` seconds from now and at the earliest on the loop's next turn."""
         timer = Timer(self.monotonic() + max(delay, 0.0), next(self._order), callback)
+        if len(self._timers) >= self._too_many:
+            self._drop_cancelled()
         heapq.heappush(self._timers, timer)
         if self._timers[0] is timer:
             self._arm()
@@ -102,13 +105,13 @@ class Clock:
                 timer.callback()
         for timer in postponed:
             heapq.heappush(self._timers, timer)
-        self._drop_cancelled()
         self._arm()
 
     def _drop_cancelled(self) -> None:
-        if len(self._timers) > _FEW_CANCELLED_TIMERS:
-            self._timers = [timer for timer in self._timers if timer.callback is not None]
-            heapq.heapify(self._timers)
+        # Most timers are time limits of what ended in time: without this they would pile up until they are due.
+        self._timers = [timer for timer in self._timers if timer.callback is not None]
+        heapq.heapify(self._timers)
+        self._too_many = max(_FEW_TIMERS, 2 * len(self._timers))
 
     def _arm(self) -> None:
         self._disarm()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import grpc
 import grpc.aio
 from google.protobuf import message_factory
+from google.protobuf.message import DecodeError
 
 from mxgateway.testing.keys import Key, KeyRing, Scope
 from mxgateway.testing.refusals import Refused
@@ -129,19 +130,22 @@ class Door:
         )
 
     def _method_handler(self, method: MethodDescriptor, rpc: Rpc) -> grpc.RpcMethodHandler[Any, Any]:
-        async def serve(request: Message, context: _Context) -> Message | None:
-            async with self._admitted(method.name, rpc, request, context) as call:
+        request_class = message_factory.GetMessageClass(method.input_type)
+
+        async def serve(received: bytes, context: _Context) -> Message | None:
+            request = request_class()
+            async with self._admitted(method.name, rpc, request, received, context) as call:
                 return await rpc.serve(request, call)
 
         make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
-        return make(
-            serve,
-            request_deserializer=message_factory.GetMessageClass(method.input_type).FromString,
-            response_serializer=_serialize,
-        )
+        # The request comes as bytes: one that can't be read is refused like any other.
+        return make(serve, request_deserializer=None, response_serializer=_serialize)
 
     @asynccontextmanager
-    async def _admitted(self, name: str, rpc: Rpc, request: Message, context: _Context) -> AsyncGenerator[Call]:
+    async def _admitted(
+        self, name: str, rpc: Rpc, request: Message, received: bytes, context: _Context
+    ) -> AsyncGenerator[Call]:
+        readable = _read(received, request)
         metadata = [(key, value) for key, value in context.invocation_metadata() or ()]
         record = CallRecord(
             rpc=name,
@@ -158,6 +162,7 @@ class Door:
             await self._meet_conditions(name)
             key = self._recognised(metadata)
             record.key_id = key.key_id
+            _must_be_readable(request, readable)
             _must_have_scope(key, rpc.scope_of(request))
             record.authorised = True
             yield Call(record, key, context, self._changes)
@@ -190,6 +195,21 @@ class Door:
             problem = "the API key is not valid" if headers else "the authorization metadata is missing"
             raise Refused(grpc.StatusCode.UNAUTHENTICATED, problem)
         return key
+
+
+def _read(received: bytes, request: Message) -> bool:
+    """Read a request into its message; False when that can't be done."""
+    try:
+        request.ParseFromString(received)
+    except DecodeError:
+        request.Clear()
+        return False
+    return True
+
+
+def _must_be_readable(request: Message, readable: bool) -> None:  # noqa: FBT001 - it is what it says
+    if not readable:
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"the request is no {request.DESCRIPTOR.full_name}")
 
 
 def _must_have_scope(key: Key, scope: Scope) -> None:

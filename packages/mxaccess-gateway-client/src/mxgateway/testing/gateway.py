@@ -180,15 +180,22 @@ class SimulatedGateway:
         if self._server is not None:
             raise RuntimeError("the simulated gateway has started already")
         self.plant.serve(self.clock.now, self._changes.notify)
-        await self._listen()
+        try:
+            await self._listen()
+        except BaseException:
+            self.plant.retire()
+            raise
         if self._ramp_interval is not None:
             self.clock.call_later(self._ramp_interval, self._step)
 
     async def stop(self) -> None:
         """Stop listening, break every connection, lose every session. May be repeated."""
+        if self._server is None:
+            return
         await self._stop_listening()
         self._sessions.lose_all()
         self.clock.stop()
+        self.plant.retire()
         # Whatever the sessions had running sees its cancellation on the loop's next turn.
         await asyncio.sleep(0)
 

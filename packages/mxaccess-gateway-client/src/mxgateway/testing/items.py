@@ -65,9 +65,10 @@ class Item:
         return self.advised is not None and not self.suspended
 
     def advise(self, how: Advise) -> None:
-        """Begin to deliver; the first data change comes by itself. An item that delivers already only changes how."""
+        """Begin to deliver, with the present value first. What is advised already can only become supervisory."""
         begins = self.advised is None
-        self.advised = how
+        if begins or how is Advise.SUPERVISORY:
+            self.advised = how
         if begins:
             self._begin()
 

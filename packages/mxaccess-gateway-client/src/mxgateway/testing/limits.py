@@ -38,5 +38,5 @@ class Limits:
     replay_seconds: float = 300.0
     message_bytes: int = 16 * 1024 * 1024
     known_closed_sessions: int = 256
-    recorded_calls: int = 10_000
+    recorded_calls: int = 1000
     buffered_samples: int = 1000

@@ -132,10 +132,20 @@ class Plant:
         return tuple(tag.alarm for tag in self if tag.alarm is not None)
 
     def serve(self, now: Callable[[], datetime], noticed: Callable[[], None]) -> None:
-        """Belong to a gateway: take the time from its clock, and tell it about every change."""
+        """Belong to a gateway: take the time from its clock, and tell it about every change.
+
+        Raises:
+            RuntimeError: it belongs to another gateway.
+        """
+        if self._served is not None:
+            raise RuntimeError(f"the plant {self.name} belongs to another gateway, which runs")
         self._served = (now, noticed)
         for tag in self:
             tag.now, tag.noticed = now, noticed
+
+    def retire(self) -> None:
+        """Belong to no gateway any more."""
+        self._served = None
 
     @property
     def objects(self) -> tuple[PlantObject, ...]:

@@ -27,8 +27,8 @@ class TagReading:
     __slots__ = ("result", "tag")
 
     def __init__(self, tag: str, result: BulkReadResult) -> None:
-        self.tag = tag
-        self.result = result
+        self.tag: str = tag
+        self.result: BulkReadResult = result
 
     @property
     def error(self) -> MxAccessError | None:

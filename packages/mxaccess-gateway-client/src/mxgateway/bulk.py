@@ -141,7 +141,7 @@ class BulkReadResult:
     __slots__ = ("raw",)
 
     def __init__(self, raw: pb.BulkReadResult) -> None:
-        self.raw = raw
+        self.raw: pb.BulkReadResult = raw
 
     @property
     def server_handle(self) -> int:

@@ -109,8 +109,8 @@ class MxGatewayError(Exception):
 
     def __init__(self, summary: str, facts: ErrorFacts | None = None) -> None:
         super().__init__(summary)
-        self.summary = summary
-        self.facts = facts or ErrorFacts()
+        self.summary: str = summary
+        self.facts: ErrorFacts = facts or ErrorFacts()
 
     @property
     def method(self) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import itertools
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from mxgateway.errors import MxGatewayError, MxGatewayLimitError
+from mxgateway.errors import MxGatewayError, MxGatewayLimitError, MxGatewayUsageError
 from mxgateway.status import MxStatus, Quality
 from mxgateway.values import MxValueOutput, from_mx_value, show_mx_value, to_datetime
 
@@ -55,9 +56,9 @@ class TagChange:
     __slots__ = ("raw", "repeated", "tag")
 
     def __init__(self, tag: str, raw: pb.MxEvent, *, repeated: bool) -> None:
-        self.tag = tag
-        self.raw = raw
-        self.repeated = repeated
+        self.tag: str = tag
+        self.raw: pb.MxEvent = raw
+        self.repeated: bool = repeated
 
     @property
     def value(self) -> MxValueOutput:
@@ -145,38 +146,41 @@ class WatchQueue:
     def __init__(self, size: int, policy: OverflowPolicy) -> None:
         self._size: Final = size
         self._policy: Final = policy
-        self._items: deque[WatchItem] = deque()
-        self._latest: dict[str, TagChange] = {}
+        # By tag where only the newest change of each is kept, otherwise by a running number.
+        self._items: OrderedDict[object, WatchItem] = OrderedDict()
+        self._numbers = itertools.count()
+        self._changes = 0
+        # What changed since the last news: a newer value takes its place there, and not one before the news.
+        self._since_news: set[object] = set()
         self._arrived: asyncio.Future[None] | None = None
         self._failure: MxGatewayError | None = None
         self._closed = False
-        self._unreported = 0
         self.dropped = 0
 
     def __len__(self) -> int:
-        return len(self._items) + len(self._latest)
+        return len(self._items)
 
     def put_change(self, change: TagChange) -> None:
         """Add a change; a full queue does what its policy says."""
+        if self._ended:
+            return
         if self._policy is OverflowPolicy.LATEST:
-            self.dropped += change.tag in self._latest
-            self._latest[change.tag] = change
-        elif len(self._items) < self._size:
-            self._items.append(change)
+            self._replace(change)
+        elif self._changes < self._size:
+            self._append(change)
         elif self._policy is OverflowPolicy.RAISE:
             self.fail(MxGatewayLimitError(f"the watch's reader fell {self._size} changes behind"))
-            return
         else:
             self._drop_oldest()
-            self._items.append(change)
+            self._append(change)
         self._wake()
 
     def put(self, item: WatchItem) -> None:
         """Add what must not be dropped: what happened to the watch itself."""
-        # Changes that came before it stay before it.
-        self._items.extend(self._latest.values())
-        self._latest.clear()
-        self._items.append(item)
+        if self._ended:
+            return
+        self._items[next(self._numbers)] = item
+        self._since_news.clear()
         self._wake()
 
     def fail(self, failure: MxGatewayError) -> None:
@@ -188,7 +192,6 @@ class WatchQueue:
         """End the watch and drop what it holds."""
         self._closed = True
         self._items.clear()
-        self._latest.clear()
         self._wake()
 
     async def take(self) -> WatchItem:
@@ -196,29 +199,54 @@ class WatchQueue:
 
         Raises:
             StopAsyncIteration: the watch is closed.
+            MxGatewayUsageError: another task waits for an item already.
             MxGatewayError: what the watch ended with.
         """
-        while True:
-            if self._unreported:
-                gap, self._unreported = WatchGap(dropped=self._unreported), 0
-                return gap
-            if self._items:
-                return self._items.popleft()
-            if self._latest:
-                return self._latest.pop(next(iter(self._latest)))
+        if self._arrived is not None:
+            raise MxGatewayUsageError("another task already waits on this watch")
+        while not self._items:
             if self._closed:
                 raise StopAsyncIteration
             if self._failure is not None:
                 raise self._failure
             await self._wait()
+        key, item = self._items.popitem(last=False)
+        self._since_news.discard(key)
+        self._changes -= isinstance(item, TagChange)
+        return item
+
+    @property
+    def _ended(self) -> bool:
+        """Whether nothing may come any more: after a failure it would come after a hole."""
+        return self._closed or self._failure is not None
+
+    def _append(self, change: TagChange) -> None:
+        self._items[next(self._numbers)] = change
+        self._changes += 1
+
+    def _replace(self, change: TagChange) -> None:
+        if change.tag in self._items:
+            self.dropped += 1
+            if change.tag not in self._since_news:
+                self._items.move_to_end(change.tag)
+        else:
+            self._changes += 1
+        self._items[change.tag] = change
+        self._since_news.add(change.tag)
 
     def _drop_oldest(self) -> None:
-        for index, item in enumerate(self._items):
+        """Leave a gap in the place of the oldest change, together with the gap before it if there is one."""
+        gap_before: object | None = None
+        for key, item in self._items.items():
             if isinstance(item, TagChange):
-                del self._items[index]
-                self.dropped += 1
-                self._unreported += 1
-                return
+                break
+            gap_before = key if isinstance(item, WatchGap) and item.dropped else None
+        else:
+            return
+        earlier = self._items.pop(gap_before) if gap_before is not None else None
+        self._items[key] = WatchGap(dropped=1 + (earlier.dropped if isinstance(earlier, WatchGap) else 0))
+        self._changes -= 1
+        self.dropped += 1
 
     async def _wait(self) -> None:
         self._arrived = asyncio.get_running_loop().create_future()

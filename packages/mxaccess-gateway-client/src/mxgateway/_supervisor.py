@@ -23,12 +23,12 @@ from mxgateway.events import ReplayGap
 from mxgateway.status import SessionState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
 
     from mxgateway._opening import Opening
     from mxgateway._tag_items import TagItems
-    from mxgateway.events import EventStream
+    from mxgateway.events import EventStream, MxEvent
     from mxgateway.session import Session
 
 __all__ = ["Supervisor"]
@@ -65,7 +65,9 @@ class Supervisor:
         self._session: Session | None = None
         self._server_handle = 0
         self._stream: EventStream | None = None
-        self._distrust: MxGatewayError | None = None
+        self._held: Sequence[MxEvent] = ()
+        self._distrusted: MxGatewayError | None = None
+        self._lost: MxGatewayError | None = None
         self._failure: MxGatewayError | None = None
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -76,6 +78,16 @@ class Supervisor:
         await self._open()
         self._ready.set()
         self._task = asyncio.create_task(self._watch(), name="mxgateway tags")
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a session whose events come."""
+        return self._ready.is_set() and self._failure is None
+
+    @property
+    def lost(self) -> MxGatewayError | None:
+        """Why the events don't come just now, once the watches have been told."""
+        return self._lost
 
     def check(self) -> None:
         """Make sure that it still tries.
@@ -98,18 +110,28 @@ class Supervisor:
                 return self._session, self._server_handle
             await self._ready.wait()
 
-    def distrust(self, error: MxGatewayError) -> None:
-        """Replace the session: what it did of the last command is unknown."""
-        if self._ready.is_set() and self._stream is not None:
+    def distrust(self, error: MxGatewayError, session: Session | None = None) -> None:
+        """Replace the session, this one when it is named: what it did of the last command is unknown."""
+        if self._stream is None or session not in {None, self._session}:
+            return
+        # Kept when the events are lost already: such a session must not be resumed.
+        self._distrusted = error
+        if self._ready.is_set():
             self._ready.clear()
-            self._distrust = error
             self.help(self._stream.close(), name="mxgateway tags distrust")
 
-    def help(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+    def help(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Run work beside the events; `stop` waits for it."""
         helper = asyncio.create_task(work, name=name)
         self._helpers.add(helper)
-        helper.add_done_callback(self._helpers.discard)
+        helper.add_done_callback(self._helped)
+        return helper
+
+    def _helped(self, helper: asyncio.Task[None]) -> None:
+        self._helpers.discard(helper)
+        if not helper.cancelled():
+            # Whoever waited for it has the error; when nobody did, it was nobody's.
+            helper.exception()
 
     async def stop(self) -> None:
         """End the supervision and close the session."""
@@ -132,28 +154,35 @@ class Supervisor:
         while self._stream is not None:
             ended = await self._pump(self._stream)
             self._ready.clear()
-            distrust, self._distrust = self._distrust, None
-            failure = distrust or ended
+            failure = self._distrusted or ended
             _logger.warning("the events of %s are lost: %s", self._client_name, failure)
+            self._lost = failure
             self._items.announce(WatchLost(error=failure))
             try:
-                await self._recover(failure, resumable=distrust is None and isinstance(ended, MxGatewayTransportError))
+                await self._recover(failure, resumable=isinstance(ended, MxGatewayTransportError))
             except _FINAL as final:
                 self._give_up(final)
                 return
+            self._lost = None
             self._ready.set()
 
     async def _pump(self, stream: EventStream) -> MxGatewayError:
         """Hand on events until there are no more, and say why."""
+        held, self._held = self._held, ()
+        for event in held:
+            self._hand_on(event)
         try:
             async for event in stream:
-                self._items.dispatch(event)
-                if isinstance(event, ReplayGap):
-                    # Nothing that was known is sure any more.
-                    self.help(self._refresh(), name="mxgateway tags refresh")
+                self._hand_on(event)
         except MxGatewayError as error:
             return error
         return MxGatewayTransportError("the event stream was closed")
+
+    def _hand_on(self, event: MxEvent) -> None:
+        self._items.dispatch(event)
+        if isinstance(event, ReplayGap):
+            # Nothing that was known is sure any more.
+            self.help(self._refresh(), name="mxgateway tags refresh")
 
     async def _refresh(self) -> None:
         try:
@@ -170,17 +199,16 @@ class Supervisor:
             await asyncio.sleep(random.uniform(0.5, 1.0) * longest)  # noqa: S311 - it spreads load, it guards nothing
             longest = min(longest * 2, self._longest_delay)
             try:
-                if resumable:
-                    resumable = await self._resume()
+                resumable = resumable and self._distrusted is None and await self._resume()
                 if not resumable:
                     await self._replace(failure)
-                # What was wanted while the connection was away, and after a replacement everything.
-                await self._items.subscribe()
+                await self._subscribe()
             except _FINAL:
                 raise
             except MxGatewayError as error:
                 _logger.warning("%s is not back yet, next attempt within %.1f s: %s", self._client_name, longest, error)
-            else:
+                continue
+            if self._distrusted is None:
                 _logger.warning("the events of %s go on, %s", self._client_name, "resumed" if resumable else "anew")
                 self._items.announce(WatchRestored(resumed=resumable))
                 return
@@ -190,6 +218,9 @@ class Supervisor:
         session, stream = self._session, self._stream
         if session is None or stream is None:
             return False
+        if stream.last_sequence == 0 and self._items.any_added:
+            # There is nothing to resume after, and what came meanwhile would be missed in silence.
+            return False
         try:
             if await session.get_state() != SessionState.READY:
                 return False
@@ -198,11 +229,45 @@ class Supervisor:
         except MxGatewayError:
             return False
         resumed = session.stream_events(after_sequence=stream.last_sequence)
-        await resumed.__aenter__()
-        # The refusal of a stream, because the gateway still holds the broken one, comes before this answer.
-        await session.ping()
+        try:
+            await resumed.__aenter__()
+            # The refusal of a stream, because the gateway still holds the broken one, comes before this answer.
+            await session.ping()
+        except BaseException:
+            await resumed.close()
+            raise
         self._stream = resumed
         return resumed.is_open
+
+    async def _subscribe(self) -> None:
+        """Subscribe what was wanted while the connection was away, and after a replacement everything.
+
+        The events that come meanwhile are taken and held back: they belong behind the news that the connection is
+        back, and at the gateway the first values of many tags would overflow.
+        """
+        stream = self._stream
+        if stream is None:
+            return
+        held: list[MxEvent] = []
+
+        async def hold() -> None:
+            async for event in stream:
+                held.append(event)  # noqa: PERF401 - what was taken counts even when this is cancelled
+
+        holding = asyncio.create_task(hold(), name="mxgateway tags hold")
+        try:
+            await self._items.subscribe()
+        except MxGatewayError as error:
+            # The session may know half of them.
+            self._distrusted = error
+            raise
+        finally:
+            holding.cancel()
+            await asyncio.wait([holding])
+            if not holding.cancelled():
+                # The stream remembers how it ended, and says so again.
+                holding.exception()
+        self._held = held
 
     async def _replace(self, failure: MxGatewayError) -> None:
         """Open a new session in which everything that is wanted is advised again."""
@@ -223,6 +288,7 @@ class Supervisor:
             await session.close()
             raise
         self._session, self._server_handle, self._stream = session, server_handle, stream
+        self._held, self._distrusted = (), None
         self._items.attach(session, server_handle)
 
     def _give_up(self, failure: MxGatewayError) -> None:

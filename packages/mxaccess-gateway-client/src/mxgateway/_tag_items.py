@@ -13,7 +13,7 @@ from mxgateway.errors import ErrorFacts, MxGatewayCommandError, MxGatewayError, 
 from mxgateway.events import DataChange, ReplayGap, WriteComplete
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
     from mxgateway._watch import WatchItem, WatchQueue
     from mxgateway.events import MxEvent
@@ -25,6 +25,8 @@ _logger = logging.getLogger("mxgateway.tags")
 
 # The gateway lets 128 commands of a session wait; the rest is left to the reads and writes of the application.
 _COMMANDS_AT_ONCE: Final = 32
+# The gateway holds 10 000 events for a subscriber: the first values of more tags could overflow it.
+_ITEMS_AT_ONCE: Final = 5_000
 
 
 class TagItem:
@@ -41,6 +43,7 @@ class TagItem:
         "refusal",
         "repeated",
         "tag",
+        "told",
         "writers",
     )
 
@@ -49,12 +52,14 @@ class TagItem:
         self.handle = 0
         self.last: TagChange | None = None
         self.refusal = ""
+        # The watches that know of the refusal.
+        self.told: set[WatchQueue] = set()
         self.repeated = False
         self.queues: list[WatchQueue] = []
         self.writers = 0
         # One write at a time: completions carry no number, so only their order says which is which.
         self.lock = asyncio.Lock()
-        self.outcome: asyncio.Future[WriteComplete] | None = None
+        self.outcome: asyncio.Future[WriteComplete | MxGatewayError] | None = None
         # The outcome of an earlier write may still come, and must not be taken for the next one's.
         self.doubtful = False
         self.idle_since = 0.0
@@ -69,6 +74,7 @@ class TagItem:
         """Let a watch have the changes no more."""
         if queue in self.queues:
             self.queues.remove(queue)
+            self.told.discard(queue)
             self.idle_since = time.monotonic()
 
     def begin_write(self) -> None:
@@ -79,6 +85,25 @@ class TagItem:
         """Keep the item for one writer less."""
         self.writers -= 1
         self.idle_since = time.monotonic()
+
+    def refuse(self, error_message: str) -> None:
+        """Keep in mind that the gateway doesn't take it, and tell the watches that don't know yet."""
+        self.refusal = error_message or "no reason was given"
+        for queue in self.queues:
+            if queue not in self.told:
+                self.told.add(queue)
+                queue.put(TagRefused(tag=self.tag, error_message=self.refusal))
+
+    def accept(self, handle: int) -> None:
+        """Have a handle from now on; what still comes for an earlier one is nobody's."""
+        self.handle = handle
+        self.doubtful = False
+        self.forget_refusal()
+
+    def forget_refusal(self) -> None:
+        """It may be refused no longer."""
+        self.refusal = ""
+        self.told.clear()
 
     @property
     def wanted(self) -> bool:
@@ -97,6 +122,15 @@ class TagItems:
         self._server_handle = 0
         # Adding and removing must not overtake each other: a tag is given up and wanted again in the same moment.
         self._lock = asyncio.Lock()
+
+    @property
+    def any_added(self) -> bool:
+        """Whether any tag has a handle, so that events may have come."""
+        return bool(self._by_handle)
+
+    def ready_to_write(self, item: TagItem, session: Session) -> bool:
+        """Whether a tag has a handle in this very session, and nothing is in doubt about it."""
+        return session is self._session and item.handle != 0 and not item.doubtful
 
     def item(self, tag: str) -> TagItem:
         """Give the item of a tag, made now if nobody wanted it yet."""
@@ -123,6 +157,8 @@ class TagItems:
         """Hand an event to those who wait for it."""
         if isinstance(event, ReplayGap):
             self.announce(WatchGap(dropped=0))
+            for known in self._items.values():
+                known.last = None
             return
         item = self._by_handle.get(event.raw.item_handle)
         if item is None:
@@ -152,23 +188,28 @@ class TagItems:
             item.last = None
             item.repeated = True
             item.doubtful = False
+            item.forget_refusal()
             if item.outcome is not None and not item.outcome.done():
-                summary = f"{item.tag} may have been written: the session was lost before the outcome came: {failure}"
-                item.outcome.set_exception(MxGatewayTransportError(summary))
+                item.outcome.set_result(failure)
 
-    async def subscribe(self, items: Iterable[TagItem] | None = None) -> None:
-        """Add and advise what is wanted and has no handle yet, in two round trips.
+    async def subscribe(self, asked: Iterable[TagItem] = ()) -> None:
+        """Add and advise what is wanted and has no handle yet, in two round trips for 5 000 tags.
 
-        A refused tag is told to its watches, and kept in mind as `refusal`. Without a session nothing happens: the next
-        one begins with everything that is wanted.
+        Whoever comes first asks for all: those who want something at the same time travel together. A refused tag is
+        told to its watches, kept in mind as `refusal`, and asked for again only when it is among `asked`. Without a
+        session nothing happens: the next one begins with everything that is wanted.
 
         Raises:
             MxGatewayError: the gateway could not be asked; what it did of it is unknown.
         """
+        again = set(asked)
         async with self._asking() as session:
-            if session is not None:
-                chosen = self._items.values() if items is None else items
-                await self._add(session, [item for item in chosen if item.wanted and not item.handle])
+            if session is None:
+                return
+            missing = [item for item in self._items.values() if item.wanted and not item.handle]
+            missing = [item for item in missing if item in again or not item.refusal]
+            for begin in range(0, len(missing), _ITEMS_AT_ONCE):
+                await self._add(session, missing[begin : begin + _ITEMS_AT_ONCE])
 
     async def renew(self, item: TagItem) -> None:
         """Give a tag a new handle, so that what still comes for the old one is nobody's.
@@ -179,25 +220,23 @@ class TagItems:
         async with self._asking() as session:
             if session is not None and item.handle:
                 await self._remove(session, [item])
+                self._check_current(session)
                 item.repeated = True
-                item.doubtful = False
                 await self._add(session, [item])
 
     async def refresh(self) -> None:
         """Advise everything anew, so that each tag's present value comes once more, marked as repeated.
 
+        A tag that is being written to comes after its outcome: a write without an advise would be refused.
+
         Raises:
             MxGatewayError: the gateway could not be asked; what it did of it is unknown.
         """
-        async with self._asking() as session:
-            if session is None:
-                return
-            items = list(self._by_handle.values())
-            for item in items:
-                item.repeated = True
-            await session.un_advise_item_bulk(self._server_handle, [item.handle for item in items])
-            self._check_current(session)
-            await self._advise(session, items)
+        items = [item for item in self._by_handle.values() if item.handle]
+        await self._advise_anew([item for item in items if not item.writers])
+        for item in items:
+            if item.writers:
+                await self._advise_anew([item])
 
     async def sweep(self, linger: float) -> None:
         """Remove what nobody has wanted for so many seconds."""
@@ -221,57 +260,115 @@ class TagItems:
 
         The next session begins with everything that is wanted.
         """
-        async with self._lock:
-            session = self._session
-            try:
-                yield session
-            except MxGatewayError:
-                if session is self._session:
-                    raise
+        while True:
+            lock = self._lock
+            async with lock:
+                if lock is not self._lock:
+                    # The session was replaced while this waited: changes of the new one have a lock of their own.
+                    continue
+                session = self._session
+                try:
+                    yield session
+                except MxGatewayError:
+                    if session is self._session:
+                        raise
+                return
 
     async def _add(self, session: Session, items: Sequence[TagItem]) -> None:
+        for item in items:
+            item.refusal = ""
         results = await session.add_item_bulk(self._server_handle, [item.tag for item in items])
         self._check_current(session)
-        added: list[TagItem] = []
-        for item, result in zip(items, results, strict=True):
-            if result.was_successful:
-                item.handle = result.item_handle
-                item.refusal = ""
-                # Known before it is advised: the first change may overtake the reply.
-                self._by_handle[item.handle] = item
-                added.append(item)
-            else:
-                _refuse(item, result.error_message)
-        await self._advise(session, added)
-
-    async def _advise(self, session: Session, items: Sequence[TagItem]) -> None:
-        if self._supervisory:
-            await self._advise_supervisory(session, items)
-            return
-        results = await session.advise_item_bulk(self._server_handle, [item.handle for item in items])
+        added: dict[int, TagItem] = {}
         for item, result in zip(items, results, strict=True):
             if not result.was_successful:
-                _refuse(item, result.error_message)
+                item.refuse(result.error_message)
+            elif result.item_handle in {0, *added} or result.item_handle in self._by_handle:
+                item.refuse(f"the gateway gave it the handle {result.item_handle}, which is none or another tag's")
+            else:
+                added[result.item_handle] = item
+        # Known before they are advised: the first change may overtake the reply.
+        self._by_handle.update(added)
+        try:
+            refused = await self._advise(session, added)
+        except BaseException:
+            # A tag has its handle when it is advised and not before: otherwise nobody would advise it any more.
+            self._forget(session, added)
+            raise
+        for handle, item in added.items():
+            if handle not in refused:
+                item.accept(handle)
+        if refused:
+            self._forget(session, refused)
+            await session.remove_item_bulk(self._server_handle, list(refused))
 
-    async def _advise_supervisory(self, session: Session, items: Sequence[TagItem]) -> None:
+    async def _advise(self, session: Session, items: Mapping[int, TagItem]) -> Sequence[int]:
+        """Advise by handle, and give the handles that were refused."""
+        if self._supervisory:
+            messages = await self._advise_supervisory(session, list(items))
+        else:
+            results = await session.advise_item_bulk(self._server_handle, list(items))
+            messages = [None if result.was_successful else result.error_message for result in results]
+        self._check_current(session)
+        refused: list[int] = []
+        for (handle, item), message in zip(items.items(), messages, strict=True):
+            if message is not None:
+                refused.append(handle)
+                item.refuse(message)
+        return refused
+
+    async def _advise_supervisory(self, session: Session, handles: Sequence[int]) -> Sequence[str | None]:
         """There is no bulk command for it."""
         places = asyncio.Semaphore(_COMMANDS_AT_ONCE)
 
-        async def advise(item: TagItem) -> None:
+        async def advise(handle: int) -> str | None:
             async with places:
                 try:
-                    await session.advise_supervisory(self._server_handle, item.handle)
+                    await session.advise_supervisory(self._server_handle, handle)
                 except MxGatewayCommandError as error:
-                    _refuse(item, str(error))
+                    return str(error)
+            return None
 
-        await asyncio.gather(*map(advise, items))
+        outcomes = await asyncio.gather(*map(advise, handles), return_exceptions=True)
+        messages: list[str | None] = []
+        for outcome in outcomes:
+            # Only when all have ended: none may go on in a session that is given up for the failure of another one.
+            if isinstance(outcome, BaseException):
+                raise outcome
+            messages.append(outcome)
+        return messages
+
+    async def _advise_anew(self, items: Sequence[TagItem]) -> None:
+        async with contextlib.AsyncExitStack() as no_writes:
+            for item in items:
+                await no_writes.enter_async_context(item.lock)
+            async with self._asking() as session:
+                advised = {item.handle: item for item in items if item.handle}
+                if session is None or not advised:
+                    return
+                await session.un_advise_item_bulk(self._server_handle, list(advised))
+                self._check_current(session)
+                for item in advised.values():
+                    item.repeated = True
+                refused = await self._advise(session, advised)
+                if refused:
+                    for handle in refused:
+                        advised[handle].handle = 0
+                    self._forget(session, refused)
+                    await session.remove_item_bulk(self._server_handle, list(refused))
 
     async def _remove(self, session: Session, items: Sequence[TagItem]) -> None:
         handles = [item.handle for item in items]
+        self._forget(session, handles)
         for item in items:
-            self._by_handle.pop(item.handle, None)
             item.handle = 0
         await session.unsubscribe_bulk(self._server_handle, handles)
+
+    def _forget(self, session: Session, handles: Iterable[int]) -> None:
+        """Let events of these handles be nobody's. In another session the same numbers are other items."""
+        if session is self._session:
+            for handle in handles:
+                self._by_handle.pop(handle, None)
 
     def _check_current(self, session: Session) -> None:
         """Make sure that an answer is still worth something: handles of a lost session must not reach the next one."""
@@ -294,9 +391,3 @@ def check_refusal(item: TagItem) -> None:
     """
     if item.refusal:
         raise MxGatewayCommandError(f"{item.tag} was refused: {item.refusal}", ErrorFacts(method="AddItemBulk"))
-
-
-def _refuse(item: TagItem, error_message: str) -> None:
-    item.refusal = error_message or "no reason was given"
-    for queue in item.queues:
-        queue.put(TagRefused(tag=item.tag, error_message=item.refusal))

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mxgateway.errors import ErrorFacts, MxAccessError, MxGatewayTimeoutError
+from mxgateway.errors import (
+    ErrorFacts,
+    MxAccessError,
+    MxGatewayError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+)
 
 if TYPE_CHECKING:
     from mxgateway._tag_items import TagItem
     from mxgateway.events import WriteComplete
+    from mxgateway.session import Session
 
 __all__ = ["TagWrite"]
 
@@ -17,22 +25,29 @@ __all__ = ["TagWrite"]
 class TagWrite:
     """How far a write has come."""
 
-    __slots__ = ("_accepted", "_item", "_outcome", "_seconds", "_target")
+    __slots__ = ("_accepted", "_item", "_outcome", "_seconds", "_target", "session")
 
     def __init__(self, item: TagItem, target: str, seconds: float) -> None:
         self._item = item
         self._target = target
         self._seconds = seconds
         self._accepted = False
-        self._outcome: asyncio.Future[WriteComplete] | None = None
+        self._outcome: asyncio.Future[WriteComplete | MxGatewayError] | None = None
+        self.session: Session | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether it may have happened."""
+        return self._outcome is not None
 
     @property
     def unanswered(self) -> bool:
         """Whether it was sent and the gateway has not even said that it took it."""
         return self._outcome is not None and not self._accepted
 
-    def begin(self) -> asyncio.Future[WriteComplete]:
-        """Give what will have the outcome. It is sent now: from here on it may happen."""
+    def begin(self, session: Session) -> asyncio.Future[WriteComplete | MxGatewayError]:
+        """Give what will have the outcome, or why there is none. It is sent now: from here on it may happen."""
+        self.session = session
         self._outcome = self._item.outcome = asyncio.get_running_loop().create_future()
         return self._outcome
 
@@ -48,9 +63,6 @@ class TagWrite:
         if not outcome.done():
             self._item.doubtful = True
             outcome.cancel()
-        elif not outcome.cancelled():
-            # An error that nobody waited for any more is nobody's.
-            outcome.exception()
 
     def refused(self) -> None:
         """The gateway refused it: no outcome will come."""
@@ -60,10 +72,15 @@ class TagWrite:
     def timeout(self) -> MxGatewayTimeoutError:
         """The error for a write that took too long."""
         if self._outcome is None:
-            summary = f"{self._item.tag} was not written: there was no connection within {self._seconds:g} s"
+            summary = f"{self._item.tag} was not written: neither a connection nor its turn came in {self._seconds:g} s"
         else:
             summary = f"{self._item.tag} may have been written: no outcome came within {self._seconds:g} s"
         return MxGatewayTimeoutError(summary, ErrorFacts(method="Write", target=self._target, timeout=self._seconds))
+
+    def lost(self, error: MxGatewayError) -> MxGatewayTransportError:
+        """The error for a write that was under way when the connection or the session was lost."""
+        summary = f"{self._item.tag} may have been written, its outcome is lost: {error.summary}"
+        return MxGatewayTransportError(summary, replace(error.facts, method="Write"))
 
     def refusal(self, outcome: WriteComplete) -> MxAccessError:
         """The error for a write whose outcome is a refusal."""

@@ -36,10 +36,10 @@ from mxgateway.options import check_seconds
 from mxgateway.values import to_mx_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
     from mxgateway._opening import Opening
     from mxgateway.events import WriteComplete
@@ -64,6 +64,10 @@ __all__ = [
 
 # Reads that failed for a passing reason are asked again, after this many seconds at the least.
 _READ_AGAIN: Final = 0.05
+# Seconds that the worker waits for a tag which tells nothing.
+_SILENCE: Final = 5.0
+# The gateway lets 128 commands of a session wait, and refuses more.
+_WRITES_AT_ONCE: Final = 64
 _PASSING: Final = (MxGatewayTransportError, MxGatewaySessionError, MxGatewayWorkerError, MxGatewayLimitError)
 
 
@@ -136,6 +140,7 @@ class TagClient:
             first_delay=options.reconnect_delay,
             longest_delay=options.longest_reconnect_delay,
         )
+        self._places = asyncio.Semaphore(_WRITES_AT_ONCE)
         self._sweeping: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -165,8 +170,9 @@ class TagClient:
         """Read tags, all in one round trip (gateway command ReadBulk), and give a reading for each, in the same order.
 
         A tag that can't be read doesn't disturb the others: its reading has an `error`, and its `value` raises it.
-        While the connection is away it waits, and what failed for a passing reason is asked again, until `timeout`
-        (seconds).
+        A tag that tells nothing is waited for as long as half of `timeout`, at most 5 seconds. While the connection is
+        away it waits, and what failed for a passing reason is asked again, until `timeout` (seconds). Unlike `write`
+        and `watch` it needs the `[]` behind the name of an array.
 
         Raises:
             MxGatewayTimeoutError: no answer came in time.
@@ -175,12 +181,16 @@ class TagClient:
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
         facts = ErrorFacts(method="ReadBulk", target=self._target, timeout=seconds)
         last: MxGatewayError | None = None
+        # A tag that tells nothing must not use up the time of the others.
+        worker_timeout = min(_SILENCE, seconds / 2)
         try:
             async with asyncio.timeout(seconds):
                 while True:
                     session, server_handle = await self._supervisor.session()
                     try:
-                        results = await session.read_bulk(server_handle, tags, timeout=seconds)
+                        results = await session.read_bulk(
+                            server_handle, tags, worker_timeout=worker_timeout, timeout=seconds
+                        )
                     except _PASSING as error:
                         last = error
                         await asyncio.sleep(_READ_AGAIN)
@@ -216,34 +226,43 @@ class TagClient:
             TypeError, ValueError: the value doesn't fit, see `to_mx_value`.
         """
         message = to_mx_value(value, data_type)
+        if timestamp is not None:
+            to_mx_value(timestamp)
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
         item = self._items.item(tag)
         item.begin_write()
         write = TagWrite(item, self._target, seconds)
-        outcome: WriteComplete | None = None
+        outcome: WriteComplete | MxGatewayError | None = None
         try:
             async with asyncio.timeout(seconds), item.lock:
-                session, server_handle = await self._subscribed(item)
-                completion = write.begin()
-                if timestamp is None:
-                    await session.write(server_handle, item.handle, message, user_id, timeout=seconds)
-                else:
-                    await session.write2(server_handle, item.handle, message, timestamp, user_id, timeout=seconds)
-                write.accepted()
+                async with self._places:
+                    session, server_handle = await self._subscribed(item)
+                    completion = write.begin(session)
+                    if timestamp is None:
+                        await session.write(server_handle, item.handle, message, user_id, timeout=seconds)
+                    else:
+                        await session.write2(server_handle, item.handle, message, timestamp, user_id, timeout=seconds)
+                    write.accepted()
                 outcome = await completion
         except MxGatewayCommandError:
             write.refused()
             raise
+        except (MxGatewayTransportError, MxGatewaySessionError, MxGatewayWorkerError) as error:
+            if not write.sent:
+                raise
+            raise write.lost(error) from error
         except TimeoutError:
             # asyncio's and the gateway's own: the deadline of the call is the same.
             if write.unanswered:
-                self._supervisor.distrust(write.timeout())
+                self._supervisor.distrust(write.timeout(), write.session)
         finally:
             write.end()
             item.end_write()
             self._sweep_later()
         if outcome is None:
             raise write.timeout()
+        if isinstance(outcome, MxGatewayError):
+            raise write.lost(outcome) from outcome
         if not outcome.succeeded:
             raise write.refusal(outcome)
 
@@ -275,18 +294,21 @@ class TagClient:
 
     async def begin_watch(self, tags: Sequence[str], queue: WatchQueue) -> None:
         """Let a queue have the changes of tags; TagWatch calls it."""
-        self._supervisor.check()
+        try:
+            self._supervisor.check()
+        except MxGatewayError as error:
+            queue.fail(error)
+            raise
         items = [self._items.item(tag) for tag in tags]
         for item in items:
             item.join(queue)
-        try:
-            await self._items.subscribe(items)
-        except (*_PASSING, MxGatewayTimeoutError) as error:
-            # The session may know half of them: another one begins with all that is wanted.
-            self._supervisor.distrust(error)
-        except BaseException:
-            self.end_watch(tags, queue)
-            raise
+        if self._supervisor.lost is not None:
+            queue.put(WatchLost(error=self._supervisor.lost))
+        waits = self._supervisor.ready
+        # Half a subscription would leave tags silent: it goes on even when its caller is cancelled.
+        beginning = self._supervisor.help(self._begin(items, queue), name="mxgateway tags watch")
+        if waits:
+            await asyncio.wait([beginning])
 
     def end_watch(self, tags: Sequence[str], queue: WatchQueue) -> None:
         """Let a queue have nothing any more; TagWatch calls it."""
@@ -299,21 +321,37 @@ class TagClient:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self.end_watch, tags, queue)
 
+    async def _begin(self, items: Sequence[TagItem], queue: WatchQueue) -> None:
+        try:
+            await self._supervisor.session()
+            await self._change(self._items.subscribe(items))
+        except MxGatewayError as error:
+            queue.fail(error)
+
     async def _subscribed(self, item: TagItem) -> tuple[Session, int]:
         """Give the session in which a tag is added, advised, and fit for a write."""
         while True:
             session, server_handle = await self._supervisor.session()
-            try:
-                if item.doubtful:
-                    await self._items.renew(item)
-                await self._items.subscribe([item])
-            except (*_PASSING, MxGatewayTimeoutError) as error:
-                # Nothing has been written yet: it can wait for the next session.
-                self._supervisor.distrust(error)
-                continue
-            check_refusal(item)
-            if item.handle:
+            if self._items.ready_to_write(item, session):
                 return session, server_handle
+            # Half a subscription would leave the tag silent: it goes on even when its caller is cancelled.
+            subscribing = self._supervisor.help(self._make_ready(item), name="mxgateway tags write")
+            await asyncio.wait([subscribing])
+            self._supervisor.check()
+            subscribing.result()
+            check_refusal(item)
+
+    async def _make_ready(self, item: TagItem) -> None:
+        if item.doubtful:
+            await self._change(self._items.renew(item))
+        await self._change(self._items.subscribe([item]))
+
+    async def _change(self, change: Coroutine[Any, Any, None]) -> None:
+        """Change what is subscribed; when it is unknown whether that was done, another session begins afresh."""
+        try:
+            await change
+        except (*_PASSING, MxGatewayTimeoutError) as error:
+            self._supervisor.distrust(error)
 
     def _sweep_later(self) -> None:
         if self._sweeping is None and not self._closed:
@@ -321,6 +359,9 @@ class TagClient:
 
     def _sweep(self) -> None:
         self._sweeping = None
+        if not self._supervisor.ready:
+            self._sweep_later()
+            return
         self._supervisor.help(self._items.sweep(self._options.linger), name="mxgateway tags sweep")
         if self._items.idle():
             self._sweep_later()
@@ -329,14 +370,16 @@ class TagClient:
 class TagWatch:
     """The changes of some tags: an async iterator and an async context manager.
 
-    It yields TagChange, and between them what happened: TagRefused, WatchLost, WatchRestored, WatchGap. It ends
-    normally only when it is closed. Cancelling a wait loses nothing. A watch that is dropped ends when it is collected.
+    It yields TagChange, and between them what happened: TagRefused, WatchLost, WatchRestored, WatchGap. One that begins
+    while the connection is away begins with WatchLost. It ends normally only when it is closed. Cancelling a wait loses
+    nothing. A watch that is dropped ends when it is collected.
 
     Iterating raises
 
     - MxGatewayError of any kind when the TagClient has given up or is closed: see TagClient,
     - MxGatewayLimitError with OverflowPolicy.RAISE when the reader is too slow,
-    - MxGatewayAuthorizationError when the key lacks a scope that watching needs.
+    - MxGatewayAuthorizationError when the key lacks a scope that watching needs,
+    - MxGatewayUsageError when another task waits on this watch already.
     """
 
     def __init__(self, client: TagClient, tags: tuple[str, ...], queue: WatchQueue) -> None:

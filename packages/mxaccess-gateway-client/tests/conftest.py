@@ -13,7 +13,7 @@ import pytest
 from certificates import Certificates
 from scripted_gateway import ScriptedGateway, scripted_gateway
 
-from mxgateway import GatewayClient, Session
+from mxgateway import GatewayClient, Session, TagClient
 from mxgateway.testing import SimulatedGateway
 
 API_KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
@@ -66,6 +66,13 @@ async def session(client: GatewayClient) -> AsyncIterator[Session]:
     """An open session of the simulated gateway."""
     async with client.open_session() as session:
         yield session
+
+
+@pytest.fixture
+async def tags(client: GatewayClient) -> AsyncIterator[TagClient]:
+    """A TagClient of the simulated gateway, quick to come back."""
+    async with client.tags("test", reconnect_delay=0.01, longest_reconnect_delay=0.05) as tags:
+        yield tags
 
 
 @pytest.fixture

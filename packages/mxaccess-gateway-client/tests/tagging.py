@@ -1,0 +1,66 @@
+"""What the tests of TagClient look at: the commands that the gateway saw, and what a watch brings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway import TagChange, TagWatch, WatchItem
+from mxgateway.testing import SimulatedGateway
+
+INT = "TestChildObject.TestInt"
+STRING = "TestChildObject.TestString"
+DOUBLE = "TestChildObject.TestDouble"
+ARRAY = "TestChildObject.TestIntArray"
+UNKNOWN = "NoSuchObject_999.NoSuchAttr"
+
+
+def commands(gateway: SimulatedGateway) -> Counter[str]:
+    """Count the commands that the gateway saw by their names: `{"ADD_ITEM_BULK": 1}`."""
+    kinds = [
+        call.request.command.kind
+        for call in gateway.calls
+        if isinstance(call.request, pb.MxCommandRequest) and call.request.session_id
+    ]
+    return Counter(pb.MxCommandKind.Name(kind).removeprefix("MX_COMMAND_KIND_") for kind in kinds)
+
+
+def writes(gateway: SimulatedGateway) -> int:
+    """Count the writes that the gateway saw."""
+    return sum(count for name, count in commands(gateway).items() if "WRITE" in name)
+
+
+def advised(gateway: SimulatedGateway) -> list[str]:
+    """Give what the only session has advised."""
+    (session,) = gateway.sessions
+    return sorted(item.definition for item in session.items if item.advised)
+
+
+async def following(watch: TagWatch) -> WatchItem:
+    """Give what a watch brings next, within five seconds."""
+    async with asyncio.timeout(5):
+        return await anext(watch)
+
+
+async def following_change(watch: TagWatch) -> TagChange:
+    """Give the next change, which must be what the watch brings next."""
+    item = await following(watch)
+    assert isinstance(item, TagChange), item
+    return item
+
+
+async def first_values(watch: TagWatch, count: int = 1) -> dict[str, object]:
+    """Give the first changes of so many tags, by tag."""
+    changes = [await following_change(watch) for _ in range(count)]
+    return {change.tag: change.value for change in changes}
+
+
+async def until_value(watch: TagWatch, value: object) -> list[WatchItem]:
+    """Give everything that a watch brings up to the change that has this value."""
+    items: list[WatchItem] = []
+    while True:
+        items.append(await following(watch))
+        if isinstance(items[-1], TagChange) and items[-1].value == value:
+            return items

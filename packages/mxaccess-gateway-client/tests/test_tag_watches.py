@@ -1,0 +1,567 @@
+"""Watching tags by name: each tag once, every reader at its own speed, and nothing left when nobody watches."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from datetime import UTC, datetime
+
+import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+from scripted_gateway import Edit, ScriptedGateway
+from tagging import (
+    ARRAY,
+    DOUBLE,
+    INT,
+    STRING,
+    UNKNOWN,
+    advised,
+    commands,
+    first_values,
+    following,
+    following_change,
+    until_value,
+)
+from waiting import until
+
+from mxgateway import (
+    GatewayClient,
+    MxGatewayConfigurationError,
+    MxGatewayLimitError,
+    MxGatewayProtocolError,
+    MxGatewayUsageError,
+    OverflowPolicy,
+    TagChange,
+    TagClient,
+    TagOptions,
+    TagRefused,
+    TagWatch,
+    WatchGap,
+    WatchItem,
+)
+from mxgateway.testing import Limits, Plant, SimulatedGateway, Tag
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def last_of(changes: list[WatchItem]) -> object:
+    change = changes[-1]
+    assert isinstance(change, TagChange)
+    return change.value
+
+
+async def test_a_watch_begins_with_the_present_values_and_goes_on_with_every_change(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    async with tags.watch(INT, STRING) as watch:
+        assert await first_values(watch, 2) == {INT: 42, STRING: "Hello"}
+        gateway.plant[INT].set(7, quality=64, timestamp=WHEN)
+        change = await following_change(watch)
+
+    assert (change.tag, change.value, change.quality, change.timestamp) == (INT, 7, 64, WHEN)
+    assert not change.repeated
+    assert repr(change) == f"TagChange({INT!r}, value=7, quality={change.quality!r}, repeated=False)"
+
+
+async def test_a_tag_that_does_not_exist_says_so_in_its_statuses(tags: TagClient) -> None:
+    async with tags.watch(UNKNOWN) as watch:
+        change = await following_change(watch)
+
+    assert not change.quality.is_good
+    assert [status.detail for status in change.statuses] == [6]
+
+
+async def test_an_array_is_watched_by_its_bare_name(tags: TagClient) -> None:
+    async with tags.watch(ARRAY) as watch:
+        assert await first_values(watch) == {ARRAY: [1, 2, 3, 4, 5]}
+
+
+async def test_nothing_is_asked_before_a_watch_is_entered_or_iterated(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    watch = tags.watch(INT)
+    assert not commands(gateway)["ADD_ITEM_BULK"]
+
+    assert (await anext(watch)).tag == INT  # type: ignore[union-attr]  # the first value of its only tag
+    assert commands(gateway)["ADD_ITEM_BULK"] == 1
+    watch.close()
+
+
+async def test_a_tag_is_added_and_advised_once_however_many_watch_it(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    watches = [tags.watch(INT, STRING) for _ in range(20)]
+    values = await asyncio.gather(*(first_values(watch, 2) for watch in watches))
+
+    assert values == [{INT: 42, STRING: "Hello"}] * 20
+    assert advised(gateway) == [INT, STRING]
+    gateway.plant[INT].set(43)
+    assert [(await following_change(watch)).value for watch in watches] == [43] * 20
+    for watch in watches:
+        watch.close()
+
+
+async def test_a_tag_that_is_named_twice_in_a_watch_comes_once(gateway: SimulatedGateway, tags: TagClient) -> None:
+    async with tags.watch(INT, INT) as watch:
+        assert watch.tags == (INT,)
+        await following_change(watch)
+        gateway.plant[INT].set(43)
+        assert await until_value(watch, 43) != []
+        assert watch.pending == 0
+
+
+async def test_a_late_watcher_gets_the_known_value_at_once_marked_as_repeated(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    async with tags.watch(INT) as early:
+        await following_change(early)
+        asked = commands(gateway)
+        async with tags.watch(INT) as late:
+            known = await following_change(late)
+            gateway.plant[INT].set(43)
+            fresh = await following_change(late)
+
+        assert (known.value, known.repeated) == (42, True)
+        assert (fresh.value, fresh.repeated) == (43, False)
+        assert (await following_change(early)).value == 43
+        assert commands(gateway) == asked
+
+
+async def test_watches_that_begin_together_travel_together(gateway: SimulatedGateway, tags: TagClient) -> None:
+    machines = [tag.name for tag in gateway.plant if tag.name.endswith(("TestChangingInt", "TestSine"))]
+    watches = [tags.watch(tag) for tag in machines]
+    await asyncio.gather(*map(following_change, watches))
+
+    assert len(machines) == 12
+    assert commands(gateway)["ADD_ITEM_BULK"] <= 2
+    for watch in watches:
+        watch.close()
+
+
+async def test_ten_thousand_tags_take_a_handful_of_round_trips(gateway: SimulatedGateway, tags: TagClient) -> None:
+    names = [gateway.plant.add(Tag(f"Many.Tag{number}", "integer", number)).name for number in range(10_000)]
+    before = sum(commands(gateway).values())
+    async with tags.watch(*names) as watch:
+        values = await first_values(watch, len(names))
+        round_trips = sum(commands(gateway).values()) - before
+
+    assert values == {name: number for number, name in enumerate(names)}
+    assert round_trips <= 4
+    assert watch.dropped == 0
+
+
+async def test_a_watch_is_refused_that_names_no_tag_or_has_no_room(tags: TagClient) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="watch what"):
+        tags.watch()
+    with pytest.raises(MxGatewayConfigurationError, match="queue_size 0"):
+        tags.watch(INT, queue_size=0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("queue_size", 0), ("linger", 0), ("reconnect_delay", -1), ("longest_reconnect_delay", 0)]
+)
+def test_options_out_of_range_are_named(field: str, value: float) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match=f"{field} {value}"):
+        TagOptions(client_name="test", **{field: value})  # type: ignore[arg-type]  # the fields of this test are numbers
+
+
+# A slow reader
+
+
+async def overrun(gateway: SimulatedGateway, watch: TagWatch, other: TagWatch) -> None:
+    """Give a watch more changes than it can hold, while another one takes them all."""
+    for number in range(10):
+        gateway.plant[INT].set(number)
+    assert last_of(await until_value(other, 9)) == 9
+    assert watch.pending
+
+
+@pytest.mark.parametrize("policy", OverflowPolicy)
+async def test_a_slow_reader_does_not_stop_the_others(
+    gateway: SimulatedGateway, tags: TagClient, policy: OverflowPolicy
+) -> None:
+    async with tags.watch(INT, queue_size=1, overflow=policy), tags.watch(INT) as quick:
+        for number in range(1000):
+            gateway.plant[INT].set(number)
+        values = [item.value for item in await until_value(quick, 999) if isinstance(item, TagChange)]
+
+    assert values[-1000:] == list(range(1000))
+    assert quick.dropped == 0
+
+
+async def test_drop_oldest_leaves_a_gap_that_counts_what_is_missing(gateway: SimulatedGateway, tags: TagClient) -> None:
+    async with tags.watch(INT, queue_size=3) as slow, tags.watch(INT) as quick:
+        await overrun(gateway, slow, quick)
+
+        assert slow.dropped == 8  # the first value and 0 to 6
+        assert await following(slow) == WatchGap(dropped=8)
+        assert [(await following_change(slow)).value for _ in range(3)] == [7, 8, 9]
+        assert slow.pending == 0
+
+        await overrun(gateway, slow, quick)
+        assert await following(slow) == WatchGap(dropped=7)
+        assert slow.dropped == 15
+
+
+async def test_latest_keeps_the_newest_change_of_each_tag_in_the_order_of_their_first(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    async with tags.watch(INT, STRING, overflow=OverflowPolicy.LATEST) as slow, tags.watch(INT, STRING) as quick:
+        await first_values(slow, 2)
+        gateway.plant[STRING].set("a")
+        gateway.plant[INT].set(1)
+        gateway.plant[STRING].set("b")
+        await until_value(quick, "b")
+
+        assert slow.pending == 2
+        assert slow.dropped == 1
+        assert [(await following_change(slow)).value for _ in range(2)] == ["b", 1]
+
+
+async def test_raise_ends_the_watch_after_what_it_holds_even_when_more_changes_come(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    async with tags.watch(INT, queue_size=3, overflow=OverflowPolicy.RAISE) as slow, tags.watch(INT) as quick:
+        await overrun(gateway, slow, quick)
+
+        assert [(await following_change(slow)).value for _ in range(2)] == [42, 0]
+        gateway.plant[INT].set(100)
+        await until_value(quick, 100)
+        assert (await following_change(slow)).value == 1
+        for _ in range(2):
+            with pytest.raises(MxGatewayLimitError, match="fell 3 changes behind"):
+                await anext(slow)
+
+
+async def test_the_policy_and_the_size_of_the_client_hold_for_its_watches(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    options = TagOptions(client_name="test", queue_size=2, overflow=OverflowPolicy.RAISE)
+    async with client.tags(options) as tags, tags.watch(INT) as slow, tags.watch(INT, queue_size=100) as quick:
+        assert tags.options is options
+        await overrun(gateway, slow, quick)
+        with pytest.raises(MxGatewayLimitError, match="fell 2 changes behind"):
+            while True:
+                await anext(slow)
+
+
+# Refused tags
+
+
+async def test_a_refused_tag_is_told_and_the_watch_goes_on_with_the_others(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    key = gateway.add_key("session:open", "session:close", "invoke:read", "events:read", galaxy=(INT,))
+    async with (
+        GatewayClient.connect(endpoint=client.endpoint, api_key=key, plaintext=True) as limited,
+        limited.tags("test") as tags,
+        tags.watch(STRING, INT) as watch,
+    ):
+        refused = await following(watch)
+        change = await following_change(watch)
+
+        assert isinstance(refused, TagRefused)
+        assert refused.tag == STRING
+        assert refused.error_message
+        assert (change.tag, change.value) == (INT, 42)
+        assert advised(gateway) == [INT]
+
+
+async def test_each_watch_hears_of_a_refused_tag_once_whoever_asks_for_it_later(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    key = gateway.add_key("session:open", "session:close", "invoke:read", "events:read", galaxy=(INT,))
+    async with (
+        GatewayClient.connect(endpoint=client.endpoint, api_key=key, plaintext=True) as limited,
+        limited.tags("test") as tags,
+        tags.watch(STRING, INT) as early,
+    ):
+        await following(early)
+        await following_change(early)
+        async with tags.watch(STRING) as late:
+            assert isinstance(await following(late), TagRefused)
+        async with tags.watch(INT):
+            pass
+
+        assert early.pending == 0
+
+
+def refused_advises(*handles: int) -> Edit:
+    """Accept every item, and refuse to advise these."""
+
+    def edit(reply: pb.MxCommandReply) -> None:
+        if reply.kind == pb.MX_COMMAND_KIND_ADD_ITEM_BULK:
+            reply.add_item_bulk.results.add(item_handle=5, was_successful=True)
+        if reply.kind == pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK:
+            reply.advise_item_bulk.results.add(item_handle=5, was_successful=5 not in handles, error_message="no room")
+        if reply.kind == pb.MX_COMMAND_KIND_REMOVE_ITEM_BULK:
+            reply.remove_item_bulk.results.add(item_handle=5, was_successful=True)
+
+    return edit
+
+
+async def test_a_tag_whose_advise_is_refused_is_removed_and_asked_for_again_by_the_next_watch(
+    scripted: ScriptedGateway, scripted_client: GatewayClient
+) -> None:
+    scripted.edit_reply = refused_advises(5)
+    async with scripted_client.tags("test") as tags, tags.watch("A.B") as watch:
+        assert await following(watch) == TagRefused(tag="A.B", error_message="no room")
+        async with tags.watch("A.B") as late:
+            assert await following(late) == TagRefused(tag="A.B", error_message="no room")
+
+    kinds = [
+        request.command.kind for request in scripted.requests("Invoke") if isinstance(request, pb.MxCommandRequest)
+    ]
+    asked = [pb.MX_COMMAND_KIND_ADD_ITEM_BULK, pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK, pb.MX_COMMAND_KIND_REMOVE_ITEM_BULK]
+    assert kinds == [pb.MX_COMMAND_KIND_REGISTER, *asked, *asked]
+
+
+async def test_a_handle_that_is_none_or_another_tags_is_refused(
+    scripted: ScriptedGateway, scripted_client: GatewayClient
+) -> None:
+    def edit(reply: pb.MxCommandReply) -> None:
+        if reply.kind == pb.MX_COMMAND_KIND_ADD_ITEM_BULK:
+            for handle in (5, 5, 0):
+                reply.add_item_bulk.results.add(item_handle=handle, was_successful=True)
+        if reply.kind == pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK:
+            reply.advise_item_bulk.results.add(item_handle=5, was_successful=True)
+
+    scripted.edit_reply = edit
+    async with scripted_client.tags("test") as tags, tags.watch("A.B", "A.C", "A.D") as watch:
+        refused = [await following(watch) for _ in range(2)]
+
+    assert [item.tag for item in refused if isinstance(item, TagRefused)] == ["A.C", "A.D"]
+
+
+async def test_a_reply_that_can_not_be_matched_to_the_tags_ends_the_watch_with_an_error(
+    scripted_client: GatewayClient,
+) -> None:
+    async with scripted_client.tags("test") as tags, tags.watch("A.B") as watch:
+        with pytest.raises(MxGatewayProtocolError, match="add_item_bulk payload"):
+            await anext(watch)
+
+
+# What nobody watches any more
+
+
+async def test_what_nobody_watches_any_more_is_removed_after_a_while(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    async with client.tags("test", linger=0.02) as tags:
+        async with tags.watch(INT, STRING) as watch, tags.watch(STRING) as other:
+            await following_change(watch)
+            await following_change(other)
+            watch.close()
+            await gateway.wait_for(lambda: advised(gateway) == [STRING])
+        await gateway.wait_for(lambda: not gateway.sessions[0].items)
+        assert gateway.sessions[0].streams == 1
+
+
+async def test_a_tag_that_is_wanted_again_in_time_stays_advised(gateway: SimulatedGateway, tags: TagClient) -> None:
+    for _ in range(5):
+        async with tags.watch(INT) as watch:
+            assert await first_values(watch) == {INT: 42}
+
+    assert commands(gateway)["ADD_ITEM_BULK"] == 1
+    assert not commands(gateway)["UNSUBSCRIBE_BULK"]
+
+
+async def test_a_tag_that_is_wanted_again_while_it_is_removed_comes_back(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    async with client.tags("test", linger=0.001) as tags:
+        async with tags.watch(INT) as watch:
+            await following_change(watch)
+        with gateway.faults.held_commands(gateway.sessions[0].session_id):
+            await gateway.wait_for(lambda: commands(gateway)["UNSUBSCRIBE_BULK"])
+            entering = asyncio.create_task(first_values(again := tags.watch(INT)))
+            await asyncio.sleep(0)
+
+        assert await entering == {INT: 42}
+        await gateway.wait_for(lambda: len(gateway.sessions[0].items) == 1)
+        gateway.plant[INT].set(43)
+        assert (await following_change(again)).value == 43
+        again.close()
+
+
+async def test_watches_that_come_and_go_at_random_leave_each_tag_added_at_most_once(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    names = [tag.name for tag in gateway.plant if tag.name.endswith(("TestChangingInt", "TestSine"))]
+    async with client.tags("test", linger=0.0005) as tags:
+
+        async def come_and_go(offset: int) -> None:
+            for turn in range(15):
+                chosen = names[(offset + turn) % 12 :][:3]
+                async with tags.watch(*chosen) as watch:
+                    assert set(await first_values(watch, len(chosen))) == set(chosen)
+                    definitions = [item.definition for item in gateway.sessions[0].items]
+                    assert len(definitions) == len(set(definitions))
+
+        await asyncio.gather(*map(come_and_go, range(8)))
+        await gateway.wait_for(lambda: not gateway.sessions[0].items)
+
+
+async def test_a_watch_that_is_dropped_ends_when_it_is_collected(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    async with client.tags("test", linger=0.001) as tags:
+        async for _ in tags.watch(INT):
+            break
+        watch = tags.watch(STRING)
+        await anext(watch)
+        del watch
+        gc.collect()
+
+        await gateway.wait_for(lambda: not gateway.sessions[0].items)
+
+
+# Waiting and closing
+
+
+async def test_cancelling_a_wait_loses_nothing(gateway: SimulatedGateway, tags: TagClient) -> None:
+    seen: list[object] = []
+    timeouts = 0
+    async with tags.watch(INT) as watch:
+        await following_change(watch)
+
+        async def feed() -> None:
+            for number in range(300):
+                gateway.plant[INT].set(number)
+                if number % 10 == 0:
+                    await asyncio.sleep(0.001)
+
+        feeding = asyncio.create_task(feed())
+        while len(seen) < 300:
+            try:
+                async with asyncio.timeout(0.0005):
+                    while True:
+                        seen.append((await following_change(watch)).value)
+            except TimeoutError:
+                timeouts += 1
+        await feeding
+
+    assert seen == list(range(300))
+    assert timeouts > 1
+
+
+async def test_a_wait_that_is_cancelled_while_the_watch_begins_loses_nothing(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    watch = tags.watch(INT)
+    with gateway.faults.held_commands(gateway.sessions[0].session_id):
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.005):
+                    await anext(watch)
+
+    assert (await following_change(watch)).value == 42
+    assert advised(gateway) == [INT]
+    watch.close()
+
+
+async def test_a_watch_whose_beginning_was_cancelled_between_add_and_advise_keeps_nobody_else_waiting(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    gateway.faults.delay_commands(0.01)
+    entering = asyncio.create_task(first_values(tags.watch(INT)))
+    await gateway.wait_for(lambda: gateway.sessions[0].items)
+    assert not advised(gateway)
+    entering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await entering
+
+    async with tags.watch(INT) as watch:
+        assert await first_values(watch) == {INT: 42}
+    assert commands(gateway)["ADD_ITEM_BULK"] == 1
+
+
+async def test_closing_a_watch_ends_its_loop_and_drops_what_it_holds(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    async with tags.watch(INT) as watch:
+        seen: list[WatchItem] = []
+
+        async def read() -> None:
+            async for item in watch:
+                seen.append(item)
+
+        reading = asyncio.create_task(read())
+        await until(lambda: seen)
+        watch.close()
+        watch.close()
+        await reading
+        gateway.plant[INT].set(43)
+
+    assert len(seen) == 1
+    assert watch.pending == 0
+    with pytest.raises(StopAsyncIteration):
+        await anext(watch)
+
+
+async def test_two_tasks_can_not_wait_on_one_watch(gateway: SimulatedGateway, tags: TagClient) -> None:
+    async with tags.watch(INT) as watch:
+        await following_change(watch)
+        waiting = asyncio.create_task(following_change(watch))
+        await asyncio.sleep(0)
+        with pytest.raises(MxGatewayUsageError, match="another task already waits"):
+            await anext(watch)
+        gateway.plant[INT].set(43)
+        assert (await waiting).value == 43
+
+
+async def test_closing_the_client_ends_every_watch_with_an_error_that_stays(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    tags = await client.tags("test")
+    waiting, begun_late = tags.watch(INT), tags.watch(INT)
+    await following_change(waiting)
+    reading = asyncio.create_task(following(waiting))
+    await asyncio.sleep(0)
+    await tags.close()
+    await tags.close()
+
+    with pytest.raises(MxGatewayUsageError, match="the TagClient is closed"):
+        await reading
+    for watch in (waiting, begun_late):
+        for _ in range(2):
+            with pytest.raises(MxGatewayUsageError, match="the TagClient is closed"):
+                async with asyncio.timeout(1):
+                    await anext(watch)
+    assert not gateway.sessions
+
+
+async def test_closing_the_client_while_a_watch_begins_is_an_error_and_no_cancellation(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    tags = await client.tags("test")
+    with gateway.faults.held_commands(gateway.sessions[0].session_id):
+        entering = asyncio.create_task(following(tags.watch(INT)))
+        await gateway.wait_for(lambda: gateway.sessions[0].pending_commands)
+        await tags.close()
+
+        with pytest.raises(MxGatewayUsageError, match="the TagClient is closed"):
+            await entering
+
+
+# Supervisory
+
+
+async def test_supervisory_advises_every_tag_so(gateway: SimulatedGateway, client: GatewayClient) -> None:
+    async with client.tags("test", supervisory=True) as tags, tags.watch(INT, STRING, DOUBLE) as watch:
+        await first_values(watch, 3)
+
+        assert [item.supervisory for item in gateway.sessions[0].items] == [True] * 3
+        assert commands(gateway)["ADVISE_SUPERVISORY"] == 3
+        assert commands(gateway)["ADD_ITEM_BULK"] == 1
+
+
+async def test_many_supervisory_tags_stay_within_what_the_gateway_lets_wait() -> None:
+    plant = Plant(tags=[Tag(f"Many.Tag{number}", "integer", number) for number in range(300)])
+    async with (
+        SimulatedGateway(plant=plant, limits=Limits(pending_commands=64)) as gateway,
+        GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        client.tags("test", supervisory=True) as tags,
+        tags.watch(*(tag.name for tag in plant)) as watch,
+    ):
+        assert len(await first_values(watch, 300)) == 300

@@ -417,6 +417,21 @@ async def test_an_overflow_can_leave_the_session_alive() -> None:
             assert await values_of(events, 11) == list(range(11))
 
 
+async def test_a_session_that_is_lost_while_an_item_settles_listens_no_longer() -> None:
+    limits = Limits(queued_events=0)
+    async with SimulatedGateway(ramp_interval=None, limits=limits) as gateway, connected(gateway) as wire:
+        session = await wire.open_session()
+        server = await session.register()
+        item = await session.add_item(server, "TestChildObject.TestSettling")
+        async with session.events() as events:
+            await gateway.wait_for(lambda: gateway.sessions[0].streams)
+            reply = await session.reply(pb.MX_COMMAND_KIND_ADVISE, server_handle=server, item_handle=item)
+            assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
+            assert await events.end() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        gateway.clock.advance(1)
+        assert gateway.plant["TestChildObject.TestSettling"].listeners == 0
+
+
 async def test_an_overflow_can_be_had_on_request(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         await gateway.wait_for(lambda: gateway.sessions[0].streams)

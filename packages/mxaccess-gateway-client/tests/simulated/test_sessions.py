@@ -166,6 +166,21 @@ async def test_a_session_closed_while_it_starts_never_opens(gateway: SimulatedGa
         await opening
 
 
+async def test_a_session_lost_while_it_starts_never_opens(gateway: SimulatedGateway, wire: Wire) -> None:
+    with gateway.faults.held_sessions(SessionState.STARTING_WORKER):
+        opening = asyncio.create_task(wire.open_session_reply())
+        await gateway.wait_for(lambda: gateway.sessions)
+        gateway.faults.kill_worker(gateway.sessions[0].session_id)
+    with refused(grpc.StatusCode.UNAVAILABLE):
+        await opening
+    await gateway.wait_for(lambda: not gateway.sessions)
+
+
+async def test_faults_of_a_session_that_nobody_opened_are_a_key_error(gateway: SimulatedGateway) -> None:
+    with pytest.raises(KeyError, match="session-1"):
+        gateway.faults.kill_worker("session-1")
+
+
 async def test_the_lease_ends_a_session_that_nobody_calls(gateway: SimulatedGateway, session: WireSession) -> None:
     gateway.clock.advance(1799)
     assert await session.state() == pb.SESSION_STATE_READY

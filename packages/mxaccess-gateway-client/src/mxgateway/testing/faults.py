@@ -26,7 +26,10 @@ __all__ = ["Faults"]
 
 
 class Faults:
-    """The one place to ask a simulated gateway for trouble. `gateway.faults` is one."""
+    """The one place to ask a simulated gateway for trouble: `gateway.faults`.
+
+    Whatever takes a `session_id` raises KeyError for one that the gateway doesn't know.
+    """
 
     def __init__(
         self,
@@ -80,23 +83,23 @@ class Faults:
 
     def kill_worker(self, session_id: str) -> None:
         """End a session's worker as a crash does: commands end WORKER_UNAVAILABLE, the stream UNAVAILABLE."""
-        self._sessions.find(session_id).fault(
+        self._sessions[session_id].fault(
             Refused(grpc.StatusCode.UNAVAILABLE, f"the worker of session {session_id} has ended unexpectedly")
         )
 
     def fault_session(self, session_id: str) -> None:
         """Make a session FAULTED with its worker alive until then; the stream ends FAILED_PRECONDITION."""
-        self._sessions.find(session_id).fault(
+        self._sessions[session_id].fault(
             Refused(grpc.StatusCode.FAILED_PRECONDITION, f"session {session_id} is not ready, it is FAULTED")
         )
 
     def overflow_events(self, session_id: str) -> None:
         """End a session's stream as if its subscriber had fallen 10 000 events behind."""
-        self._sessions.find(session_id).events.overflow()
+        self._sessions[session_id].events.overflow()
 
     def age_out_replay(self, session_id: str) -> None:
         """Retain no event of a session that came so far, as if it were long ago."""
-        self._sessions.find(session_id).events.forget_retained()
+        self._sessions[session_id].events.forget_retained()
 
     def refuse_next_calls(
         self, count: int, code: grpc.StatusCode, details: str = "refused on request", *, rpc: str | None = None
@@ -172,4 +175,4 @@ class Faults:
 
     def complete_operation(self, session_id: str, server_handle: int, item_handle: int) -> None:
         """Raise OperationComplete, which MXAccess does of its own accord and rarely."""
-        self._sessions.find(session_id).mxaccess.complete_operation(server_handle, item_handle)
+        self._sessions[session_id].mxaccess.complete_operation(server_handle, item_handle)

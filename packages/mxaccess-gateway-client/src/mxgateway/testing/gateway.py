@@ -119,6 +119,7 @@ class SimulatedGateway:
             open_again=self._listen,
         )
         self._server: grpc.aio.Server | None = None
+        self._started = False
 
     @property
     def endpoint(self) -> str:
@@ -177,7 +178,7 @@ class SimulatedGateway:
         Raises:
             RuntimeError: it has started already, or the port is taken.
         """
-        if self._server is not None:
+        if self._started:
             raise RuntimeError("the simulated gateway has started already")
         self.plant.serve(self.clock.now, self._changes.notify)
         try:
@@ -185,13 +186,15 @@ class SimulatedGateway:
         except BaseException:
             self.plant.retire()
             raise
+        self._started = True
         if self._ramp_interval is not None:
             self.clock.call_later(self._ramp_interval, self._step)
 
     async def stop(self) -> None:
         """Stop listening, break every connection, lose every session. May be repeated."""
-        if self._server is None:
+        if not self._started:
             return
+        self._started = False
         await self._stop_listening()
         self._sessions.lose_all()
         self.clock.stop()

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.testing.plant import Reference
-from mxgateway.testing.statuses import good, invalid_reference
+from mxgateway.testing.statuses import good
 from mxgateway.testing.tags import BAD, UNCERTAIN, Reading
 from mxgateway.testing.values import NO_VALUE, TagType, encode, native_data_type, timestamp
 
@@ -18,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mxgateway.testing.clock import Clock, Timer
-    from mxgateway.testing.plant import Unresolved
+    from mxgateway.testing.plant import Target
+    from mxgateway.testing.tags import Tag
     from mxgateway.testing.values import Scalar
 
-__all__ = ["Advise", "BufferedItem", "Item"]
+__all__ = ["Advise", "BufferedItem", "Item", "ItemOptions"]
 
 
 class Advise(Enum):
@@ -37,7 +37,7 @@ class ItemOptions(TypedDict):
     server_handle: int
     item_handle: int
     definition: str
-    target: Reference | Unresolved
+    target: Target
     clock: Clock
     raise_event: Callable[[pb.MxEvent], None]
     settle_time: float
@@ -105,36 +105,33 @@ class Item:
         self._raise_event(event)
 
     def _begin(self) -> None:
-        if not isinstance(self.target, Reference):
-            self.deliver(None, self.target.status)
+        tag, reading = self.target.tag, self.target.read()
+        if tag is None:
+            self.deliver(None, self.target.problem)
             return
-        tag = self.target.tag
         settle_time = self._settle_time if tag.settle_time is None else tag.settle_time
-        reading = self.target.read()
         if settle_time > 0 and reading is not None and not tag.silent:
+            self._settling = self._clock.call_later(settle_time, lambda: self._follow(tag))
             self.deliver(replace(reading, quality=UNCERTAIN), good())
-            self._settling = self._clock.call_later(settle_time, self._settle)
         else:
-            self._settle()
+            self._follow(tag)
 
-    def _settle(self) -> None:
+    def _follow(self, tag: Tag) -> None:
         self._settling = None
-        if isinstance(self.target, Reference):
-            self.target.tag.listen(self._changed)
-            self._changed()
+        tag.listen(self._changed)
+        self._changed()
 
     def _end(self) -> None:
         if self._settling is not None:
             self._settling.cancel()
             self._settling = None
-        if isinstance(self.target, Reference):
+        if self.target.tag is not None:
             self.target.tag.stop_listening(self._changed)
 
     def _changed(self) -> None:
-        if isinstance(self.target, Reference) and self.target.tag.silent:
-            return
-        reading = self.target.read() if isinstance(self.target, Reference) else None
-        self.deliver(reading, good() if reading else invalid_reference(self.definition))
+        if self.target.tag is not None and not self.target.tag.silent:
+            reading = self.target.read()
+            self.deliver(reading, good() if reading else self.target.problem)
 
 
 class BufferedItem(Item):

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.testing.items import Advise, BufferedItem, Item, ItemOptions
-from mxgateway.testing.plant import Reference, Unresolved
+from mxgateway.testing.plant import Target
 from mxgateway.testing.refusals import MxAccessRefused
 from mxgateway.testing.statuses import (
     E_ACCESSDENIED,
     E_INVALIDARG,
     S_OK,
     good,
-    invalid_reference,
     security_error,
     write_done,
 )
@@ -119,9 +118,9 @@ class MxAccess:
         definition = f"{context}.{definition}" if context else definition
         options = self._item_options(server_handle, next(self._item_handles), definition, self._raise_event)
         target = options["target"]
-        if buffered and isinstance(target, Reference) and target.tag.is_array and target.index is None:
+        if buffered and target.tag is not None and target.tag.is_array and target.index is None:
             # An array of arrays has no place in the event: only single values are buffered.
-            options["target"] = Unresolved(invalid_reference(definition))
+            options["target"] = Target(target.problem)
         item = (
             BufferedItem(most_samples=self._limits.buffered_samples, deliver_later=server.flush_later, **options)
             if buffered

@@ -21,33 +21,30 @@ if TYPE_CHECKING:
     from mxgateway.testing.tags import Reading, Tag
     from mxgateway.testing.users import User
 
-__all__ = ["Plant", "Reference", "Unresolved"]
+__all__ = ["Plant", "Target"]
 
 _DEFINITION = re.compile(r"(?P<name>[^\[\]]+)(?P<brackets>\[(?P<index>\d{0,9})\])?")
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """What an item definition names: a tag, or one element of an array.
+class Target:
+    """What an item definition names: a tag, one element of an array, or nothing.
 
     Attributes:
-        tag: the tag.
+        problem: what MXAccess says when it names nothing, now or later: an array may become shorter.
+        tag: the tag; None for nothing.
         index: the element, counted from 1; None for the whole tag.
     """
 
-    tag: Tag
+    problem: pb.MxStatusProxy
+    tag: Tag | None = None
     index: int | None = None
 
     def read(self) -> Reading | None:
-        """Give what it holds now; None when the array has become shorter than the index."""
+        """Give what it holds now; None for nothing."""
+        if self.tag is None:
+            return None
         return self.tag.reading if self.index is None else self.tag.element(self.index)
-
-
-@dataclass(frozen=True, slots=True)
-class Unresolved:
-    """An item definition that names nothing, and what MXAccess says about it."""
-
-    status: pb.MxStatusProxy
 
 
 class Plant:
@@ -156,18 +153,17 @@ class Plant:
         """Give the tag of this name, in any case, without brackets; None when there is none."""
         return self._tags.get(name.casefold())
 
-    def resolve(self, definition: str) -> Reference | Unresolved:
+    def resolve(self, definition: str) -> Target:
         """Find what an item definition names: a tag, `Array[]`, or `Array[N]` with N counted from 1."""
+        nothing = Target(invalid_reference(definition))
         match = _DEFINITION.fullmatch(definition)
         tag = self.find(match["name"]) if match else None
         if match is None or tag is None or (match["brackets"] and not tag.is_array):
-            return Unresolved(invalid_reference(definition))
+            return nothing
         if tag.is_array and not match["brackets"]:
-            return Unresolved(array_without_brackets(definition))
-        if not match["index"]:
-            return Reference(tag)
-        element = Reference(tag, int(match["index"]))
-        return element if element.read() else Unresolved(invalid_reference(definition))
+            return Target(array_without_brackets(definition))
+        found = Target(nothing.problem, tag, int(match["index"]) if match["index"] else None)
+        return found if found.read() else nothing
 
     def with_brackets(self, definition: str) -> str:
         """Append `[]` to the bare name of an array, as the gateway does for the commands that add an item."""

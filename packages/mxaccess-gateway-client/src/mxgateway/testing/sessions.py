@@ -122,12 +122,12 @@ class Session:
         """Start the worker and become READY.
 
         Raises:
-            Refused: the session was closed before it came so far.
+            Refused: the session ended before it came so far.
         """
         for state in (*_ON_THE_WAY, pb.SESSION_STATE_READY):
-            if self.over:
-                raise Refused(grpc.StatusCode.UNAVAILABLE, f"session {self.session_id} was closed while it started")
             await self._enter(state)
+            if self.state != state:
+                raise Refused(grpc.StatusCode.UNAVAILABLE, f"session {self.session_id} ended while it started")
         self._watch_lease()
 
     def must_be_ready(self) -> None:
@@ -292,6 +292,12 @@ class Sessions:
             session.begin_closing()
             raise
         return session
+
+    def __getitem__(self, session_id: str) -> Session:
+        """Give a session in whatever state it is, and leave its lease alone."""
+        if session_id not in self._sessions:
+            raise KeyError(f"the gateway has no session {session_id!r}")
+        return self._sessions[session_id]
 
     def find(self, session_id: str) -> Session:
         """Give a session in whatever state it is, and renew its lease.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mxgateway.testing.plant import Reference, Unresolved
 from mxgateway.testing.statuses import not_writable, security_error, wrong_type
 from mxgateway.testing.tags import GOOD, Written
 from mxgateway.testing.users import SecurityClassification
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+    from mxgateway.testing.plant import Target
     from mxgateway.testing.tags import Tag
     from mxgateway.testing.users import Identities, User
     from mxgateway.testing.values import Value
@@ -52,7 +52,7 @@ class Signature:
 class Write:
     """One write, from Write, Write2, WriteSecured or WriteSecured2."""
 
-    target: Reference | Unresolved
+    target: Target
     value: pb.MxValue
     timestamp: pb.MxValue | None
     signature: Signature
@@ -63,9 +63,9 @@ class Write:
         Raises:
             WriteDenied: it can't or may not be carried out.
         """
-        if isinstance(self.target, Unresolved):
-            raise WriteDenied(self.target.status)
         tag = self.target.tag
+        if tag is None:
+            raise WriteDenied(self.target.problem)
         if tag.write_refusal:
             raise WriteDenied(*tag.write_refusal)
         user, verifier = _signed(tag, self.signature, identities)

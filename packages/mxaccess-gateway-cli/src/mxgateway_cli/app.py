@@ -24,7 +24,13 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Begin here": {
         "version": ("version", "Print the versions of everything that matters."),
         "smoke": ("smoke", "Talk to a gateway once, step by step, and clean up."),
+        "doctor": ("doctor", "Check everything between here and a working session."),
         "simulate": ("simulate", "Run a simulated gateway until it is told to stop."),
+    },
+    "Tags by name": {
+        "read": ("tags", "Read tags."),
+        "watch": ("tags", "Watch tags, across lost connections."),
+        "write": ("writes", "Write a tag and wait for the outcome; or an item by its handles."),
     },
     "Sessions": {
         "open-session": ("sessions", "Open a session, leave it open, print its id."),
@@ -32,6 +38,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "session-state": ("sessions", "Print the state of a session."),
         "ping": ("sessions", "Ask a session's worker for a sign of life."),
         "worker-info": ("sessions", "Print facts on a session's worker process."),
+        "shutdown-worker": ("sessions", "End a session's worker process."),
     },
     "Servers and items": {
         "register": ("items", "Register a client with MXAccess, print its server handle."),
@@ -51,10 +58,44 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "drain-events": ("events", "Take the events that wait in a session."),
     },
     "Writes and users": {
-        "write": ("writes", "Write a value to an advised item."),
         "write-secured": ("writes", "Write on behalf of one user, or of two."),
         "authenticate-user": ("writes", "Check a user's password, print the user's id."),
         "archestra-user-to-id": ("writes", "Print the id of an ArchestrA user."),
+    },
+    "Many items at once": {
+        "subscribe-bulk": ("bulk", "Add and advise items."),
+        "unsubscribe-bulk": ("bulk", "End the advises of items, and remove them."),
+        "add-item-bulk": ("bulk", "Add items."),
+        "advise-item-bulk": ("bulk", "Ask for the data changes of items."),
+        "un-advise-item-bulk": ("bulk", "End the data changes of items."),
+        "remove-item-bulk": ("bulk", "Remove items."),
+        "read-bulk": ("bulk", "Read tags."),
+        "write-bulk": ("bulk_writes", "Write values to advised items."),
+        "write2-bulk": ("bulk_writes", "Write values with their time."),
+        "write-secured-bulk": ("bulk_writes", "Write on behalf of one user, or of two."),
+        "write-secured2-bulk": ("bulk_writes", "Write so, with the values' time."),
+    },
+    "Alarms": {
+        "stream-alarms": ("alarms", "Print the gateway's alarms as they happen."),
+        "query-active-alarms": ("alarms", "Print the alarms that are active now."),
+        "acknowledge-alarm": ("alarms", "Acknowledge an alarm."),
+        "subscribe-alarms": ("alarms", "Bring alarms into the events of a session."),
+        "unsubscribe-alarms": ("alarms", "End that."),
+        "session-active-alarms": ("alarms", "Print the alarms that a session's worker knows as active."),
+        "acknowledge-alarm-by-guid": ("alarms", "Acknowledge an alarm by way of a session."),
+        "acknowledge-alarm-by-name": ("alarms", "Acknowledge an alarm so, by its name."),
+    },
+    "Galaxy": {
+        "browse": ("galaxy", "Print the object tree, level by level."),
+        "galaxy-discover": ("galaxy", "Print all objects under one, or of the whole Galaxy."),
+        "galaxy-last-deploy": ("galaxy", "Print when the Galaxy was last deployed."),
+        "galaxy-test-connection": ("galaxy", "Ask whether the Galaxy's database answers the gateway."),
+        "galaxy-watch": ("galaxy", "Print the deploys of the Galaxy as they happen."),
+    },
+    "Scripts and figures": {
+        "batch": ("batch", "Carry out command lines from stdin over one connection."),
+        "bench-read-bulk": ("bench", "Measure bulk reads."),
+        "bench-events": ("bench", "Measure events."),
     },
 }
 

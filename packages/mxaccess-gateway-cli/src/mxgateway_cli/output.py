@@ -81,15 +81,16 @@ class Diagnostics:
     def _say(self, kind: str, message: str, facts: Mapping[str, Any]) -> None:
         if self._as_json:
             # Hidden before it becomes JSON: a secret that needs escapes must be found all the same.
-            self._write(json.dumps({kind: self._without_secrets(message), **facts}))
+            self._write(json.dumps({kind: self.without_secrets(message), **facts}))
         else:
             self._write(f"{_PROGRAM}: {kind}: {message}")
 
     def _write(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):
-            click.echo(printable(self._without_secrets(line)), err=True)
+            click.echo(printable(self.without_secrets(line)), err=True)
 
-    def _without_secrets(self, text: str) -> str:
+    def without_secrets(self, text: str) -> str:
+        """Give a text without the keys and passwords that nobody may see."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
         return _KEY_SHAPE.sub("***", text)

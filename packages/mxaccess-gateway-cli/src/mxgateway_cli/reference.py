@@ -24,7 +24,7 @@ _HEAD = """\
 Made from the commands themselves by `python -m mxgateway_cli.reference`. `mxgw-py COMMAND --help` says the same.
 
 Every option also comes from the environment variable beside it; the command line goes before the environment."""
-_WRITE_NOTE = "The environment never asks for a write: `smoke --write` has no variable."
+_WRITE_NOTE = "The environment never asks for a write: `smoke --write` and `write --tag` have no variable."
 
 
 def reference() -> str:
@@ -54,7 +54,8 @@ def _command(name: str) -> Command:
 
 
 def _describe(name: str, command: Command, own: list[Option]) -> Iterator[str]:
-    yield f"### {name}"
+    arguments = [str(each.metavar) for each in command.params if isinstance(each, click.Argument)]
+    yield " ".join(["###", name, *arguments])
     yield inspect.cleandoc(command.help or "")
     if own:
         yield "\n".join(_table(own))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mxgateway_cli.connection import Gateway
     from mxgateway_cli.output import Output
 
-__all__ = ["close_session", "open_session", "ping", "session_state", "worker_info"]
+__all__ = ["close_session", "open_session", "ping", "session_state", "shutdown_worker", "worker_info"]
 
 
 @gateway_command(
@@ -107,3 +107,20 @@ async def worker_info(gateway: Gateway, output: Output, *, session_id: str) -> N
         },
         f"process {info.worker_process_id}, protocol version {info.worker_protocol_version}",
     )
+
+
+@gateway_command(
+    "shutdown-worker",
+    options.session_id,
+    option(
+        "--grace-period",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="How long the worker may take to end by itself.  [default: the gateway's own]",
+    ),
+    schema="worker-shutdown",
+)
+async def shutdown_worker(gateway: Gateway, output: Output, *, session_id: str, grace_period: float | None) -> None:
+    """End a session's worker process; the session is of no use afterwards but to be closed."""
+    await (await gateway.attach(session_id)).shutdown_worker(grace_period)
+    output.result({"sessionId": session_id, "shutdown": True}, f"the worker of {session_id} ends")

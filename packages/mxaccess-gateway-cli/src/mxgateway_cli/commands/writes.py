@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from mxgateway_cli import options
 from mxgateway_cli.declaration import gateway_command
@@ -23,32 +24,54 @@ __all__ = ["archestra_user_to_id", "authenticate_user", "write", "write_secured"
 
 @gateway_command(
     "write",
-    options.session_id,
-    options.server_handle,
-    options.item_handle,
+    # Never from the environment: what is written to must stand where it is asked for.
+    option(
+        "--tag",
+        environment=False,
+        metavar="NAME",
+        help="The tag to write by its name, in a session of its own; never taken from the environment.",
+    ),
+    options.supervisory,
+    option("--session-id", metavar="ID", help="Without --tag: the open session."),
+    option("--server-handle", type=int, metavar="HANDLE", help="Without --tag: the server handle."),
+    option("--item-handle", type=int, metavar="HANDLE", help="Without --tag: the item handle of an advised item."),
     options.value_type,
     options.value,
     options.timestamp,
     options.user_id,
-    schema="accepted-write",
+    options.client_name,
+    schema="write",
 )
 async def write(
     gateway: Gateway,
     output: Output,
     *,
-    session_id: str,
-    server_handle: int,
-    item_handle: int,
+    tag: str | None,
+    supervisory: bool,
+    session_id: str | None,
+    server_handle: int | None,
+    item_handle: int | None,
     value_type: str,
     text: str,
     timestamp: str | None,
     user_id: int,
+    client_name: str,
 ) -> None:
-    """Write a value to an advised item (Write, with --timestamp Write2).
+    """Write a value to a tag, or to an item that is advised already (Write, with --timestamp Write2).
 
-    Status 0 means accepted. The outcome is the OnWriteComplete event that stream-events brings.
+    With --tag status 0 means that the value was written: the command waits for the outcome, and never writes twice.
+    With handles it means accepted: the outcome is the OnWriteComplete event that stream-events brings.
     """
     value, when = _parsed(value_type, text, timestamp)
+    if tag is not None:
+        _check_no_handles()
+        client = await gateway.client()
+        async with client.tags(client_name, supervisory=supervisory) as tags:
+            await tags.write(tag, value, user_id=user_id, timestamp=when)
+        output.result({"tag": tag, "written": True}, f"written {tag}")
+        return
+    if session_id is None or server_handle is None or item_handle is None:
+        raise click.UsageError("write what? give --tag NAME, or --session-id, --server-handle and --item-handle")
     session = await gateway.attach(session_id)
     if when is None:
         await session.write(server_handle, item_handle, value, user_id)
@@ -135,6 +158,14 @@ async def archestra_user_to_id(
     """Print the user id that belongs to an ArchestrA user's GUID (ArchestrAUserToId)."""
     user_id = await (await gateway.attach(session_id)).archestra_user_to_id(server_handle, user_guid)
     output.result({"sessionId": session_id, "serverHandle": server_handle, "userId": user_id}, str(user_id))
+
+
+def _check_no_handles() -> None:
+    """Make sure that a write by name names nothing else; what the environment names doesn't count then."""
+    context = click.get_current_context()
+    for name in ("session_id", "server_handle", "item_handle"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--tag and --{name.replace('_', '-')} name two things: give one of them")
 
 
 def _parsed(value_type: str, text: str, timestamp: str | None) -> tuple[MxValue, datetime | None]:

@@ -1,0 +1,222 @@
+"""The gateway's alarms, which need no session, and the alarm commands of a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from mxgateway_cli import options
+from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.help import option
+
+if TYPE_CHECKING:
+    from mxgateway_cli.connection import Gateway
+    from mxgateway_cli.output import Output
+
+__all__ = [
+    "acknowledge_alarm",
+    "acknowledge_alarm_by_guid",
+    "acknowledge_alarm_by_name",
+    "query_active_alarms",
+    "session_active_alarms",
+    "stream_alarms",
+    "subscribe_alarms",
+    "unsubscribe_alarms",
+]
+
+_PROVIDERS: Final = ("alarmmgr", "subtag")
+
+_filter_prefix = option(
+    "--filter-prefix",
+    default="",
+    metavar="PREFIX",
+    help="Only alarms whose full reference begins so, whatever the case.  [default: all]",
+)
+_comment = option("--comment", default="", metavar="TEXT", help="What stands in the alarm's history.")
+_operator = option("--operator", default="", metavar="USER", help="Who acknowledges it.")
+_operator_node = option("--operator-node", default="", metavar="NODE", help="The computer of that person.")
+_operator_domain = option("--operator-domain", default="", metavar="DOMAIN", help="The domain of that person.")
+_operator_full_name = option("--operator-full-name", default="", metavar="NAME", help="The full name of that person.")
+
+
+@gateway_command(
+    "stream-alarms",
+    _filter_prefix,
+    option("--max-messages", type=click.IntRange(min=1), metavar="COUNT", help="End after so many messages."),
+    schema="alarm-message",
+)
+async def stream_alarms(gateway: Gateway, output: Output, *, filter_prefix: str, max_messages: int | None) -> None:
+    """Print the gateway's alarms as they happen: the active ones first, then every change.
+
+    Ends after --max-messages, after --timeout when one was given, or by Ctrl-C. Needs no session.
+    """
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.alarm_output import print_feed_item  # noqa: PLC0415
+    from mxgateway_cli.taking import take  # noqa: PLC0415
+
+    client = await gateway.client()
+    async with client.stream_alarms(filter_prefix) as feed:
+        await take(
+            feed,
+            # Many lines at once where many items wait, each at once where none does.
+            lambda item: print_feed_item(output, item, flush=feed.pending == 0),
+            at_most=max_messages,
+            seconds=gateway.time_limit,
+        )
+
+
+@gateway_command("query-active-alarms", _filter_prefix, schema="active-alarm")
+async def query_active_alarms(gateway: Gateway, output: Output, *, filter_prefix: str) -> None:
+    """Print the alarms that are active now. Needs no session."""
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.alarm_output import print_active_alarm  # noqa: PLC0415
+
+    client = await gateway.client()
+    async with client.query_active_alarms(filter_prefix) as alarms:
+        async for alarm in alarms:
+            print_active_alarm(output, alarm, flush=alarms.pending == 0)
+
+
+@gateway_command(
+    "acknowledge-alarm",
+    option(
+        "--reference",
+        required=True,
+        metavar="ALARM",
+        help="The alarm: Provider!Group.Tag as printed, or a GUID.",
+    ),
+    _comment,
+    _operator,
+    schema="acknowledged-alarm",
+)
+async def acknowledge_alarm(gateway: Gateway, output: Output, *, reference: str, comment: str, operator: str) -> None:
+    """Acknowledge an alarm. Needs no session."""
+    client = await gateway.client()
+    await client.acknowledge_alarm(reference, comment, operator)
+    output.result({"alarmFullReference": reference, "acknowledged": True}, f"acknowledged {reference}")
+
+
+@gateway_command(
+    "subscribe-alarms",
+    options.session_id,
+    option(
+        "--subscription-expression",
+        required=True,
+        metavar="EXPRESSION",
+        help=r"Which alarms, in the words of System Platform: \\Node\Galaxy!Area.",
+    ),
+    option(
+        "--forced-mode",
+        type=click.Choice(_PROVIDERS),
+        metavar="PROVIDER",
+        help="Take the alarms from alarmmgr or from subtag.  [default: the gateway's own choice]",
+    ),
+    schema="alarm-subscription",
+)
+async def subscribe_alarms(
+    gateway: Gateway, output: Output, *, session_id: str, subscription_expression: str, forced_mode: str | None
+) -> None:
+    """Bring alarms into the events of a session, where stream-events prints them."""
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway import AlarmProviderMode  # noqa: PLC0415
+
+    mode = AlarmProviderMode.UNSPECIFIED if forced_mode is None else AlarmProviderMode[forced_mode.upper()]
+    await (await gateway.attach(session_id)).subscribe_alarms(subscription_expression, mode)
+    record = {"sessionId": session_id, "subscriptionExpression": subscription_expression}
+    output.result(record, f"subscribed to {subscription_expression}")
+
+
+@gateway_command("unsubscribe-alarms", options.session_id, schema="alarm-subscription")
+async def unsubscribe_alarms(gateway: Gateway, output: Output, *, session_id: str) -> None:
+    """End what subscribe-alarms began."""
+    await (await gateway.attach(session_id)).unsubscribe_alarms()
+    output.result({"sessionId": session_id}, "unsubscribed")
+
+
+@gateway_command("session-active-alarms", options.session_id, _filter_prefix, schema="active-alarm")
+async def session_active_alarms(gateway: Gateway, output: Output, *, session_id: str, filter_prefix: str) -> None:
+    """Print the alarms that a session's worker knows as active (gateway command QueryActiveAlarms)."""
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.alarm_output import print_active_alarm  # noqa: PLC0415
+
+    for alarm in await (await gateway.attach(session_id)).query_active_alarms(filter_prefix):
+        print_active_alarm(output, alarm)
+
+
+@gateway_command(
+    "acknowledge-alarm-by-guid",
+    options.session_id,
+    option("--alarm-guid", required=True, metavar="GUID", help="The alarm's GUID."),
+    _comment,
+    _operator,
+    _operator_node,
+    _operator_domain,
+    _operator_full_name,
+    schema="session-acknowledged-alarm",
+)
+async def acknowledge_alarm_by_guid(
+    gateway: Gateway,
+    output: Output,
+    *,
+    session_id: str,
+    alarm_guid: str,
+    comment: str,
+    operator: str,
+    operator_node: str,
+    operator_domain: str,
+    operator_full_name: str,
+) -> None:
+    """Acknowledge an alarm by way of a session (gateway command AcknowledgeAlarm) and print the native status."""
+    session = await gateway.attach(session_id)
+    status = await session.acknowledge_alarm(
+        alarm_guid, comment, operator, operator_node, operator_domain, operator_full_name
+    )
+    _print_acknowledged(output, session_id, alarm_guid, status)
+
+
+@gateway_command(
+    "acknowledge-alarm-by-name",
+    options.session_id,
+    option("--alarm-name", required=True, metavar="NAME", help="The alarm's name, the Tag of Provider!Group.Tag."),
+    option("--provider-name", required=True, metavar="NAME", help="The alarm's provider."),
+    option("--group-name", required=True, metavar="NAME", help="The alarm's group."),
+    _comment,
+    _operator,
+    _operator_node,
+    _operator_domain,
+    _operator_full_name,
+    schema="session-acknowledged-alarm",
+)
+async def acknowledge_alarm_by_name(
+    gateway: Gateway,
+    output: Output,
+    *,
+    session_id: str,
+    alarm_name: str,
+    provider_name: str,
+    group_name: str,
+    comment: str,
+    operator: str,
+    operator_node: str,
+    operator_domain: str,
+    operator_full_name: str,
+) -> None:
+    """Acknowledge an alarm by way of a session (gateway command AcknowledgeAlarmByName) and print the native status."""
+    session = await gateway.attach(session_id)
+    status = await session.acknowledge_alarm_by_name(
+        alarm_name,
+        provider_name,
+        group_name,
+        comment,
+        operator,
+        operator_node,
+        operator_domain,
+        operator_full_name,
+    )
+    _print_acknowledged(output, session_id, f"{provider_name}!{group_name}.{alarm_name}", status)
+
+
+def _print_acknowledged(output: Output, session_id: str, reference: str, native_status: int) -> None:
+    record = {"sessionId": session_id, "alarmFullReference": reference, "nativeStatus": native_status}
+    output.result(record, f"acknowledged {reference}, native status {native_status}")

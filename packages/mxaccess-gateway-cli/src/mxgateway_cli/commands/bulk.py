@@ -1,0 +1,135 @@
+"""The gateway's bulk commands for items: many in one round trip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mxgateway_cli import bulk_options, options
+from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.help import option
+
+if TYPE_CHECKING:
+    from mxgateway import SubscribeResult
+    from mxgateway_cli.connection import Gateway
+    from mxgateway_cli.output import Output
+
+__all__ = [
+    "add_item_bulk",
+    "advise_item_bulk",
+    "read_bulk",
+    "remove_item_bulk",
+    "subscribe_bulk",
+    "un_advise_item_bulk",
+    "unsubscribe_bulk",
+]
+
+
+@gateway_command(
+    "subscribe-bulk", options.session_id, options.server_handle, bulk_options.items, schema="bulk-subscription"
+)
+async def subscribe_bulk(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, items: tuple[str, ...]
+) -> None:
+    """Add and advise many items in one round trip and print what became of each.
+
+    The status is 6 when one of them failed; the others are advised all the same.
+    """
+    session = await gateway.attach(session_id)
+    _print(output, session_id, server_handle, await session.subscribe_bulk(server_handle, items))
+
+
+@gateway_command(
+    "unsubscribe-bulk", options.session_id, options.server_handle, bulk_options.item_handles, schema="bulk-subscription"
+)
+async def unsubscribe_bulk(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handles: tuple[int, ...]
+) -> None:
+    """End the advises of many items, remove them, and print what became of each."""
+    session = await gateway.attach(session_id)
+    _print(output, session_id, server_handle, await session.unsubscribe_bulk(server_handle, item_handles))
+
+
+@gateway_command(
+    "add-item-bulk", options.session_id, options.server_handle, bulk_options.items, schema="bulk-subscription"
+)
+async def add_item_bulk(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, items: tuple[str, ...]
+) -> None:
+    """Add many items and print the handle of each."""
+    session = await gateway.attach(session_id)
+    _print(output, session_id, server_handle, await session.add_item_bulk(server_handle, items))
+
+
+@gateway_command(
+    "advise-item-bulk", options.session_id, options.server_handle, bulk_options.item_handles, schema="bulk-subscription"
+)
+async def advise_item_bulk(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handles: tuple[int, ...]
+) -> None:
+    """Ask for the data changes of many items and print what became of each."""
+    session = await gateway.attach(session_id)
+    _print(output, session_id, server_handle, await session.advise_item_bulk(server_handle, item_handles))
+
+
+@gateway_command(
+    "un-advise-item-bulk",
+    options.session_id,
+    options.server_handle,
+    bulk_options.item_handles,
+    schema="bulk-subscription",
+)
+async def un_advise_item_bulk(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handles: tuple[int, ...]
+) -> None:
+    """End the data changes of many items, which stay added, and print what became of each."""
+    session = await gateway.attach(session_id)
+    _print(output, session_id, server_handle, await session.un_advise_item_bulk(server_handle, item_handles))
+
+
+@gateway_command(
+    "remove-item-bulk", options.session_id, options.server_handle, bulk_options.item_handles, schema="bulk-subscription"
+)
+async def remove_item_bulk(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handles: tuple[int, ...]
+) -> None:
+    """Remove many items and print what became of each."""
+    session = await gateway.attach(session_id)
+    _print(output, session_id, server_handle, await session.remove_item_bulk(server_handle, item_handles))
+
+
+@gateway_command(
+    "read-bulk",
+    options.session_id,
+    options.server_handle,
+    bulk_options.items,
+    option(
+        "--timeout-ms",
+        type=click.IntRange(min=0, max=2**32 - 1),
+        default=0,
+        metavar="MILLISECONDS",
+        help="How long the worker may wait for a value that nobody has advised.  [default: the worker's own]",
+    ),
+    schema="bulk-reading",
+)
+async def read_bulk(
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, items: tuple[str, ...], timeout_ms: int
+) -> None:
+    """Read many tags in one round trip and print a reading of each.
+
+    A tag that the session has advised gives its last value, which is marked as cached.
+    """
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.bulk_results import print_read_results  # noqa: PLC0415
+
+    session = await gateway.attach(session_id)
+    results = await session.read_bulk(server_handle, items, worker_timeout=timeout_ms / 1000 or None)
+    print_read_results(output, session_id, server_handle, results)
+
+
+def _print(output: Output, session_id: str, server_handle: int, results: tuple[SubscribeResult, ...]) -> None:
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.bulk_results import print_subscribe_results  # noqa: PLC0415
+
+    print_subscribe_results(output, session_id, server_handle, results)

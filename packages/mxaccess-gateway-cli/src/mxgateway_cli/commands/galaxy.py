@@ -1,0 +1,187 @@
+"""The Galaxy's object tree, which needs no session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.help import option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mxgateway_cli.connection import Gateway
+    from mxgateway_cli.output import Output
+
+__all__ = ["browse", "galaxy_discover", "galaxy_last_deploy", "galaxy_test_connection", "galaxy_watch"]
+
+_root = click.argument("tag_name", metavar="[OBJECT]", required=False)
+_contained_path = option(
+    "--contained-path", metavar="PATH", help="Begin at this path of contained names instead: TestPlant/Line1/Pump."
+)
+_attributes = option("--attributes", is_flag=True, help="Show the objects' attributes too.")
+_FILTERS = (
+    option(
+        "--tag-name-glob",
+        default="",
+        metavar="GLOB",
+        help="Only objects whose whole tag name matches, with * and ?, whatever the case.",
+    ),
+    option("--category-id", "category_ids", type=int, multiple=True, metavar="ID", help="Only this category."),
+    option(
+        "--template",
+        "template_chain_contains",
+        multiple=True,
+        metavar="NAME",
+        help="Only objects derived from this template; given twice, from both.",
+    ),
+    option("--alarm-bearing-only", is_flag=True, help="Only objects that have an alarm."),
+    option("--historized-only", is_flag=True, help="Only objects that have a historized attribute."),
+    option(
+        "--page-size",
+        type=click.IntRange(1, 5000),
+        default=500,
+        show_default=True,
+        metavar="COUNT",
+        help="How many objects to ask for at once.",
+    ),
+)
+
+
+def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
+    for declare in reversed(_FILTERS):
+        function = declare(function)
+    return function
+
+
+@gateway_command("galaxy-test-connection", schema="galaxy-connection")
+async def galaxy_test_connection(gateway: Gateway, output: Output) -> None:
+    """Ask whether the Galaxy's database answers the gateway; the status is 1 when it doesn't."""
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.command_failure import CommandFailure  # noqa: PLC0415
+    from mxgateway_cli.exit_status import ExitStatus  # noqa: PLC0415
+
+    ok = await (await gateway.client()).galaxy.test_connection()
+    output.result({"ok": ok}, "the Galaxy's database answers" if ok else "the Galaxy's database doesn't answer")
+    if not ok:
+        raise CommandFailure(
+            "the Galaxy's database doesn't answer the gateway: look at the gateway's log", ExitStatus.FAILED
+        )
+
+
+@gateway_command("galaxy-last-deploy", schema="galaxy-last-deploy")
+async def galaxy_last_deploy(gateway: Gateway, output: Output) -> None:
+    """Print when the Galaxy was last deployed."""
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.galaxy_output import last_deploy_record  # noqa: PLC0415
+    from mxgateway_cli.readings import shown_moment  # noqa: PLC0415
+
+    when = await (await gateway.client()).galaxy.last_deploy_time()
+    output.result(last_deploy_record(when), "never" if when is None else shown_moment(when))
+
+
+@gateway_command(
+    "browse",
+    _root,
+    _contained_path,
+    option("--depth", type=click.IntRange(min=1), default=1, show_default=True, metavar="LEVELS", help="How deep."),
+    _attributes,
+    _filters,
+    schema="galaxy-object",
+)
+async def browse(
+    gateway: Gateway,
+    output: Output,
+    *,
+    tag_name: str | None,
+    contained_path: str | None,
+    depth: int,
+    attributes: bool,
+    page_size: int,
+    **filters: Any,
+) -> None:
+    """Print what is under an object of the Galaxy, by default at its top: a tree on a terminal, paths in a pipe.
+
+    Asks for a level only when it prints it. A filter counts on every level: what doesn't pass it hides what is below.
+    """
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.galaxy_tree import GalaxyTree  # noqa: PLC0415
+
+    _check_root(tag_name, contained_path)
+    filters["include_attributes"] = attributes
+    tree = GalaxyTree((await gateway.client()).galaxy, output, filters, page_size=page_size)
+    await tree.print(tag_name, contained_path, depth)
+
+
+@gateway_command(
+    "galaxy-discover",
+    _root,
+    _contained_path,
+    option("--max-depth", type=click.IntRange(min=0), metavar="LEVELS", help="How deep.  [default: to the ground]"),
+    _attributes,
+    _filters,
+    schema="galaxy-object",
+)
+async def galaxy_discover(
+    gateway: Gateway,
+    output: Output,
+    *,
+    tag_name: str | None,
+    contained_path: str | None,
+    max_depth: int | None,
+    attributes: bool,
+    page_size: int,
+    **filters: Any,
+) -> None:
+    """Print all objects under an object of the Galaxy, by default the whole Galaxy, as they come."""
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.galaxy_tree import print_hierarchy  # noqa: PLC0415
+
+    _check_root(tag_name, contained_path)
+    objects = (await gateway.client()).galaxy.discover(
+        tag_name,
+        contained_path=contained_path,
+        max_depth=max_depth,
+        page_size=page_size,
+        include_attributes=attributes,
+        **filters,
+    )
+    await print_hierarchy(objects, output)
+
+
+@gateway_command(
+    "galaxy-watch",
+    option(
+        "--last-seen",
+        metavar="TIME",
+        help="The deploy that is known already, ISO 8601 with a time zone: 2026-01-05T08:00:00Z.",
+    ),
+    option("--max-events", type=click.IntRange(min=1), metavar="COUNT", help="End after so many deploys."),
+    option(
+        "--duration",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="End after this time, whether deploys came or not.",
+    ),
+    schema="deploy-event",
+)
+async def galaxy_watch(
+    gateway: Gateway, output: Output, *, last_seen: str | None, max_events: int | None, duration: float | None
+) -> None:
+    """Print the deploys of the Galaxy as they happen, the present state first, until Ctrl-C or an option ends it."""
+    # Imported here: --help must not have to wait for grpc.
+    from mxgateway_cli.galaxy_output import print_deploy  # noqa: PLC0415
+    from mxgateway_cli.taking import take  # noqa: PLC0415
+    from mxgateway_cli.values import parse_timestamp  # noqa: PLC0415
+
+    known = None if last_seen is None else parse_timestamp(last_seen)
+    client = await gateway.client()
+    async with client.galaxy.watch_deploys(known) as deploys:
+        await take(deploys, lambda deploy: print_deploy(output, deploy), at_most=max_events, seconds=duration)
+
+
+def _check_root(tag_name: str | None, contained_path: str | None) -> None:
+    if tag_name is not None and contained_path is not None:
+        raise click.UsageError("give an object or --contained-path, not both")

@@ -10,6 +10,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.testing.conditions import Gate, NextCalls
 from mxgateway.testing.refusals import Refused
+from mxgateway.testing.statuses import refused_on_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -137,8 +138,11 @@ class Faults:
 
     @contextmanager
     def refused_writes(self, tag: str, *statuses: pb.MxStatusProxy) -> Generator[None]:
-        """Let every write to a tag end with these statuses within the `with` block, as its ON_WRITE_COMPLETE tells."""
-        self._plant[tag].write_refusal = statuses
+        """Let every write to a tag end with these statuses within the `with` block, as its ON_WRITE_COMPLETE tells.
+
+        Without statuses it is one that says so.
+        """
+        self._plant[tag].write_refusal = statuses or (refused_on_request(),)
         try:
             yield
         finally:

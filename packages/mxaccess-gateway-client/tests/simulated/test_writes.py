@@ -254,6 +254,9 @@ async def test_several_statuses_can_come(gateway: SimulatedGateway, session: Wir
         with gateway.faults.refused_writes("TestChildObject.TestInt", *statuses):
             await session.write(handles, int32(1))
             assert list((await outcome(events)).statuses) == statuses
+        with gateway.faults.refused_writes("TestChildObject.TestInt"):
+            await session.write(handles, int32(1))
+            assert [each.category for each in (await outcome(events)).statuses] == [OPERATIONAL_ERROR]
         await session.write(handles, int32(1))
         assert (await outcome(events)).statuses[0].category == pb.MX_STATUS_CATEGORY_OK
 

@@ -10,7 +10,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.testing.conditions import Gate, NextCalls
 from mxgateway.testing.refusals import Refused
-from mxgateway.testing.statuses import refused_on_request
+from mxgateway.testing.statuses import operational_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -140,9 +140,9 @@ class Faults:
     def refused_writes(self, tag: str, *statuses: pb.MxStatusProxy) -> Generator[None]:
         """Let every write to a tag end with these statuses within the `with` block, as its ON_WRITE_COMPLETE tells.
 
-        Without statuses it is one that says so.
+        Without statuses it is an OPERATIONAL_ERROR that says so.
         """
-        self._plant[tag].write_refusal = statuses or (refused_on_request(),)
+        self._plant[tag].write_refusal = statuses or (operational_error(f"{tag} refuses on request"),)
         try:
             yield
         finally:

@@ -13,7 +13,6 @@ __all__ = [
     "invalid_reference",
     "not_writable",
     "operational_error",
-    "refused_on_request",
     "security_error",
     "write_done",
 ]
@@ -70,16 +69,6 @@ def operational_error(text: str) -> pb.MxStatusProxy:
         pb.MX_STATUS_CATEGORY_OPERATIONAL_ERROR,
         pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT,
         text=text,
-    )
-
-
-def refused_on_request() -> pb.MxStatusProxy:
-    """A write that a test wants to be refused."""
-    return _status(
-        0,
-        pb.MX_STATUS_CATEGORY_OPERATIONAL_ERROR,
-        pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT,
-        text="refused on request",
     )
 
 

@@ -5,7 +5,7 @@ Override `mx_gateway_options` to change the gateway, `mx_plant` to change the pl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
@@ -13,19 +13,27 @@ from mxgateway.client import GatewayClient
 from mxgateway.testing.gateway import SimulatedGateway
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from mxgateway.session import Session
     from mxgateway.tags import TagClient
     from mxgateway.testing.plant import Plant
 
-try:
-    from pytest_asyncio import fixture as async_fixture
-except ImportError:
-    # pytest loads this plugin wherever the library is installed, and must not mind what it doesn't use.
-    from pytest import fixture as async_fixture  # noqa: PT013 - the same name for both
-
 __all__ = ["mx_client", "mx_gateway", "mx_gateway_options", "mx_plant", "mx_session", "mx_tags"]
+
+FunctionT = TypeVar("FunctionT", bound="Callable[..., object]")
+
+
+def async_fixture(function: FunctionT) -> FunctionT:
+    """Make a fixture of an async generator, where pytest-asyncio is there to run it.
+
+    pytest loads this plugin wherever the library is installed, and must not mind what nobody there uses.
+    """
+    try:
+        from pytest_asyncio import fixture  # noqa: PLC0415 - it may not be there
+    except ImportError:
+        return cast("FunctionT", pytest.fixture(function))
+    return cast("FunctionT", fixture(function))
 
 
 @pytest.fixture

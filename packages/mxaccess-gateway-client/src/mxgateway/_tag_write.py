@@ -25,13 +25,14 @@ __all__ = ["TagWrite"]
 class TagWrite:
     """How far a write has come."""
 
-    __slots__ = ("_accepted", "_item", "_outcome", "_seconds", "_target", "session")
+    __slots__ = ("_accepted", "_item", "_outcome", "_refused", "_seconds", "_target", "session")
 
     def __init__(self, item: TagItem, target: str, seconds: float) -> None:
         self._item = item
         self._target = target
         self._seconds = seconds
         self._accepted = False
+        self._refused = False
         self._outcome: asyncio.Future[WriteComplete | MxGatewayError] | None = None
         self.session: Session | None = None
 
@@ -57,17 +58,18 @@ class TagWrite:
 
     def end(self) -> None:
         """Nobody waits any more. An outcome that comes too late must not be taken for the one of the next write."""
-        outcome, self._item.outcome = self._outcome, None
+        outcome = self._outcome
         if outcome is None:
+            # It never had its turn: what the item waits for is another one's.
             return
-        if not outcome.done():
+        self._item.outcome = None
+        # Cancelling whoever waits for a future cancels the future.
+        if not self._refused and (outcome.cancelled() or not outcome.done()):
             self._item.doubtful = True
-            outcome.cancel()
 
     def refused(self) -> None:
         """The gateway refused it: no outcome will come."""
-        if self._outcome is not None:
-            self._outcome.cancel()
+        self._refused = True
 
     def timeout(self) -> MxGatewayTimeoutError:
         """The error for a write that took too long."""

@@ -155,7 +155,7 @@ class WatchQueue:
         self._arrived: asyncio.Future[None] | None = None
         self._failure: MxGatewayError | None = None
         self._closed = False
-        self.dropped = 0
+        self.dropped: int = 0
 
     def __len__(self) -> int:
         return len(self._items)

@@ -75,8 +75,8 @@ class Alarm:
         guid: uuid.UUID | None = None,
     ) -> None:
         self.condition = condition
-        self.guid = guid or uuid.uuid4()
-        self.tag_name = ""
+        self.guid: uuid.UUID = guid or uuid.uuid4()
+        self.tag_name: str = ""
         self.noticed: Callable[[Alarm, pb.AlarmTransitionKind.ValueType], None] = _nobody
         self._facts = pb.ActiveAlarmSnapshot(
             alarm_type_name=condition.type_name,

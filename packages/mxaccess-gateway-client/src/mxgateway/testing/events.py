@@ -36,7 +36,7 @@ class EventLog:
         self._retained: deque[tuple[float, pb.MxEvent]] = deque(maxlen=limits.replay_events)
         self._backlog: deque[pb.MxEvent] | None = deque(maxlen=limits.queued_events)
         self._subscription: Subscription[pb.MxEvent] | None = None
-        self.last_sequence = 0
+        self.last_sequence: int = 0
 
     @property
     def subscribed(self) -> bool:

@@ -70,7 +70,7 @@ class GalaxyTree:
         self._children: dict[str, list[PlantObject]] = {}
         for each in plant.objects:
             self._children.setdefault(each.parent.casefold(), []).append(each)
-        self.top = self._nodes_under("", 0)
+        self.top: tuple[Node, ...] = self._nodes_under("", 0)
 
     def __iter__(self) -> Iterator[Node]:
         """Give every object, each before what is under it."""

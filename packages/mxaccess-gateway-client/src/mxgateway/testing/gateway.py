@@ -77,8 +77,8 @@ class SimulatedGateway:
         gateway_protocol_version: int = GATEWAY_PROTOCOL_VERSION,
         breakable_network: bool = False,
     ) -> None:
-        self.plant = Plant.default() if plant is None else plant
-        self.clock = Clock()
+        self.plant: Plant = Plant.default() if plant is None else plant
+        self.clock: Clock = Clock()
         self._host = host
         self._port = port
         self._tls = tls
@@ -108,7 +108,7 @@ class SimulatedGateway:
             **AlarmRpcs(alarms).rpcs(),
         }
         self._galaxy_rpcs = GalaxyRpcs(self.plant, self.clock, conditions).rpcs()
-        self.faults = Faults(
+        self.faults: Faults = Faults(
             conditions=conditions,
             sessions=self._sessions,
             plant=self.plant,

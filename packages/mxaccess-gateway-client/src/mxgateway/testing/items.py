@@ -47,12 +47,12 @@ class Item:
     """One item handle."""
 
     def __init__(self, **options: Unpack[ItemOptions]) -> None:
-        self.server_handle = options["server_handle"]
-        self.item_handle = options["item_handle"]
-        self.definition = options["definition"]
-        self.target = options["target"]
+        self.server_handle: int = options["server_handle"]
+        self.item_handle: int = options["item_handle"]
+        self.definition: str = options["definition"]
+        self.target: Target = options["target"]
         self.advised: Advise | None = None
-        self.suspended = False
+        self.suspended: bool = False
         self.last_event: pb.MxEvent | None = None
         self._clock = options["clock"]
         self._raise_event = options["raise_event"]

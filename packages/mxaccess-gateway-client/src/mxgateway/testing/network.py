@@ -19,7 +19,7 @@ class Network:
     """Passes bytes between whoever connects to it and the gateway behind it, as long as it is open."""
 
     def __init__(self) -> None:
-        self.open = Gate()
+        self.open: Gate = Gate()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 

@@ -63,9 +63,9 @@ class Plant:
         last_deploy: datetime | None = None,
     ) -> None:
         self.name = name
-        self.users = tuple(users)
+        self.users: tuple[User, ...] = tuple(users)
         self.last_deploy = last_deploy
-        self.deploys = 1
+        self.deploys: int = 1
         self.deploy_listeners: dict[Callable[[], None], None] = {}
         self._served: tuple[Callable[[], datetime], Callable[[], None]] | None = None
         self._objects = _checked(objects)

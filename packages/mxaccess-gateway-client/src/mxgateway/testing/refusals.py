@@ -38,4 +38,4 @@ class MxAccessRefused(Exception):
         super().__init__(message)
         self.hresult = hresult
         self.message = message
-        self.statuses = tuple(statuses)
+        self.statuses: tuple[pb.MxStatusProxy, ...] = tuple(statuses)

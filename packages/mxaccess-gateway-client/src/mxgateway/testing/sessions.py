@@ -61,14 +61,14 @@ class Session:
     """One worker process with one MXAccess object, and the stream of its events."""
 
     def __init__(self, name: str, process_id: int, command_timeout: float, surroundings: Surroundings) -> None:
-        self.session_id = f"session-{secrets.token_hex(16)}"
+        self.session_id: str = f"session-{secrets.token_hex(16)}"
         self.name = name
         self.command_timeout = command_timeout
         self.state: pb.SessionState.ValueType = pb.SESSION_STATE_CREATING
         self._surroundings = surroundings
         clock, limits = surroundings.clock, surroundings.limits
-        self.events = EventLog(self.session_id, clock, limits, self._overflowed)
-        self.worker = Worker(
+        self.events: EventLog = EventLog(self.session_id, clock, limits, self._overflowed)
+        self.worker: Worker = Worker(
             session_id=self.session_id,
             process_id=process_id,
             clock=clock,
@@ -76,7 +76,7 @@ class Session:
             changes=surroundings.changes,
             most_pending=limits.pending_commands,
         )
-        self.mxaccess = MxAccess(
+        self.mxaccess: MxAccess = MxAccess(
             plant=surroundings.plant,
             clock=clock,
             limits=limits,

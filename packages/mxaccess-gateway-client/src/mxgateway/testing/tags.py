@@ -96,8 +96,8 @@ class Tag:
         historized: bool = False,
         alarm: Alarm | None = None,
     ) -> None:
-        self.name = name.removesuffix("[]")
-        self.type = TagType(tag_type)
+        self.name: str = name.removesuffix("[]")
+        self.type: TagType = TagType(tag_type)
         self.security = security
         self.program = program
         self.settle_time = settle_time
@@ -113,7 +113,7 @@ class Tag:
         if value is None:
             value = program.value_at(0) if program else self.type.default
         self._shape = _shape_of(value)
-        self.reading = self._make_reading(self._checked(value), quality, self.now())
+        self.reading: Reading = self._make_reading(self._checked(value), quality, self.now())
         if alarm is not None:
             try:
                 limit = self.type.check(alarm.condition.limit)

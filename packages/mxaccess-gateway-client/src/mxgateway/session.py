@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -15,7 +15,7 @@ from mxgateway._bulk_commands import BulkCommands
 from mxgateway._control_commands import ControlCommands, WorkerInfo
 from mxgateway._item_commands import ItemCommands
 from mxgateway._write_commands import WriteCommands
-from mxgateway.errors import MxGatewayError, MxGatewaySessionError
+from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTransportError
 from mxgateway.events import EventStream, StreamPlace
 from mxgateway.status import ProtocolStatusCode
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["Session", "SessionInfo", "WorkerInfo"]
 
 _logger = logging.getLogger("mxgateway.session")
+
+# CloseSession may be repeated, and a session left open takes a place at the gateway until its lease ends. A connection
+# that was lost a moment ago shows that only to the first call on it.
+_PAUSES_TO_CLOSE: Final = (0.1, 0.3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +144,8 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
         """Close the event stream and the session (rpc `CloseSession`); items, advises and queued commands end with it.
 
         Twice is fine, and so is closing from several tasks. A session that the gateway no longer knows counts as
-        closed. Cancelling stops the waiting; the session is closed all the same. It takes at most `close_timeout`.
+        closed; where the connection fails it is tried twice more. Cancelling stops the waiting; the session is closed
+        all the same. It takes at most `close_timeout`.
 
         Raises:
             MxGatewayError: the gateway could not be told. The session ends there by itself when its lease does.
@@ -156,21 +161,37 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
         stream = self._place.stream
         if stream is not None:
             await stream.close()
-        request = pb.CloseSessionRequest(
-            session_id=self.session_id, client_correlation_id=self._channel.new_correlation_id()
-        )
         try:
-            reply = await self._channel.call(
-                self._channel.gateway.CloseSession,
-                "CloseSession",
-                request,
-                timeout=self._channel.options.close_timeout,
-                session_id=self.session_id,
-            )
-            self._channel.check_status(reply.protocol_status, "CloseSession", request)
+            await self._ask_to_close()
         except MxGatewaySessionError as error:
             gone = ProtocolStatusCode.SESSION_NOT_FOUND
             if error.grpc_status is not grpc.StatusCode.NOT_FOUND and error.protocol_status != gone:
                 raise
             _logger.info("%s was gone before it was closed: %s", self.session_id, error)
         self._closed = True
+
+    async def _ask_to_close(self) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._channel.options.close_timeout
+        for pause in _PAUSES_TO_CLOSE:
+            try:
+                return await self._call_close_session(end - loop.time())
+            except MxGatewayTransportError:
+                if loop.time() + pause >= end:
+                    raise
+            await asyncio.sleep(pause)
+        # A busy loop may have slept too long.
+        return await self._call_close_session(max(end - loop.time(), 0.001))
+
+    async def _call_close_session(self, seconds: float) -> None:
+        request = pb.CloseSessionRequest(
+            session_id=self.session_id, client_correlation_id=self._channel.new_correlation_id()
+        )
+        reply = await self._channel.call(
+            self._channel.gateway.CloseSession,
+            "CloseSession",
+            request,
+            timeout=seconds,
+            session_id=self.session_id,
+        )
+        self._channel.check_status(reply.protocol_status, "CloseSession", request)

@@ -7,6 +7,7 @@ import gc
 import logging
 import time
 import weakref
+from typing import Any
 
 import grpc
 import pytest
@@ -125,7 +126,7 @@ async def test_a_body_that_raises_keeps_its_error_and_closes_the_session(
 async def test_a_body_that_raises_keeps_its_error_when_closing_fails_too(
     gateway: SimulatedGateway, client: GatewayClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway.faults.refuse_next_calls(1, grpc.StatusCode.INTERNAL, rpc="CloseSession")
+    gateway.faults.refuse_next_calls(1, grpc.StatusCode.PERMISSION_DENIED, rpc="CloseSession")
 
     session = await client.open_session()
     with pytest.raises(KeyError, match="mine"):
@@ -142,7 +143,7 @@ async def test_a_session_that_can_not_be_closed_says_so_and_can_be_closed_again(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     session = await client.open_session()
-    gateway.faults.refuse_next_calls(1, grpc.StatusCode.UNAVAILABLE, rpc="CloseSession")
+    gateway.faults.refuse_next_calls(3, grpc.StatusCode.UNAVAILABLE, rpc="CloseSession")
     with pytest.raises(MxGatewayTransportError):
         await session.close()
 
@@ -152,12 +153,25 @@ async def test_a_session_that_can_not_be_closed_says_so_and_can_be_closed_again(
     assert not gateway.sessions
 
 
+async def test_closing_is_tried_again_when_the_connection_breaks_at_that_moment(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    session = await client.open_session()
+    gateway.faults.refuse_next_calls(2, grpc.StatusCode.UNAVAILABLE, rpc="CloseSession")
+
+    await session.close()
+
+    requests: list[Any] = [call.request for call in gateway.calls if call.rpc == "CloseSession"]
+    assert len({request.client_correlation_id for request in requests}) == 3
+    assert not gateway.sessions
+
+
 async def test_a_client_whose_session_can_not_be_closed_closes_all_the_same(
     gateway: SimulatedGateway, client: GatewayClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = await connected(gateway)
     session = await other.open_session()
-    gateway.faults.refuse_next_calls(1, grpc.StatusCode.INTERNAL, rpc="CloseSession")
+    gateway.faults.refuse_next_calls(1, grpc.StatusCode.PERMISSION_DENIED, rpc="CloseSession")
 
     await other.close()
 

@@ -87,6 +87,58 @@ async def test_an_advised_item_brings_its_value_quality_and_time(gateway: Simula
     assert event.gateway_receive_timestamp.tzinfo is UTC
 
 
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("TestBool", True),
+        ("TestByte", 200),
+        ("TestShort", -12),
+        ("TestLong", 5_000_000_000),
+        ("TestFloat", 1.5),
+        ("TestDouble", 3.141592653589793),
+        ("TestString", "Hello"),
+        ("TestTime", WHEN),
+        ("TestBoolArray", [True, False, True]),
+        ("TestLongArray", [1, 5_000_000_000]),
+        ("TestFloatArray", [0.5, 1.5]),
+        ("TestStringArray", ["one", "two", "three"]),
+        ("TestStringArray[]", ["one", "two", "three"]),
+        ("TestStringArray[2]", "two"),
+        ("TestTimeArray", [datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)]),
+        ("TestIntMatrix", [[1, 2, 3], [4, 5, 6]]),
+    ],
+)
+async def test_an_attribute_of_every_type_is_a_python_value(session: Session, attribute: str, value: object) -> None:
+    await advised(session, f"TestChildObject.{attribute}")
+
+    async with session.stream_events() as stream:
+        event = await anext(stream)
+
+    assert event.value == value
+    assert type(event.value) is type(value)
+
+
+async def test_what_the_worker_can_not_convert_is_bytes_and_says_why(session: Session) -> None:
+    await advised(session, "TestChildObject.TestUnconvertible")
+
+    async with session.stream_events() as stream:
+        event = await anext(stream)
+
+    assert isinstance(event.value, bytes)
+    assert event.raw.value.raw_diagnostic
+
+
+async def test_a_null_is_none(gateway: SimulatedGateway, session: Session) -> None:
+    gateway.plant[TAG].set(None)
+    await advised(session)
+
+    async with session.stream_events() as stream:
+        event = await anext(stream)
+
+    assert event.value is None
+    assert event.raw.value.is_null
+
+
 async def test_changes_come_in_the_order_in_which_they_happened(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
+from programs import run_python
 
 from mxgateway.testing import SimulatedGateway
 
@@ -58,27 +56,13 @@ ALL_SNIPPETS = [
 ]
 
 
-async def run(gateway: SimulatedGateway, code: str, folder: Path) -> str:
-    """Run a program and give what it printed."""
+async def run(gateway: SimulatedGateway, snippet: str, folder: Path) -> str:
+    """Run a snippet and give what it printed."""
     program = folder / "snippet.py"
-    program.write_text(code, encoding="utf-8")
-    environment = {
-        **os.environ,
-        "MXGATEWAY_ENDPOINT": gateway.endpoint,
-        "MXGATEWAY_API_KEY": gateway.api_key,
-        "MXGATEWAY_PLAINTEXT": "1",
-        "PYTHONIOENCODING": "utf-8",
-        # gRPC's core tells of its own accord when a gateway goes away.
-        "GRPC_VERBOSITY": "NONE",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", str(program), stdout=-1, stderr=-1, env=environment, cwd=folder
-    )
-    async with asyncio.timeout(30):
-        output, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    assert errors == b""
-    return output.decode()
+    program.write_text(snippet, encoding="utf-8")
+    output, errors = await run_python(gateway, folder, program)
+    assert errors == ""
+    return output
 
 
 def test_both_readmes_show_how_to_begin() -> None:

@@ -115,6 +115,19 @@ async def test_every_status_of_a_refused_write_can_be_read(gateway: SimulatedGat
     assert refused.statuses[1].diagnostic_text == "too hot"
 
 
+async def test_a_write_can_be_refused_for_no_other_reason_than_a_test(
+    gateway: SimulatedGateway, session: Session
+) -> None:
+    item = await advised(session, "TestInt")
+    with gateway.faults.refused_writes(f"{OBJECT}.TestInt"):
+        async with session.stream_events() as stream:
+            await session.write(1, item, 5)
+            refused = await outcome(stream)
+
+    assert not refused.succeeded
+    assert refused.statuses[0].diagnostic_text
+
+
 async def test_a_value_of_the_wrong_type_is_accepted_and_refused_later(session: Session) -> None:
     item = await advised(session, "TestInt")
     async with session.stream_events() as stream:

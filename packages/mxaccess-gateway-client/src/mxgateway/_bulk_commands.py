@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -16,7 +17,7 @@ from mxgateway.bulk import (
     WriteSecured2BulkEntry,
     WriteSecuredBulkEntry,
 )
-from mxgateway.errors import MxGatewayConfigurationError
+from mxgateway.errors import MxGatewayConfigurationError, MxGatewayLimitError
 from mxgateway.options import check_seconds
 from mxgateway.values import fill_mx_value
 
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BulkCommands"]
 
-# What a field costs beside its content: the key and the length.
-_FIELD_BYTES: Final = 8
+# What a reply has for an entry beside its tag, as a rule.
+_RESULT_BYTES: Final = 64
+_READING_BYTES: Final = 256
 
 ResultT = TypeVar("ResultT", bound="Message")
 
@@ -58,8 +60,9 @@ class BulkCommands(CommandSender):
     `was_successful` false and an `error_message`, never an error of the whole call. An empty sequence gives no results
     and asks nothing.
 
-    A command larger than `max_message_bytes` is refused with MxGatewayLimitError before anything is sent: give it in
-    parts. Only `read_bulk`, which changes nothing, is split into several calls by itself.
+    A command that is larger than `max_message_bytes`, or whose reply would be, is refused with MxGatewayLimitError
+    before anything is sent: give it in parts. Only `read_bulk`, which changes nothing, is split into several calls by
+    itself.
     """
 
     async def add_item_bulk(
@@ -131,8 +134,9 @@ class BulkCommands(CommandSender):
         waits for the first data change and cleans up; `worker_timeout` is how long it may wait, in seconds (None is the
         worker's default). Unlike `add_item`, it doesn't append `[]` to the name of an array: write it.
 
-        More tags than one message can carry travel in several calls, one after the other, each with the whole
-        `timeout`.
+        More tags than one message can carry, there or back, travel in several calls, one after the other, each with
+        the whole `timeout`. Values so long that a reply is too large all the same raise MxGatewayLimitError: read fewer
+        tags at once.
         """
         milliseconds = 0 if worker_timeout is None else round(check_seconds("worker_timeout", worker_timeout) * 1000)
         results: list[BulkReadResult] = []
@@ -213,6 +217,7 @@ class BulkCommands(CommandSender):
     ) -> tuple[SubscribeResult, ...]:
         if not count:
             return ()
+        self._check_room(request, count)
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
             raise self._missing(request, arm)
@@ -224,6 +229,7 @@ class BulkCommands(CommandSender):
     ) -> tuple[BulkWriteResult, ...]:
         if not count:
             return ()
+        self._check_room(request, count)
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
             raise self._missing(request, arm)
@@ -238,12 +244,22 @@ class BulkCommands(CommandSender):
             raise self._violation(request, f"the reply has {len(results)} results for {count} entries")
         return results
 
+    def _check_room(self, request: pb.MxCommandRequest, count: int) -> None:
+        """Make sure that the reply can be received: a reply that is lost takes the handles with it."""
+        size, limit = request.ByteSize() + count * _RESULT_BYTES, self._channel.options.max_message_bytes
+        if size > limit:
+            raise MxGatewayLimitError(
+                f"{count} entries and their results have about {size} bytes, more than the {limit} of "
+                "max_message_bytes, and were not sent",
+                replace(self._facts(request), hint="give them in parts, or raise max_message_bytes here and there"),
+            )
+
     def _parts(self, tags: Sequence[str]) -> Iterator[Sequence[str]]:
-        """The tags in as few parts as messages can carry."""
-        room = self._channel.options.max_message_bytes // 2
+        """The tags in as few parts as messages can carry, there and back."""
+        room = self._channel.options.max_message_bytes
         begin = size = 0
         for index, tag in enumerate(tags):
-            tag_size = len(tag.encode()) + _FIELD_BYTES
+            tag_size = len(tag.encode()) + _READING_BYTES
             if size + tag_size > room and index > begin:
                 yield tags[begin:index]
                 begin, size = index, 0

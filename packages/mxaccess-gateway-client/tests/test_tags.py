@@ -411,6 +411,8 @@ async def test_the_late_outcome_of_a_cancelled_write_is_not_the_next_ones(
     async with slow_tags.watch(INT) as watch:
         await following_change(watch)
         first = await sent(slow_gateway, slow_tags.write(INT, 1))
+        # A whole round trip later its reply is here as well, and it waits for its outcome.
+        await slow_tags.read(STRING)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first

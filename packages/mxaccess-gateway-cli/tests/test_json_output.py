@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from importlib import resources
-from typing import Any
 
-import click
 import grpc
 import jsonschema
 import pytest
 from command_line import good, mxgw_py
+from schemas import fits, schema, schema_of
 
 from mxgateway import Session
 from mxgateway.testing import SimulatedGateway
-from mxgateway_cli.app import COMMANDS, app
-from mxgateway_cli.help import Command
+from mxgateway_cli.app import COMMANDS
 
 SCHEMAS = sorted(path.name for path in (resources.files("mxgateway_cli") / "schemas").iterdir())
 WRITE = ["write", "--type", "int32", "--value", "5"]
@@ -61,33 +58,17 @@ ITEMS = [
 ]
 
 
-def _schema(name: str) -> Any:
-    path = resources.files("mxgateway_cli") / "schemas" / f"{name}.schema.json"
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _fits(record: object, name: str) -> None:
-    validator: Any = jsonschema.Draft202012Validator(_schema(name))
-    validator.validate(record)
-
-
-def _schema_of(command_name: str) -> str:
-    command = app.get_command(click.Context(app), command_name)
-    assert isinstance(command, Command)
-    return command.schema
-
-
 @pytest.mark.parametrize("file", SCHEMAS)
 def test_every_schema_is_one(file: str) -> None:
-    schema = _schema(file.removesuffix(".schema.json"))
+    found = schema(file.removesuffix(".schema.json"))
 
-    jsonschema.Draft202012Validator.check_schema(schema)
-    assert schema["title"]
+    jsonschema.Draft202012Validator.check_schema(found)
+    assert found["title"]
 
 
 @pytest.mark.parametrize("name", [name for names in COMMANDS.values() for name in names])
 def test_every_command_has_a_schema(name: str) -> None:
-    assert f"{_schema_of(name)}.schema.json" in SCHEMAS
+    assert f"{schema_of(name)}.schema.json" in SCHEMAS
 
 
 @pytest.mark.usefixtures("advised_item")
@@ -98,7 +79,7 @@ async def test_a_whole_conversation_fits_its_schemas(monkeypatch: pytest.MonkeyP
 
         assert records or name == "drain-events"
         for record in records:
-            _fits(record, _schema_of(name))
+            fits(record, schema_of(name))
 
 
 @pytest.mark.usefixtures("gateway")
@@ -106,12 +87,12 @@ async def test_a_session_s_life_fits_its_schemas() -> None:
     opened = (await good("open-session", "--json")).record
     closed = (await good("close-session", "--session-id", opened["sessionId"], "--json")).record
 
-    _fits(opened, "session")
-    _fits(closed, "closed-session")
+    fits(opened, "session")
+    fits(closed, "closed-session")
 
 
 async def test_the_versions_fit_their_schema() -> None:
-    _fits((await good("version", "--json")).record, "version")
+    fits((await good("version", "--json")).record, "version")
 
 
 @pytest.mark.usefixtures("gateway")
@@ -119,7 +100,7 @@ async def test_the_steps_of_the_smoke_test_fit_their_schema() -> None:
     result = await good("smoke", "--item", "TestChildObject.TestInt", "--write", "1", "--type", "int32", "--json")
 
     for record in result.records:
-        _fits(record, "step")
+        fits(record, "step")
 
 
 async def test_the_steps_of_a_failed_smoke_test_fit_it_too(gateway: SimulatedGateway) -> None:
@@ -128,9 +109,9 @@ async def test_the_steps_of_a_failed_smoke_test_fit_it_too(gateway: SimulatedGat
     result = await mxgw_py("smoke", "--item", "TestChildObject.TestInt", "--json")
 
     for record in result.records:
-        _fits(record, "step")
+        fits(record, "step")
     assert [record["ok"] for record in result.records] == [True, False]
-    _fits(result.error_record, "error")
+    fits(result.error_record, "error")
 
 
 @pytest.mark.parametrize("item", ITEMS)
@@ -138,7 +119,7 @@ async def test_the_event_of_every_sort_of_value_fits_its_schema(session: Session
     server_handle = await session.register("tests")
     await session.advise(server_handle, await session.add_item(server_handle, f"TestChildObject.{item}"))
 
-    _fits((await good("stream-events", "--max-events", "1", "--json")).record, "event")
+    fits((await good("stream-events", "--max-events", "1", "--json")).record, "event")
 
 
 async def test_buffered_changes_operations_and_gaps_fit_it_too(
@@ -152,22 +133,22 @@ async def test_buffered_changes_operations_and_gaps_fit_it_too(
     gap = await mxgw_py("stream-events", "--after-sequence", "1", "--max-events", "1", "--json")
 
     for record in [*events, gap.record]:
-        _fits(record, "event")
+        fits(record, "event")
     families = {record["family"] for record in events}
     assert {"MX_EVENT_FAMILY_OPERATION_COMPLETE", "MX_EVENT_FAMILY_ON_BUFFERED_DATA_CHANGE"} <= families
-    _fits(gap.error_record, "warning")
+    fits(gap.error_record, "warning")
 
 
 @pytest.mark.usefixtures("session")
 async def test_an_error_of_mxaccess_fits_its_schema() -> None:
     result = await mxgw_py("advise", "--server-handle", "1", "--item-handle", "1", "--json")
 
-    _fits(result.error_record, "error")
+    fits(result.error_record, "error")
     assert result.error_record["sessionId"]
 
 
 async def test_a_wrong_command_line_fits_it_too() -> None:
-    _fits((await mxgw_py("smoke", "--nonsense", "--json")).error_record, "error")
+    fits((await mxgw_py("smoke", "--nonsense", "--json")).error_record, "error")
 
 
 @pytest.mark.usefixtures("advised_item")

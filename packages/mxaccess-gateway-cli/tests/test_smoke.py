@@ -138,11 +138,11 @@ async def test_a_write_that_never_has_an_outcome_says_that_it_may_still_happen()
 
 
 async def test_a_session_that_the_gateway_can_t_close_is_named(gateway: SimulatedGateway) -> None:
-    gateway.faults.refuse_next_calls(1, grpc.StatusCode.UNAVAILABLE, "not now", rpc="CloseSession")
+    gateway.faults.refuse_next_calls(1, grpc.StatusCode.PERMISSION_DENIED, "not now", rpc="CloseSession")
 
     result = await mxgw_py("smoke", "--item", ITEM)
 
-    assert result.status == ExitStatus.TRANSPORT
+    assert result.status == ExitStatus.AUTHENTICATION
     assert "CloseSession" in result.stderr
 
 

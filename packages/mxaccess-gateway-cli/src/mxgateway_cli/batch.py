@@ -41,8 +41,9 @@ class _LineDiagnostics(Diagnostics):
 
     def error(self, message: str, facts: dict[str, Any]) -> None:  # type: ignore[override]  # it is given a dict here
         """Print why the line failed."""
+        # Hidden twice, as on stderr: a secret that needs escapes, and one that stands in a fact.
         record = {"error": self.without_secrets(message), **facts, "type": "error"}
-        sys.stdout.write(json.dumps(record) + "\n")
+        sys.stdout.write(self.without_secrets(json.dumps(record)) + "\n")
 
 
 def run_batch(lines: Iterable[str], shared: Sequence[str], output: Output) -> None:

@@ -58,19 +58,19 @@ class GalaxyTree:
     async def _print_level(self, children: GalaxyObjects, place: _Place, depth: int) -> None:
         async for child, is_last in _with_last(children):
             here = replace(place, names=(*place.names, child.tag_name))
-            self._print_object(child, here, is_last=is_last)
-            below = replace(here, guides=here.guides + ("    " if is_last else "│   "))
             goes_deeper = depth > 1 and child.has_children is not False
+            self._print_object(child, here, is_last=is_last, is_cut=bool(child.has_children) and not goes_deeper)
+            below = replace(here, guides=here.guides + ("    " if is_last else "│   "))
             self._print_attributes(child, below, children_follow=goes_deeper)
             if goes_deeper:
                 await self._print_level(self._children(child), below, depth - 1)
 
-    def _print_object(self, found: GalaxyObject, place: _Place, *, is_last: bool) -> None:
+    def _print_object(self, found: GalaxyObject, place: _Place, *, is_last: bool, is_cut: bool) -> None:
         output = self._output
         if output.as_json:
             output.json(object_record(found), flush=False)
         elif output.terminal:
-            more = " ..." if found.has_children else ""
+            more = " ..." if is_cut else ""
             branch = "└── " if is_last else "├── "
             output.line(f"{place.guides}{branch}{object_text(found)}{more}", object_style(found), flush=False)
         else:

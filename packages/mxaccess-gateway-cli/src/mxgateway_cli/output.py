@@ -169,8 +169,7 @@ class Output:
         table.add_column(style="cyan")
         table.add_column(overflow="fold")
         for key, value in record.items():
-            shown = ", ".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
-            table.add_row(_words(key), Text(printable(shown)))
+            table.add_row(_words(key), Text(printable(_shown(value))))
         self.console.print(table)
 
 
@@ -190,6 +189,15 @@ def drop_output() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+
+
+def _shown(value: object) -> str:
+    """A value of a record on one line."""
+    if isinstance(value, list):
+        return ", ".join(map(str, cast("list[object]", value)))
+    if isinstance(value, dict):
+        return ", ".join(f"{_words(str(key))} {each}" for key, each in cast("dict[object, object]", value).items())
+    return str(value)
 
 
 def _words(key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -119,6 +120,16 @@ async def write_secured(
     _print_accepted(output, session_id, server_handle, item_handle)
 
 
+def _password_from(_: click.Context, __: click.Parameter, name: str) -> str:
+    """Give the password of the environment variable, or the one that is typed."""
+    password = os.environ.get(name, "")
+    if not password and sys.stdin.isatty():
+        password = str(click.prompt("Password", hide_input=True, err=True))
+    if not password:
+        raise click.UsageError("no password: set the environment variable that --password-env names")
+    return password
+
+
 @gateway_command(
     "authenticate-user",
     options.session_id,
@@ -126,20 +137,19 @@ async def write_secured(
     option("--user", required=True, metavar="NAME", help="The user to check."),
     option(
         "--password-env",
+        "password",
         default="MXGATEWAY_USER_PASSWORD",
         show_default=True,
         metavar="NAME",
-        help="The environment variable that holds the password.",
+        callback=_password_from,
+        help="The environment variable that holds the password; when it isn't set, a terminal is asked.",
     ),
     schema="user",
 )
 async def authenticate_user(
-    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, user: str, password_env: str
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, user: str, password: str
 ) -> None:
     """Check a user's password (AuthenticateUser) and print the user's id for write-secured."""
-    password = os.environ.get(password_env, "")
-    if not password:
-        raise click.UsageError("no password: set the environment variable that --password-env names")
     output.diagnostics.hide(password)
     user_id = await (await gateway.attach(session_id)).authenticate_user(server_handle, user, password)
     output.result({"sessionId": session_id, "serverHandle": server_handle, "userId": user_id}, str(user_id))

@@ -1,0 +1,95 @@
+"""A terminal gets trees, tables, live values and progress."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import re
+
+import pytest
+
+from mxgateway import Session
+from mxgateway_cli.app import run
+from mxgateway_cli.exit_status import ExitStatus
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+INT, UNKNOWN = "TestChildObject.TestInt", "NoSuchObject_999.NoSuchAttr"
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TERM", "xterm")
+
+
+async def _shown(*arguments: str) -> tuple[int, str, str]:
+    """Run a command line on a terminal; give its status, and what it showed on stdout and stderr."""
+
+    def work() -> tuple[int, str, str]:
+        with (
+            contextlib.redirect_stdout(_Terminal()) as stdout,
+            contextlib.redirect_stderr(_Terminal()) as stderr,
+        ):
+            status = run(arguments)
+        return int(status), ESCAPE.sub("", stdout.getvalue()), ESCAPE.sub("", stderr.getvalue())
+
+    return await asyncio.to_thread(work)
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_browsing_draws_a_tree_and_says_where_there_is_more() -> None:
+    _, tree, _ = await _shown("browse", "--depth", "3")
+
+    assert tree.splitlines()[:4] == [
+        "└── TestPlant",
+        "    ├── TestArea",
+        "    │   └── TestChildObject ...",
+        "    └── TestArea2",
+    ]
+    assert tree.splitlines()[-1] == "        └── TestMachine_006"
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_readings_are_a_table() -> None:
+    status, table, _ = await _shown("read", INT, UNKNOWN)
+
+    heading, good, failed = (line.split() for line in table.splitlines())
+    assert heading == ["tag", "value", "quality", "time"]
+    assert good[:4] == [INT, "42", "good", "(192)"]
+    assert failed[:3] == [UNKNOWN, "Invalid", "reference:"]
+    assert status == ExitStatus.MXACCESS
+
+
+async def test_the_entries_of_a_bulk_command_are_a_table(session: Session) -> None:
+    server_handle = await session.register("tests")
+
+    _, table, _ = await _shown("subscribe-bulk", "--server-handle", str(server_handle), "--items", INT)
+
+    assert table.splitlines()[1].split() == ["ok", "1", INT]
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_watching_shows_the_present_value_of_each_tag() -> None:
+    status, shown, _ = await _shown("watch", INT, "TestChildObject.TestDouble", "--max-events", "2")
+
+    last = [line.split() for line in shown.splitlines()[-3:]]
+    assert last[0] == ["tag", "value", "quality", "time", "changes"]
+    assert [(row[0], row[1], row[-1]) for row in last[1:]] == [
+        (INT, "42", "1"),
+        ("TestChildObject.TestDouble", "3.141592653589793", "1"),
+    ]
+    assert status == ExitStatus.GOOD
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_figures_are_a_table_and_the_way_there_shows_on_stderr() -> None:
+    _, table, progress = await _shown("bench-read-bulk", "--duration-seconds", "0.3")
+
+    assert re.search(r"^latency ms +p50 ", table, re.MULTILINE)
+    assert "seconds" in progress

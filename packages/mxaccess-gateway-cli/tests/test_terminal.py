@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import re
+import sys
 
 import pytest
 
@@ -20,6 +21,10 @@ INT, UNKNOWN = "TestChildObject.TestInt", "NoSuchObject_999.NoSuchAttr"
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def _type_password(_: str) -> str:
+    return "operator-secret"
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +90,21 @@ async def test_watching_shows_the_present_value_of_each_tag() -> None:
         ("TestChildObject.TestDouble", "3.141592653589793", "1"),
     ]
     assert status == ExitStatus.GOOD
+
+
+async def test_a_password_that_no_variable_holds_is_asked_for(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server_handle = await session.register("tests")
+    monkeypatch.setattr(sys, "stdin", _Terminal())
+    monkeypatch.setattr("click.termui.hidden_prompt_func", _type_password)
+
+    arguments = ["--server-handle", str(server_handle), "--user", "operator"]
+    status, table, diagnostics = await _shown("authenticate-user", *arguments)
+
+    assert status == ExitStatus.GOOD
+    assert "user id" in table
+    assert "operator-secret" not in table + diagnostics
 
 
 @pytest.mark.usefixtures("gateway")

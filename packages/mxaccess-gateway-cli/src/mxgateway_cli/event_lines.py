@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mxgateway import AlarmTransition, BufferedDataChange, DataChange, MxEvent, Quality, ReplayGap, WriteComplete
+from mxgateway_cli.readings import shown_moment, shown_value
 
 if TYPE_CHECKING:
     from mxgateway import MxStatus
 
 __all__ = ["event_line", "event_style", "quality_style", "told"]
-
-_LONGEST_VALUE = 200
 
 
 def event_line(event: MxEvent) -> str:
@@ -41,14 +40,6 @@ def quality_style(quality: Quality) -> str:
     return "green" if quality.is_good else "yellow" if quality.is_uncertain else "red"
 
 
-def _shown_value(event: MxEvent) -> str:
-    try:
-        text = repr(event.value)
-    except ValueError as error:
-        return f"<{error}>"
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}... ({len(text)} characters)"
-
-
 def told(event: MxEvent) -> str:
     """Give what an event's family has to tell: value and quality, or the outcome."""
     if isinstance(event, AlarmTransition):
@@ -56,7 +47,7 @@ def told(event: MxEvent) -> str:
     if isinstance(event, WriteComplete):
         return "written" if event.succeeded else f"refused{_failed(event.statuses)}"
     if isinstance(event, (DataChange, BufferedDataChange)):
-        return f"{event.quality} {_shown_value(event)}{_failed(event.statuses)}"
+        return f"{event.quality} {shown_value(event)}{_failed(event.statuses)}"
     return ""
 
 
@@ -75,4 +66,4 @@ def _time(event: MxEvent) -> str:
         when = event.timestamp or event.worker_timestamp
     except ValueError:
         when = None
-    return "-" if when is None else when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return shown_moment(when)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from mxgateway import ReplayGap
 from mxgateway_cli.event_lines import event_line, event_style
 from mxgateway_cli.records import event_record
+from mxgateway_cli.taking import take
 
 if TYPE_CHECKING:
-    from mxgateway import EventStream, MxEvent, Session
+    from mxgateway import MxEvent, Session
     from mxgateway_cli.output import Output
 
 __all__ = ["print_event", "print_events"]
@@ -25,24 +25,16 @@ async def print_events(
         MxGatewayError: the stream was lost.
     """
     async with session.stream_events(after_sequence=after_sequence) as stream:
-        # A deadline that has passed is the end that was asked for; a TimeoutError of the library's is an error.
-        deadline = asyncio.timeout(duration)
         try:
-            async with deadline:
-                await _print_all(stream, output, max_events)
-        except TimeoutError:
-            if not deadline.expired():
-                raise
+            await take(
+                stream,
+                # Many lines at once where many events wait, each at once where none does.
+                lambda event: print_event(output, event, flush=stream.pending == 0),
+                at_most=max_events,
+                seconds=duration,
+            )
         finally:
             output.flush()
-
-
-async def _print_all(stream: EventStream, output: Output, max_events: int | None) -> None:
-    async for event in stream:
-        # Many lines at once where many events wait, each at once where none does.
-        print_event(output, event, flush=stream.pending == 0)
-        if max_events is not None and stream.delivered >= max_events:
-            return
 
 
 def print_event(output: Output, event: MxEvent, *, flush: bool = True) -> None:

@@ -143,6 +143,10 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         """Ask the gateway and read what it answers."""
         return TaskReader(self._channel, self._call(), name=f"mxgateway {self._method}")
 
+    async def _may_ask_again(self, end: StreamEnd) -> bool:  # noqa: ARG002 - for those that look at it
+        """Whether the end is none, and the gateway is to be asked again; waits until then."""
+        return False
+
     async def _next(self) -> MessageT:
         """Give the next message when it takes more than taking it."""
         if self._failure is not None:
@@ -155,6 +159,9 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         self._waiting, self._flowing = True, False
         try:
             message = await reader.next()
+            while isinstance(message, StreamEnd) and await self._may_ask_again(message):
+                reader = self._reader = self._read()
+                message = await reader.next()
         finally:
             self._waiting = False
         if self._closed:

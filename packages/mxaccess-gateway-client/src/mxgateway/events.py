@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+import time
 import weakref
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import grpc.aio
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mxgateway._channel import Channel
-    from mxgateway._reader import Reader
+    from mxgateway._reader import Reader, StreamEnd
 
 __all__ = [
     "AlarmProviderModeChanged",
@@ -262,13 +265,19 @@ def to_event(message: pb.MxEvent) -> MxEvent:
     return _FAMILIES.get(message.family, MxEvent)(message)
 
 
+# A stream that is ended here frees its place only when the gateway has seen that: so long it is asked again, so often.
+_TIME_TO_LEAVE: Final = 1.0
+_PAUSE_TO_LEAVE: Final = 0.02
+
+
 class StreamPlace:
     """The one place that a session has for an event stream."""
 
-    __slots__ = ("_taken_by",)
+    __slots__ = ("_left_at", "_taken_by")
 
     def __init__(self) -> None:
         self._taken_by: weakref.ref[EventStream] | None = None
+        self._left_at = -math.inf
 
     @property
     def stream(self) -> EventStream | None:
@@ -279,6 +288,15 @@ class StreamPlace:
     def take(self, stream: EventStream) -> None:
         """Give the place to a stream."""
         self._taken_by = weakref.ref(stream)
+
+    def leave(self) -> None:
+        """Take note that a stream was ended from this side."""
+        self._left_at = time.monotonic()
+
+    @property
+    def was_just_left(self) -> bool:
+        """Whether the gateway may not have seen yet that the place is free."""
+        return time.monotonic() - self._left_at < _TIME_TO_LEAVE
 
 
 class EventStream(Stream[pb.MxEvent, MxEvent]):
@@ -327,6 +345,26 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
     def last_sequence(self) -> int:
         """The sequence of the last event that was delivered; before the first one what the stream resumes after."""
         return self._last_sequence
+
+    async def close(self) -> None:
+        """End the stream and wait until nothing of it is left here. Twice is fine.
+
+        Events that have arrived and were not taken yet are dropped; a resume after `last_sequence` brings them.
+        """
+        if self.is_open:
+            self._place.leave()
+        await super().close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_reader", None) is not None and self.is_open:
+            self._place.leave()
+        super().__del__()
+
+    async def _may_ask_again(self, end: StreamEnd) -> bool:
+        if end.status is not grpc.StatusCode.FAILED_PRECONDITION or self._delivered or not self._place.was_just_left:
+            return False
+        await asyncio.sleep(_PAUSE_TO_LEAVE)
+        return not self._closed
 
     def _read(self) -> Reader[pb.MxEvent]:
         if self._place.stream not in {None, self}:

@@ -39,10 +39,12 @@ async def _nothing_left_behind() -> AsyncIterator[None]:
 
 @pytest.fixture(autouse=True)
 def _event_loop_says_nothing(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    # What asyncio logs as an error is an exception that reached nobody.
+    # What asyncio logs as an error is an exception that reached nobody. None of ours is that grpc.aio's own poller
+    # finds nothing to read because one event woke the loops of two tests.
     yield
     said = [record for phase in ("setup", "call") for record in caplog.get_records(phase) if record.name == "asyncio"]
-    assert not [record.getMessage() for record in said if record.levelno >= logging.ERROR]
+    errors = [record.getMessage() for record in said if record.levelno >= logging.ERROR]
+    assert not [error for error in errors if "PollerCompletionQueue._handle_events" not in error]
 
 
 @pytest.fixture

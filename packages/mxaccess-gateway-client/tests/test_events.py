@@ -334,6 +334,37 @@ async def test_a_new_stream_may_follow_one_left_with_break_at_once(gateway: Simu
             break
 
 
+@pytest.mark.parametrize("way", ["close", "break"])
+async def test_a_place_that_the_gateway_has_not_freed_yet_is_asked_for_again(
+    gateway: SimulatedGateway, session: Session, way: str
+) -> None:
+    await advised(session)
+    if way == "close":
+        async with session.stream_events() as stream:
+            await anext(stream)
+    else:
+        async for _ in session.stream_events():
+            break
+    gateway.faults.refuse_next_calls(3, grpc.StatusCode.FAILED_PRECONDITION, rpc="StreamEvents")
+    gateway.plant[TAG].set(5)
+
+    async with session.stream_events(after_sequence=1) as stream:
+        assert (await anext(stream)).value == 5
+
+    assert len([call for call in gateway.calls if call.rpc == "StreamEvents"]) == 5
+
+
+async def test_a_place_that_somebody_else_has_is_not_asked_for_again(
+    gateway: SimulatedGateway, session: Session
+) -> None:
+    gateway.faults.refuse_next_calls(2, grpc.StatusCode.FAILED_PRECONDITION, rpc="StreamEvents")
+
+    with pytest.raises(MxGatewaySessionError):
+        await anext(session.stream_events())
+
+    assert len([call for call in gateway.calls if call.rpc == "StreamEvents"]) == 1
+
+
 async def test_a_stream_that_nobody_holds_any_more_ends_at_the_gateway(
     gateway: SimulatedGateway, session: Session
 ) -> None:

@@ -19,7 +19,7 @@ RUNS = {
     "bulk_subscribe.py": (["300"], "300 tags in"),
     "log_to_csv.py": (["changes.csv", "6", "TestMachine_001.TestChangingInt"], "changes.csv is written"),
     "read_tags.py": (["TestChildObject.TestInt", "NoSuchObject_999.NoSuchAttr"], "TestChildObject.TestInt = 42 (good"),
-    "watch_tags.py": (["4", "TestMachine_002.TestChangingInt"], "TestMachine_002.TestChangingInt = 100"),
+    "watch_tags.py": (["4", "TestMachine_002.TestChangingInt"], "TestMachine_002.TestChangingInt = 1"),
     "write_and_confirm.py": (["TestChildObject.TestInt", "5"], "TestChildObject.TestInt = 5"),
 }
 

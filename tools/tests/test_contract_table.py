@@ -1,0 +1,76 @@
+"""Every row of the contract has a public method, a simulated behaviour, a command and a test: the README says which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import contract_table
+import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+
+@pytest.fixture
+def readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A README with a place for the table."""
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{contract_table.BEGIN}old\n{contract_table.END}\nafter\n", encoding="utf-8")
+    monkeypatch.setattr(contract_table, "README", path)
+    monkeypatch.setattr(contract_table, "ROOT", tmp_path)
+    return path
+
+
+def test_nothing_of_the_contract_is_out_of_reach_and_the_readme_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (contract_table.main(["--check"]), capsys.readouterr().err) == (0, "")
+
+
+def test_every_rpc_command_and_event_has_a_row() -> None:
+    found = {row.contract for _, rows in contract_table.rows() for row in rows}
+
+    assert found >= {"OpenSession", "BrowseChildren", "ON_WRITE_COMPLETE", "WRITE_SECURED2_BULK", "SHUTDOWN_WORKER"}
+    assert len(found) == 12 + (len(pb.MxCommandKind.keys()) - 1) + (len(pb.MxEventFamily.keys()) - 1)
+
+
+def test_the_table_is_written_between_its_marks(readme: Path) -> None:
+    assert contract_table.main([]) == 0
+
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith(f"before\n{contract_table.BEGIN}")
+    assert text.endswith(f"{contract_table.END}\nafter\n")
+    assert "| `ADD_ITEM_BULK` | `Session.add_item_bulk` |" in text
+    assert "old" not in text.partition(contract_table.BEGIN)[2].splitlines()
+    assert contract_table.main(["--check"]) == 0
+
+
+def test_a_stale_table_is_told_and_left_as_it_is(readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = readme.read_text(encoding="utf-8")
+
+    assert contract_table.main(["--check"]) == 1
+    assert "README.md is stale: hatch run contract-table" in capsys.readouterr().err
+    assert readme.read_text(encoding="utf-8") == before
+
+
+def test_a_readme_without_a_place_for_the_table_is_told(readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    readme.write_text("nothing", encoding="utf-8")
+
+    assert contract_table.main([]) == 1
+    assert "has no place for the table" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("finder", "missing"),
+    [
+        ("public_methods", "commands, REGISTER: nothing found for the column in Python"),
+        ("rpc_handlers", "rpcs of GalaxyRepository, BrowseChildren: nothing found for the column simulated by"),
+        ("families_raised", "events, ON_DATA_CHANGE: nothing found for the column simulated by"),
+        ("command_line", "commands, WRITE2: nothing found for the column `mxgw-py`"),
+        ("tests_of", "rpcs of MxAccessGateway, StreamAlarms: nothing found for the column tested in"),
+    ],
+)
+def test_a_row_that_lacks_something_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], finder: str, missing: str
+) -> None:
+    nothing: dict[str, str] = {}
+    monkeypatch.setattr(contract_table, finder, lambda *_: nothing)
+
+    assert contract_table.main(["--check"]) == 1
+    assert missing in capsys.readouterr().err.splitlines()

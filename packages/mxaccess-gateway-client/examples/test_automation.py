@@ -23,6 +23,8 @@ async def keep_level(tags: TagClient, limit: int) -> str:
                 return "opened"
             case WatchLost():
                 return "blind"
+            case _:
+                continue
     return "stopped"
 
 

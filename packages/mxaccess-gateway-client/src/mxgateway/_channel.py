@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import grpc
 import grpc.aio
-import grpc.experimental
+import grpc.experimental  # pyright: ignore[reportMissingTypeStubs] - types-grpcio leaves it out
 from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc

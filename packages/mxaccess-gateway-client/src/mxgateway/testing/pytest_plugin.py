@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["mx_client", "mx_gateway", "mx_gateway_options", "mx_plant", "mx_session", "mx_tags"]
 
-FunctionT = TypeVar("FunctionT", bound="Callable[..., object]")
+FunctionT = TypeVar("FunctionT", bound="Callable[..., AsyncIterator[object]]")
 
 
 def async_fixture(function: FunctionT) -> FunctionT:

@@ -48,8 +48,16 @@ def mx_gateway_options() -> dict[str, Any]:
     return {}
 
 
+@pytest.fixture
+def _mx_asyncio(request: pytest.FixtureRequest) -> None:  # pyright: ignore[reportUnusedFunction] - pytest uses it
+    if not request.config.pluginmanager.hasplugin("asyncio"):
+        pytest.fail("the mx_ fixtures need pytest-asyncio: pip install mxaccess-gateway-client[pytest]", pytrace=False)
+
+
 @async_fixture
-async def mx_gateway(mx_plant: Plant | None, mx_gateway_options: dict[str, Any]) -> AsyncIterator[SimulatedGateway]:
+async def mx_gateway(
+    _mx_asyncio: None, mx_plant: Plant | None, mx_gateway_options: dict[str, Any]
+) -> AsyncIterator[SimulatedGateway]:
     """A simulated gateway on loopback, for one test."""
     async with SimulatedGateway(plant=mx_plant, **mx_gateway_options) as gateway:
         yield gateway

@@ -558,7 +558,7 @@ async def test_a_session_that_can_not_be_closed_is_named_in_the_log(
     gateway: SimulatedGateway, reader_tags: tuple[TagClient, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     tags, _ = reader_tags
-    gateway.faults.refuse_next_calls(1, grpc.StatusCode.UNAVAILABLE, rpc="CloseSession")
+    gateway.faults.refuse_next_calls(3, grpc.StatusCode.UNAVAILABLE, rpc="CloseSession")
     session = gateway.sessions[0].session_id
     await tags.close()
 

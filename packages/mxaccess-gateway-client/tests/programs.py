@@ -5,29 +5,32 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
 from mxgateway.testing import SimulatedGateway
 
 
-async def run_python(gateway: SimulatedGateway, folder: Path, *arguments: str | Path) -> tuple[str, str]:
-    """Run Python in a folder, warnings as errors, with the gateway in its environment.
-
-    It must succeed. Gives what it printed to stdout and to stderr.
-    """
+async def start_python(gateway: SimulatedGateway, folder: Path, *arguments: str | Path) -> Process:
+    """Start Python in a folder, warnings as errors, with the gateway in its environment."""
     environment = {
         **os.environ,
         "MXGATEWAY_ENDPOINT": gateway.endpoint,
         "MXGATEWAY_API_KEY": gateway.api_key,
         "MXGATEWAY_PLAINTEXT": "1",
         "PYTHONIOENCODING": "utf-8",
+        "PYTHONUNBUFFERED": "1",
         # gRPC's core tells of its own accord when a gateway goes away.
         "GRPC_VERBOSITY": "NONE",
     }
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         sys.executable, "-W", "error", *map(str, arguments), stdout=PIPE, stderr=PIPE, env=environment, cwd=folder
     )
+
+
+async def run_python(gateway: SimulatedGateway, folder: Path, *arguments: str | Path) -> tuple[str, str]:
+    """Run it so to its end. It must succeed. Gives what it printed to stdout and to stderr."""
+    process = await start_python(gateway, folder, *arguments)
     async with asyncio.timeout(30):
         output, errors = await process.communicate()
     assert process.returncode == 0, output.decode() + errors.decode()

@@ -26,6 +26,7 @@ from types import FunctionType
 from typing import TypeAlias
 
 import click
+from google.protobuf.descriptor import EnumDescriptor
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
@@ -95,15 +96,20 @@ def rows() -> Iterator[tuple[str, list[Row]]]:
         simulated = rpc_handlers()
         methods = [method.name for method in service.methods]
         yield f"rpcs of {service.name}", [rpc_row(name, simulated, commands, tests) for name in methods]
-    yield "commands", [command_row(name, number, commands, tests) for name, number in kinds(pb.MxCommandKind)]
+    yield (
+        "commands",
+        [command_row(name, number, commands, tests) for name, number in kinds(pb.MxCommandKind.DESCRIPTOR)],
+    )
     raised = families_raised()
-    yield "events", [family_row(name, number, raised, commands, tests) for name, number in kinds(pb.MxEventFamily)]
+    yield (
+        "events",
+        [family_row(name, number, raised, commands, tests) for name, number in kinds(pb.MxEventFamily.DESCRIPTOR)],
+    )
 
 
-def kinds(enum: type[object]) -> list[tuple[str, int]]:
+def kinds(enum: EnumDescriptor) -> list[tuple[str, int]]:
     """The names and numbers of an enum of the contract, without its zero."""
-    descriptor = enum.DESCRIPTOR  # type: ignore[attr-defined]  # every generated enum has one
-    return [(value.name, value.number) for value in descriptor.values if value.number]
+    return [(value.name, value.number) for value in enum.values if value.number]
 
 
 def rpc_row(name: str, simulated: Mapping[str, str], commands: Sequence[Code], tests: Sequence[Code]) -> Row:

@@ -49,7 +49,7 @@ def mx_gateway_options() -> dict[str, Any]:
 
 
 @pytest.fixture
-def _mx_asyncio(request: pytest.FixtureRequest) -> None:  # pyright: ignore[reportUnusedFunction] - pytest uses it
+def _mx_asyncio(request: pytest.FixtureRequest) -> None:
     if not request.config.pluginmanager.hasplugin("asyncio"):
         pytest.fail("the mx_ fixtures need pytest-asyncio: pip install mxaccess-gateway-client[pytest]", pytrace=False)
 

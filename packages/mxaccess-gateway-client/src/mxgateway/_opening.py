@@ -24,7 +24,7 @@ OpenedT = TypeVar("OpenedT", bound=_Closable)
 
 
 class Opening(Generic[OpenedT]):
-    """Opens when it is awaited or entered, once; entered, it also closes on exit."""
+    """Opens when it is awaited or entered, each time anew; entered, it also closes on exit."""
 
     __slots__ = ("_open", "_opened")
 

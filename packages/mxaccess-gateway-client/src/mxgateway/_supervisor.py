@@ -231,7 +231,7 @@ class Supervisor:
         resumed = session.stream_events(after_sequence=stream.last_sequence)
         try:
             await resumed.__aenter__()
-            # The refusal of a stream, because the gateway still holds the broken one, comes before this answer.
+            # A refusal, because the gateway still holds the broken stream, usually comes before this answer.
             await session.ping()
         except BaseException:
             await resumed.close()

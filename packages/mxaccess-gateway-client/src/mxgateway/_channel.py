@@ -7,7 +7,7 @@ import itertools
 import logging
 import os
 import secrets
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import grpc
 import grpc.aio
@@ -38,7 +38,7 @@ _LARGEST_METADATA = 1024 * 1024
 
 RequestT = TypeVar("RequestT", bound="Message")
 ReplyT = TypeVar("ReplyT")
-MessageT_co = TypeVar("MessageT_co", covariant=True)
+MessageT = TypeVar("MessageT")
 
 
 class _UnaryMethod(Protocol[RequestT, ReplyT]):
@@ -53,16 +53,24 @@ class _StreamMethod(Protocol[RequestT, ReplyT]):
     ) -> grpc.aio.UnaryStreamCall[RequestT, ReplyT]: ...
 
 
-class SyncCall(Protocol[MessageT_co]):
-    """A call that streams replies to a thread."""
+class SyncCall(Generic[MessageT]):
+    """A call that streams replies to a thread, over a connection of its own that ends with it.
 
-    def __iter__(self) -> Iterator[MessageT_co]:
+    A call of this sort that is cancelled drops the events that tell of its end, and gRPC then keeps it, and with it its
+    connection, for as long as the process lives. One whose channel is closed under it sees its end.
+    """
+
+    def __init__(self, channel: grpc.Channel, replies: Iterator[MessageT]) -> None:
+        self._channel = channel
+        self._replies = replies
+
+    def __iter__(self) -> Iterator[MessageT]:
         """Give the replies, and raise grpc.RpcError when it ends with another status than OK."""
-        ...
+        return self._replies
 
-    def cancel(self) -> object:
-        """End it, from any thread."""
-        ...
+    def cancel(self) -> None:
+        """End it and its connection, from any thread. Twice is fine."""
+        self._channel.close()
 
 
 class _Cancellable(Protocol):
@@ -86,7 +94,6 @@ class Channel:
         self.redact: Redactor = Redactor.for_key(api_key)
         self._channel = channel
         self._credentials = credentials
-        self._events_channel: grpc.Channel | None = None
         self._metadata = AuthorizationMetadata(api_key)
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
@@ -231,14 +238,14 @@ class Channel:
         if single_threaded is None:
             _logger.info("this grpcio has no single-threaded streams: events are read by grpc.aio")
             return None
-        if self._events_channel is None:
-            arguments = [*_arguments(self.options, self._credentials), (single_threaded, 1)]
-            self._events_channel = (
-                grpc.insecure_channel(self.options.endpoint, options=arguments)
-                if self._credentials is None
-                else grpc.secure_channel(self.options.endpoint, self._credentials.channel, options=arguments)
-            )
-        return pb_grpc.MxAccessGatewayStub(self._events_channel).StreamEvents(request, metadata=tuple(self._metadata))
+        arguments = [*_arguments(self.options, self._credentials), (single_threaded, 1)]
+        channel = (
+            grpc.insecure_channel(self.options.endpoint, options=arguments)
+            if self._credentials is None
+            else grpc.secure_channel(self.options.endpoint, self._credentials.channel, options=arguments)
+        )
+        call = pb_grpc.MxAccessGatewayStub(channel).StreamEvents(request, metadata=tuple(self._metadata))
+        return SyncCall(channel, call)
 
     def own(self, call: _Cancellable, task: asyncio.Task[None]) -> None:
         """Let `close` cancel something that is over when its task is."""
@@ -283,8 +290,6 @@ class Channel:
             call.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        if self._events_channel is not None:
-            self._events_channel.close()
         await self._channel.close()
 
     def _misuse(self, summary: str, hint: str) -> MxGatewayUsageError:

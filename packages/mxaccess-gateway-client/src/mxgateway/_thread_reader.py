@@ -152,6 +152,7 @@ class ThreadReader(Generic[MessageT]):
         else:
             end = StreamEnd(status=grpc.StatusCode.OK, details=None)
         self._end = StreamEnd(status=None, details=None) if self._cancelled else end
+        self._call.cancel()
         self._tell(self._finish)
 
     def _wait_for_room(self) -> None:

@@ -310,6 +310,8 @@ def _arguments(options: ClientOptions, credentials: Credentials | None) -> list[
         ("grpc.absolute_max_metadata_size", _LARGEST_METADATA),
         ("grpc.keepalive_time_ms", round(options.keepalive_time * 1000)),
         ("grpc.keepalive_timeout_ms", round(options.keepalive_timeout * 1000)),
+        # What really ends a connection whose probe stays unanswered: without it that takes gRPC a minute.
+        ("grpc.http2.ping_timeout_ms", round(options.keepalive_timeout * 1000)),
         ("grpc.http2.max_pings_without_data", 0),
         # gRPC's own waits after a failure grow to two minutes: too long for a gateway that has just been restarted.
         ("grpc.initial_reconnect_backoff_ms", 200),

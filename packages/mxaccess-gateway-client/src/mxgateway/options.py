@@ -43,9 +43,11 @@ class ClientOptions:
         connect_timeout: seconds that `connect` waits for the gateway's answer.
         close_timeout: seconds that closing a session in `close` and in context managers may take.
         max_message_bytes: the largest message in bytes, each way.
-        keepalive_time: seconds of silence after which the connection is probed. Servers end connections that are
-            probed more often than they allow ("too many pings"); a gRPC server allows one in 300 s by default.
-        keepalive_timeout: seconds until an unanswered probe ends the connection.
+        keepalive_time: seconds of silence after which the connection is probed while a call or a stream is open.
+            Servers end connections that are probed more often than they allow ("too many pings"); a gRPC server allows
+            one in 300 s by default.
+        keepalive_timeout: seconds until an unanswered probe ends the connection. A gateway that vanished without a word
+            is noticed at the latest `keepalive_time` and this after its last one: after 330 s by default.
         use_http_proxy: whether `http_proxy` and `https_proxy` of the environment count. Off, because company proxies
             rarely know the plant network, and never localhost.
 

@@ -217,26 +217,22 @@ class TagItems:
         Raises:
             MxGatewayError: the gateway could not be asked; what it did of it is unknown.
         """
-        async with self._asking() as session:
-            if session is not None and item.handle:
-                await self._remove(session, [item])
-                self._check_current(session)
-                item.repeated = True
-                await self._add(session, [item])
+        await self._add_anew([item])
 
     async def refresh(self) -> None:
-        """Advise everything anew, so that each tag's present value comes once more, marked as repeated.
+        """Add everything anew, so that each tag's present value comes once more, marked as repeated.
 
+        Advising anew would not do: changes from before it may still come, and nobody could tell them from the value.
         A tag that is being written to comes after its outcome: a write without an advise would be refused.
 
         Raises:
             MxGatewayError: the gateway could not be asked; what it did of it is unknown.
         """
         items = [item for item in self._by_handle.values() if item.handle]
-        await self._advise_anew([item for item in items if not item.writers])
+        await self._refresh([item for item in items if not item.writers])
         for item in items:
             if item.writers:
-                await self._advise_anew([item])
+                await self._refresh([item])
 
     async def sweep(self, linger: float) -> None:
         """Remove what nobody has wanted for so many seconds."""
@@ -338,24 +334,23 @@ class TagItems:
             messages.append(outcome)
         return messages
 
-    async def _advise_anew(self, items: Sequence[TagItem]) -> None:
+    async def _refresh(self, items: Sequence[TagItem]) -> None:
         async with contextlib.AsyncExitStack() as no_writes:
             for item in items:
                 await no_writes.enter_async_context(item.lock)
-            async with self._asking() as session:
-                advised = {item.handle: item for item in items if item.handle}
-                if session is None or not advised:
-                    return
-                await session.un_advise_item_bulk(self._server_handle, list(advised))
-                self._check_current(session)
-                for item in advised.values():
-                    item.repeated = True
-                refused = await self._advise(session, advised)
-                if refused:
-                    for handle in refused:
-                        advised[handle].handle = 0
-                    self._forget(session, refused)
-                    await session.remove_item_bulk(self._server_handle, list(refused))
+            await self._add_anew(items)
+
+    async def _add_anew(self, items: Sequence[TagItem]) -> None:
+        async with self._asking() as session:
+            known = [item for item in items if item.handle]
+            if session is None or not known:
+                return
+            await self._remove(session, known)
+            self._check_current(session)
+            for item in known:
+                item.repeated = True
+            for begin in range(0, len(known), _ITEMS_AT_ONCE):
+                await self._add(session, known[begin : begin + _ITEMS_AT_ONCE])
 
     async def _remove(self, session: Session, items: Sequence[TagItem]) -> None:
         handles = [item.handle for item in items]

@@ -333,12 +333,15 @@ async def test_a_handle_that_is_none_or_another_tags_is_refused(
     assert [item.tag for item in refused if isinstance(item, TagRefused)] == ["A.C", "A.D"]
 
 
-async def test_a_reply_that_can_not_be_matched_to_the_tags_ends_the_watch_with_an_error(
-    scripted_client: GatewayClient,
+async def test_a_reply_that_can_not_be_matched_to_the_tags_ends_the_watch_with_an_error_and_no_other_one(
+    scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     async with scripted_client.tags("test") as tags, tags.watch("A.B") as watch:
         with pytest.raises(MxGatewayProtocolError, match="add_item_bulk payload"):
             await anext(watch)
+        scripted.edit_reply = refused_advises(5)
+        async with tags.watch("A.C") as other:
+            assert await following(other) == TagRefused(tag="A.C", error_message="no room")
 
 
 # What nobody watches any more

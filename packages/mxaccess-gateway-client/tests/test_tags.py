@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 import pytest
@@ -86,10 +87,17 @@ async def test_a_tag_that_tells_nothing_does_not_use_up_the_time_of_the_others(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     with gateway.faults.silent_tag(STRING):
-        silent, good = await tags.read(STRING, INT, timeout=0.4)
+        reading = asyncio.create_task(tags.read(STRING, INT))
+        await gateway.wait_for(lambda: gateway.sessions[0].pending_commands)
+        gateway.clock.advance(5)
+        silent, good = await reading
 
     assert good.value == 42
-    assert "no value within 0.2 s" in str(silent.error)
+    assert "no value within 5 s" in str(silent.error)
+    await tags.read(INT, timeout=4)
+    request = gateway.calls[-1].request
+    assert isinstance(request, pb.MxCommandRequest)
+    assert request.command.read_bulk.timeout_ms == 2000
 
 
 async def test_what_a_limited_key_does_not_reach_fails_alone(gateway: SimulatedGateway) -> None:
@@ -111,6 +119,21 @@ async def test_reading_a_watched_tag_gives_the_value_that_is_known(tags: TagClie
 
     assert reading.result.was_cached
     assert reading.value == 42
+
+
+@pytest.mark.parametrize("tag", ["", " ", 5, None, ["A.B"], "A.\ud800"], ids=repr)
+async def test_what_is_no_tag_is_refused_and_disturbs_nobody(
+    gateway: SimulatedGateway, tags: TagClient, tag: Any
+) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="is no name"):
+        await tags.read(INT, tag)
+    with pytest.raises(MxGatewayConfigurationError, match="is no name"):
+        await tags.write(tag, 1)
+    with pytest.raises(MxGatewayConfigurationError, match="is no name"):
+        tags.watch(INT, tag)
+    async with tags.watch(INT) as watch:
+        assert await first_values(watch) == {INT: 42}
+    assert not writes(gateway)
 
 
 async def test_reading_no_tag_gives_no_reading(gateway: SimulatedGateway, tags: TagClient) -> None:
@@ -477,7 +500,7 @@ async def test_a_write_whose_time_is_over_while_its_tag_is_added_was_not_written
 
     await tags.write(INT, 2)
     async with tags.watch(INT) as watch:
-        assert await first_values(watch) == {INT: 2}
+        await until_value(watch, 2)
     assert writes(gateway) == 1
     assert commands(gateway)["ADD_ITEM_BULK"] == 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 from typing import TYPE_CHECKING, Final
@@ -112,7 +111,7 @@ class Supervisor:
 
     def distrust(self, error: MxGatewayError, session: Session | None = None) -> None:
         """Replace the session, this one when it is named: what it did of the last command is unknown."""
-        if self._stream is None or session not in {None, self._session}:
+        if self._stream is None or self._failure is not None or session not in {None, self._session}:
             return
         # Kept when the events are lost already: such a session must not be resumed.
         self._distrusted = error
@@ -274,8 +273,8 @@ class Supervisor:
         self._items.detach(failure)
         session, self._session = self._session, None
         if session is not None:
-            with contextlib.suppress(MxGatewayError):
-                await session.close()
+            # Beside it: a worker that hangs must not hold up the next one.
+            self.help(session.close(), name="mxgateway tags close")
         await self._open()
 
     async def _open(self) -> None:

@@ -175,9 +175,11 @@ class TagClient:
         and `watch` it needs the `[]` behind the name of an array.
 
         Raises:
+            MxGatewayConfigurationError: a tag is no text.
             MxGatewayTimeoutError: no answer came in time.
             MxGatewayError: what stands in the way for good, the key for example.
         """
+        _check_tags(tags)
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
         facts = ErrorFacts(method="ReadBulk", target=self._target, timeout=seconds)
         last: MxGatewayError | None = None
@@ -220,11 +222,13 @@ class TagClient:
         Raises:
             MxAccessError: it was refused, at once or by its outcome; see `statuses`.
             MxGatewayCommandError: the gateway doesn't take the tag.
+            MxGatewayConfigurationError: the tag is no text.
             MxGatewayTimeoutError: nothing was sent in time, or no outcome came in time: the text says which. Without an
                 outcome the write may have happened, and is not repeated.
             MxGatewayTransportError: the connection or the session was lost under it: it may have happened.
             TypeError, ValueError: the value doesn't fit, see `to_mx_value`.
         """
+        _check_tags([tag])
         message = to_mx_value(value, data_type)
         if timestamp is not None:
             to_mx_value(timestamp)
@@ -273,10 +277,11 @@ class TagClient:
         TagClient: a slow reader loses its own changes and nobody else's.
 
         Raises:
-            MxGatewayConfigurationError: there is no tag, or `queue_size` is less than 1.
+            MxGatewayConfigurationError: there is no tag, one that is no text, or `queue_size` is less than 1.
         """
         if not tags:
             raise MxGatewayConfigurationError("watch what? give the names of tags")
+        _check_tags(tags)
         size = self._options.queue_size if queue_size is None else queue_size
         if size < 1:
             raise MxGatewayConfigurationError(f"queue_size {size} is less than 1")
@@ -327,6 +332,9 @@ class TagClient:
             await self._change(self._items.subscribe(items))
         except MxGatewayError as error:
             queue.fail(error)
+            # What nobody can be told of any more must not fail the others.
+            for item in items:
+                item.leave(queue)
 
     async def _subscribed(self, item: TagItem) -> tuple[Session, int]:
         """Give the session in which a tag is added, advised, and fit for a write."""
@@ -433,3 +441,14 @@ class TagWatch:
         if not self._begun:
             self._begun = True
             await self._client.begin_watch(self._tags, self._queue)
+
+
+def _check_tags(tags: Sequence[str]) -> None:
+    """Make sure that these can be asked for, together with the tags of others."""
+    for tag in tags:
+        try:
+            possible = bool(tag.strip()) and bool(tag.encode())
+        except (AttributeError, UnicodeEncodeError):
+            possible = False
+        if not possible:
+            raise MxGatewayConfigurationError(f"tag {tag!r} is no name: give each tag as a text, Object.Attribute")

@@ -88,6 +88,8 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         await self.close()
 
     def __aiter__(self) -> Self:
+        # Whoever begins to iterate is looked at before anything is given to it.
+        self._flowing = False
         return self
 
     async def __anext__(self) -> ItemT:
@@ -113,7 +115,12 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         """End the stream and wait until nothing of it is left here. Twice is fine.
 
         Items that have arrived and were not taken yet are dropped.
+
+        Raises:
+            MxGatewayUsageError: the client was opened in another event loop or another process.
         """
+        if self._reader is not None:
+            self._channel.check_place()
         self._closed = True
         self._flowing = False
         if self._reader is not None:
@@ -149,6 +156,8 @@ class Stream(ABC, Generic[MessageT, ItemT]):
 
     async def _next(self) -> MessageT:
         """Give the next message when it takes more than taking it."""
+        if self._reader is not None:
+            self._channel.check_place()
         if self._failure is not None:
             raise self._failure
         if self._closed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import os
 import threading
 import time
 import weakref
@@ -44,6 +45,7 @@ class ThreadReader(Generic[MessageT]):
 
     def __init__(self, channel: Channel, call: SyncCall[MessageT], *, name: str) -> None:
         self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()
         self._call = call
         self._queue: deque[MessageT] = deque()
         self._end: StreamEnd | None = None
@@ -98,7 +100,12 @@ class ThreadReader(Generic[MessageT]):
         return message
 
     def cancel(self) -> None:
-        """End the stream; the gateway sees it at once. Safe from any thread, and when the loop is closed already."""
+        """End the stream; the gateway sees it at once. Safe from any thread, and when the loop is closed already.
+
+        In a fork nothing happens: the connection is the parent's, and gRPC doesn't survive being touched there.
+        """
+        if os.getpid() != self._pid:
+            return
         self._cancelled = True
         self._queue.clear()
         self._call.cancel()
@@ -111,8 +118,9 @@ class ThreadReader(Generic[MessageT]):
 
     def end_with_process(self) -> None:
         """End the stream while the interpreter ends: a call that is open then can keep it from ending."""
-        self.cancel()
-        self._thread.join(_LAST_WORDS)
+        if os.getpid() == self._pid:
+            self.cancel()
+            self._thread.join(_LAST_WORDS)
 
     async def _until_gone(self) -> None:
         await asyncio.shield(self._gone)

@@ -19,7 +19,7 @@ from mxgateway import GatewayClient
 # Those that once found something, and that of this run.
 SEEDS: Final = (SEED,)
 FAULTS: Final = 80
-CHANGES: Final = 20_000
+CHANGES: Final = 12_000
 
 
 @asynccontextmanager

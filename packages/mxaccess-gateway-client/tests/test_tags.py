@@ -88,7 +88,7 @@ async def test_a_tag_that_tells_nothing_does_not_use_up_the_time_of_the_others(
 ) -> None:
     with gateway.faults.silent_tag(STRING):
         reading = asyncio.create_task(tags.read(STRING, INT))
-        await gateway.wait_for(lambda: gateway.sessions[0].pending_commands)
+        await gateway.wait_for(lambda: gateway.plant[STRING].listeners)
         gateway.clock.advance(5)
         silent, good = await reading
 

@@ -251,7 +251,8 @@ class Supervisor:
 
         async def hold() -> None:
             async for event in stream:
-                held.append(event)  # noqa: PERF401 - what was taken counts even when this is cancelled
+                self._items.saw(event)
+                held.append(event)
 
         holding = asyncio.create_task(hold(), name="mxgateway tags hold")
         try:

@@ -25,8 +25,10 @@ _logger = logging.getLogger("mxgateway.tags")
 
 # The gateway lets 128 commands of a session wait; the rest is left to the reads and writes of the application.
 _COMMANDS_AT_ONCE: Final = 32
-# The gateway holds 10 000 events for a subscriber: the first values of more tags could overflow it.
+# The gateway holds 10 000 events for a subscriber: the first values of more tags would overflow it.
 _ITEMS_AT_ONCE: Final = 5_000
+# Seconds without any first value, after which the tags that are left are taken for silent.
+_SILENCE: Final = 0.5
 
 
 class TagItem:
@@ -122,6 +124,9 @@ class TagItems:
         self._server_handle = 0
         # Adding and removing must not overtake each other: a tag is given up and wanted again in the same moment.
         self._lock = asyncio.Lock()
+        # The handles advised last whose first values have not come yet.
+        self._awaited: set[int] = set()
+        self._arrived = asyncio.Event()
 
     @property
     def any_added(self) -> bool:
@@ -153,8 +158,15 @@ class TagItems:
         for queue in self._queues():
             queue.fail(failure)
 
+    def saw(self, event: MxEvent) -> None:
+        """Take note that an event has come, which may be dispatched later."""
+        if event.raw.item_handle in self._awaited:
+            self._awaited.discard(event.raw.item_handle)
+            self._arrived.set()
+
     def dispatch(self, event: MxEvent) -> None:
         """Hand an event to those who wait for it."""
+        self.saw(event)
         if isinstance(event, ReplayGap):
             self.announce(WatchGap(dropped=0))
             for known in self._items.values():
@@ -183,6 +195,8 @@ class TagItems:
         """Forget the handles of a session that is gone; what it was asked to write ends with an unknown outcome."""
         self._session = None
         self._by_handle.clear()
+        self._awaited.clear()
+        self._arrived.set()
         for item in self._items.values():
             item.handle = 0
             item.last = None
@@ -208,8 +222,7 @@ class TagItems:
                 return
             missing = [item for item in self._items.values() if item.wanted and not item.handle]
             missing = [item for item in missing if item in again or not item.refusal]
-            for begin in range(0, len(missing), _ITEMS_AT_ONCE):
-                await self._add(session, missing[begin : begin + _ITEMS_AT_ONCE])
+            await self._add_all(session, missing)
 
     async def renew(self, item: TagItem) -> None:
         """Give a tag a new handle, so that what still comes for the old one is nobody's.
@@ -270,7 +283,26 @@ class TagItems:
                         raise
                 return
 
+    async def _add_all(self, session: Session, items: Sequence[TagItem]) -> None:
+        """Add and advise items, in parts whose first values the gateway can hold."""
+        for begin in range(0, len(items), _ITEMS_AT_ONCE):
+            if begin:
+                await self._first_values()
+            await self._add(session, items[begin : begin + _ITEMS_AT_ONCE])
+
+    async def _first_values(self) -> None:
+        """Wait until the tags advised last have told their first values: then the gateway has room for the next.
+
+        Some tags tell nothing, so it ends as well when nothing has come for a moment.
+        """
+        with contextlib.suppress(TimeoutError):
+            while self._awaited:
+                self._arrived.clear()
+                async with asyncio.timeout(_SILENCE):
+                    await self._arrived.wait()
+
     async def _add(self, session: Session, items: Sequence[TagItem]) -> None:
+        self._check_current(session)
         for item in items:
             item.refusal = ""
         results = await session.add_item_bulk(self._server_handle, [item.tag for item in items])
@@ -300,6 +332,7 @@ class TagItems:
 
     async def _advise(self, session: Session, items: Mapping[int, TagItem]) -> Sequence[int]:
         """Advise by handle, and give the handles that were refused."""
+        self._awaited = set(items)
         if self._supervisory:
             messages = await self._advise_supervisory(session, list(items))
         else:
@@ -349,8 +382,7 @@ class TagItems:
             self._check_current(session)
             for item in known:
                 item.repeated = True
-            for begin in range(0, len(known), _ITEMS_AT_ONCE):
-                await self._add(session, known[begin : begin + _ITEMS_AT_ONCE])
+            await self._add_all(session, known)
 
     async def _remove(self, session: Session, items: Sequence[TagItem]) -> None:
         handles = [item.handle for item in items]

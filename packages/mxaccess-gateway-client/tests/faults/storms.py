@@ -5,6 +5,7 @@ Each run draws a seed of its own; FAULT_SEED in the environment gives one. A run
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from typing import Final
@@ -22,6 +23,7 @@ SEED: Final = int(os.environ.get("FAULT_SEED") or secrets.randbelow(2**31))
 """The seed of this run: another one each time, or that of the environment. It stands in the name of each test."""
 
 _LEASE: Final = 1800.0
+_PATIENCE: Final = 10.0
 
 
 def options(gateway: GatewayProcess, proxy: FaultProxy) -> ClientOptions:
@@ -42,7 +44,8 @@ async def nothing_is_left(gateway: GatewayProcess, proxy: FaultProxy, *, without
 
     A session whose opening was never answered may have been opened: nobody knows of it, and it ends with its lease.
     """
-    await proxy.wait_until(lambda: not proxy.connections)
+    async with asyncio.timeout(_PATIENCE):
+        await proxy.wait_until(lambda: not proxy.connections)
     assert len((await gateway.status()).sessions) <= without_reply
     await gateway.do("pass_time", seconds=_LEASE + 1)
     await gateway.do("wait_until_idle")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import random
 import weakref
 from collections.abc import AsyncIterator, Callable
+from unittest.mock import Mock
 
 import grpc
 import pytest
@@ -554,6 +556,38 @@ async def test_a_first_session_that_can_not_be_opened_is_the_callers_error(gatew
     async with GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client:
         with pytest.raises(MxGatewayError, match="session:open"):
             await client.tags("test")
+
+
+async def test_a_client_whose_opening_is_cancelled_leaves_no_session(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    async def open_it() -> None:
+        await client.tags("test")
+
+    gateway.faults.delay_commands(3600)
+    opening = asyncio.create_task(open_it())
+    await gateway.wait_for(lambda: gateway.sessions and gateway.sessions[0].pending_commands)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+
+    assert not gateway.sessions
+
+
+async def test_whatever_fails_in_the_supervision_is_told_and_never_waited_for(
+    gateway: SimulatedGateway, client: GatewayClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with client.tags("test", reconnect_delay=0.01) as tags, tags.watch(INT) as watch:
+        await following_change(watch)
+        monkeypatch.setattr(random, "uniform", Mock(side_effect=ZeroDivisionError))
+        await gateway.faults.drop_connections()
+
+        await lost(watch)
+        with pytest.raises(MxGatewayError, match="ZeroDivisionError"):
+            await following(watch)
+        with pytest.raises(MxGatewayError, match="ZeroDivisionError"):
+            await tags.read(INT)
+    assert "Traceback" in caplog.text
 
 
 async def test_a_session_that_can_not_be_closed_is_named_in_the_log(

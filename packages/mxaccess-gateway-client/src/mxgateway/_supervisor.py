@@ -150,6 +150,16 @@ class Supervisor:
             _logger.warning("closing %s failed: %s", self._session.session_id, error)
 
     async def _watch(self) -> None:
+        try:
+            await self._keep_watch()
+        except _FINAL as final:
+            self._give_up(final)
+        except Exception as error:
+            # A mistake of ours: nobody may wait for ever because of it.
+            _logger.exception("the supervision of %s has failed", self._client_name)
+            self._give_up(MxGatewayError(f"the TagClient has failed: {error!r}"))
+
+    async def _keep_watch(self) -> None:
         while self._stream is not None:
             ended = await self._pump(self._stream)
             self._ready.clear()
@@ -157,11 +167,7 @@ class Supervisor:
             _logger.warning("the events of %s are lost: %s", self._client_name, failure)
             self._lost = failure
             self._items.announce(WatchLost(error=failure))
-            try:
-                await self._recover(failure, resumable=isinstance(ended, MxGatewayTransportError))
-            except _FINAL as final:
-                self._give_up(final)
-                return
+            await self._recover(failure, resumable=isinstance(ended, MxGatewayTransportError))
             self._lost = None
             self._ready.set()
 

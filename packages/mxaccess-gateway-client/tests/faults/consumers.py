@@ -35,7 +35,7 @@ from mxgateway import (
 )
 
 # The gateway is never more changes ahead than it retains for a resume: then only what is aged out on purpose is lost.
-_AHEAD: Final = 900
+AHEAD: Final = 900
 _GRANT: Final = 100
 _PAUSE: Final = 0.005
 _PATIENCE: Final = 30.0
@@ -61,6 +61,7 @@ class Consumer(ABC):
         self._pause = 0.0
         self._leaving = False
         self._granting = True
+        self._lost = False
         self._stopped = False
         self.taken = 0
         self.breaks = 0
@@ -83,9 +84,9 @@ class Consumer(ABC):
         await self._until(lambda: self.taken >= goal)
 
     async def break_noticed(self) -> None:
-        """Wait until it has noticed once more that nothing comes."""
+        """Wait until it has noticed once more that nothing comes, unless it knows that already."""
         breaks = self.breaks
-        await self._until(lambda: self.breaks > breaks)
+        await self._until(lambda: self.breaks > breaks or self._lost)
 
     def interrupt(self) -> None:
         """Let the wait for the next change time out."""
@@ -111,8 +112,8 @@ class Consumer(ABC):
     def _at(self, value: int) -> None:
         """Have come to a value, and let the gateway go on from there."""
         self.value = value
-        if self._granting and value + _AHEAD >= self.granted + _GRANT:
-            self.granted = value + _AHEAD
+        if self._granting and value + AHEAD >= self.granted + _GRANT:
+            self.granted = value + AHEAD
             self._gateway.count_until(self.granted)
         if self.taken >= self._wake_at:
             self._moved.set()
@@ -267,7 +268,6 @@ class WatchConsumer(Consumer):
         super().__init__(gateway)
         self._tags = tags
         self._hole = False
-        self._lost = False
         self.holes: list[tuple[int, int]] = []
         self.restored = Counter[bool]()
         self.value = -1

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import pytest
-from consumers import EventConsumer
+from consumers import AHEAD, EventConsumer
 from fault_proxy import FaultProxy
 from gateway_process import GatewayProcess
 from storms import ALL_EVENTS, EVENTS, FAULTS, SEED, nothing_is_left, options
-from weather import EVERYTHING, NETWORK, Fault, Weather
+from weather import EVERYTHING, LARGEST_BURST, NETWORK, Fault, Weather
 
 from mxgateway import GatewayClient
 
@@ -40,10 +40,9 @@ async def storm(
         yield consumer, weather
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("seed", "events"), [*((seed, EVENTS) for seed in SEEDS), pytest.param(SEED, ALL_EVENTS, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize(("seed", "events"), [*((seed, EVENTS) for seed in SEEDS), pytest.param(SEED, ALL_EVENTS)])
 async def test_every_event_comes_once_or_is_covered_by_a_reported_loss(seed: int, events: int) -> None:
     async with storm(seed, {**EVERYTHING, Weather.leave: 6}, FAULTS, events) as (consumer, weather):
         ledgers = [ledger for ledger in consumer.ledgers.values() if ledger.last]
@@ -51,14 +50,15 @@ async def test_every_event_comes_once_or_is_covered_by_a_reported_loss(seed: int
     # Each event was checked when it came: its sequence follows the last one, or the gap that was reported before it.
     assert weather.happened.total() >= FAULTS
     assert consumer.taken >= events
-    missed = sum(first - last - 1 for ledger in ledgers for last, first in ledger.gaps)
-    assert consumer.taken == sum(ledger.last for ledger in ledgers) - missed
     # Only what the gateway had dropped is missing, and only sessions that it had lost were replaced.
-    assert missed < consumer.taken / 2
+    forgetful = weather.happened["age_out"], weather.happened["burst_while_away"]
+    missed = sum(ledger.last for ledger in ledgers) - consumer.taken
+    assert 0 <= missed <= AHEAD * sum(forgetful) + LARGEST_BURST * forgetful[1]
     assert len(ledgers) - 1 <= weather.sessions_lost
     assert len(consumer.reported_lost) >= len(ledgers) - 1
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seed", NETWORK_SEEDS)
 async def test_what_only_the_network_does_loses_neither_a_session_nor_an_event(seed: int) -> None:

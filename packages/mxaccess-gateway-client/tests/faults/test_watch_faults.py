@@ -41,6 +41,7 @@ async def storm(seed: int, kinds: Mapping[Fault, int]) -> AsyncGenerator[tuple[W
         yield consumer, weather
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_every_value_comes_once_or_lies_in_a_stretch_that_has_a_hole(seed: int) -> None:
@@ -55,6 +56,7 @@ async def test_every_value_comes_once_or_lies_in_a_stretch_that_has_a_hole(seed:
     assert consumer.breaks == consumer.restored.total()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_what_only_the_network_does_is_resumed_without_a_hole(seed: int) -> None:

@@ -17,6 +17,7 @@ Fault: TypeAlias = "Callable[[Weather], Awaitable[None]]"
 # One fault in so many follows the one before at once, while the client still comes back.
 _AT_ONCE: Final = 5
 _PATIENCE: Final = 30.0
+LARGEST_BURST: Final = 3000
 
 
 class Weather:
@@ -128,7 +129,7 @@ class Weather:
     async def burst_while_away(self) -> None:
         await self._proxy.cut()
         with self._proxy.stalled():
-            await self._gateway.do("burst", changes=self._random.randint(1000, 3000))
+            await self._gateway.do("burst", changes=self._random.randint(1000, LARGEST_BURST))
 
     async def restart(self) -> None:
         self.sessions_lost += await self._gateway.do("restart")

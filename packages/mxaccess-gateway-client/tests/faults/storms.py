@@ -1,6 +1,7 @@
 """How long a storm lasts, which seed it is made from, and that it leaves nothing behind.
 
-Each run draws a seed of its own; FAULT_SEED in the environment gives one. The storms are marked `long`: `hatch run faults` runs them.
+Each run draws a seed of its own; FAULT_SEED in the environment gives one. The storms are marked `long`:
+`hatch run faults` runs them.
 """
 
 from __future__ import annotations

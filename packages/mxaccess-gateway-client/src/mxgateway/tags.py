@@ -226,6 +226,8 @@ class TagClient:
             MxGatewayTimeoutError: nothing was sent in time, or no outcome came in time: the text says which. Without an
                 outcome the write may have happened, and is not repeated.
             MxGatewayTransportError: the connection or the session was lost under it: it may have happened.
+            MxGatewayLimitError: the value is too large, or too many commands wait at the gateway: it was not written.
+            MxGatewayAuthorizationError: the key lacks the scope `invoke:write`.
             TypeError, ValueError: the value doesn't fit, see `to_mx_value`.
         """
         _check_tags([tag])

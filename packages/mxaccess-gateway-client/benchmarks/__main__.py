@@ -71,7 +71,7 @@ def row(what: str, unit: str, key: str, pairs: list[tuple[dict[str, float], dict
     """A line of the table: the median of raw, of ours, and of their ratios with its range."""
     ratios = sorted(ours[key] / raw[key] for raw, ours in pairs)
     raw, ours = (statistics.median(side[key] for side in sides) for sides in zip(*pairs, strict=True))
-    ratio = f"**{statistics.median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    ratio = f"**{statistics.median(ratios):.3g}** ({ratios[0]:.3g} to {ratios[-1]:.3g})"
     return f"| {what} | {unit} | {raw:,.6g} | {ours:,.6g} | {ratio} |"
 
 

@@ -85,3 +85,8 @@ async def test_the_first_snippet_runs_unchanged(tmp_path: Path) -> None:
 
         assert output.startswith("DataChange(sequence=1, item_handle=1, value=42, ")
         assert not gateway.sessions
+
+
+def test_the_figures_are_those_of_the_last_run() -> None:
+    _, results = (PACKAGE / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8").split("\n", 1)
+    assert results.strip() in (PACKAGE / "README.md").read_text(encoding="utf-8")

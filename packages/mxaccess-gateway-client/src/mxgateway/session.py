@@ -131,7 +131,9 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
         """Give the session's events (rpc `StreamEvents`); nothing is asked before the stream is entered or iterated.
 
         `after_sequence` resumes after the event with that `sequence`: the gateway replays what it still holds and goes
-        on live, or begins with a ReplayGap. 0 is a fresh stream.
+        on live, or begins with a ReplayGap. 0 is a fresh stream, without replay: where a stream broke before its first
+        event was delivered there is nothing to resume after, and what was on its way is lost. Open a new session then,
+        as TagClient does.
 
         Raises:
             ValueError: `after_sequence` is negative or more than 64 bits.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 
 from mxgateway.errors import (
+    TOO_LARGE,
     ErrorFacts,
     MxGatewayCommandError,
     MxGatewayError,
@@ -34,9 +34,6 @@ _logger = logging.getLogger("mxgateway.galaxy")
 
 # A page is delivered without waiting: after so many seconds of that, others get a turn of the event loop.
 _LONGEST_RUN: Final = 0.001
-
-# What grpcio says of a message over our limit, what it says of one over the server's, and what ASP.NET Core says.
-_TOO_LARGE: Final = re.compile(r"message (?:larger than max|exceeds the maximum)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +240,7 @@ class GalaxyObjects(ABC):
             try:
                 return await self._page()
             except MxGatewayLimitError as error:
-                if not _TOO_LARGE.search(error.details or ""):
+                if not TOO_LARGE.search(error.details or ""):
                     raise
                 too_large = error.with_hint("raise max_message_bytes, or leave the attributes out")
             except MxGatewayCommandError as error:

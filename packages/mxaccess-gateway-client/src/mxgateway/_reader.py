@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, cast
 
 import grpc.aio
 
+from mxgateway.errors import UNREADABLE
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -137,6 +139,8 @@ class TaskReader(Generic[MessageT]):
     async def _read_until_end(self) -> StreamEnd:
         try:
             while (message := await self._call.read()) is not grpc.aio.EOF:
+                if message is None:
+                    return StreamEnd(status=grpc.StatusCode.INTERNAL, details=UNREADABLE)
                 self._queue.append(cast("MessageT", message))
                 _wake(self._arrived)
                 if len(self._queue) >= CAPACITY:

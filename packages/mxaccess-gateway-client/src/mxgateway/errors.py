@@ -24,9 +24,10 @@ Facts are attributes; the message is made from them. No error holds the API key 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import grpc
 from google.protobuf.message import Message
@@ -44,6 +45,8 @@ __all__ = [
     "GRPC_STATUS_ERRORS",
     "PROTOCOL_STATUS_ERRORS",
     "SESSIONLESS_GRPC_STATUS_ERRORS",
+    "TOO_LARGE",
+    "UNREADABLE",
     "ErrorFacts",
     "MxAccessError",
     "MxGatewayAuthenticationError",
@@ -65,8 +68,15 @@ __all__ = [
     "MxGatewayWorkerError",
 ]
 
+UNREADABLE: Final = "Exception deserializing response!"
+"""What grpcio says of a message in a stream that protobuf can't read; grpc.aio gives None instead."""
+
 # Long status texts come from the other side: enough to understand, not enough to flood a log.
 _LONGEST_TEXT = 2000
+_MOST_STATUSES = 10
+
+# What grpcio says of a message over our limit, what it says of one over the server's, and what ASP.NET Core says.
+TOO_LARGE: Final = re.compile(r"message (?:larger than max|exceeds the maximum)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,8 +351,10 @@ def error_from_grpc(
 ) -> MxGatewayError:
     """Give the error for a call that ended with a gRPC status; a call whose facts have no session_id has no session."""
     kinds = SESSIONLESS_GRPC_STATUS_ERRORS if facts.session_id is None else GRPC_STATUS_ERRORS
-    kind = kinds.get(status, MxGatewayTransportError)
     text = _shortened(redact(details or ""))
+    kind = MxGatewayProtocolError if text == UNREADABLE else kinds.get(status, MxGatewayTransportError)
+    if kind is MxGatewayLimitError and TOO_LARGE.search(text):
+        facts = replace(facts, hint="raise max_message_bytes here and at the gateway, or ask for less at once")
     return kind(_SUMMARIES[kind], replace(facts, grpc_status=status, details=text, hint=facts.hint or _HINTS.get(kind)))
 
 
@@ -385,7 +397,7 @@ def _redact_texts(message: Message, redact: Redactor) -> None:
 
 def _message(summary: str, facts: ErrorFacts) -> str:
     where = " ".join(part for part in (facts.method, f"on {facts.target}" if facts.target else None) if part)
-    reasons = [f"{where}: {summary}" if where else summary]
+    reasons = [_shortened(f"{where}: {summary}" if where else summary)]
     if facts.timeout is not None and facts.grpc_status is grpc.StatusCode.DEADLINE_EXCEEDED:
         reasons[0] += f" ({facts.timeout:g} s)"
     said = [text for text in (facts.diagnostic_message, facts.details) if text]
@@ -393,9 +405,12 @@ def _message(summary: str, facts: ErrorFacts) -> str:
     reasons += said[:1] if len(set(said)) == 1 else said
     if facts.hresult is not None and facts.hresult != 0:
         reasons.append(f"hresult 0x{facts.hresult & 0xFFFFFFFF:08X}")
-    reasons += [str(status) for status in facts.statuses if status.failed]
+    failed = [status for status in facts.statuses if status.failed]
+    reasons += [_shortened(str(status)) for status in failed[:_MOST_STATUSES]]
+    if len(failed) > _MOST_STATUSES:
+        reasons.append(f"and {len(failed) - _MOST_STATUSES} more")
     if facts.session_id:
-        reasons.append(facts.session_id)
+        reasons.append(_shortened(facts.session_id))
     text = " | ".join(" ".join(reason.split()) for reason in reasons)
     return f"{text} -> {facts.hint}" if facts.hint else text
 

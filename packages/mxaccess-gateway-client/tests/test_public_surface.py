@@ -116,7 +116,7 @@ class Environment(dict):
         return super().get(name, default)
 os.environ = Environment(environment)
 
-import mxgateway
+from mxgateway import *
 
 assert not [name for name in seen if str(name).startswith("MXGATEWAY")], seen
 assert threading.active_count() == 1, threading.enumerate()

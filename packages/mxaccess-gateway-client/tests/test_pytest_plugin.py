@@ -168,3 +168,20 @@ def test_who_uses_no_fixture_of_ours_needs_nothing(stranger: pytest.Pytester, pl
     scope = () if plugins else ("-o", "asyncio_default_fixture_loop_scope=function")
 
     run(stranger, *plugins, *scope).assert_outcomes(passed=1)
+
+
+LOOKING = """
+import sys
+
+def pytest_unconfigure(config):
+    assert config.pluginmanager.hasplugin("mxgateway")
+    heavy = {"grpc", "google.protobuf", "mxaccess_gateway.v1", "mxgateway.client", "mxgateway.testing.gateway"}
+    print("HEAVY", sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_who_uses_no_fixture_of_ours_does_not_wait_for_grpc(stranger: pytest.Pytester) -> None:
+    stranger.makeconftest(LOOKING)
+    stranger.makepyfile("")
+
+    run(stranger, "-p", "no:asyncio", "--collect-only").stdout.fnmatch_lines(["HEAVY [[][]]"])

@@ -3,97 +3,143 @@
 client = await GatewayClient.connect(endpoint="localhost:5000", api_key=key, plaintext=True)
 """
 
-from mxgateway.alarms import (
-    ActiveAlarm,
-    ActiveAlarms,
-    AlarmFeed,
-    AlarmFeedItem,
-    AlarmProviderStatus,
-    AlarmSnapshotComplete,
-    UnrecognizedAlarmMessage,
-)
-from mxgateway.auth import ApiKey
-from mxgateway.bulk import (
-    BulkReadResult,
-    BulkWriteResult,
-    SubscribeResult,
-    Write2BulkEntry,
-    WriteBulkEntry,
-    WriteSecured2BulkEntry,
-    WriteSecuredBulkEntry,
-)
-from mxgateway.client import GATEWAY_PROTOCOL_VERSION, GatewayClient
-from mxgateway.errors import (
-    ErrorFacts,
-    MxAccessError,
-    MxGatewayAuthenticationError,
-    MxGatewayAuthorizationError,
-    MxGatewayCommandError,
-    MxGatewayConfigurationError,
-    MxGatewayError,
-    MxGatewayEventLossError,
-    MxGatewayGalaxyChangedError,
-    MxGatewayLimitError,
-    MxGatewayNotFoundError,
-    MxGatewayProtocolError,
-    MxGatewaySessionError,
-    MxGatewayStreamEndedError,
-    MxGatewayTimeoutError,
-    MxGatewayTransportError,
-    MxGatewayUsageError,
-    MxGatewayVersionError,
-    MxGatewayWorkerError,
-)
-from mxgateway.events import (
-    AlarmProviderModeChanged,
-    AlarmTransition,
-    BufferedDataChange,
-    BufferedSample,
-    DataChange,
-    EventStream,
-    MxEvent,
-    OperationComplete,
-    ReplayGap,
-    WriteComplete,
-)
-from mxgateway.galaxy import (
-    DeployEvent,
-    DeployWatch,
-    Galaxy,
-    GalaxyAttribute,
-    GalaxyObject,
-    GalaxyObjects,
-    GalaxyPlace,
-)
-from mxgateway.options import ClientOptions, OpenSessionOptions
-from mxgateway.session import Session, SessionInfo, WorkerInfo
-from mxgateway.status import (
-    AlarmConditionState,
-    AlarmProviderMode,
-    AlarmTransitionKind,
-    MxDataType,
-    MxEventFamily,
-    MxStatus,
-    MxStatusCategory,
-    MxStatusSource,
-    ProtocolStatusCode,
-    Quality,
-    SessionState,
-)
-from mxgateway.tags import (
-    OverflowPolicy,
-    TagChange,
-    TagClient,
-    TagOptions,
-    TagReading,
-    TagRefused,
-    TagWatch,
-    WatchGap,
-    WatchItem,
-    WatchLost,
-    WatchRestored,
-)
-from mxgateway.values import MxScalar, MxValue, MxValueInput, MxValueOutput, SparseArray, from_mx_value, to_mx_value
+from typing import TYPE_CHECKING
+
+from mxgateway._on_demand import names_on_demand
+
+if TYPE_CHECKING:
+    from mxgateway.alarms import (
+        ActiveAlarm,
+        ActiveAlarms,
+        AlarmFeed,
+        AlarmFeedItem,
+        AlarmProviderStatus,
+        AlarmSnapshotComplete,
+        UnrecognizedAlarmMessage,
+    )
+    from mxgateway.auth import ApiKey
+    from mxgateway.bulk import (
+        BulkReadResult,
+        BulkWriteResult,
+        SubscribeResult,
+        Write2BulkEntry,
+        WriteBulkEntry,
+        WriteSecured2BulkEntry,
+        WriteSecuredBulkEntry,
+    )
+    from mxgateway.client import GATEWAY_PROTOCOL_VERSION, GatewayClient
+    from mxgateway.errors import (
+        ErrorFacts,
+        MxAccessError,
+        MxGatewayAuthenticationError,
+        MxGatewayAuthorizationError,
+        MxGatewayCommandError,
+        MxGatewayConfigurationError,
+        MxGatewayError,
+        MxGatewayEventLossError,
+        MxGatewayGalaxyChangedError,
+        MxGatewayLimitError,
+        MxGatewayNotFoundError,
+        MxGatewayProtocolError,
+        MxGatewaySessionError,
+        MxGatewayStreamEndedError,
+        MxGatewayTimeoutError,
+        MxGatewayTransportError,
+        MxGatewayUsageError,
+        MxGatewayVersionError,
+        MxGatewayWorkerError,
+    )
+    from mxgateway.events import (
+        AlarmProviderModeChanged,
+        AlarmTransition,
+        BufferedDataChange,
+        BufferedSample,
+        DataChange,
+        EventStream,
+        MxEvent,
+        OperationComplete,
+        ReplayGap,
+        WriteComplete,
+    )
+    from mxgateway.galaxy import (
+        DeployEvent,
+        DeployWatch,
+        Galaxy,
+        GalaxyAttribute,
+        GalaxyObject,
+        GalaxyObjects,
+        GalaxyPlace,
+    )
+    from mxgateway.options import ClientOptions, OpenSessionOptions
+    from mxgateway.session import Session, SessionInfo, WorkerInfo
+    from mxgateway.status import (
+        AlarmConditionState,
+        AlarmProviderMode,
+        AlarmTransitionKind,
+        MxDataType,
+        MxEventFamily,
+        MxStatus,
+        MxStatusCategory,
+        MxStatusSource,
+        ProtocolStatusCode,
+        Quality,
+        SessionState,
+    )
+    from mxgateway.tags import (
+        OverflowPolicy,
+        TagChange,
+        TagClient,
+        TagOptions,
+        TagReading,
+        TagRefused,
+        TagWatch,
+        WatchGap,
+        WatchItem,
+        WatchLost,
+        WatchRestored,
+    )
+    from mxgateway.values import MxScalar, MxValue, MxValueInput, MxValueOutput, SparseArray, from_mx_value, to_mx_value
+else:
+    # Who imports one name pays for what it needs, and the pytest plugin for nothing. Only type checkers need it twice.
+    __getattr__, __dir__ = names_on_demand(
+        __name__,
+        {
+            "alarms": (
+                "ActiveAlarm ActiveAlarms AlarmFeed AlarmFeedItem AlarmProviderStatus AlarmSnapshotComplete "
+                "UnrecognizedAlarmMessage"
+            ),
+            "auth": "ApiKey",
+            "bulk": (
+                "BulkReadResult BulkWriteResult SubscribeResult Write2BulkEntry WriteBulkEntry "
+                "WriteSecured2BulkEntry WriteSecuredBulkEntry"
+            ),
+            "client": "GATEWAY_PROTOCOL_VERSION GatewayClient",
+            "diagnosis": "",
+            "errors": (
+                "ErrorFacts MxAccessError MxGatewayAuthenticationError MxGatewayAuthorizationError "
+                "MxGatewayCommandError MxGatewayConfigurationError MxGatewayError MxGatewayEventLossError "
+                "MxGatewayGalaxyChangedError MxGatewayLimitError MxGatewayNotFoundError MxGatewayProtocolError "
+                "MxGatewaySessionError MxGatewayStreamEndedError MxGatewayTimeoutError MxGatewayTransportError "
+                "MxGatewayUsageError MxGatewayVersionError MxGatewayWorkerError"
+            ),
+            "events": (
+                "AlarmProviderModeChanged AlarmTransition BufferedDataChange BufferedSample DataChange "
+                "EventStream MxEvent OperationComplete ReplayGap WriteComplete"
+            ),
+            "galaxy": "DeployEvent DeployWatch Galaxy GalaxyAttribute GalaxyObject GalaxyObjects GalaxyPlace",
+            "options": "ClientOptions OpenSessionOptions",
+            "session": "Session SessionInfo WorkerInfo",
+            "status": (
+                "AlarmConditionState AlarmProviderMode AlarmTransitionKind MxDataType MxEventFamily MxStatus "
+                "MxStatusCategory MxStatusSource ProtocolStatusCode Quality SessionState"
+            ),
+            "tags": (
+                "OverflowPolicy TagChange TagClient TagOptions TagReading TagRefused TagWatch WatchGap "
+                "WatchItem WatchLost WatchRestored"
+            ),
+            "values": "MxScalar MxValue MxValueInput MxValueOutput SparseArray from_mx_value to_mx_value",
+        },
+    )
 
 __all__ = [
     "GATEWAY_PROTOCOL_VERSION",

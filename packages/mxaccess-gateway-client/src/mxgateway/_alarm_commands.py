@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._commands import CommandSender
-from mxgateway.alarms import ActiveAlarm, is_guid
 from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.status import AlarmProviderMode
+
+if TYPE_CHECKING:
+    from mxgateway.alarms import ActiveAlarm
 
 __all__ = ["AlarmCommands"]
 
@@ -61,6 +65,8 @@ class AlarmCommands(CommandSender):
         Raises:
             MxGatewayConfigurationError: `alarm_guid` is no GUID.
         """
+        from mxgateway.alarms import is_guid  # noqa: PLC0415 - only who cares for alarms needs it
+
         if not is_guid(alarm_guid):
             raise MxGatewayConfigurationError(
                 f"alarm_guid {alarm_guid!r} is no GUID: acknowledge_alarm_by_name takes an alarm's name"
@@ -119,6 +125,8 @@ class AlarmCommands(CommandSender):
         reply = await self._send(request, timeout)
         if not reply.HasField("query_active_alarms"):
             raise self._missing(request, "query_active_alarms")
+        from mxgateway.alarms import ActiveAlarm  # noqa: PLC0415
+
         return tuple(ActiveAlarm(snapshot) for snapshot in reply.query_active_alarms.snapshots)
 
     async def _acknowledged(self, request: pb.MxCommandRequest, timeout: float | None) -> int:

@@ -8,15 +8,6 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypeVar
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._commands import CommandSender, set_handle, set_server_handle
-from mxgateway.bulk import (
-    BulkReadResult,
-    BulkWriteResult,
-    SubscribeResult,
-    Write2BulkEntry,
-    WriteBulkEntry,
-    WriteSecured2BulkEntry,
-    WriteSecuredBulkEntry,
-)
 from mxgateway.errors import MxGatewayConfigurationError, MxGatewayLimitError
 from mxgateway.options import check_seconds
 from mxgateway.values import fill_mx_value
@@ -26,6 +17,16 @@ if TYPE_CHECKING:
 
     from google.protobuf.internal.containers import RepeatedCompositeFieldContainer, RepeatedScalarFieldContainer
     from google.protobuf.message import Message
+
+    from mxgateway.bulk import (
+        BulkReadResult,
+        BulkWriteResult,
+        SubscribeResult,
+        Write2BulkEntry,
+        WriteBulkEntry,
+        WriteSecured2BulkEntry,
+        WriteSecuredBulkEntry,
+    )
 
 __all__ = ["BulkCommands"]
 
@@ -138,6 +139,8 @@ class BulkCommands(CommandSender):
         the whole `timeout`. Values so long that a reply is too large all the same raise MxGatewayLimitError: read fewer
         tags at once.
         """
+        from mxgateway.bulk import BulkReadResult  # noqa: PLC0415 - single items need none of it
+
         milliseconds = 0 if worker_timeout is None else round(check_seconds("worker_timeout", worker_timeout) * 1000)
         results: list[BulkReadResult] = []
         for part in self._parts(_tags(tag_addresses)):
@@ -221,6 +224,8 @@ class BulkCommands(CommandSender):
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
             raise self._missing(request, arm)
+        from mxgateway.bulk import SubscribeResult  # noqa: PLC0415
+
         results: pb.BulkSubscribeReply = getattr(reply, arm)
         return tuple(map(SubscribeResult.from_message, self._in_order(request, results.results, count)))
 
@@ -233,6 +238,8 @@ class BulkCommands(CommandSender):
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
             raise self._missing(request, arm)
+        from mxgateway.bulk import BulkWriteResult  # noqa: PLC0415
+
         results: pb.BulkWriteReply = getattr(reply, arm)
         return tuple(map(BulkWriteResult.from_message, self._in_order(request, results.results, count)))
 

@@ -6,17 +6,14 @@ import asyncio
 import itertools
 import logging
 import os
-import secrets
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import grpc
 import grpc.aio
-import grpc.experimental  # pyright: ignore[reportMissingTypeStubs] - types-grpcio leaves it out
-from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
 
-from mxgateway._tls import load_credentials
 from mxgateway.auth import ApiKey, AuthorizationMetadata, Redactor
 from mxgateway.errors import ErrorFacts, MxGatewayUsageError, error_from_grpc, error_from_status
 from mxgateway.options import check_seconds
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
     from google.protobuf.message import Message
+    from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc
 
     from mxgateway._tls import Credentials
     from mxgateway.options import ClientOptions
@@ -90,7 +88,6 @@ class Channel:
         api_key = options.api_key if isinstance(options.api_key, ApiKey) else None
         self.options: ClientOptions = options
         self.gateway: pb_grpc.MxAccessGatewayAsyncStub = pb_grpc.MxAccessGatewayStub(channel)
-        self.galaxy: galaxy_pb_grpc.GalaxyRepositoryAsyncStub = galaxy_pb_grpc.GalaxyRepositoryStub(channel)
         self.redact: Redactor = Redactor.for_key(api_key)
         self._channel = channel
         self._credentials = credentials
@@ -100,7 +97,7 @@ class Channel:
         self._calls: set[_Cancellable] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
-        self._correlation = secrets.token_hex(8)
+        self._correlation = os.urandom(8).hex()
         self._counter = itertools.count(1)
 
     @classmethod
@@ -113,11 +110,20 @@ class Channel:
         """
         if options.plaintext:
             return cls(options, grpc.aio.insecure_channel(options.endpoint, options=_arguments(options, None)))
+        from mxgateway._tls import load_credentials  # noqa: PLC0415 - plaintext needs none of it
+
         credentials = await load_credentials(options)
         channel = grpc.aio.secure_channel(
             options.endpoint, credentials.channel, options=_arguments(options, credentials)
         )
         return cls(options, channel, credentials)
+
+    @cached_property
+    def galaxy(self) -> galaxy_pb_grpc.GalaxyRepositoryAsyncStub:
+        """The calls of the Galaxy's service; `gateway` has those of the other one."""
+        from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc  # noqa: PLC0415 - mxgateway.galaxy
+
+        return galaxy_pb_grpc.GalaxyRepositoryStub(self._channel)
 
     @property
     def closed(self) -> bool:
@@ -187,11 +193,7 @@ class Channel:
         call = method(request, timeout=seconds, metadata=self._metadata)
         self._calls.add(call)
         try:
-            reply = await call
-            # grpcio gives None for a reply that is missing and for one that protobuf can't read.
-            if reply is not None:
-                return reply
-            status, details = grpc.StatusCode.OK, "the reply is missing or can't be read"
+            return await call
         except grpc.aio.AioRpcError as error:
             status, details = error.code(), redact(error.details() or "")
         except asyncio.CancelledError:
@@ -238,7 +240,10 @@ class Channel:
             MxGatewayUsageError: the client can't be used here.
         """
         self.check_usable()
-        single_threaded = getattr(grpc.experimental.ChannelOptions, "SingleThreadedUnaryStream", None)
+        # grpcio loads both halves only when they are asked for; types-grpcio leaves this one out.
+        from grpc.experimental import ChannelOptions  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
+
+        single_threaded = getattr(ChannelOptions, "SingleThreadedUnaryStream", None)
         if single_threaded is None:
             _logger.info("this grpcio has no single-threaded streams: events are read by grpc.aio")
             return None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, final
 
 import grpc.aio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 __all__ = ["ApiKey", "AuthorizationMetadata", "Redactor"]
 
@@ -51,6 +51,8 @@ class ApiKey:
             OSError: the file can't be read.
             ValueError: it is empty or holds something that is no key.
         """
+        from pathlib import Path  # noqa: PLC0415 - only a key that lies in a file needs it
+
         try:
             text = Path(path).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:

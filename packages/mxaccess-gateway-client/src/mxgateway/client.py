@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from contextlib import suppress
 from dataclasses import replace
@@ -13,8 +12,6 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._channel import Channel
 from mxgateway._opening import Opening
-from mxgateway.alarms import ActiveAlarms, AlarmFeed, acknowledge_alarm
-from mxgateway.diagnosis import diagnose
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayAuthorizationError,
@@ -28,17 +25,17 @@ from mxgateway.errors import (
     MxGatewayTransportError,
     MxGatewayVersionError,
 )
-from mxgateway.galaxy import Galaxy
 from mxgateway.options import ClientOptions, OpenSessionOptions, split_endpoint
-from mxgateway.session import Session, SessionInfo
-from mxgateway.tags import TagClient, TagOptions
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
+    from mxgateway.alarms import ActiveAlarms, AlarmFeed
+    from mxgateway.galaxy import Galaxy
     from mxgateway.options import ClientOptionsFields, OpenSessionOptionsFields
-    from mxgateway.tags import TagOptionsFields
+    from mxgateway.session import Session
+    from mxgateway.tags import TagClient, TagOptions, TagOptionsFields
 
 __all__ = ["GATEWAY_PROTOCOL_VERSION", "GatewayClient"]
 
@@ -56,7 +53,6 @@ class GatewayClient:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._galaxy = Galaxy(channel)
         self._sessions: set[Session] = set()
         self._opening: set[asyncio.Task[Session]] = set()
         self._closing: asyncio.Task[None] | None = None
@@ -170,6 +166,8 @@ class GatewayClient:
         Raises:
             MxGatewayConfigurationError: the id is empty.
         """
+        from mxgateway.session import Session, SessionInfo  # noqa: PLC0415 - see _request_session
+
         if not session_id.strip():
             raise MxGatewayConfigurationError("session_id is empty: give the id that opening the session returned")
         return Session(self._channel, SessionInfo(session_id=session_id.strip()))
@@ -192,13 +190,17 @@ class GatewayClient:
         """
         if not isinstance(options, str) and fields:
             raise TypeError("tags takes a TagOptions, or a name and fields, not both")
+        from mxgateway.tags import TagClient, TagOptions  # noqa: PLC0415 - whoever works with handles needs none of it
+
         chosen = TagOptions(client_name=options, **fields) if isinstance(options, str) else options
         return Opening(lambda: TagClient.open(self.open_session, chosen, self.endpoint, self.options.timeout))
 
     @property
     def galaxy(self) -> Galaxy:
         """The Galaxy's object tree."""
-        return self._galaxy
+        from mxgateway.galaxy import Galaxy  # noqa: PLC0415 - only who looks at the Galaxy needs it
+
+        return Galaxy(self._channel)
 
     def stream_alarms(self, filter_prefix: str = "") -> AlarmFeed:
         """Give the gateway's alarms as they happen, the active ones first (rpc `StreamAlarms`); it needs no session.
@@ -206,6 +208,8 @@ class GatewayClient:
         Nothing is asked before the feed is entered or iterated. `filter_prefix` leaves only alarms whose full reference
         begins so, whatever the case.
         """
+        from mxgateway.alarms import AlarmFeed  # noqa: PLC0415 - only who cares for alarms needs it
+
         return AlarmFeed(self._channel, filter_prefix)
 
     def query_active_alarms(self, filter_prefix: str = "", *, timeout: float | None = None) -> ActiveAlarms:
@@ -214,6 +218,8 @@ class GatewayClient:
         Nothing is asked before it is entered or iterated. `filter_prefix` is that of `stream_alarms`. `timeout` in
         seconds is for the whole of it, the time that the reader takes included.
         """
+        from mxgateway.alarms import ActiveAlarms  # noqa: PLC0415
+
         return ActiveAlarms(self._channel, filter_prefix, timeout)
 
     async def acknowledge_alarm(
@@ -232,6 +238,8 @@ class GatewayClient:
             MxGatewayAuthorizationError: the key lacks the scope `invoke:write`.
             MxGatewayError: as for every call.
         """
+        from mxgateway.alarms import acknowledge_alarm  # noqa: PLC0415
+
         await acknowledge_alarm(self._channel, reference, comment, operator_user, timeout)
 
     async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
@@ -280,6 +288,9 @@ class GatewayClient:
             raise
 
     async def _request_session(self, options: OpenSessionOptions, timeout: float | None) -> Session:
+        # Whoever only looks whether a gateway is there, at its alarms or at its Galaxy needs no session.
+        from mxgateway.session import Session, SessionInfo  # noqa: PLC0415
+
         channel = self._channel
         request = pb.OpenSessionRequest(
             requested_backend=options.requested_backend,
@@ -290,7 +301,7 @@ class GatewayClient:
             request.command_timeout.FromNanoseconds(round(options.command_timeout * 1e9))
         reply = await channel.call(channel.gateway.OpenSession, "OpenSession", request, timeout=timeout)
         channel.check_status(reply.protocol_status, "OpenSession", request)
-        session = Session(channel, _session_info(reply))
+        session = Session(channel, SessionInfo.from_reply(reply))
         facts = ErrorFacts(method="OpenSession", target=self.endpoint, session_id=reply.session_id or None)
         if not reply.session_id:
             raise MxGatewayProtocolError("the reply is OK but names no session", facts)
@@ -343,20 +354,10 @@ async def _probe(channel: Channel) -> None:
         raise error.with_hint("something else than an MXAccess Gateway answers there: check the port") from None
     else:
         return
+    from mxgateway.diagnosis import diagnose  # noqa: PLC0415 - only a connection that fails needs it
+
     hint = await diagnose(options, failure.details or "")
     raise failure.with_hint(hint) if hint else failure
-
-
-def _session_info(reply: pb.OpenSessionReply) -> SessionInfo:
-    return SessionInfo(
-        session_id=reply.session_id,
-        backend_name=reply.backend_name,
-        worker_process_id=reply.worker_process_id,
-        worker_protocol_version=reply.worker_protocol_version,
-        gateway_protocol_version=reply.gateway_protocol_version,
-        capabilities=tuple(reply.capabilities),
-        default_command_timeout=reply.default_command_timeout.ToNanoseconds() / 1e9,
-    )
 
 
 def _warn_about_plaintext(options: ClientOptions) -> None:
@@ -367,7 +368,11 @@ def _warn_about_plaintext(options: ClientOptions) -> None:
 
 
 def _is_loopback(host: str) -> bool:
+    if host in {"localhost", "127.0.0.1", "::1"}:
+        return True
+    import ipaddress  # noqa: PLC0415 - the usual names of this machine need none of it
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return False

@@ -56,6 +56,19 @@ class SessionInfo:
     capabilities: tuple[str, ...] = ()
     default_command_timeout: float = 0.0
 
+    @classmethod
+    def from_reply(cls, reply: pb.OpenSessionReply) -> SessionInfo:
+        """Give what a generated `OpenSessionReply` says of the session."""
+        return cls(
+            session_id=reply.session_id,
+            backend_name=reply.backend_name,
+            worker_process_id=reply.worker_process_id,
+            worker_protocol_version=reply.worker_protocol_version,
+            gateway_protocol_version=reply.gateway_protocol_version,
+            capabilities=tuple(reply.capabilities),
+            default_command_timeout=reply.default_command_timeout.ToNanoseconds() / 1e9,
+        )
+
 
 class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlCommands):
     """A session of the gateway, with a method for each MXAccess command; `GatewayClient.open_session` gives one.

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
-from mxgateway.client import GatewayClient
-from mxgateway.testing.gateway import SimulatedGateway
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from mxgateway.client import GatewayClient
     from mxgateway.session import Session
     from mxgateway.tags import TagClient
+    from mxgateway.testing.gateway import SimulatedGateway
     from mxgateway.testing.plant import Plant
 
 __all__ = ["mx_client", "mx_gateway", "mx_gateway_options", "mx_plant", "mx_session", "mx_tags"]
@@ -59,6 +58,9 @@ async def mx_gateway(
     _mx_asyncio: None, mx_plant: Plant | None, mx_gateway_options: dict[str, Any]
 ) -> AsyncIterator[SimulatedGateway]:
     """A simulated gateway on loopback, for one test."""
+    # Here and not above: every pytest where the library is installed loads this plugin, most of them for nothing.
+    from mxgateway.testing.gateway import SimulatedGateway  # noqa: PLC0415
+
     async with SimulatedGateway(plant=mx_plant, **mx_gateway_options) as gateway:
         yield gateway
 
@@ -66,6 +68,8 @@ async def mx_gateway(
 @async_fixture
 async def mx_client(mx_gateway: SimulatedGateway) -> AsyncIterator[GatewayClient]:
     """A client that is connected to `mx_gateway` with a key for everything."""
+    from mxgateway.client import GatewayClient  # noqa: PLC0415
+
     async with GatewayClient.connect(
         endpoint=mx_gateway.endpoint, api_key=mx_gateway.api_key, plaintext=True
     ) as client:

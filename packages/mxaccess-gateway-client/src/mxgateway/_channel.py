@@ -193,7 +193,11 @@ class Channel:
         call = method(request, timeout=seconds, metadata=self._metadata)
         self._calls.add(call)
         try:
-            return await call
+            reply = await call
+            # grpcio gives None for a reply that is missing and for one that protobuf can't read.
+            if reply is not None:
+                return reply
+            status, details = grpc.StatusCode.OK, "the reply is missing or can't be read"
         except grpc.aio.AioRpcError as error:
             status, details = error.code(), redact(error.details() or "")
         except asyncio.CancelledError:

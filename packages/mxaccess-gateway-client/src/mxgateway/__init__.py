@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         GalaxyPlace,
     )
     from mxgateway.options import ClientOptions, OpenSessionOptions
+    from mxgateway.protocol import ProtocolStatusCode, SessionState
     from mxgateway.session import Session, SessionInfo, WorkerInfo
     from mxgateway.status import (
         AlarmConditionState,
@@ -81,9 +82,7 @@ if TYPE_CHECKING:
         MxStatus,
         MxStatusCategory,
         MxStatusSource,
-        ProtocolStatusCode,
         Quality,
-        SessionState,
     )
     from mxgateway.tags import (
         OverflowPolicy,
@@ -128,10 +127,11 @@ else:
             ),
             "galaxy": "DeployEvent DeployWatch Galaxy GalaxyAttribute GalaxyObject GalaxyObjects GalaxyPlace",
             "options": "ClientOptions OpenSessionOptions",
+            "protocol": "ProtocolStatusCode SessionState",
             "session": "Session SessionInfo WorkerInfo",
             "status": (
                 "AlarmConditionState AlarmProviderMode AlarmTransitionKind MxDataType MxEventFamily MxStatus "
-                "MxStatusCategory MxStatusSource ProtocolStatusCode Quality SessionState"
+                "MxStatusCategory MxStatusSource Quality"
             ),
             "tags": (
                 "OverflowPolicy TagChange TagClient TagOptions TagReading TagRefused TagWatch WatchGap "

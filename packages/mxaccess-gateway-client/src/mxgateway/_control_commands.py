@@ -9,7 +9,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway._commands import CommandSender
 from mxgateway.events import MxEvent, to_event
 from mxgateway.options import check_seconds
-from mxgateway.status import SessionState
+from mxgateway.protocol import SessionState
 
 __all__ = ["ControlCommands", "WorkerInfo"]
 

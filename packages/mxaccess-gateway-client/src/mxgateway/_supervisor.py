@@ -19,7 +19,7 @@ from mxgateway.errors import (
     MxGatewayVersionError,
 )
 from mxgateway.events import ReplayGap
-from mxgateway.status import SessionState
+from mxgateway.protocol import SessionState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

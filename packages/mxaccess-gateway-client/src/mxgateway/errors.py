@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Final, Self
 import grpc
 from google.protobuf.message import Message
 
-from mxgateway.status import MxStatus, ProtocolStatusCode
+from mxgateway.protocol import ProtocolStatusCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
     from mxgateway.auth import Redactor
+    from mxgateway.status import MxStatus
 
 __all__ = [
     "GRPC_STATUS_ERRORS",
@@ -367,6 +368,8 @@ def error_from_status(status: pb.ProtocolStatus, facts: ErrorFacts, redact: Reda
 
 def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts, redact: Redactor) -> MxGatewayError:
     """Give the error for a reply that isn't OK, or that claims OK with a failed result; its texts get redacted."""
+    from mxgateway.status import MxStatus  # noqa: PLC0415 - before MXAccess has answered anything, nobody needs it
+
     _redact_texts(reply, redact)
     code = ProtocolStatusCode(reply.protocol_status.code)
     kind = MxAccessError if code == ProtocolStatusCode.OK else PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)

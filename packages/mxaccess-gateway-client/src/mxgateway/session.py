@@ -17,7 +17,7 @@ from mxgateway._item_commands import ItemCommands
 from mxgateway._write_commands import WriteCommands
 from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTransportError
 from mxgateway.events import EventStream, StreamPlace
-from mxgateway.status import ProtocolStatusCode
+from mxgateway.protocol import ProtocolStatusCode
 
 if TYPE_CHECKING:
     from types import TracebackType

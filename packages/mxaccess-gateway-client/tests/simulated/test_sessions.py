@@ -10,7 +10,7 @@ import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from wire import Wire, WireSession, connected, refused
 
-from mxgateway.status import SessionState
+from mxgateway.protocol import SessionState
 from mxgateway.testing import Limits, SimulatedGateway
 
 STARTING = (

@@ -15,7 +15,8 @@ from mxgateway.testing.statuses import operational_error
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-    from mxgateway.status import AlarmProviderMode, SessionState
+    from mxgateway.protocol import SessionState
+    from mxgateway.status import AlarmProviderMode
     from mxgateway.testing.alarm_board import AlarmBoard
     from mxgateway.testing.clock import Clock
     from mxgateway.testing.conditions import Conditions

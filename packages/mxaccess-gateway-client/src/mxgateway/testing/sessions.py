@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.status import SessionState
+from mxgateway.protocol import SessionState
 from mxgateway.testing.events import EventLog
 from mxgateway.testing.items import Advise
 from mxgateway.testing.mxaccess import MxAccess

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mxgateway.status import SessionState
+    from mxgateway.protocol import SessionState
 
 __all__ = ["ItemView", "SessionView"]
 

@@ -1,0 +1,63 @@
+"""What the gateway says of itself: its verdict in a reply, the state of a session; and how enums of the wire stay open.
+
+The numbers come from the generated code by name. A number that this version does not know becomes a member named
+`UNRECOGNIZED_<number>`, so that a newer gateway never crashes an older client.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Self
+
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+__all__ = ["OpenEnum", "ProtocolStatusCode", "SessionState"]
+
+
+class OpenEnum(IntEnum):
+    """An enum of the wire: a number nobody named yet is a member too."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, int):
+            return None
+        # Not entered among the members: a hostile peer could fill the memory with numbers.
+        member = int.__new__(cls, value)
+        member._name_ = f"UNRECOGNIZED_{value}"
+        member._value_ = value
+        return member
+
+    @property
+    def words(self) -> str:
+        """The name as people read it: `CONFIGURATION_ERROR` is "configuration error"."""
+        return self.name.lower().replace("_", " ").replace("lmx", "LMX").replace("nmx", "NMX")
+
+
+class ProtocolStatusCode(OpenEnum):
+    """The gateway's own verdict in a reply (`ProtocolStatus.code`)."""
+
+    UNSPECIFIED = pb.PROTOCOL_STATUS_CODE_UNSPECIFIED
+    OK = pb.PROTOCOL_STATUS_CODE_OK
+    INVALID_REQUEST = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+    SESSION_NOT_FOUND = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND
+    SESSION_NOT_READY = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_READY
+    WORKER_UNAVAILABLE = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
+    TIMEOUT = pb.PROTOCOL_STATUS_CODE_TIMEOUT
+    CANCELED = pb.PROTOCOL_STATUS_CODE_CANCELED
+    PROTOCOL_VIOLATION = pb.PROTOCOL_STATUS_CODE_PROTOCOL_VIOLATION
+    MXACCESS_FAILURE = pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
+
+
+class SessionState(OpenEnum):
+    """The state of a session; only a READY one takes commands and event streams."""
+
+    UNSPECIFIED = pb.SESSION_STATE_UNSPECIFIED
+    CREATING = pb.SESSION_STATE_CREATING
+    STARTING_WORKER = pb.SESSION_STATE_STARTING_WORKER
+    WAITING_FOR_PIPE = pb.SESSION_STATE_WAITING_FOR_PIPE
+    HANDSHAKING = pb.SESSION_STATE_HANDSHAKING
+    INITIALIZING_WORKER = pb.SESSION_STATE_INITIALIZING_WORKER
+    READY = pb.SESSION_STATE_READY
+    CLOSING = pb.SESSION_STATE_CLOSING
+    CLOSED = pb.SESSION_STATE_CLOSED
+    FAULTED = pb.SESSION_STATE_FAULTED

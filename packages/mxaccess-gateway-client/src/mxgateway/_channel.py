@@ -200,6 +200,9 @@ class Channel:
             status, details = grpc.StatusCode.OK, "the reply is missing or can't be read"
         except grpc.aio.AioRpcError as error:
             status, details = error.code(), redact(error.details() or "")
+        except KeyError as error:
+            # Some grpcio can't say what a status is that gRPC doesn't have.
+            status, details = grpc.StatusCode.UNKNOWN, f"gRPC has no status {error}"
         except asyncio.CancelledError:
             if not self._closed or _task_is_cancelled():
                 raise

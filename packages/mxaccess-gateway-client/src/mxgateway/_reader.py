@@ -147,6 +147,9 @@ class TaskReader(Generic[MessageT]):
                     await self._wait_for_room()
         except grpc.aio.AioRpcError as error:
             return StreamEnd(status=error.code(), details=error.details())
+        except KeyError as error:
+            # Some grpcio can't say what a status is that gRPC doesn't have.
+            return StreamEnd(status=grpc.StatusCode.UNKNOWN, details=f"gRPC has no status {error}")
         except asyncio.CancelledError:
             # grpc.aio reports a call that was cancelled from here as if this task had been.
             task = asyncio.current_task()

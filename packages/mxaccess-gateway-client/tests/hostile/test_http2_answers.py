@@ -1,0 +1,296 @@
+"""What speaks HTTP/2 but breaks the rules of gRPC gives a typed error of one line, soon, whatever was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import grpc
+import pytest
+from h2.errors import ErrorCodes
+from hostile_http2 import GRPC, OK, Answer, after_connecting, framed, hostile_http2, refused
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway import (
+    GatewayClient,
+    MxGatewayError,
+    MxGatewayLimitError,
+    MxGatewayProtocolError,
+    MxGatewaySessionError,
+    MxGatewayStreamEndedError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+)
+
+Call: TypeAlias = Callable[[GatewayClient], Awaitable[object]]
+Kinds: TypeAlias = "type[MxGatewayError] | tuple[type[MxGatewayError], ...]"
+
+REPLY = pb.MxCommandReply(
+    protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK), register=pb.RegisterReply(server_handle=5)
+)
+HTML = b"<html><body>hello</body></html>"
+SOON = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misbehaviour:
+    """What comes back, and what a call makes of it.
+
+    Attributes:
+        answer: what comes back.
+        single: what a call with one reply raises.
+        stream: what an event stream and an alarm feed raise.
+    """
+
+    answer: Answer
+    single: Kinds
+    stream: Kinds
+
+
+def always(kind: Kinds, answer: Answer) -> Misbehaviour:
+    """The same error for all calls."""
+    return Misbehaviour(answer=answer, single=kind, stream=kind)
+
+
+def html(status: bytes, *fields: tuple[bytes, bytes]) -> Answer:
+    """Give what a web server or a proxy says."""
+    return Answer(head=((b":status", status), (b"content-type", b"text/html"), *fields), body=HTML, tail=())
+
+
+MISBEHAVIOURS = {
+    "a page of the web": always(MxGatewayTransportError, html(b"200")),
+    "not found": always(MxGatewayProtocolError, html(b"404")),
+    "bad gateway": always(MxGatewayTransportError, html(b"502")),
+    "moved": always(MxGatewayError, html(b"301", (b"location", b"http://elsewhere/"))),
+    "no status": always(MxGatewayTransportError, Answer(head=GRPC[1:], tail=())),
+    "a status that is no number": always(MxGatewayTransportError, html(b"abc")),
+    "JSON in place of protobuf": always(
+        MxGatewayProtocolError,
+        Answer(head=((b":status", b"200"), (b"content-type", b"application/grpc+json")), body=framed(b'{"code": 1}')),
+    ),
+    "a message that protobuf can't read": always(MxGatewayProtocolError, Answer(body=framed(b"\xff" * 50))),
+    "a message cut short": always(MxGatewayProtocolError, Answer(body=framed(REPLY.SerializeToString()[:-1]))),
+    "a frame cut short": Misbehaviour(
+        answer=Answer(body=framed(REPLY, length=500)), single=MxGatewayProtocolError, stream=MxGatewayStreamEndedError
+    ),
+    "no reply": Misbehaviour(answer=Answer(), single=MxGatewayProtocolError, stream=MxGatewayStreamEndedError),
+    "an encoding that nobody knows": always(
+        MxGatewayTransportError, Answer(head=(*GRPC, (b"grpc-encoding", b"zstd")), body=framed(REPLY, compressed=1))
+    ),
+    "gzip that is none": always(
+        MxGatewayTransportError, Answer(head=(*GRPC, (b"grpc-encoding", b"gzip")), body=framed(bytes(50), compressed=1))
+    ),
+    "a message over 16 MiB": always(MxGatewayLimitError, Answer(body=framed(b"x" * (1 << 24) + b"x"))),
+    "a gRPC status that nobody knows": always(MxGatewayTransportError, refused(99)),
+    "a gRPC status that is no number": always(
+        MxGatewayTransportError, Answer(head=(*GRPC, (b"grpc-status", b"abc")), tail=())
+    ),
+    "a negative gRPC status": always(MxGatewayTransportError, refused(-1)),
+    "a gRPC status beyond all numbers": always(MxGatewayTransportError, refused(10**20)),
+    "details over all limits": always(MxGatewayLimitError, refused(5, b"x" * 2_000_000)),
+    "binary details that are no base64": always(
+        MxGatewayTransportError, Answer(tail=((b"grpc-status", b"5"), (b"grpc-status-details-bin", b"!!!")))
+    ),
+    "reset": always(MxGatewayTransportError, Answer(tail=None, reset=ErrorCodes.INTERNAL_ERROR)),
+    "refused stream": always(MxGatewayTransportError, Answer(tail=None, reset=ErrorCodes.REFUSED_STREAM)),
+    "calm down": always(MxGatewayLimitError, Answer(tail=None, reset=ErrorCodes.ENHANCE_YOUR_CALM)),
+}
+
+
+async def first_event(client: GatewayClient) -> object:
+    """The first event of a session."""
+    async with client.attach_session("session-1").stream_events() as events:
+        return await anext(events)
+
+
+async def first_alarm(client: GatewayClient) -> object:
+    """The first item of the alarm feed."""
+    async with client.stream_alarms() as feed:
+        return await anext(feed)
+
+
+async def first_deploy(client: GatewayClient) -> object:
+    """The first deploy of the Galaxy."""
+    async with client.galaxy.watch_deploys() as deploys:
+        return await anext(deploys)
+
+
+async def first_object(client: GatewayClient) -> object:
+    """The first object of the Galaxy."""
+    return await anext(client.galaxy.discover())
+
+
+async def open_session(client: GatewayClient) -> object:
+    """A session of its own."""
+    return await client.open_session()
+
+
+SINGLE: dict[str, Call] = {
+    "a command": lambda client: client.attach_session("session-1").register("tests"),
+    "a bulk command": lambda client: client.attach_session("session-1").read_bulk(1, ["A.B"]),
+    "opening a session": open_session,
+    "acknowledging": lambda client: client.acknowledge_alarm("Galaxy!Area.Tag"),
+    "the Galaxy's deploy time": lambda client: client.galaxy.last_deploy_time(),
+    "the Galaxy's objects": first_object,
+}
+STREAMS: dict[str, Call] = {"events": first_event, "the alarm feed": first_alarm, "deploys": first_deploy}
+
+
+@pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS.values(), ids=MISBEHAVIOURS)
+async def test_every_call_ends_soon_with_a_typed_error_of_one_line(misbehaviour: Misbehaviour) -> None:
+    async with (
+        hostile_http2(after_connecting(misbehaviour.answer)) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
+    ):
+        for calls, kinds in ((SINGLE, misbehaviour.single), (STREAMS, misbehaviour.stream)):
+            for name, call in calls.items():
+                began = time.monotonic()
+                with pytest.raises(MxGatewayError) as caught:
+                    await call(client)
+
+                text = str(caught.value)
+                assert isinstance(caught.value, kinds), (name, repr(caught.value))
+                assert "\n" not in text
+                assert server.endpoint in text
+                assert len(text) < 3000
+                assert time.monotonic() - began < SOON
+
+
+@pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS.values(), ids=MISBEHAVIOURS)
+async def test_connecting_to_it_ends_soon_in_a_client_or_a_typed_error(misbehaviour: Misbehaviour) -> None:
+    began = time.monotonic()
+    async with hostile_http2(lambda _path, _request: misbehaviour.answer) as server:
+        # What a gateway that is full says is an answer of a gateway.
+        if misbehaviour.single is MxGatewayLimitError:
+            async with GatewayClient.connect(endpoint=server.endpoint, plaintext=True):
+                pass
+        else:
+            with pytest.raises(misbehaviour.single) as caught:
+                await GatewayClient.connect(endpoint=server.endpoint, plaintext=True)
+            assert "\n" not in str(caught.value)
+
+    assert time.monotonic() - began < 2 * SOON
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(tail=None), Answer(body=framed(REPLY), tail=None), Answer(body=framed(REPLY) * 2)],
+    ids=["nothing", "a reply without an end", "two replies"],
+)
+async def test_a_call_that_never_ends_is_a_timeout(answer: Answer) -> None:
+    async with (
+        hostile_http2(after_connecting(answer)) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True, timeout=0.2) as client,
+    ):
+        for call in SINGLE.values():
+            with pytest.raises(MxGatewayTimeoutError):
+                await call(client)
+
+
+async def test_a_stream_that_says_nothing_can_be_given_up() -> None:
+    async with (
+        hostile_http2(after_connecting(Answer(tail=None))) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
+    ):
+        for call in STREAMS.values():
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await call(client)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (b"%zz%f%ff%c3%28%", "%zz%f"),
+        (b"\xff\xfe\xc3\x28 caf\xc3\xa9", "caf"),
+        (b"first%0d%0asecond", "first second"),
+        (b"%1b[31mred", "[31mred"),
+        (b"caf%C3%A9", "café"),
+        (b"", "the session can't be used"),
+    ],
+    ids=["percent signs for nothing", "bytes that are no UTF-8", "lines", "a colour", "UTF-8", "nothing"],
+)
+async def test_details_are_told_however_they_are_encoded(sent: bytes, read: str) -> None:
+    async with (
+        hostile_http2(after_connecting(refused(5, sent))) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
+    ):
+        for call in (SINGLE["a command"], STREAMS["events"]):
+            with pytest.raises(MxGatewaySessionError) as caught:
+                await call(client)
+
+            assert read in str(caught.value)
+            assert "\n" not in str(caught.value)
+            assert caught.value.grpc_status is grpc.StatusCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("sent", [b"x" * 100_000, b"%ff" * 100_000], ids=["ASCII", "no UTF-8"])
+async def test_100_kb_of_details_are_cut_and_keep_their_status(sent: bytes) -> None:
+    async with (
+        hostile_http2(after_connecting(refused(5, sent))) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
+    ):
+        for call in (SINGLE["a command"], STREAMS["events"]):
+            with pytest.raises(MxGatewaySessionError, match=r"\(100000 characters\)") as caught:
+                await call(client)
+
+            assert len(str(caught.value)) < 3000
+
+
+async def test_a_message_that_is_too_large_names_its_size_the_limit_and_what_to_raise() -> None:
+    async with (
+        hostile_http2(after_connecting(Answer(body=framed(bytes(5000))))) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True, max_message_bytes=4096) as client,
+    ):
+        for call in (*SINGLE.values(), *STREAMS.values()):
+            with pytest.raises(MxGatewayLimitError, match=r"max_message_bytes|leave the attributes out") as caught:
+                await call(client)
+
+            assert "5000 vs. 4096" in str(caught.value)
+
+
+async def test_a_message_that_claims_4_gib_is_refused_or_waited_for_no_longer_than_the_timeout() -> None:
+    answer = Answer(body=framed(bytes(1000), length=0xFFFF_FFFF), tail=None)
+    async with (
+        hostile_http2(after_connecting(answer)) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True, timeout=0.2) as client,
+    ):
+        for call in SINGLE.values():
+            with pytest.raises((MxGatewayLimitError, MxGatewayTimeoutError)):
+                await call(client)
+
+
+async def test_a_flag_of_compression_without_an_encoding_is_refused_or_does_no_harm() -> None:
+    async with (
+        hostile_http2(after_connecting(Answer(body=framed(REPLY, compressed=1)))) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
+    ):
+        (outcome,) = await asyncio.gather(SINGLE["a command"](client), return_exceptions=True)
+
+    assert outcome == 5 or isinstance(outcome, MxGatewayTransportError)
+
+
+async def test_a_reply_of_the_largest_size_arrives() -> None:
+    reply = pb.MxCommandReply()
+    reply.CopyFrom(REPLY)
+    reply.return_value.raw_value = bytes((1 << 24) - reply.ByteSize() - 14)
+    reply.return_value.raw_value += bytes((1 << 24) - reply.ByteSize())
+    assert reply.ByteSize() == 1 << 24
+    async with (
+        hostile_http2(after_connecting(Answer(body=framed(reply)))) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
+    ):
+        assert await client.attach_session("session-1").register("tests") == 5
+
+
+async def test_trailers_that_nobody_asked_for_do_no_harm() -> None:
+    extra = tuple((f"x-{number}".encode(), b"y" * 100) for number in range(1000))
+    answer = Answer(head=(*GRPC, *extra), body=framed(REPLY), tail=(*OK, *extra))
+    async with (
+        hostile_http2(after_connecting(answer)) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
+    ):
+        assert await client.attach_session("session-1").register("tests") == 5

@@ -7,19 +7,20 @@ import itertools
 import logging
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import grpc
 import grpc.aio
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
 
+from mxgateway._sync_call import SyncCall
 from mxgateway.auth import ApiKey, AuthorizationMetadata, Redactor
 from mxgateway.errors import ErrorFacts, MxGatewayUsageError, error_from_grpc, error_from_status
 from mxgateway.options import check_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine
 
     from google.protobuf.message import Message
     from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mxgateway._tls import Credentials
     from mxgateway.options import ClientOptions
 
-__all__ = ["Channel", "SyncCall"]
+__all__ = ["Channel"]
 
 _logger = logging.getLogger("mxgateway.channel")
 
@@ -36,7 +37,6 @@ _LARGEST_METADATA = 1024 * 1024
 
 RequestT = TypeVar("RequestT", bound="Message")
 ReplyT = TypeVar("ReplyT")
-MessageT = TypeVar("MessageT")
 
 
 class _UnaryMethod(Protocol[RequestT, ReplyT]):
@@ -49,26 +49,6 @@ class _StreamMethod(Protocol[RequestT, ReplyT]):
     def __call__(
         self, request: RequestT, *, timeout: float | None = None, metadata: grpc.aio.Metadata | None = None
     ) -> grpc.aio.UnaryStreamCall[RequestT, ReplyT]: ...
-
-
-class SyncCall(Generic[MessageT]):
-    """A call that streams replies to a thread, over a connection of its own that ends with it.
-
-    A call of this sort that is cancelled drops the events that tell of its end, and gRPC then keeps it, and with it its
-    connection, for as long as the process lives. One whose channel is closed under it sees its end.
-    """
-
-    def __init__(self, channel: grpc.Channel, replies: Iterator[MessageT]) -> None:
-        self._channel = channel
-        self._replies = replies
-
-    def __iter__(self) -> Iterator[MessageT]:
-        """Give the replies, and raise grpc.RpcError when it ends with another status than OK."""
-        return self._replies
-
-    def cancel(self) -> None:
-        """End it and its connection, from any thread. Twice is fine."""
-        self._channel.close()
 
 
 class _Cancellable(Protocol):
@@ -261,7 +241,7 @@ class Channel:
             else grpc.secure_channel(self.options.endpoint, self._credentials.channel, options=arguments)
         )
         call = pb_grpc.MxAccessGatewayStub(channel).StreamEvents(request, metadata=tuple(self._metadata))
-        return SyncCall(channel, call)
+        return SyncCall(channel, call, pb.MxEvent.FromString)
 
     def own(self, call: _Cancellable, task: asyncio.Task[None]) -> None:
         """Let `close` cancel something that is over when its task is."""

@@ -13,6 +13,7 @@ import grpc.aio
 from mxgateway.errors import UNREADABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from mxgateway._channel import Channel
@@ -52,12 +53,12 @@ class Reader(Protocol[MessageT_co]):
         """Whether nothing more can come."""
         ...
 
-    def take(self) -> MessageT_co | None:
-        """Give the next message when there is one and nobody else needs the loop first; otherwise None."""
+    def take(self) -> Sequence[MessageT_co]:
+        """Give what may be delivered before somebody else gets the loop, in order; nothing when there is none."""
         ...
 
-    async def next(self) -> MessageT_co | StreamEnd:
-        """Give the next message, or how the stream ended once all messages are taken."""
+    async def wait(self) -> StreamEnd | None:
+        """Wait until something can be taken; gives how the stream ended once everything is."""
         ...
 
     def cancel(self) -> None:
@@ -91,12 +92,15 @@ class TaskReader(Generic[MessageT]):
         """Whether nothing more can come."""
         return self._end is not None
 
-    def take(self) -> MessageT | None:
-        """Give the next message when there is one; otherwise None."""
-        return self._pop() if self._queue else None
+    def take(self) -> Sequence[MessageT]:
+        """Give what has arrived, in order."""
+        messages = tuple(self._queue)
+        self._queue.clear()
+        _wake(self._room)
+        return messages
 
-    async def next(self) -> MessageT | StreamEnd:
-        """Give the next message, or how the stream ended once all messages are taken."""
+    async def wait(self) -> StreamEnd | None:
+        """Wait until something can be taken; gives how the stream ended once everything is."""
         while not self._queue:
             if self._end is not None:
                 return self._end
@@ -105,7 +109,7 @@ class TaskReader(Generic[MessageT]):
                 await self._arrived
             finally:
                 self._arrived = None
-        return self._pop()
+        return None
 
     def cancel(self) -> None:
         """End the stream; the gateway sees it at once. Safe from any thread, and when the loop is closed already."""
@@ -121,12 +125,6 @@ class TaskReader(Generic[MessageT]):
         self._queue.clear()
         self._call.cancel()
         _wake(self._room)
-
-    def _pop(self) -> MessageT:
-        message = self._queue.popleft()
-        if self._room is not None and len(self._queue) <= CAPACITY // 2:
-            _wake(self._room)
-        return message
 
     async def _read(self) -> None:
         try:

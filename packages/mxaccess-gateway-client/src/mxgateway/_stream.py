@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from operator import length_hint
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 
 import grpc
 import grpc.aio
@@ -19,7 +20,7 @@ from mxgateway.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
     from typing import Any, Self
 
@@ -30,6 +31,8 @@ __all__ = ["Stream"]
 
 MessageT = TypeVar("MessageT")
 ItemT = TypeVar("ItemT")
+
+_NOTHING: Final[Iterator[Any]] = iter(())
 
 
 class Stream(ABC, Generic[MessageT, ItemT]):
@@ -59,19 +62,21 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         self._failure: MxGatewayError | None = None
         self._closed = False
         self._waiting = False
-        # Whether the next message may be taken without a further look: not failed, not closed, nobody waits.
-        self._flowing = False
-        self._delivered = 0
+        # What was taken from the reader and not delivered yet; and the same while it may be delivered without a look
+        # at who asks.
+        self._taken: Iterator[MessageT] = _NOTHING
+        self._flow: Iterator[MessageT] = _NOTHING
+        self._taken_in_all = 0
 
     @property
     def delivered(self) -> int:
         """How many items were delivered."""
-        return self._delivered
+        return self._taken_in_all - length_hint(self._taken)
 
     @property
     def pending(self) -> int:
         """How many items have arrived and wait to be delivered."""
-        return 0 if self._reader is None else self._reader.pending
+        return length_hint(self._taken) + (0 if self._reader is None else self._reader.pending)
 
     @property
     def is_open(self) -> bool:
@@ -88,8 +93,7 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         await self.close()
 
     def __aiter__(self) -> Self:
-        # Whoever begins to iterate is looked at before anything is given to it.
-        self._flowing = False
+        self._flow = _NOTHING
         return self
 
     async def __anext__(self) -> ItemT:
@@ -102,14 +106,9 @@ class Stream(ABC, Generic[MessageT, ItemT]):
             MxGatewayUsageError: another task waits on this stream already, or the client can't be used here.
             MxGatewayError: what the status that ended the stream stands for, see GRPC_STATUS_ERRORS.
         """
-        message = None
-        if self._flowing and self._reader is not None:
-            message = self._reader.take()
-        if message is None:
-            message = await self._next()
-        item = self._item(message)
-        self._delivered += 1
-        return item
+        for message in self._flow:
+            return self._item(message)
+        return self._item(await self._next())
 
     async def close(self) -> None:
         """End the stream and wait until nothing of it is left here. Twice is fine.
@@ -122,7 +121,7 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         if self._reader is not None:
             self._channel.check_place()
         self._closed = True
-        self._flowing = False
+        self._drop()
         if self._reader is not None:
             await self._reader.close()
 
@@ -164,25 +163,36 @@ class Stream(ABC, Generic[MessageT, ItemT]):
             raise StopAsyncIteration
         if self._waiting:
             raise self._misuse("another task already waits on this stream")
+        if not length_hint(self._taken):
+            await self._take()
+        self._flow = self._taken
+        return next(self._flow)
+
+    async def _take(self) -> None:
+        """Take what has arrived from the reader; waits until there is something."""
         reader = self._started()
-        self._waiting, self._flowing = True, False
+        self._waiting = True
         try:
-            message = await reader.next()
-            while isinstance(message, StreamEnd) and await self._may_ask_again(message):
-                reader = self._reader = self._read()
-                message = await reader.next()
+            while not (messages := reader.take()):
+                end = await reader.wait()
+                if self._closed:
+                    raise StopAsyncIteration
+                if end is not None:
+                    if not await self._may_ask_again(end):
+                        self._fail(self._error(end))
+                    reader = self._reader = self._read()
         finally:
             self._waiting = False
-        if self._closed:
-            raise StopAsyncIteration
-        if isinstance(message, StreamEnd):
-            self._fail(self._error(message))
-        self._flowing = True
-        return message
+        self._taken = iter(messages)
+        self._taken_in_all += len(messages)
+
+    def _drop(self) -> None:
+        self._taken_in_all = self.delivered
+        self._taken = self._flow = _NOTHING
 
     def _fail(self, failure: MxGatewayError) -> NoReturn:
         self._failure = failure
-        self._flowing = False
+        self._drop()
         if self._reader is not None:
             self._reader.cancel()
         raise failure

@@ -17,24 +17,30 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import grpc
+from google.protobuf.message import DecodeError
 
+from mxgateway._baton import Baton
 from mxgateway._reader import CAPACITY, StreamEnd
+from mxgateway.errors import UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from mxgateway._channel import Channel, SyncCall
+    from mxgateway._channel import Channel
+    from mxgateway._sync_call import SyncCall
 
 __all__ = ["ThreadReader"]
 
 MessageT = TypeVar("MessageT")
 
-# A consumer that never waits leaves the loop a turn after so many seconds, and looks at the clock every so often.
+# A consumer that never waits, and a thread among busy ones, leave others a turn after so many seconds.
 _TURN: Final = 0.001
-_LOOK: Final = 16
+# How many messages are handed over at once, and read in a row, without a look at the clock.
+_ROW: Final = 64
 # Messages that come faster than one in so many seconds are collected for a moment before the loop is woken for them.
 _QUICK: Final = 0.0001
 _MOMENT: Final = 0.001
+_LONGEST_MOMENT: Final = 0.004
 # The thread goes on reading when so many are left: waking it for each single place would be one switch a message.
 _ROOM: Final = CAPACITY // 2
 _LAST_WORDS: Final = 2.0
@@ -54,9 +60,9 @@ class ThreadReader(Generic[MessageT]):
         self._arrived: asyncio.Future[None] | None = None
         self._room = threading.Event()
         self._gone = self._loop.create_future()
+        self._row = 1
         self._taken = 0
-        self._taken_before = 0
-        self._waited_at = self._turn_began = time.monotonic()
+        self._waited_at = self._turn_began = self._read_since = self._row_began = time.monotonic()
         self._thread = threading.Thread(target=self._read, name=name, daemon=True)
         _running.add(self)
         channel.own(self, channel.keep(self._until_gone(), name=name))
@@ -72,19 +78,21 @@ class ThreadReader(Generic[MessageT]):
         """Whether nothing more can come."""
         return self._end is not None
 
-    def take(self) -> MessageT | None:
-        """Give the next message when there is one and nobody else needs the loop first; otherwise None."""
+    def take(self) -> Sequence[MessageT]:
+        """Give what may be delivered before somebody else gets the loop, in order; nothing when there is none."""
         queue = self._queue
-        self._taken = taken = self._taken + 1
-        if not queue or (not taken % _LOOK and time.monotonic() - self._turn_began > _TURN):
-            return None
-        message = queue.popleft()
-        if len(queue) == _ROOM:
+        if not queue or time.monotonic() - self._turn_began > _TURN:
+            return ()
+        # Few at first: a consumer may take long over each.
+        messages = [queue.popleft() for _ in range(min(self._row, len(queue)))]
+        self._row = min(self._row * 2, _ROW)
+        self._taken += len(messages)
+        if len(queue) <= _ROOM and not self._room.is_set():
             self._room.set()
-        return message
+        return messages
 
-    async def next(self) -> MessageT | StreamEnd:
-        """Give the next message, or how the stream ended once all messages are taken."""
+    async def wait(self) -> StreamEnd | None:
+        """Wait until something can be taken; gives how the stream ended once everything is."""
         if self._queue:
             await asyncio.sleep(0)
         else:
@@ -94,10 +102,8 @@ class ThreadReader(Generic[MessageT]):
                 return self._end
             await self._wait()
         self._turn_began = time.monotonic()
-        message = self._queue.popleft()
-        if len(self._queue) == _ROOM:
-            self._room.set()
-        return message
+        self._row = 1
+        return None
 
     def cancel(self) -> None:
         """End the stream; the gateway sees it at once. Safe from any thread, and when the loop is closed already.
@@ -129,11 +135,10 @@ class ThreadReader(Generic[MessageT]):
     async def _collect(self) -> None:
         """Let a moment pass when messages come fast: the loop then takes many of them at once."""
         now = time.monotonic()
-        taken = self._taken - self._taken_before
-        quick = now - self._waited_at < taken * _QUICK
-        self._taken_before, self._waited_at = self._taken, now
+        quick = now - self._waited_at < self._taken * _QUICK * len(_running)
+        self._taken, self._waited_at = 0, now
         if quick and self._end is None:
-            await asyncio.sleep(_MOMENT)
+            await asyncio.sleep(min(_MOMENT * len(_running), _LONGEST_MOMENT))
 
     async def _wait(self) -> None:
         self._arrived = self._loop.create_future()
@@ -148,24 +153,47 @@ class ThreadReader(Generic[MessageT]):
 
     def _read(self) -> None:
         try:
-            for message in self._call:
-                self._queue.append(message)
-                if self._waiting:
-                    self._waiting = False
-                    self._tell(self._wake)
-                if len(self._queue) >= CAPACITY:
-                    self._wait_for_room()
+            self._read_until_end()
         except grpc.RpcError as error:
             end = StreamEnd(status=error.code(), details=error.details())
+        except DecodeError:
+            end = StreamEnd(status=grpc.StatusCode.INTERNAL, details=UNREADABLE)
+        except Exception as error:  # noqa: BLE001 - a thread that ended without a word would leave its consumer waiting
+            end = StreamEnd(status=grpc.StatusCode.INTERNAL, details=f"reading ended with {error!r}")
         else:
             end = StreamEnd(status=grpc.StatusCode.OK, details=None)
+        _baton.leave(self)
         self._end = StreamEnd(status=None, details=None) if self._cancelled else end
         self._call.cancel()
         self._tell(self._finish)
 
+    def _read_until_end(self) -> None:
+        queue = self._queue
+        for number, message in enumerate(self._call, 1):
+            queue.append(message)
+            if self._waiting:
+                self._waiting = False
+                self._tell(self._wake)
+            if not number % _ROW:
+                self._share()
+            if len(queue) >= CAPACITY:
+                self._wait_for_room()
+
+    def _share(self) -> None:
+        """Take turns with other threads while messages come fast."""
+        now = time.monotonic()
+        quick = now - self._row_began < _ROW * _QUICK * len(_running)
+        if not quick:
+            _baton.leave(self)
+        elif now - self._read_since > _TURN:
+            _baton.pass_on(self)
+            self._read_since = now = time.monotonic()
+        self._row_began = now
+
     def _wait_for_room(self) -> None:
         self._room.clear()
         if len(self._queue) >= CAPACITY and not self._cancelled:
+            _baton.leave(self)
             self._room.wait()
 
     def _tell(self, what: Callable[[], None]) -> None:
@@ -183,6 +211,7 @@ class ThreadReader(Generic[MessageT]):
             self._gone.set_result(None)
 
 
+_baton: Final = Baton()
 _running: weakref.WeakSet[ThreadReader[Any]] = weakref.WeakSet()
 
 

@@ -270,6 +270,10 @@ _TIME_TO_LEAVE: Final = 1.0
 _PAUSE_TO_LEAVE: Final = 0.02
 
 
+# No sequence is expected: any that is newer than the last one may come.
+_ANY_NEWER: Final = -1
+
+
 class StreamPlace:
     """The one place that a session has for an event stream."""
 
@@ -338,13 +342,12 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
         self._place = place
         self._request = pb.StreamEventsRequest(session_id=session_id, after_worker_sequence=after_sequence)
         self._last_sequence = after_sequence
-        # None: any event newer than the last one may come.
-        self._expected: int | None = after_sequence + 1 if after_sequence else None
+        self._expected = after_sequence + 1 if after_sequence else _ANY_NEWER
 
     @property
     def last_sequence(self) -> int:
         """The sequence of the last event that was delivered; before the first one what the stream resumes after."""
-        return self._last_sequence
+        return self._last_sequence if self._expected == _ANY_NEWER else self._expected - 1
 
     async def close(self) -> None:
         """End the stream and wait until nothing of it is left here. Twice is fine.
@@ -361,7 +364,7 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
         super().__del__()
 
     async def _may_ask_again(self, end: StreamEnd) -> bool:
-        if end.status is not grpc.StatusCode.FAILED_PRECONDITION or self._delivered or not self._place.was_just_left:
+        if end.status is not grpc.StatusCode.FAILED_PRECONDITION or self.delivered or not self._place.was_just_left:
             return False
         await asyncio.sleep(_PAUSE_TO_LEAVE)
         return not self._closed
@@ -379,13 +382,20 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
         return self._channel.stream(self._channel.gateway.StreamEvents, self._request)
 
     def _item(self, message: pb.MxEvent) -> MxEvent:
-        event = to_event(message)
+        view = _FAMILIES.get(message.family)
         sequence = message.worker_sequence
+        if view is None or sequence != self._expected:
+            return self._out_of_the_row(to_event(message), sequence)
+        self._expected = sequence + 1
+        return view(message)
+
+    def _out_of_the_row(self, event: MxEvent, sequence: int) -> MxEvent:
+        """Give an event that is not just the next data change or the like."""
+        last = self.last_sequence
         if isinstance(event, ReplayGap):
             # The hole has been reported: anything newer may follow.
-            self._expected = None
-        elif sequence == self._expected or (self._expected is None and sequence > self._last_sequence):
-            self._last_sequence = sequence
+            self._last_sequence, self._expected = last, _ANY_NEWER
+        elif sequence == self._expected or (self._expected == _ANY_NEWER and sequence > last):
             self._expected = sequence + 1
         elif sequence != 0:
             # Only what the gateway itself adds to the stream has no number.
@@ -393,7 +403,7 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
         return event
 
     def _loss(self, sequence: int) -> MxGatewayEventLossError:
-        last = self._last_sequence
+        last = self.last_sequence
         problem = f"has a hole of {sequence - last - 1} events" if sequence > last else "runs backwards"
         return MxGatewayEventLossError(
             f"worker_sequence {problem}: {sequence} came after {last}",

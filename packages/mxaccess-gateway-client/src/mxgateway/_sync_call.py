@@ -1,0 +1,100 @@
+# ruff: noqa: SLF001 - that is what the module is about
+"""A call that streams replies to a thread, and the short way from gRPC's core to them.
+
+gRPC's iterator over such a call asks its core for each reply and puts that between locks and lists which only a call
+with several threads needs: half of what a reply costs. The parts it is made of are not public, so they are looked for;
+where one is missing, gRPC's iterator reads. Whatever is no reply, the end above all, is left to gRPC in any case.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import grpc
+
+__all__ = ["SyncCall"]
+
+_logger = logging.getLogger("mxgateway.channel")
+
+MessageT = TypeVar("MessageT")
+
+
+class SyncCall(Generic[MessageT]):
+    """A call that streams replies to a thread, over a connection of its own that ends with it.
+
+    A call of this sort that is cancelled drops the events that tell of its end, and gRPC then keeps it, and with it its
+    connection, for as long as the process lives. One whose channel is closed under it sees its end.
+    """
+
+    def __init__(self, channel: grpc.Channel, call: Iterator[MessageT], parse: Callable[[bytes], MessageT]) -> None:
+        self._channel = channel
+        self._call = call
+        self._parse = parse
+
+    def __iter__(self) -> Iterator[MessageT]:
+        """Give the replies, and raise grpc.RpcError when the call ends with another status than OK."""
+        try:
+            core = _Core(self._call)
+        except (AttributeError, ImportError) as missing:
+            _logger.info("this grpcio is built in another way (%s): events are read by its own iterator", missing)
+            return self._call
+        return core.replies(self._call, self._parse)
+
+    def cancel(self) -> None:
+        """End it and its connection, from any thread. Twice is fine."""
+        self._channel.close()
+
+
+class _Core:
+    """The parts of gRPC's iterator over a call that needs no thread of its own: the same from grpcio 1.63 to 1.85."""
+
+    def __init__(self, call: Any) -> None:
+        core = importlib.import_module("grpc._cython.cygrpc")
+        self._operate = call._call.operate
+        self._next_event = call._call.next_event
+        self._next_response = call._next_response
+        self._deserializer = call._response_deserializer
+        self._state = call._state
+        self._due: set[object] = call._state.due
+        self._condition = call._state.condition
+        self._handle = importlib.import_module("grpc._channel")._handle_event
+        self._receive = core.ReceiveMessageOperation
+        self._message_due = core.OperationType.receive_message
+        self._only_the_end_is_due = {core.OperationType.receive_status_on_client}
+
+    def replies(self, call: Iterator[MessageT], parse: Callable[[bytes], MessageT]) -> Iterator[MessageT]:
+        """Give the replies of the call: the first by its iterator, which also sees to how a call begins."""
+        for reply in call:
+            yield reply
+            if self._due == self._only_the_end_is_due:
+                break
+        else:
+            return
+        operate, next_event, receive = self._operate, self._next_event, self._receive
+        while True:
+            operations = (receive(0),)
+            operate(operations, None)
+            event = next_event()
+            if event.batch_operations is not operations or (received := operations[0].message()) is None:
+                break
+            yield parse(received)
+        yield from self._rest(call, event)
+
+    def _rest(self, call: Iterator[MessageT], event: object) -> Iterator[MessageT]:
+        """Let gRPC have an event that was no reply, as if it had asked for it, and go on by itself."""
+        self._due.add(self._message_due)
+        with self._condition:
+            callbacks = self._handle(event, self._state, self._deserializer)
+        for callback in callbacks:
+            callback()
+        try:
+            last: MessageT = self._next_response()
+        except StopIteration:
+            return
+        yield last
+        yield from call

@@ -6,11 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
-import grpc.experimental
 import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from scripted_gateway import ScriptedGateway
@@ -42,7 +41,7 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
         monkeypatch.setattr("mxgateway._sync_call._Core.__init__", changed)
     elif way == "grpc.aio":
-        monkeypatch.delattr(grpc.experimental.ChannelOptions, "SingleThreadedUnaryStream")
+        monkeypatch.delattr("grpc.experimental.ChannelOptions.SingleThreadedUnaryStream")
     return way
 
 
@@ -106,7 +105,7 @@ async def serving_bytes(messages: list[bytes]) -> AsyncGenerator[str]:
         await asyncio.Event().wait()
 
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    methods = {
+    methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Invoke": grpc.unary_unary_rpc_method_handler(probe),
         "StreamEvents": grpc.unary_stream_rpc_method_handler(stream),
     }

@@ -241,7 +241,7 @@ class Channel:
             else grpc.secure_channel(self.options.endpoint, self._credentials.channel, options=arguments)
         )
         call = pb_grpc.MxAccessGatewayStub(channel).StreamEvents(request, metadata=tuple(self._metadata))
-        return SyncCall(channel, call, pb.MxEvent.FromString)
+        return SyncCall(channel, call)
 
     def own(self, call: _Cancellable, task: asyncio.Task[None]) -> None:
         """Let `close` cancel something that is over when its task is."""

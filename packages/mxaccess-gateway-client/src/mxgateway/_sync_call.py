@@ -13,7 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import grpc
 
@@ -31,10 +31,9 @@ class SyncCall(Generic[MessageT]):
     connection, for as long as the process lives. One whose channel is closed under it sees its end.
     """
 
-    def __init__(self, channel: grpc.Channel, call: Iterator[MessageT], parse: Callable[[bytes], MessageT]) -> None:
+    def __init__(self, channel: grpc.Channel, call: Iterator[MessageT]) -> None:
         self._channel = channel
         self._call = call
-        self._parse = parse
 
     def __iter__(self) -> Iterator[MessageT]:
         """Give the replies, and raise grpc.RpcError when the call ends with another status than OK."""
@@ -43,7 +42,7 @@ class SyncCall(Generic[MessageT]):
         except (AttributeError, ImportError) as missing:
             _logger.info("this grpcio is built in another way (%s): events are read by its own iterator", missing)
             return self._call
-        return core.replies(self._call, self._parse)
+        return core.replies(self._call)
 
     def cancel(self) -> None:
         """End it and its connection, from any thread. Twice is fine."""
@@ -58,7 +57,7 @@ class _Core:
         self._operate = call._call.operate
         self._next_event = call._call.next_event
         self._next_response = call._next_response
-        self._deserializer = call._response_deserializer
+        self._parse = call._response_deserializer
         self._state = call._state
         self._due: set[object] = call._state.due
         self._condition = call._state.condition
@@ -67,7 +66,7 @@ class _Core:
         self._message_due = core.OperationType.receive_message
         self._only_the_end_is_due = {core.OperationType.receive_status_on_client}
 
-    def replies(self, call: Iterator[MessageT], parse: Callable[[bytes], MessageT]) -> Iterator[MessageT]:
+    def replies(self, call: Iterator[MessageT]) -> Iterator[MessageT]:
         """Give the replies of the call: the first by its iterator, which also sees to how a call begins."""
         for reply in call:
             yield reply
@@ -75,7 +74,7 @@ class _Core:
                 break
         else:
             return
-        operate, next_event, receive = self._operate, self._next_event, self._receive
+        operate, next_event, receive, parse = self._operate, self._next_event, self._receive, self._parse
         while True:
             operations = (receive(0),)
             operate(operations, None)
@@ -89,7 +88,7 @@ class _Core:
         """Let gRPC have an event that was no reply, as if it had asked for it, and go on by itself."""
         self._due.add(self._message_due)
         with self._condition:
-            callbacks = self._handle(event, self._state, self._deserializer)
+            callbacks = self._handle(event, self._state, self._parse)
         for callback in callbacks:
             callback()
         try:

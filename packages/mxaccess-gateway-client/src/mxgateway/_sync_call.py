@@ -12,6 +12,8 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from google.protobuf.message import DecodeError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,7 +38,7 @@ class SyncCall(Generic[MessageT]):
         self._call = call
 
     def __iter__(self) -> Iterator[MessageT]:
-        """Give the replies, and raise grpc.RpcError when the call ends with another status than OK."""
+        """Give the replies; raises grpc.RpcError when the call ends with another status than OK, or DecodeError."""
         try:
             core = _Core(self._call)
         except (AttributeError, ImportError) as missing:
@@ -81,7 +83,10 @@ class _Core:
             event = next_event()
             if event.batch_operations is not operations or (received := operations[0].message()) is None:
                 break
-            yield parse(received)
+            reply = parse(received)
+            if reply is None:
+                raise DecodeError
+            yield reply
         yield from self._rest(call, event)
 
     def _rest(self, call: Iterator[MessageT], event: object) -> Iterator[MessageT]:

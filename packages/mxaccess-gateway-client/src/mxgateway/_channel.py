@@ -14,10 +14,12 @@ import grpc.aio
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
 
+from mxgateway._arriving import guarded
 from mxgateway._sync_call import SyncCall
-from mxgateway.auth import ApiKey, AuthorizationMetadata, Redactor
+from mxgateway.auth import ApiKey, AuthorizationMetadata
 from mxgateway.errors import ErrorFacts, MxGatewayUsageError, error_from_grpc, error_from_status
 from mxgateway.options import check_seconds
+from mxgateway.redaction import redact_message
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -65,11 +67,11 @@ class Channel:
     def __init__(
         self, options: ClientOptions, channel: grpc.aio.Channel, credentials: Credentials | None = None
     ) -> None:
-        api_key = options.api_key if isinstance(options.api_key, ApiKey) else None
+        self._api_key = api_key = options.api_key if isinstance(options.api_key, ApiKey) else None
         self.options: ClientOptions = options
-        self.gateway: pb_grpc.MxAccessGatewayAsyncStub = pb_grpc.MxAccessGatewayStub(channel)
-        self.redact: Redactor = Redactor.for_key(api_key)
         self._channel = channel
+        self._guarded = guarded(channel, api_key)
+        self.gateway: pb_grpc.MxAccessGatewayAsyncStub = pb_grpc.MxAccessGatewayStub(self._guarded)
         self._credentials = credentials
         self._metadata = AuthorizationMetadata(api_key)
         self._loop = asyncio.get_running_loop()
@@ -103,7 +105,7 @@ class Channel:
         """The calls of the Galaxy's service; `gateway` has those of the other one."""
         from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc  # noqa: PLC0415 - mxgateway.galaxy
 
-        return galaxy_pb_grpc.GalaxyRepositoryStub(self._channel)
+        return galaxy_pb_grpc.GalaxyRepositoryStub(self._guarded)
 
     @property
     def closed(self) -> bool:
@@ -153,7 +155,6 @@ class Channel:
         *,
         timeout: float | None,
         session_id: str | None = None,
-        redact: Redactor | None = None,
     ) -> ReplyT:
         """Make a unary call and give its reply; without `session_id` it has to do with no session.
 
@@ -167,7 +168,6 @@ class Channel:
         """
         self.check_usable()
         seconds = self.options.timeout if timeout is None else check_seconds("timeout", timeout)
-        redact = redact or self.redact
         status: grpc.StatusCode | None = None
         details: str | None = None
         call = method(request, timeout=seconds, metadata=self._metadata)
@@ -179,7 +179,7 @@ class Channel:
                 return reply
             status, details = grpc.StatusCode.OK, "the reply is missing or can't be read"
         except grpc.aio.AioRpcError as error:
-            status, details = error.code(), redact(error.details() or "")
+            status, details = error.code(), error.details()
         except KeyError as error:
             # Some grpcio can't say what a status is that gRPC doesn't have.
             status, details = grpc.StatusCode.UNKNOWN, f"gRPC has no status {error}"
@@ -200,7 +200,9 @@ class Channel:
         )
         if status is None:
             raise MxGatewayUsageError("the client was closed while the call ran: its outcome is unknown", facts)
-        raise error_from_grpc(status, details, facts, redact)
+        failure = error_from_grpc(status, details, facts)
+        del details
+        raise failure
 
     def stream(
         self, method: _StreamMethod[RequestT, ReplyT], request: RequestT, *, timeout: float | None = None
@@ -240,7 +242,8 @@ class Channel:
             if self._credentials is None
             else grpc.secure_channel(self.options.endpoint, self._credentials.channel, options=arguments)
         )
-        call = pb_grpc.MxAccessGatewayStub(channel).StreamEvents(request, metadata=tuple(self._metadata))
+        stub = pb_grpc.MxAccessGatewayStub(guarded(channel, self._api_key))
+        call = stub.StreamEvents(request, metadata=tuple(self._metadata))
         return SyncCall(channel, call)
 
     def own(self, call: _Cancellable, task: asyncio.Task[None]) -> None:
@@ -263,14 +266,14 @@ class Channel:
         """
         if status.code != pb.PROTOCOL_STATUS_CODE_OK:
             # In place: the caller's reply may be seen in a traceback that shows local variables.
-            status.message = self.redact(status.message)
+            redact_message(status)
             facts = ErrorFacts(
                 method=name,
                 target=self.options.endpoint,
                 session_id=getattr(request, "session_id", None),
                 correlation_id=request.client_correlation_id,
             )
-            raise error_from_status(status, facts, self.redact)
+            raise error_from_status(status, facts)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

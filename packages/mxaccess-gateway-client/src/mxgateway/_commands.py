@@ -14,11 +14,11 @@ from mxgateway.errors import (
     MxGatewayProtocolError,
     error_from_reply,
 )
+from mxgateway.redaction import redact_message
 from mxgateway.status import MxStatus
 
 if TYPE_CHECKING:
     from mxgateway._channel import Channel
-    from mxgateway.auth import Redactor
 
 __all__ = ["CommandSender", "set_handle", "set_handles", "set_server_handle"]
 
@@ -52,7 +52,6 @@ class CommandSender:
         self,
         request: pb.MxCommandRequest,
         timeout: float | None,
-        redact: Redactor | None = None,
     ) -> pb.MxCommandReply:
         """Send a command and give its reply, which is OK and the one to this request."""
         channel = self._channel
@@ -70,12 +69,12 @@ class CommandSender:
             request,
             timeout=timeout,
             session_id=self._session_id,
-            redact=redact,
         )
         if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(reply):
-            raise error_from_reply(reply, self._facts(request), redact or channel.redact)
+            raise error_from_reply(reply, self._facts(request))
         stranger = _stranger(request, reply)
         if stranger:
+            redact_message(reply)
             raise self._violation(request, f"the reply is for {stranger}, which was not asked for here")
         return reply
 
@@ -84,7 +83,7 @@ class CommandSender:
         return self._violation(request, f"the reply is OK but lacks its {arm} payload")
 
     def _violation(self, request: pb.MxCommandRequest, summary: str) -> MxGatewayProtocolError:
-        return MxGatewayProtocolError(self._channel.redact(summary), self._facts(request))
+        return MxGatewayProtocolError(summary, self._facts(request))
 
     def _facts(self, request: pb.MxCommandRequest) -> ErrorFacts:
         return ErrorFacts(

@@ -205,7 +205,7 @@ class Stream(ABC, Generic[MessageT, ItemT]):
                 "the gateway ended the stream, and nobody here asked for that", self._facts(self._hints.get(end.status))
             )
         facts = self._facts(self._hints.get(end.status))
-        return error_from_grpc(end.status, end.details, facts, self._channel.redact)
+        return error_from_grpc(end.status, end.details, facts)
 
     def _facts(self, hint: str | None = None) -> ErrorFacts:
         return ErrorFacts(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._commands import CommandSender, set_handles, set_server_handle
+from mxgateway.errors import MxGatewayConfigurationError
+from mxgateway.redaction import Secret, hide, redact_message
 from mxgateway.values import SparseArray, fill_mx_value
 
 if TYPE_CHECKING:
@@ -142,20 +144,26 @@ class WriteCommands(CommandSender):
         """Check a user's password (`AuthenticateUser`) and give the user's id for secured writes.
 
         The password is in no error and no log of this library. Over plaintext everybody on the way can read it.
+
+        Raises:
+            ValueError: the password is no text that can be sent.
         """
+        password = _password(verify_user_password)
+        # It must not be seen in a traceback that shows local variables.
+        del verify_user_password
+        if password is None:
+            raise MxGatewayConfigurationError("verify_user_password is not a text of Unicode characters")
         request = self._request(pb.MX_COMMAND_KIND_AUTHENTICATE_USER)
         payload = request.command.authenticate_user
         set_server_handle(payload, server_handle)
         payload.verify_user = verify_user
-        payload.verify_user_password = verify_user_password
-        redact = self._channel.redact.including(verify_user_password)
-        del verify_user_password
         try:
-            reply = await self._send(request, timeout, redact)
+            payload.verify_user_password = password.reveal()
+            reply = await self._send(request, timeout)
         finally:
-            # The password must not be seen in a traceback that shows local variables.
             payload.verify_user_password = ""
         if not reply.HasField("authenticate_user"):
+            redact_message(reply)
             raise self._missing(request, "authenticate_user")
         return reply.authenticate_user.user_id
 
@@ -169,3 +177,14 @@ class WriteCommands(CommandSender):
         if not reply.HasField("archestra_user_to_id"):
             raise self._missing(request, "archestra_user_to_id")
         return reply.archestra_user_to_id.user_id
+
+
+def _password(text: object) -> Secret | None:
+    """Give a password that no error shows for as long as it is held; None when it is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return None
+    return hide(Secret.password(text))

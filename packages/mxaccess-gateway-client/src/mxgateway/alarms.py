@@ -22,6 +22,7 @@ from mxgateway.errors import (
 )
 from mxgateway.events import AlarmTransition
 from mxgateway.options import check_seconds
+from mxgateway.redaction import redact_message
 from mxgateway.status import AlarmConditionState, AlarmProviderMode
 from mxgateway.values import datetime_field
 
@@ -251,9 +252,10 @@ async def acknowledge_alarm(
         method="AcknowledgeAlarm", target=channel.options.endpoint, correlation_id=request.client_correlation_id
     )
     if answer.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(answer):
-        raise error_from_reply(answer, facts, channel.redact)
+        raise error_from_reply(answer, facts)
     if answer.correlation_id not in {"", request.client_correlation_id}:
-        stranger = channel.redact(answer.correlation_id)
+        stranger = answer.correlation_id
+        redact_message(answer)
         raise MxGatewayProtocolError(f"the reply is for correlation id {stranger}, which was not asked for here", facts)
 
 

@@ -1,47 +1,46 @@
-"""The API key: the one place that shows it to the gateway, and the ones that keep it from everybody else."""
+"""The API key: the one place that shows it to the gateway."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NoReturn, final
+from typing import TYPE_CHECKING, Final, NoReturn, final
 
 import grpc.aio
 
+from mxgateway.redaction import REDACTED, Secret, hide
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["ApiKey", "AuthorizationMetadata", "Redactor"]
+__all__ = ["ApiKey", "AuthorizationMetadata"]
 
-REDACTED = "***"
-
-# Whatever looks like a gateway key or a bearer token goes, even one that is not ours: a gateway may echo another's.
-_KEY_SHAPES = re.compile(r"mxgw_[A-Za-z0-9_\-.~+/=]+|(?i:bearer)\s+[^\s'\",;)]+")
+# So much of a key is in no text by chance; keys of a gateway have 43.
+_LONG: Final = 16
 
 
 @final
 class ApiKey:
     """A gateway API key, `mxgw_<key-id>_<secret>`, that never shows itself.
 
-    Its repr and str are redacted, it can't be pickled, and a copy is the same object. White space around the key is
-    dropped, so that a key read from a file or pasted from a mail works.
+    Its repr and str are redacted, it can't be pickled, and a copy is the same object. As long as it lives, no error of
+    this library holds it. White space around the key is dropped, so that a key read from a file or pasted from a mail
+    works.
 
     Raises:
-        ValueError: the key is empty, or holds characters that can't stand in a gRPC header. The text names
+        ValueError: the key is empty or no str, or holds characters that can't stand in a gRPC header. The text names
             the position, never the key.
     """
 
-    __slots__ = ("_key",)
+    __slots__ = ("_key", "_secret")
 
     def __init__(self, key: str) -> None:
-        key = key.strip()
-        if not key:
-            raise ValueError("the API key is empty")
-        for position, character in enumerate(key):
-            if not "!" <= character <= "~":
-                code_point = f"U+{ord(character):04X}"
-                raise ValueError(f"no API key can have the character at position {position} ({code_point})")
-        self._key = key
+        problem = _problem(key)
+        if problem is None:
+            self._key = Secret(key.strip())
+            self._secret = hide(Secret(_secret_part(self._key.reveal())))
+        # A traceback that shows local variables must not show it.
+        del key
+        if problem is not None:
+            raise ValueError(problem)
 
     @classmethod
     def from_file(cls, path: str | Path) -> ApiKey:
@@ -54,16 +53,20 @@ class ApiKey:
         from pathlib import Path  # noqa: PLC0415 - only a key that lies in a file needs it
 
         try:
-            text = Path(path).read_text(encoding="utf-8-sig")
+            return cls(Path(path).read_text(encoding="utf-8-sig"))
         except UnicodeDecodeError:
-            text = None
-        if text is None:
-            raise ValueError(f"the API key file {path} is not a text file")
-        return cls(text)
+            problem = f"the API key file {path} is not a text file"
+        raise ValueError(problem)
 
     def reveal(self) -> str:
         """Give the key itself, for the one place that sends it."""
-        return self._key
+        return self._key.reveal()
+
+    @property
+    def echo(self) -> bytes:
+        """What a message holds in which a gateway echoes the key: its secret, or all of it where that is short."""
+        secret, key = self._secret.reveal(), self._key.reveal()
+        return (secret if len(secret) >= _LONG else key).encode("ascii")
 
     def __repr__(self) -> str:
         return f"ApiKey('{REDACTED}')"
@@ -91,42 +94,27 @@ class AuthorizationMetadata(grpc.aio.Metadata):
         if api_key is None:
             super().__init__()
         else:
-            super().__init__(("authorization", f"Bearer {api_key.reveal()}"))
+            # A Secret: gRPC takes it out of here, and keeps it in tuples and lists with a repr of their own.
+            super().__init__(("authorization", Secret(f"Bearer {api_key.reveal()}")))
 
     def __repr__(self) -> str:
         return f"AuthorizationMetadata('{REDACTED}')"
 
 
-@final
-class Redactor:
-    """Replaces known secrets, and everything shaped like a gateway key, in text that came from outside."""
+def _problem(key: object) -> str | None:
+    if not isinstance(key, str):
+        return f"the API key is a {type(key).__name__}: give a str"
+    key = key.strip()
+    if not key:
+        return "the API key is empty"
+    for position, character in enumerate(key):
+        if not "!" <= character <= "~":
+            return f"no API key can have the character at position {position} (U+{ord(character):04X})"
+    return None
 
-    __slots__ = ("_secrets",)
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        # The longest first: a secret that holds another one must not leave its rest behind.
-        self._secrets = tuple(sorted({secret for secret in secrets if secret}, key=len, reverse=True))
-
-    @classmethod
-    def for_key(cls, api_key: ApiKey | None) -> Redactor:
-        """Redact a key, and what follows its first parts where they are written without it."""
-        if api_key is None:
-            return cls()
-        key = api_key.reveal()
-        _, _, rest = key.partition("_")
-        _, _, secret = rest.partition("_")
-        return cls((key, secret))
-
-    def including(self, *secrets: str) -> Redactor:
-        """Give a redactor that knows further secrets, a password for example."""
-        return Redactor((*self._secrets, *secrets))
-
-    def __call__(self, text: str) -> str:
-        """Give the text without any secret."""
-        for secret in self._secrets:
-            if secret in text:
-                text = text.replace(secret, REDACTED)
-        return _KEY_SHAPES.sub(REDACTED, text)
-
-    def __repr__(self) -> str:
-        return f"Redactor({len(self._secrets)} secrets)"
+def _secret_part(key: str) -> str:
+    """Give what of a key must not be seen even without the parts before it; of a key of another shape that is all."""
+    shape, _, rest = key.partition("_")
+    key_id, _, secret = rest.partition("_")
+    return secret if shape == "mxgw" and key_id and secret else key

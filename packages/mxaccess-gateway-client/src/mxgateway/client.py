@@ -25,7 +25,8 @@ from mxgateway.errors import (
     MxGatewayTransportError,
     MxGatewayVersionError,
 )
-from mxgateway.options import ClientOptions, OpenSessionOptions, split_endpoint
+from mxgateway.options import ClientOptions, OpenSessionOptions, conceal_key, split_endpoint
+from mxgateway.redaction import shows_secret
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -82,10 +83,10 @@ class GatewayClient:
             MxGatewayAuthenticationError: the gateway doesn't accept the key.
             MxGatewayProtocolError: something else than an MXAccess Gateway answers.
         """
+        conceal_key(fields)
         if options is not None and fields:
             raise TypeError("connect takes a ClientOptions or its fields, not both")
         chosen = options if options is not None else ClientOptions(**fields)
-        del fields
         return Opening(lambda: cls._connect(chosen))
 
     @classmethod
@@ -170,6 +171,8 @@ class GatewayClient:
 
         if not session_id.strip():
             raise MxGatewayConfigurationError("session_id is empty: give the id that opening the session returned")
+        if shows_secret(session_id):
+            raise MxGatewayConfigurationError("session_id holds a key: give the id that opening the session returned")
         return Session(self._channel, SessionInfo(session_id=session_id.strip()))
 
     def detach_session(self, session: Session) -> None:
@@ -305,6 +308,8 @@ class GatewayClient:
         facts = ErrorFacts(method="OpenSession", target=self.endpoint, session_id=reply.session_id or None)
         if not reply.session_id:
             raise MxGatewayProtocolError("the reply is OK but names no session", facts)
+        if shows_secret(reply.session_id):
+            raise MxGatewayProtocolError("the gateway names the session by our key", facts)
         if reply.gateway_protocol_version != GATEWAY_PROTOCOL_VERSION:
             async with session:
                 raise MxGatewayVersionError(

@@ -25,21 +25,20 @@ Facts are attributes; the message is made from them. No error holds the API key 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import grpc
-from google.protobuf.message import Message
 
 from mxgateway.protocol import ProtocolStatusCode
+from mxgateway.redaction import redact, redact_message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-    from mxgateway.auth import Redactor
     from mxgateway.status import MxStatus
 
 __all__ = [
@@ -119,9 +118,11 @@ class MxGatewayError(Exception):
     """The base of all errors of this library; each fact of ErrorFacts is an attribute of the same name."""
 
     def __init__(self, summary: str, facts: ErrorFacts | None = None) -> None:
+        # Here, and therefore for every error wherever it comes from.
+        summary = redact(_shortened(summary))
         super().__init__(summary)
         self.summary: str = summary
-        self.facts: ErrorFacts = facts or ErrorFacts()
+        self.facts: ErrorFacts = _redacted(facts or ErrorFacts())
 
     @property
     def method(self) -> str | None:
@@ -347,30 +348,29 @@ _HINTS: Mapping[type[MxGatewayError], str] = MappingProxyType(
 )
 
 
-def error_from_grpc(
-    status: grpc.StatusCode, details: str | None, facts: ErrorFacts, redact: Redactor
-) -> MxGatewayError:
+
+def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFacts) -> MxGatewayError:
     """Give the error for a call that ended with a gRPC status; a call whose facts have no session_id has no session."""
+    text = _shortened(details or "")
     kinds = SESSIONLESS_GRPC_STATUS_ERRORS if facts.session_id is None else GRPC_STATUS_ERRORS
-    text = _shortened(redact(details or ""))
     kind = MxGatewayProtocolError if text == UNREADABLE else kinds.get(status, MxGatewayTransportError)
     if kind is MxGatewayLimitError and TOO_LARGE.search(text):
         facts = replace(facts, hint="raise max_message_bytes here and at the gateway, or ask for less at once")
     return kind(_SUMMARIES[kind], replace(facts, grpc_status=status, details=text, hint=facts.hint or _HINTS.get(kind)))
 
 
-def error_from_status(status: pb.ProtocolStatus, facts: ErrorFacts, redact: Redactor) -> MxGatewayError:
+def error_from_status(status: pb.ProtocolStatus, facts: ErrorFacts) -> MxGatewayError:
     """Give the error for a reply that has nothing but a protocol status, which isn't OK."""
     code = ProtocolStatusCode(status.code)
     kind = PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
-    return kind(_SUMMARIES[kind], replace(facts, protocol_status=code, details=_shortened(redact(status.message))))
+    return kind(_SUMMARIES[kind], replace(facts, protocol_status=code, details=_shortened(status.message)))
 
 
-def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts, redact: Redactor) -> MxGatewayError:
+def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayError:
     """Give the error for a reply that isn't OK, or that claims OK with a failed result; its texts get redacted."""
     from mxgateway.status import MxStatus  # noqa: PLC0415 - before MXAccess has answered anything, nobody needs it
 
-    _redact_texts(reply, redact)
+    redact_message(reply)
     code = ProtocolStatusCode(reply.protocol_status.code)
     kind = MxAccessError if code == ProtocolStatusCode.OK else PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
     return kind(
@@ -387,15 +387,17 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts, redact: Redact
     )
 
 
-def _redact_texts(message: Message, redact: Redactor) -> None:
-    for field_, value in message.ListFields():
-        if field_.type == field_.TYPE_MESSAGE:
-            for part in [value] if isinstance(value, Message) else value:
-                _redact_texts(part, redact)
-        elif isinstance(value, str):
-            setattr(message, field_.name, redact(value))
-        elif field_.type == field_.TYPE_STRING:
-            value[:] = map(redact, value)
+def _redacted(facts: ErrorFacts) -> ErrorFacts:
+    texts: dict[str, Any] = {name: redact(_shortened(text)) for name, text in _texts(facts)}
+    statuses = tuple(replace(status, diagnostic_text=redact(status.diagnostic_text)) for status in facts.statuses)
+    return replace(facts, statuses=statuses, **texts)
+
+
+def _texts(facts: ErrorFacts) -> Iterator[tuple[str, str]]:
+    for fact in fields(facts):
+        value = getattr(facts, fact.name)
+        if isinstance(value, str):
+            yield fact.name, value
 
 
 def _message(summary: str, facts: ErrorFacts) -> str:
@@ -419,4 +421,8 @@ def _message(summary: str, facts: ErrorFacts) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}... ({len(text)} characters)"
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    # Redacted before it is cut: no cut may leave a piece of a secret that is too short to be found.
+    words = f"... ({len(text)} characters)"
+    return redact(text[: 2 * _LONGEST_TEXT])[: _LONGEST_TEXT - len(words)] + words

@@ -10,22 +10,46 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 from mxgateway.auth import ApiKey
 from mxgateway.errors import MxGatewayConfigurationError
+from mxgateway.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ClientOptions", "ClientOptionsFields", "OpenSessionOptions", "OpenSessionOptionsFields"]
+__all__ = [
+    "ClientOptions",
+    "ClientOptionsFields",
+    "OpenSessionOptions",
+    "OpenSessionOptionsFields",
+    "check_seconds",
+    "conceal_key",
+    "split_endpoint",
+]
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
+_URL_PASSWORD = re.compile(r":[^:@/]*@")
 _ENVIRONMENT_PREFIX = "MXGATEWAY_"
 _TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 _FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
 
 
+class _TakesKeys(type):
+    """Makes an ApiKey of the text of a key before anything can fail: after that neither frames nor options hold it."""
+
+    if not TYPE_CHECKING:  # for whom the fields are the arguments
+
+        def __call__(cls, **given: Any) -> Any:
+            problem = None
+            if given.get("api_key") is not None:
+                given["api_key"], problem = _api_key(given.pop("api_key"))
+            if problem is not None:
+                raise MxGatewayConfigurationError(problem)
+            return super().__call__(**given)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientOptions:
+class ClientOptions(metaclass=_TakesKeys):
     """How to reach a gateway and how to prove who asks.
 
     Attributes:
@@ -72,11 +96,6 @@ class ClientOptions:
     use_http_proxy: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.api_key, str):
-            # The text must not stay in the options: they get printed, copied and logged.
-            object.__setattr__(self, "api_key", _api_key(self.api_key))
-        elif not isinstance(self.api_key, ApiKey | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # not all check types
-            raise MxGatewayConfigurationError(f"api_key is a {type(self.api_key).__name__}: give a str or an ApiKey")
         split_endpoint(self.endpoint)
         self._check_numbers()
         self._check_tls()
@@ -94,13 +113,15 @@ class ClientOptions:
                 which.
             TypeError: a keyword is no field.
         """
-        environment = os.environ if environment is None else environment
+        conceal_key(changes)
+        texts = _variables(os.environ if environment is None else environment)
+        # A traceback that shows local variables must not show all of the environment.
+        environment = None
         values: dict[str, Any] = {}
         for field in fields(cls):
-            name = _ENVIRONMENT_PREFIX + field.name.upper()
-            text = environment.get(name, "").strip()
-            if text and field.name not in changes:
-                values[field.name] = _from_text(name, text, field.default)
+            if field.name in texts and field.name not in changes:
+                name = _ENVIRONMENT_PREFIX + field.name.upper()
+                values[field.name] = _from_text(name, texts[field.name], field.default)
         values.update(changes)
         if "endpoint" not in values:
             raise MxGatewayConfigurationError("no endpoint: set MXGATEWAY_ENDPOINT to host:port")
@@ -208,6 +229,8 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
     Raises:
         MxGatewayConfigurationError: it is something else; the text says what to write.
     """
+    # A URL may come with a password.
+    endpoint = _URL_PASSWORD.sub(":***@", endpoint)
     if "://" in endpoint:
         scheme, _, rest = endpoint.partition("://")
         hint = ", and plaintext=True for http" if scheme == "http" else ""
@@ -224,12 +247,30 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _api_key(text: str) -> ApiKey:
+def conceal_key(given: ClientOptionsFields) -> None:
+    """Let a key that is given as text not show itself: a traceback may show what a function was given."""
+    key = given.get("api_key")
+    if isinstance(key, str):
+        given["api_key"] = Secret(key)
+
+
+def _api_key(key: object) -> tuple[ApiKey | None, str | None]:
+    """Give the key, or what is wrong with it."""
+    if isinstance(key, ApiKey):
+        return key, None
+    if not isinstance(key, str):
+        return None, f"api_key is a {type(key).__name__}: give a str or an ApiKey"
     try:
-        return ApiKey(text)
+        return ApiKey(key), None
     except ValueError as error:
-        problem = str(error)
-    raise MxGatewayConfigurationError(problem)
+        return None, str(error)
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the texts of the fields that an environment names."""
+    names = [field.name for field in fields(ClientOptions)]
+    found = {name: environment.get(_ENVIRONMENT_PREFIX + name.upper(), "").strip() for name in names}
+    return {name: Secret(text) if name == "api_key" else text for name, text in found.items() if text}
 
 
 def _from_text(name: str, text: str, default: object) -> object:

@@ -1,0 +1,263 @@
+"""What keeps keys and passwords out of whatever is shown: one place for all errors, logs and messages that arrive."""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from typing import TYPE_CHECKING, Final, NoReturn, final
+from weakref import WeakValueDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from re import Match
+    from typing import Self
+
+    from google.protobuf.message import Message
+
+__all__ = ["REDACTED", "Secret", "hide", "redact", "redact_message", "shows_secret"]
+
+REDACTED: Final = "***"
+
+# So many characters of a key are not there by chance: a text that holds them loses the word around them.
+_PART: Final = 6
+# A password is made of words. To hide one where another text has it as well would say that it is in the password.
+_PART_OF_PASSWORD: Final = 12
+_LARGEST_MESSAGE: Final = 2 * 1024 * 1024
+
+# Whatever looks like a gateway key or a bearer token goes, even one that is not ours: a gateway may echo another's.
+_KEY_SHAPE: Final = re.compile(r"(?:mxgw_|bearer\s+)[^\s'\"`<>(){}\[\],;&]+")
+_BETWEEN_WORDS: Final = frozenset(" \t\r\n'\"`<>(){}[],;:=&?")
+# Ways to write one character: %5F, also encoded twice; \x5f, \u005f, \137, \", also in JSON in JSON; &#x5f; and &#95;.
+_ESCAPE: Final = re.compile(
+    r"%(?:25)*([0-9a-f]{2})|\\+x([0-9a-f]{2})|\\+u([0-9a-f]{4})|\\+([0-3][0-7]{2})|\\+([\"'\\/])"
+    r"|&(?:amp;)*#x0*([0-9a-f]{1,4});|&(?:amp;)*#0*([0-9]{1,4});"
+)
+_BASES: Final = (16, 16, 16, 8, 0, 16, 10)
+# Case doesn't matter, nor which alphabet of base64 it is.
+_SAME: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ+/", "abcdefghijklmnopqrstuvwxyz-_")
+
+
+@final
+class Secret(str):
+    """A text to send and never to show: its repr, str and format are redacted, and it can't be pickled."""
+
+    __slots__ = ("__weakref__", "_part", "_traces")
+    _part: int
+    _traces: _Traces
+
+    def __new__(cls, text: str) -> Self:
+        """Make a secret of a text, which may be one already."""
+        secret = super().__new__(cls, text.reveal() if isinstance(text, Secret) else text)
+        secret._part = _PART
+        return secret
+
+    @classmethod
+    def password(cls, text: str) -> Self:
+        """Make a secret of which only the whole, or most of a long one, gives it away."""
+        secret = cls(text)
+        secret._part = min(len(secret), max(_PART_OF_PASSWORD, len(secret) * 3 // 4))
+        return secret
+
+    def reveal(self) -> str:
+        """Give the text itself, for the one place that sends it."""
+        return str.__str__(self)
+
+    def traces_in(self, plain: str) -> Iterator[tuple[int, int]]:
+        """Give the words of a plain text that hold any of it."""
+        try:
+            traces = self._traces
+        except AttributeError:
+            traces = self._traces = _Traces(self.reveal(), self._part)
+        return traces.found_in(plain)
+
+    def __repr__(self) -> str:
+        return f"'{REDACTED}'"
+
+    def __str__(self) -> str:
+        return REDACTED
+
+    def __format__(self, specification: str) -> str:
+        return format(REDACTED, specification)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret can't be pickled: it would leave the process in clear text")
+
+
+# By identity: two equal secrets live each for itself.
+_hidden: Final[WeakValueDictionary[int, Secret]] = WeakValueDictionary()
+
+
+def hide(secret: Secret) -> Secret:
+    """Let `redact` find this secret for as long as it lives, and give it back."""
+    _hidden[id(secret)] = secret
+    return secret
+
+
+def redact(text: str) -> str:
+    """Give a text without any hidden secret and without whatever is shaped like a gateway key or a bearer token.
+
+    Found are whole secrets, and parts of a key of at least 6 characters, in any case, also where they are escaped for a
+    URL, JSON, Python or HTML, or written in base64 or hexadecimal. The word around them goes with them. A secret that
+    is shorter itself is found where it stands alone.
+    """
+    plain = _Plain(text)
+    spans = [match.span() for match in _KEY_SHAPE.finditer(plain.text)]
+    living = (reference() for reference in _hidden.valuerefs())
+    for secret in {secret.reveal(): secret for secret in living if secret is not None}.values():
+        spans += secret.traces_in(plain.text)
+    pieces: list[str] = []
+    kept = 0
+    for start, end in sorted(map(plain.original, spans)):
+        if start >= kept:
+            pieces += [text[kept:start], REDACTED]
+        kept = max(kept, end)
+    return "".join([*pieces, text[kept:]])
+
+
+def shows_secret(text: str) -> bool:
+    """Whether a text is no longer, or would not stay, as it was said."""
+    return REDACTED in text or redact(text) != text
+
+
+def redact_message(message: Message) -> None:
+    """Take every secret out of every text of a message, in place; what this version can't name in it goes too.
+
+    In a message of more than 2 MiB every text goes: looking through all of it would hold up the event loop.
+    """
+    message.DiscardUnknownFields()
+    _redact_fields(message, redact if message.ByteSize() <= _LARGEST_MESSAGE else _without_a_look)
+
+
+def _redact_fields(message: Message, redact: Callable[[str], str]) -> None:
+    # Whoever has a message has protobuf, and only they.
+    from google.protobuf.message import Message  # noqa: PLC0415
+
+    for field, value in message.ListFields():
+        if isinstance(value, Message):
+            _redact_fields(value, redact)
+        elif isinstance(value, str):
+            setattr(message, field.name, redact(value))
+        elif isinstance(value, bytes):
+            setattr(message, field.name, _redacted_bytes(value, redact))
+        elif field.type == field.TYPE_MESSAGE:
+            for part in value:
+                _redact_fields(part, redact)
+        elif field.type == field.TYPE_STRING:
+            value[:] = map(redact, value)
+        elif field.type == field.TYPE_BYTES:
+            value[:] = [_redacted_bytes(each, redact) for each in value]
+
+
+def _redacted_bytes(value: bytes, redact: Callable[[str], str]) -> bytes:
+    return redact(value.decode("latin-1")).encode("latin-1")
+
+
+def _without_a_look(text: str) -> str:
+    return text and REDACTED
+
+
+@final
+class _Traces:
+    """What gives a secret away, as hashes: of the secret itself nothing is kept here."""
+
+    __slots__ = ("_alone", "_parts")
+
+    def __init__(self, secret: str, part: int) -> None:
+        plain = _Plain(secret).text
+        data = secret.encode("utf-8", "surrogatepass")
+        hexadecimal = [f"{byte:02x}" for byte in data]
+        # The second one is for UTF-8 that is escaped byte by byte.
+        forms: list[tuple[Sequence[str], str, int]] = [
+            (plain, "", part),
+            (_Plain(data.decode("latin-1")).text, "", part),
+        ]
+        # Of so many bytes as many characters are the same, wherever in base64 they begin.
+        forms += [(_base64(data, before), "", (part * 8 - 4) // 6) for before in range(3)]
+        forms += [(hexadecimal, separator, part) for separator in ("", " ", ":", "-")]
+        parts: dict[int, set[int]] = {}
+        for units, separator, size in forms if len(plain) >= _PART else ():
+            for each in _windows(units, separator, min(size, len(units))):
+                parts.setdefault(len(each), set()).add(hash(each))
+        self._parts = {length: frozenset(hashes) for length, hashes in parts.items()}
+        self._alone = {len(plain): hash(plain)} if 0 < len(plain) < _PART else {}
+
+    def found_in(self, text: str) -> Iterator[tuple[int, int]]:
+        """Give the words of a plain text that hold any of it."""
+        for length, hashes in self._parts.items():
+            starts = range(len(text) - length + 1)
+            found = 0
+            for start in [start for start in starts if hash(text[start : start + length]) in hashes]:
+                if start + length > found:
+                    begin, found = _word_around(text, start, start + length)
+                    yield begin, found
+        for length, alone in self._alone.items():
+            for start in range(len(text) - length + 1):
+                end = start + length
+                if hash(text[start:end]) == alone and not _is_inside_a_word(text, start, end):
+                    yield start, end
+
+
+@final
+class _Plain:
+    """A text with its escapes undone, and where in the original each of its characters came from.
+
+    Attributes:
+        text: the text to look through, of which only equality with another such text says anything.
+    """
+
+    __slots__ = ("_shifts", "text")
+
+    def __init__(self, text: str) -> None:
+        text = text.translate(_SAME)
+        # Behind which place of the plain text the original is how much further on.
+        self._shifts: list[tuple[int, int]] = []
+        pieces: list[str] = []
+        end = length = 0
+        for match in _ESCAPE.finditer(text):
+            pieces += [text[end : match.start()], _unescaped(match).translate(_SAME)]
+            length += match.start() - end + 1
+            end = match.end()
+            self._shifts.append((length, end - length))
+        self.text = "".join([*pieces, text[end:]])
+
+    def original(self, span: tuple[int, int]) -> tuple[int, int]:
+        """Give the span of the original text that a span of the plain one came from."""
+        start, end = span
+        return start + self._shift(start), end + self._shift(end)
+
+    def _shift(self, place: int) -> int:
+        return next((shift for begin, shift in reversed(self._shifts) if begin <= place), 0)
+
+
+def _unescaped(match: Match[str]) -> str:
+    group = match.lastindex or 0
+    digits, base = match[group], _BASES[group - 1]
+    return chr(int(digits, base)) if base else digits
+
+
+def _base64(data: bytes, before: int) -> str:
+    """Give what of a base64 text depends on nothing but the data, when so many bytes stand before it."""
+    encoded = b2a_base64(bytes(before) + data, newline=False).decode("ascii").translate(_SAME)
+    return encoded[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]
+
+
+def _windows(units: Sequence[str], separator: str, size: int) -> Iterator[str]:
+    return (separator.join(units[start : start + size]) for start in range(len(units) - size + 1))
+
+
+def _word_around(text: str, start: int, end: int) -> tuple[int, int]:
+    while start and text[start - 1] not in _BETWEEN_WORDS:
+        start -= 1
+    while end < len(text) and text[end] not in _BETWEEN_WORDS:
+        end += 1
+    return start, end
+
+
+def _is_inside_a_word(text: str, start: int, end: int) -> bool:
+    return any(map(str.isalnum, text[max(start - 1, 0) : start] + text[end : end + 1]))

@@ -39,6 +39,7 @@ _TURN: Final = 0.001
 _ROW: Final = 64
 # Messages that come faster than one in so many seconds are collected for a moment before the loop is woken for them.
 _QUICK: Final = 0.0001
+# Several streams share what the loop and the interpreter lock can do: each gets more at a time, and less often.
 _MOMENT: Final = 0.001
 _LONGEST_MOMENT: Final = 0.004
 # The thread goes on reading when so many are left: waking it for each single place would be one switch a message.
@@ -206,6 +207,7 @@ class ThreadReader(Generic[MessageT]):
             self._arrived.set_result(None)
 
     def _finish(self) -> None:
+        _running.discard(self)
         self._wake()
         if not self._gone.done():
             self._gone.set_result(None)

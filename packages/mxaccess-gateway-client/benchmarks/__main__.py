@@ -1,139 +1,88 @@
-"""Measure the client against raw grpc.aio: python benchmarks [--rounds 5] [--write].
+"""Measure the client against raw grpc.aio and against asyncua: python benchmarks [--rounds 5] [--only TOPIC] [--write].
 
-Everything is a ratio from interleaved rounds in one run, the median of them; each contestant has a process of its own.
+Everything is a ratio from interleaved rounds in one run, and the median of them; each contestant and each server has a
+process of its own. Let nothing else run on the machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "RESULTS.md"
+import event_rates
+import imports
+import interpreter_exit
+import latency
+import loop_lag
+import memory
+import opc_ua
+import report
+import tag_client
+import unary
+from comparison import Comparison, Plan
+from processes import ContestantFailed
 
-
-@contextmanager
-def source(rate: float) -> Generator[str]:
-    """The fast source of events in a process of its own."""
-    process = subprocess.Popen([sys.executable, HERE / "source.py", str(rate)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"127.0.0.1:{process.stdout.readline().strip()}"
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@contextmanager
-def simulated_gateway() -> Generator[tuple[str, str]]:
-    """A simulated gateway in a process of its own."""
-    code = (
-        "import asyncio\nfrom mxgateway.testing import SimulatedGateway\n"
-        "async def main():\n"
-        "    async with SimulatedGateway(ramp_interval=None) as gateway:\n"
-        "        print(gateway.endpoint, gateway.api_key, flush=True)\n"
-        "        await asyncio.Event().wait()\n"
-        "asyncio.run(main())\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        endpoint, key = process.stdout.readline().split()
-        yield endpoint, key
-    finally:
-        process.kill()
-        process.communicate()
+_PACKAGE: Final = Path(__file__).parents[1]
+_TOPICS: Final[dict[str, Callable[[Plan], Iterator[Comparison]]]] = {
+    "events": event_rates.fast_source,
+    "slow-source": event_rates.slow_source,
+    "streams": event_rates.many_streams,
+    "latency": latency.measure,
+    "loop-lag": loop_lag.measure,
+    "memory": memory.measure,
+    "unary": unary.measure,
+    "imports": imports.measure,
+    "exit": interpreter_exit.measure,
+    "tags": tag_client.measure,
+    "asyncua": opc_ua.measure,
+}
 
 
-def run(contestant: str, *arguments: object) -> dict[str, float]:
-    """One round of one contestant."""
-    command = [sys.executable, str(HERE / "contestants.py"), contestant, *map(str, arguments)]
-    figures: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return figures
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and report; the exit status is 1 when something could not be measured."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Measure the client against grpc.aio and asyncua.")
+    parser.add_argument("--rounds", type=int, default=5, help="how many rounds (5)")
+    topic = f"one of {', '.join(_TOPICS)}; may be repeated"
+    parser.add_argument("--only", action="append", choices=_TOPICS, metavar="TOPIC", help=topic)
+    parser.add_argument("--brief", action="store_true", help="see that everything works: the figures mean nothing")
+    parser.add_argument("--write", action="store_true", help="write RESULTS.md, the plot and the README's section")
+    options = parser.parse_args(arguments)
+    topics: list[str] = options.only or list(_TOPICS)
+    if options.rounds < 1:
+        parser.error("--rounds: at least 1")
+    if options.write and (options.only or options.brief or options.rounds < 5):
+        parser.error("--write: only all topics at full length, in at least 5 rounds, are worth being written")
+    wanted = {"asyncua": "asyncua" in topics, "matplotlib": options.write}
+    missing = [name for name, needed in wanted.items() if needed and find_spec(name) is None]
+    if missing:
+        parser.error(f"{' and '.join(missing)} must be installed, as `hatch run benchmark` does")
+    return run(topics, Plan(rounds=options.rounds, brief=options.brief), write=options.write)
 
 
-def interleaved(rounds: int, what: str, *arguments: object) -> list[tuple[dict[str, float], dict[str, float]]]:
-    """Rounds of raw and ours in turn."""
-    return [(run(f"raw-{what}", *arguments), run(f"our-{what}", *arguments)) for _ in range(rounds)]
-
-
-def row(what: str, unit: str, key: str, pairs: list[tuple[dict[str, float], dict[str, float]]]) -> str:
-    """A line of the table: the median of raw, of ours, and of their ratios with its range."""
-    ratios = sorted(ours[key] / raw[key] for raw, ours in pairs)
-    raw, ours = (statistics.median(side[key] for side in sides) for sides in zip(*pairs, strict=True))
-    ratio = f"**{statistics.median(ratios):.3g}** ({ratios[0]:.3g} to {ratios[-1]:.3g})"
-    return f"| {what} | {unit} | {raw:,.6g} | {ours:,.6g} | {ratio} |"
-
-
-def imports(rounds: int) -> list[tuple[dict[str, float], dict[str, float]]]:
-    """What importing costs, in a fresh interpreter each."""
-    timed = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
-    names = ("grpc.aio, mxaccess_gateway.v1.mxaccess_gateway_pb2_grpc", "mxgateway")
-    pairs: list[tuple[dict[str, float], dict[str, float]]] = []
-    for _ in range(rounds):
-        raw, ours = (
-            float(subprocess.run([sys.executable, "-c", timed.format(name)], check=True, capture_output=True).stdout)
-            for name in names
-        )
-        pairs.append(({"ms": raw * 1000}, {"ms": ours * 1000}))
-    return pairs
-
-
-def measure(rounds: int) -> Iterator[str]:
-    """All lines of the table."""
-    with source(0) as endpoint:
-        events = interleaved(rounds, "events", endpoint, 100_000)
-    yield row("events from a fast source", "events/s", "per_second", events)
-    yield row("", "CPU us an event", "cpu_us", events)
-    for rate, count in ((1_000, 2_000), (20_000, 40_000)):
-        with source(rate) as endpoint:
-            latency = interleaved(rounds, "latency", endpoint, count)
-        yield row(f"latency at {rate:,} events/s", "p50 ms", "p50_ms", latency)
-        yield row("", "p99 ms", "p99_ms", latency)
-    with simulated_gateway() as (endpoint, key):
-        yield row("a write, one in flight", "p50 us", "p50_us", interleaved(rounds, "unary", endpoint, 1_000, key))
-    yield row("import", "ms", "ms", imports(rounds))
-
-
-def _surroundings(rounds: int) -> Iterator[str]:
-    yield f"{datetime.now(UTC):%Y-%m-%d}"
-    yield f"{os.cpu_count()} cores"
-    yield f"{platform.system()} {platform.machine()}"
-    yield f"Python {platform.python_version()}"
-    yield from (f"{name} {version(name)}" for name in ("grpcio", "protobuf"))
-    yield f"medians of {rounds} interleaved rounds; ratios with their range."
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help="write the table into RESULTS.md")
-    options = parser.parse_args()
-    lines = [
-        "# Against raw grpc.aio",
-        "",
-        ", ".join(_surroundings(options.rounds)),
-        "",
-        "| what | unit | raw | ours | ours / raw |",
-        "|---|---|---|---|---|",
-    ]
-    print("\n".join(lines))
-    for line in measure(options.rounds):
-        print(line, flush=True)
-        lines.append(line)
-    if options.write:
-        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def run(topics: Sequence[str], plan: Plan, *, write: bool) -> int:
+    """Measure topics, print what they come to, and write it when told to and nothing failed."""
+    comparisons: list[Comparison] = []
+    failed = False
+    for topic in topics:
+        began = time.monotonic()
+        print(f"{topic} ...", end=" ", file=sys.stderr, flush=True)
+        try:
+            comparisons.extend(_TOPICS[topic](plan))
+        except ContestantFailed as failure:
+            failed = True
+            print(failure, file=sys.stderr)
+        else:
+            print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
+    print(report.markdown(comparisons, plan))
+    if write and not failed:
+        report.write(_PACKAGE, comparisons, plan)
+    return int(failed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""What a TagClient does beside asyncua, the OPC UA client in Python, each against a server of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from comparison import Comparison, Plan, Rival, at_most
+from plant import tag_names
+from processes import Figures, contestant, server
+from streams import Tally
+from tag_access import TagAccess
+from tag_client import tag_client
+
+_TAGS: Final = 1000
+_SECONDS: Final = 2.0
+_CALLS: Final = 500
+
+
+async def changes(endpoint: str, api_key: str, tags: int, seconds: float) -> Figures:
+    """The changes of as many tags, in one watch."""
+    async with tag_client(endpoint, api_key) as client, client.watch(*tag_names(tags)) as watch:
+        return await Tally().rate([watch], seconds)
+
+
+async def calls(endpoint: str, api_key: str, tags: int, times: int) -> Figures:
+    """Reads and writes of as many tags; a write returns when MXAccess says that it is written."""
+    names = tag_names(tags)
+    async with tag_client(endpoint, api_key) as client:
+
+        async def read(number: int) -> object:
+            (reading,) = await client.read(names[number])
+            return reading.value
+
+        async def write(number: int, value: int) -> None:
+            await client.write(names[number], value)
+
+        async def read_all() -> Sequence[object]:
+            return [reading.value for reading in await client.read(*names)]
+
+        return await TagAccess(tags=tags, read=read, write=write, read_all=read_all).durations(times)
+
+
+def measure(plan: Plan) -> Iterator[Comparison]:
+    tags = plan.count(_TAGS)
+    yield from _changes(plan, tags)
+    times = plan.count(_CALLS)
+    with server("opcua_server", nodes=tags) as opc_ua, server("simulated_gateway", tags=tags) as gateway:
+        duels = plan.duels(
+            lambda: contestant("asyncua_client", "calls", times=times, **opc_ua.address),
+            lambda: contestant("opc_ua", "calls", tags=tags, times=times, **gateway.address),
+        )
+    for what, unit, key, target in (
+        ("a read, one in flight", "p50 us", "read_us", None),
+        ("a write and its outcome, one in flight", "p50 us", "write_us", None),
+        (f"a read of {tags:,} tags at once", "ms", "read_all_ms", None),
+        (f"{tags:,} reads asked for at the same time", "ms", "reads_ms", at_most(0.1)),
+        (f"{tags:,} writes asked for at the same time", "ms", "writes_ms", at_most(0.1)),
+    ):
+        yield Comparison.of(what, unit, key, duels, target, rival=Rival.ASYNCUA)
+
+
+def _changes(plan: Plan, tags: int) -> Iterator[Comparison]:
+    seconds = plan.seconds(_SECONDS)
+    duels: list[tuple[Figures, Figures]] = []
+    for _ in range(plan.rounds):
+        # One server at a time: both would take all that the machine has.
+        with server("opcua_server", nodes=tags, changing=True) as opc_ua:
+            theirs = contestant("asyncua_client", "changes", seconds=seconds, **opc_ua.address)
+        with server("fast_source", tags=tags) as source:
+            duels.append((theirs, contestant("opc_ua", "changes", tags=tags, seconds=seconds, **source.address)))
+    what = f"changes of {tags:,} tags: asyncua from its own server, ours from the fast source"
+    yield Comparison.of(what, "changes/s", "per_second", duels, rival=Rival.ASYNCUA, more_is_better=True)
+    yield Comparison.of("", "CPU us a change", "cpu_us", duels, rival=Rival.ASYNCUA)

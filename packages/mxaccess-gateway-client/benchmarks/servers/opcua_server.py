@@ -1,0 +1,41 @@
+"""An OPC UA server of asyncua, with as many variables as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+from asyncua import ua
+from asyncua.server.server import Server
+
+# Between two turns in which all variables change, in seconds: more often, and asyncua no longer gets to sending.
+_PAUSE = 0.01
+
+
+async def serve(nodes: int, *, changing: bool = False) -> None:
+    """Serve until killed; when it is `changing`, all variables change as fast as they are delivered."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = Server()
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    namespace = await server.register_namespace("urn:benchmark")
+    variables: list[ua.NodeId] = []
+    for number in range(nodes):
+        name = f"Tag{number:05d}"
+        node_id = ua.NodeId(ua.String(name), ua.Int16(namespace))
+        variable = await server.nodes.objects.add_variable(node_id, name, 0, ua.VariantType.Int64)
+        await variable.set_writable()
+        variables.append(node_id)
+    async with server:
+        node_ids = [node_id.to_string() for node_id in variables]
+        print(json.dumps({"url": f"opc.tcp://127.0.0.1:{port}/", "node_ids": node_ids}), flush=True)
+        value = 0
+        while True:
+            if changing:
+                value += 1
+                for node_id in variables:
+                    await server.write_attribute_value(node_id, ua.DataValue(ua.Variant(value, ua.VariantType.Int64)))
+            await asyncio.sleep(_PAUSE)

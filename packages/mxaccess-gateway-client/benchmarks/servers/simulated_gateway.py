@@ -1,0 +1,56 @@
+"""A simulated gateway, as slow as a gateway in Python is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from typing import Final
+
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+from plant import plant
+
+from mxgateway.testing import Limits, SimulatedGateway
+
+# Far from the 10 000 that a gateway holds for a subscriber.
+_AHEAD: Final = 1000
+_AT_ONCE: Final = 50
+
+
+async def serve(tags: int = 1, *, changing: bool = False) -> None:
+    """Serve until killed; for each line of input tell how many calls of which sort came since the last one.
+
+    When it is `changing`, the tags change as fast as the events are taken.
+    """
+    limits = Limits(recorded_calls=100_000)
+    async with SimulatedGateway(plant=plant(tags), ramp_interval=None, limits=limits) as gateway:
+        print(json.dumps({"endpoint": gateway.endpoint, "api_key": gateway.api_key}), flush=True)
+        changes = asyncio.create_task(_change(gateway)) if changing else None
+        told = 0
+        while await asyncio.to_thread(sys.stdin.readline):
+            calls = Counter(map(_name, gateway.calls[told:]))
+            told = len(gateway.calls)
+            print(json.dumps(calls), flush=True)
+        if changes is not None:
+            changes.cancel()
+
+
+def _name(call: object) -> str:
+    request = getattr(call, "request", None)
+    if isinstance(request, pb.MxCommandRequest):
+        return pb.MxCommandKind.Name(request.command.kind).removeprefix("MX_COMMAND_KIND_")
+    return type(request).__name__.removesuffix("Request")
+
+
+async def _change(gateway: SimulatedGateway) -> None:
+    tags = tuple(gateway.plant)
+    value = 0
+    while True:
+        if any(session.streams and session.waiting_events < _AHEAD for session in gateway.sessions):
+            for tag in tags * (_AT_ONCE // len(tags) or 1):
+                value += 1
+                tag.set(value)
+            await asyncio.sleep(0)
+        else:
+            await asyncio.sleep(0.0005)

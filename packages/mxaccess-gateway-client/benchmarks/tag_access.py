@@ -1,0 +1,64 @@
+"""How long reads and writes of tags take, whoever carries them out."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from processes import Figures
+
+_TIMES: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagAccess:
+    """What a client can do with its tags, each by its number."""
+
+    tags: int
+    read: Callable[[int], Awaitable[object]]
+    write: Callable[[int, int], Awaitable[None]]
+    read_all: Callable[[], Awaitable[Sequence[object]]]
+
+    async def durations(self, calls: int) -> Figures:
+        """What each way to use them takes; single ones so many times.
+
+        All have been written to before they are read: so a gateway has them advised, and answers from what it holds.
+        """
+
+        async def reads(_: int) -> None:
+            await asyncio.gather(*(self.read(number) for number in range(self.tags)))
+
+        async def writes(value: int) -> None:
+            await asyncio.gather(*(self.write(number, value) for number in range(self.tags)))
+
+        async def read_all(_: int) -> None:
+            assert len(await self.read_all()) == self.tags
+
+        async def read(_: int) -> None:
+            await self.read(0)
+
+        async def write(value: int) -> None:
+            await self.write(0, value)
+
+        return {
+            "writes_ms": await _median(writes, _TIMES) * 1e3,
+            "write_us": await _median(write, calls) * 1e6,
+            "reads_ms": await _median(reads, _TIMES) * 1e3,
+            "read_us": await _median(read, calls) * 1e6,
+            "read_all_ms": await _median(read_all, _TIMES) * 1e3,
+        }
+
+
+async def _median(do: Callable[[int], Awaitable[None]], times: int) -> float:
+    """How long it takes, after a first part that isn't looked at."""
+    taken: list[float] = []
+    warm_up = 1 + times // 20
+    for number in range(1, 1 + warm_up + times):
+        began = time.perf_counter()
+        await do(number)
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken[warm_up:])

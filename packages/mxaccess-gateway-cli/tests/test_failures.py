@@ -9,6 +9,7 @@ import pytest
 
 import mxgateway
 from mxgateway import (
+    ApiKey,
     ErrorFacts,
     MxAccessError,
     MxGatewayAuthorizationError,
@@ -24,6 +25,7 @@ from mxgateway import (
     MxGatewayWorkerError,
     ProtocolStatusCode,
 )
+from mxgateway.redaction import Secret, hide
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.failures import explain, report
 from mxgateway_cli.output import Diagnostics
@@ -89,8 +91,8 @@ def test_an_error_that_nobody_foresaw_is_one_line_too() -> None:
 
 def test_a_traceback_shows_no_secret() -> None:
     diagnostics = Diagnostics(as_json=False, debug=True)
-    diagnostics.hide_key("mxgw_1_a-secret_of-mine")
-    diagnostics.hide('pass"word')
+    diagnostics.hold(ApiKey("mxgw_1_a-secret_of-mine"))
+    diagnostics.hold(hide(Secret.password('pass"word')))
 
     with redirect_stderr(io.StringIO()) as stderr:
         report(ValueError('mxgw_1_a-secret_of-mine, a-secret_of-mine and pass"word, mxgw_9_somebody-else'), diagnostics)

@@ -169,6 +169,8 @@ def _run(arguments: Sequence[str], diagnostics: Diagnostics) -> ExitStatus:
     if not diagnostics.debug:
         # grpc's own log lines on stderr are not what an error line is.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    if os.environ.pop("GRPC_TRACE", ""):
+        diagnostics.warning("GRPC_TRACE doesn't count here: what gRPC's core traces shows the API key")
     instruction = os.environ.get(_COMPLETION_VARIABLE)
     if instruction:
         from click.shell_completion import shell_complete  # noqa: PLC0415 - a shell asks, nobody else

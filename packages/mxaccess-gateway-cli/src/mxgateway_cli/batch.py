@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
+from mxgateway.redaction import redact
 from mxgateway_cli.app import app
 from mxgateway_cli.command_failure import PartialFailure
 from mxgateway_cli.connection import Connections, Gateway, client_options, library_log
@@ -42,8 +43,8 @@ class _LineDiagnostics(Diagnostics):
     def error(self, message: str, facts: dict[str, Any]) -> None:  # type: ignore[override]  # it is given a dict here
         """Print why the line failed."""
         # Hidden twice, as on stderr: a secret that needs escapes, and one that stands in a fact.
-        record = {"error": self.without_secrets(message), **facts, "type": "error"}
-        sys.stdout.write(self.without_secrets(json.dumps(record)) + "\n")
+        record = {"error": redact(message), **facts, "type": "error"}
+        sys.stdout.write(redact(json.dumps(record)) + "\n")
 
 
 def run_batch(lines: Iterable[str], shared: Sequence[str], output: Output) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import traceback
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -121,7 +122,7 @@ def client_options(target: Target, diagnostics: Diagnostics) -> ClientOptions:
     if target.endpoint is None:
         raise click.UsageError("no endpoint: give --endpoint HOST:PORT or set MXGATEWAY_ENDPOINT")
     api_key = _api_key(target)
-    diagnostics.hide_key(api_key.reveal())
+    diagnostics.hold(api_key)
     options = ClientOptions.from_env(
         endpoint=target.endpoint,
         api_key=api_key,
@@ -140,17 +141,20 @@ def client_options(target: Target, diagnostics: Diagnostics) -> ClientOptions:
 
 @contextmanager
 def library_log(diagnostics: Diagnostics) -> Generator[None]:
-    """Show the library's warnings, and everything that it logs with `--debug`, one line each."""
+    """Show whatever is logged as a warning, and everything that the library logs with `--debug`, one line each.
+
+    asyncio and gRPC log too, an exception that reached nobody for example, and Python would print that as it is.
+    """
     handler = _LineHandler(diagnostics)
-    logger = logging.getLogger("mxgateway")
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if diagnostics.debug else logging.WARNING)
+    everybody, library = logging.getLogger(), logging.getLogger("mxgateway")
+    level = library.level
+    everybody.addHandler(handler)
+    library.setLevel(logging.DEBUG if diagnostics.debug else logging.WARNING)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
+        everybody.removeHandler(handler)
+        library.setLevel(level)
 
 
 class _LineHandler(logging.Handler):
@@ -159,11 +163,13 @@ class _LineHandler(logging.Handler):
         self._diagnostics = diagnostics
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        message = " ".join(record.getMessage().split())
         if record.levelno >= logging.WARNING:
             self._diagnostics.warning(message)
         else:
             self._diagnostics.detail(f"{record.levelname.lower()}: {record.name}: {message}")
+        if record.exc_info and self._diagnostics.debug:
+            self._diagnostics.detail("".join(traceback.format_exception(*record.exc_info)))
 
 
 def _api_key(target: Target) -> ApiKey:
@@ -176,8 +182,10 @@ def _api_key(target: Target) -> ApiKey:
     text = os.environ.get(name, "")
     if not text.strip():
         state = "is empty" if name in os.environ else "is not set"
+        # What isn't written as variables are may be a piece of the key.
+        variable = f"variable {name}" if name.isupper() else "variable that --api-key-env names"
         raise click.UsageError(
-            f"no API key: the environment variable {name} {state}; set it, or give --api-key-env NAME or --api-key-file"
+            f"no API key: the environment {variable} {state}; set it, or give --api-key-env NAME or --api-key-file"
         )
     try:
         return ApiKey(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["explain", "report"]
 
+_SURPLUS = re.compile(r"^(Got unexpected extra arguments?) \(.*\)$")
 _KEY_HINT = "a command line is seen by everybody on the machine: name a variable with --api-key-env"
 
 
@@ -49,7 +51,8 @@ def report(error: Exception, diagnostics: Diagnostics) -> ExitStatus:
 
 
 def _usage_message(error: click.UsageError) -> str:
-    message = _one_line(error.format_message())
+    # What stands there without being asked for may be a password.
+    message = _SURPLUS.sub(r"\1", _one_line(error.format_message()))
     if isinstance(error, click.NoSuchOption) and error.option_name.startswith("--api-key"):
         return f"there is no option {error.option_name.partition('=')[0]}: {_KEY_HINT}"
     if error.ctx is None:

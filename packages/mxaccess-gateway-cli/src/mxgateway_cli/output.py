@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from mxgateway.redaction import redact
 from mxgateway_cli.help import option
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ __all__ = ["Diagnostics", "Output", "drop_output", "output_options", "printable"
 
 _SECTION = "Output"
 _PROGRAM = "mxgw-py"
-# What a key looks like must not be shown, wherever it comes from: somebody's typing mistake, or a gateway's answer.
-_KEY_SHAPE = re.compile(r"mxgw_[A-Za-z0-9_\-.~+/=]+")
+_KEY_BEGINS = "mxgw_"
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
@@ -48,17 +48,11 @@ class Diagnostics:
     def __init__(self, *, as_json: bool, debug: bool) -> None:
         self.debug = debug
         self._as_json = as_json
-        self._secrets: set[str] = set()
+        self._held: list[object] = []
 
-    def hide(self, secret: str) -> None:
-        """Never show this text."""
-        self._secrets.add(secret)
-
-    def hide_key(self, key: str) -> None:
-        """Never show this API key, nor its secret part alone."""
-        _, _, rest = key.partition("_")
-        _, _, secret = rest.partition("_")
-        self._secrets |= {part for part in (key, secret) if part}
+    def hold(self, secret: object) -> None:
+        """Hold an API key or a password for as long as something is said: what lives is found and never shown."""
+        self._held.append(secret)
 
     def error(self, message: str, facts: Mapping[str, Any]) -> None:
         """Say why the command failed."""
@@ -81,19 +75,13 @@ class Diagnostics:
     def _say(self, kind: str, message: str, facts: Mapping[str, Any]) -> None:
         if self._as_json:
             # Hidden before it becomes JSON: a secret that needs escapes must be found all the same.
-            self._write(json.dumps({kind: self.without_secrets(message), **facts}))
+            self._write(json.dumps({kind: redact(message), **facts}))
         else:
             self._write(f"{_PROGRAM}: {kind}: {message}")
 
     def _write(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):
-            click.echo(printable(self.without_secrets(line)), err=True)
-
-    def without_secrets(self, text: str) -> str:
-        """Give a text without the keys and passwords that nobody may see."""
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return _KEY_SHAPE.sub("***", text)
+            click.echo(printable(redact(line)), err=True)
 
 
 class Output:
@@ -123,7 +111,7 @@ class Output:
 
     def json(self, record: Mapping[str, Any], *, flush: bool = True) -> None:
         """Print one JSON object on one line, in ASCII: every terminal and pipe can carry that."""
-        sys.stdout.write(json.dumps(record) + "\n")
+        sys.stdout.write(_without_keys(json.dumps(record)) + "\n")
         if flush:
             self.flush()
 
@@ -174,7 +162,8 @@ class Output:
 
 
 def printable(text: str) -> str:
-    """Escape what would move a terminal's cursor, ring its bell or break the line."""
+    """Escape what would move a terminal's cursor, ring its bell or break the line, and hide what looks like a key."""
+    text = _without_keys(text)
     if text.isprintable():
         return text
     return "".join(
@@ -189,6 +178,11 @@ def drop_output() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+
+
+def _without_keys(text: str) -> str:
+    """Hide what looks like a key, in what comes in thousands of lines. No message of a gateway holds our own."""
+    return redact(text) if _KEY_BEGINS in text else text
 
 
 def _shown(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import ssl
 from dataclasses import dataclass
@@ -74,18 +75,20 @@ async def _serve(gateway: SimulatedGateway, simulation: Simulation, output: Outp
 
 
 def _announce(gateway: SimulatedGateway, simulation: Simulation, output: Output) -> None:
-    """Say where it listens, so that what is printed can be pasted into a shell."""
+    """Say where it listens, so that what is printed can be pasted into a shell.
+
+    Here alone a key is printed: it was made a moment ago, and opens nothing but this.
+    """
     if output.as_json:
-        output.json({"endpoint": gateway.endpoint, "apiKey": gateway.api_key})
+        click.echo(json.dumps({"endpoint": gateway.endpoint, "apiKey": gateway.api_key}))
         return
     lines = {"MXGATEWAY_ENDPOINT": gateway.endpoint, "MXGATEWAY_API_KEY": gateway.api_key}
     if simulation.certificate_file is None:
         lines["MXGATEWAY_PLAINTEXT"] = "1"
     set_variable = "set " if os.name == "nt" else "export "
     for name, value in lines.items():
-        output.line(f"{set_variable}{name}={value}")
+        click.echo(f"{set_variable}{name}={value}")
     output.diagnostics.note("A simulated gateway, until Ctrl-C. Not a real one.")
-    output.flush()
 
 
 def _tls(simulation: Simulation) -> ServerTls | None:

@@ -89,10 +89,10 @@ def smoke_simulated_gateway(smoke: Smoke, output: Output) -> None:
 
     async def work() -> None:
         async with SimulatedGateway() as gateway:
-            output.diagnostics.hide_key(gateway.api_key)
             options = ClientOptions(
                 endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True, timeout=smoke.timeout
             )
+            output.diagnostics.hold(options)
             await _visit(smoke, options, Steps(output))
 
     with library_log(output.diagnostics):

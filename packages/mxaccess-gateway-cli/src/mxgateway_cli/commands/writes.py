@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from mxgateway.redaction import Secret, hide
 from mxgateway_cli import options
 from mxgateway_cli.declaration import gateway_command
 from mxgateway_cli.help import option
@@ -120,14 +121,14 @@ async def write_secured(
     _print_accepted(output, session_id, server_handle, item_handle)
 
 
-def _password_from(_: click.Context, __: click.Parameter, name: str) -> str:
+def _password_from(_: click.Context, __: click.Parameter, name: str) -> Secret:
     """Give the password of the environment variable, or the one that is typed."""
-    password = os.environ.get(name, "")
+    password = Secret.password(os.environ.get(name, ""))
     if not password and sys.stdin.isatty():
-        password = str(click.prompt("Password", hide_input=True, err=True))
+        password = Secret.password(click.prompt("Password", hide_input=True, err=True))
     if not password:
         raise click.UsageError("no password: set the environment variable that --password-env names")
-    return password
+    return hide(password)
 
 
 @gateway_command(
@@ -147,10 +148,10 @@ def _password_from(_: click.Context, __: click.Parameter, name: str) -> str:
     schema="user",
 )
 async def authenticate_user(
-    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, user: str, password: str
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, user: str, password: Secret
 ) -> None:
     """Check a user's password (AuthenticateUser) and print the user's id for write-secured."""
-    output.diagnostics.hide(password)
+    output.diagnostics.hold(password)
     user_id = await (await gateway.attach(session_id)).authenticate_user(server_handle, user, password)
     output.result({"sessionId": session_id, "serverHandle": server_handle, "userId": user_id}, str(user_id))
 

@@ -62,7 +62,8 @@ def html(status: bytes, *fields: tuple[bytes, bytes]) -> Answer:
 
 MISBEHAVIOURS = {
     "a page of the web": always(MxGatewayTransportError, html(b"200")),
-    "not found": always(MxGatewayProtocolError, html(b"404")),
+    # gRPC looks at what comes first: the status, or the end that is none of gRPC's.
+    "not found": always((MxGatewayProtocolError, MxGatewayTransportError), html(b"404")),
     "bad gateway": always(MxGatewayTransportError, html(b"502")),
     "moved": always(MxGatewayError, html(b"301", (b"location", b"http://elsewhere/"))),
     "no status": always(MxGatewayTransportError, Answer(head=GRPC[1:], tail=())),

@@ -179,8 +179,8 @@ async def serving(
 
 
 @asynccontextmanager
-async def listening(talk: Connection) -> AsyncGenerator[str]:
-    """Listen on a free port for something that is no gateway, and give `host:port`."""
+async def listening(talk: Connection, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
+    """Listen on a free port, or on this one, for something that is no gateway, and give `host:port`."""
     writers: list[asyncio.StreamWriter] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -190,9 +190,9 @@ async def listening(talk: Connection) -> AsyncGenerator[str]:
         except ConnectionError:
             writer.transport.abort()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, host, port)
     try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{host}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for writer in writers:

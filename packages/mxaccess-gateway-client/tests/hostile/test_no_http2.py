@@ -1,0 +1,160 @@
+"""What speaks something else than HTTP/2 is told soon and in one line, at the first connection and at a later one."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+from certificates import Certificates
+from scripted_gateway import Connection, ScriptedGateway, listening, serving
+
+from mxgateway import (
+    GatewayClient,
+    MxGatewayError,
+    MxGatewayProtocolError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+)
+from mxgateway.testing import SimulatedGateway
+
+_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+_GOAWAY = bytes([0, 0, 8, 7, 0, 0, 0, 0, 0]) + struct.pack("!II", 0, 2)
+_TLS_ALERT = bytes([21, 3, 3, 0, 2, 2, 40])
+
+
+def saying(words: bytes, *, then_close: bool = False, first_listens: bool = False) -> Connection:
+    """Something that says this to everybody, and then nothing more."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if first_listens:
+            await reader.read(1)
+        writer.write(words)
+        await writer.drain()
+        if then_close:
+            writer.close()
+        else:
+            await reader.read()
+
+    return talk
+
+
+async def for_ever(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say random letters without an end."""
+    while True:
+        writer.write(b"\x8fgarbage\x00" * 1000)
+        await writer.drain()
+
+
+STRANGERS = {
+    "an ssh server": saying(b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "a mail server": saying(b"220 mail.plant ESMTP ready\r\n" * 10),
+    "a web server of HTTP/1.1": saying(
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\n<html>",
+        then_close=True,
+        first_listens=True,
+    ),
+    "a web server that keeps the connection": saying(
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", first_listens=True
+    ),
+    "garbage": saying(bytes(range(256)) * 50),
+    "garbage without an end": for_ever,
+    "nothing at all": saying(b""),
+    "a goodbye": saying(b"", then_close=True),
+    "a TLS alert": saying(_TLS_ALERT, then_close=True),
+    "the settings frame and nothing else": saying(_SETTINGS),
+    "settings, then a goodbye": saying(_SETTINGS + _GOAWAY, then_close=True),
+    "a frame of the largest size": saying(_SETTINGS + b"\xff\xff\xff\x00\x00\x00\x00\x00\x01"),
+    "half of a frame": saying(_SETTINGS[:5], then_close=True),
+    "data for a stream that nobody opened": saying(_SETTINGS + bytes([0, 0, 1, 0, 0, 0, 0, 0, 99, 65])),
+    "headers that HPACK can't read": saying(_SETTINGS + bytes([0, 0, 4, 1, 5, 0, 0, 0, 1]) + b"\xff" * 4),
+}
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plaintext", "TLS"])
+@pytest.mark.parametrize("talk", STRANGERS.values(), ids=STRANGERS)
+async def test_connecting_says_in_time_and_in_one_line_that_no_gateway_is_there(talk: Connection, tls: bool) -> None:
+    began = time.monotonic()
+    async with listening(talk) as endpoint:
+        with pytest.raises(MxGatewayError) as caught:
+            await GatewayClient.connect(endpoint=endpoint, plaintext=not tls, connect_timeout=0.5)
+
+    assert isinstance(caught.value, (MxGatewayTransportError, MxGatewayTimeoutError, MxGatewayProtocolError))
+    assert time.monotonic() - began < 3
+    assert endpoint in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("talk", STRANGERS.values(), ids=STRANGERS)
+async def test_what_takes_the_gateways_place_ends_every_call_in_time(talk: Connection) -> None:
+    async with _replaced(talk) as client:
+        session = client.attach_session("session-1")
+        began = time.monotonic()
+
+        for call in (session.ping(), client.acknowledge_alarm("Galaxy!Area.Tag"), client.galaxy.test_connection()):
+            with pytest.raises((MxGatewayTransportError, MxGatewayTimeoutError, MxGatewayProtocolError)):
+                await call
+        # A stream has no timeout of its own: what breaks ends it, and a silent peer is keepalive's affair.
+        with pytest.raises((MxGatewayTransportError, MxGatewayProtocolError, TimeoutError)):
+            async with asyncio.timeout(0.3), session.stream_events() as events:
+                await anext(events)
+
+        assert time.monotonic() - began < 4
+
+
+@asynccontextmanager
+async def _replaced(talk: Connection) -> AsyncGenerator[GatewayClient]:
+    """A client whose gateway went away, and in whose place something else listens now."""
+    async with serving(ScriptedGateway()) as endpoint:
+        client = await GatewayClient.connect(endpoint=endpoint, plaintext=True, timeout=0.3)
+    host, port = endpoint.rsplit(":", 1)
+    async with listening(talk, host=host, port=int(port)):
+        yield client
+        await client.close()
+
+
+async def test_plaintext_to_tls_says_so(certificates: Certificates) -> None:
+    async with SimulatedGateway(tls=certificates.gateway.server()) as gateway:
+        with pytest.raises(MxGatewayTransportError, match="speaks TLS: drop plaintext"):
+            await GatewayClient.connect(endpoint=gateway.endpoint, plaintext=True)
+
+
+async def test_tls_to_plaintext_says_so(gateway: SimulatedGateway) -> None:
+    with pytest.raises(MxGatewayTransportError, match="plaintext=True"):
+        await GatewayClient.connect(endpoint=gateway.endpoint)
+
+
+async def test_tls_without_http2_says_that_no_gateway_is_there(certificates: Certificates) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.gateway.certificate, certificates.gateway.key)
+
+    async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    server = await asyncio.start_server(web, "127.0.0.1", 0, ssl=context)
+    endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        with pytest.raises((MxGatewayTransportError, MxGatewayProtocolError, MxGatewayTimeoutError)) as caught:
+            await GatewayClient.connect(endpoint=endpoint, ca_file=certificates.ca, connect_timeout=0.5)
+
+    assert endpoint in str(caught.value)
+
+
+async def test_a_reset_of_every_connection_is_told_soon() -> None:
+    async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    began = time.monotonic()
+    async with listening(reset) as endpoint:
+        with pytest.raises(MxGatewayTransportError):
+            await GatewayClient.connect(endpoint=endpoint, plaintext=True, connect_timeout=0.5)
+
+    assert time.monotonic() - began < 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import subprocess
 import sys
 import typing
@@ -186,4 +187,4 @@ def test_the_keywords_of_a_function_are_the_fields_of_its_options(options: typin
 def test_every_option_is_documented() -> None:
     for options in (ClientOptions, OpenSessionOptions):
         for field in dataclasses.fields(options):
-            assert f"\n        {field.name}: " in (options.__doc__ or ""), field.name
+            assert f"\n    {field.name}: " in (inspect.getdoc(options) or ""), field.name

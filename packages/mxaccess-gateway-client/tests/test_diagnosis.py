@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from certificates import Certificates, Pair
@@ -96,6 +97,24 @@ async def test_another_certificate_than_the_pinned_one_is_a_problem(certificates
 
     assert report.problem is not None
     assert certificates.gateway.fingerprint in report.problem
+
+
+async def test_a_gateway_that_is_not_known_says_that_it_would_be_trusted(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    known = tmp_path / "known_gateways"
+
+    # A look remembers nothing, so that the second is like the first.
+    for _ in range(2):
+        report = await _inspected(certificates.gateway, known_gateways_file=known, trust_on_first_use=True)
+
+        assert (report.problem, report.first_use) == (None, True)
+
+
+async def test_a_pinned_certificate_that_has_expired_is_a_problem_all_the_same(certificates: Certificates) -> None:
+    report = await _inspected(certificates.expired, certificate_fingerprint=certificates.expired.fingerprint)
+
+    assert report.problem == "the gateway's certificate has expired: it needs a new one"
 
 
 async def test_a_port_without_tls_says_how_to_go_on(gateway: SimulatedGateway) -> None:

@@ -103,6 +103,8 @@ def test_a_command_timeout_is_a_positive_number_of_seconds(seconds: float) -> No
         {"server_name_override": "gateway"},
         {"client_certificate_file": "c.pem", "client_key_file": "k.pem"},
         {"certificate_fingerprint": FINGERPRINT},
+        {"known_gateways_file": "known"},
+        {"trust_on_first_use": True},
     ],
 )
 def test_plaintext_with_anything_of_tls_is_refused(field: dict[str, Any]) -> None:
@@ -129,9 +131,27 @@ def test_a_fingerprint_that_is_none_is_refused(fingerprint: str) -> None:
         ClientOptions(endpoint="g:1", certificate_fingerprint=fingerprint)
 
 
-def test_a_fingerprint_beside_a_ca_file_is_refused() -> None:
-    with pytest.raises(MxGatewayConfigurationError, match="two ways to trust"):
-        ClientOptions(endpoint="g:1", certificate_fingerprint=FINGERPRINT, ca_file="ca.pem")
+@pytest.mark.parametrize("first_use", [False, True])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"certificate_fingerprint": FINGERPRINT, "ca_file": "ca.pem"},
+        {"known_gateways_file": "known", "ca_file": "ca.pem"},
+        {"known_gateways_file": "known", "certificate_fingerprint": FINGERPRINT},
+    ],
+    ids=" and ".join,
+)
+def test_two_ways_to_trust_are_refused(fields: dict[str, Any], first_use: bool) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="two ways to trust") as caught:
+        ClientOptions(endpoint="g:1", trust_on_first_use=first_use, **fields)
+
+    assert all(name in str(caught.value) for name in fields)
+
+
+@pytest.mark.parametrize("fields", [{}, {"ca_file": "ca.pem"}, {"certificate_fingerprint": FINGERPRINT}])
+def test_trust_on_first_use_needs_a_file_to_remember_in(fields: dict[str, Any]) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="trust_on_first_use needs a known_gateways_file"):
+        ClientOptions(endpoint="g:1", trust_on_first_use=True, **fields)
 
 
 @pytest.mark.parametrize("key", [KEY, ApiKey(KEY)])
@@ -189,9 +209,14 @@ def test_every_field_has_its_variable(name: str) -> None:
         "use_http_proxy": "1",
         "max_message_bytes": "2048",
         "certificate_fingerprint": FINGERPRINT,
+        "trust_on_first_use": "1",
     }
     environment = {"MXGATEWAY_ENDPOINT": "gateway:5001", f"MXGATEWAY_{name.upper()}": texts.get(name, "7")}
-    partner = {"client_certificate_file": "client_key_file", "client_key_file": "client_certificate_file"}
+    partner = {
+        "client_certificate_file": "client_key_file",
+        "client_key_file": "client_certificate_file",
+        "trust_on_first_use": "known_gateways_file",
+    }
     if name in partner:
         environment[f"MXGATEWAY_{partner[name].upper()}"] = "7"
 

@@ -50,6 +50,7 @@ MxEvent
 MxEventFamily
 MxGatewayAuthenticationError
 MxGatewayAuthorizationError
+MxGatewayCertificateError
 MxGatewayCommandError
 MxGatewayConfigurationError
 MxGatewayError

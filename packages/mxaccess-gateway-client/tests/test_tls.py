@@ -4,74 +4,39 @@ from __future__ import annotations
 
 import shutil
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import pytest
-from certificates import Certificates, Pair
+from certificates import Certificates, write_certificate
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from secure_gateways import gateway_with, refusal, talk
 
-from mxgateway import (
-    GatewayClient,
-    MxGatewayConfigurationError,
-    MxGatewayError,
-    MxGatewayTransportError,
-)
-from mxgateway.options import ClientOptionsFields
+from mxgateway import MxGatewayConfigurationError, MxGatewayTransportError
 from mxgateway.testing import SimulatedGateway
-
-
-async def talk(gateway: SimulatedGateway, **fields: Unpack[ClientOptionsFields]) -> None:
-    """Connect, open a session, ask it something."""
-    fields["endpoint"], fields["api_key"] = gateway.endpoint, gateway.api_key
-    async with GatewayClient.connect(**fields) as client, client.open_session() as session:
-        await session.ping()
-        async with session.stream_events():
-            await gateway.wait_for(lambda: gateway.sessions[0].streams == 1)
-
-
-async def refusal(gateway: SimulatedGateway, **fields: Unpack[ClientOptionsFields]) -> MxGatewayError:
-    """The error of a connection that must not come about."""
-    with pytest.raises(MxGatewayError) as caught:
-        await talk(gateway, **fields)
-    assert not gateway.calls, "the key must not have been sent"
-    assert "\n" not in str(caught.value)
-    assert gateway.api_key not in str(caught.value)
-    return caught.value
-
-
-async def gateway_with(shown: Pair, client_ca: Path | None = None) -> AsyncIterator[SimulatedGateway]:
-    """A gateway that shows this certificate."""
-    async with SimulatedGateway(tls=shown.server(client_ca), ramp_interval=None) as gateway:
-        yield gateway
-        assert not gateway.sessions
 
 
 @pytest.fixture
 async def tls_gateway(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
     """A gateway with a certificate for 127.0.0.1 and localhost."""
-    async for gateway in gateway_with(certificates.gateway):
+    async with gateway_with(certificates.gateway) as gateway:
         yield gateway
 
 
 @pytest.fixture
 async def named_gateway(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
     """A gateway with a certificate for gateway.plant."""
-    async for gateway in gateway_with(certificates.named_otherwise):
-        yield gateway
-
-
-@pytest.fixture
-async def expired_gateway(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
-    """A gateway with a certificate of yesteryear."""
-    async for gateway in gateway_with(certificates.expired):
+    async with gateway_with(certificates.named_otherwise) as gateway:
         yield gateway
 
 
 @pytest.fixture
 async def strict_gateway(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
     """A gateway that wants to know its clients."""
-    async for gateway in gateway_with(certificates.gateway, certificates.ca):
+    async with gateway_with(certificates.gateway, certificates.ca) as gateway:
         yield gateway
 
 
@@ -80,7 +45,7 @@ async def test_a_ca_file_is_trusted(tls_gateway: SimulatedGateway, certificates:
     await talk(tls_gateway, ca_file=str(certificates.ca) if as_text else certificates.ca)
 
 
-async def test_a_self_signed_certificate_may_be_its_own_ca(
+async def test_a_ca_file_may_hold_several_cas(
     tls_gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle.crt"
@@ -125,11 +90,45 @@ async def test_the_default_roots_do_not_trust_a_plants_own_ca(tls_gateway: Simul
     assert "give its CA as ca_file" in str(error)
 
 
-async def test_an_expired_certificate_is_refused(expired_gateway: SimulatedGateway, certificates: Certificates) -> None:
-    error = await refusal(expired_gateway, ca_file=certificates.ca)
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("expired", "has expired: it needs a new one"),
+        ("not_yet_valid", "is not valid yet: compare the clocks of both machines"),
+    ],
+)
+async def test_a_certificate_out_of_its_time_is_refused(certificates: Certificates, pair: str, words: str) -> None:
+    async with gateway_with(getattr(certificates, pair)) as gateway:
+        error = await refusal(gateway, ca_file=certificates.ca)
 
     assert isinstance(error, MxGatewayTransportError)
-    assert "has expired: it needs a new one" in str(error)
+    assert words in str(error)
+
+
+async def test_a_certificate_that_is_not_for_servers_is_refused(tmp_path: Path) -> None:
+    ca = write_certificate(tmp_path, common_name="ca", is_ca=True)
+    shown = write_certificate(tmp_path, "127.0.0.1", usage=ExtendedKeyUsageOID.CLIENT_AUTH, by=ca)
+    async with gateway_with(shown) as gateway:
+        error = await refusal(gateway, ca_file=ca.certificate)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "isn't one for servers" in str(error)
+
+
+async def test_a_name_override_that_is_not_in_the_certificate_is_refused(
+    tls_gateway: SimulatedGateway, certificates: Certificates
+) -> None:
+    error = await refusal(tls_gateway, ca_file=certificates.ca, server_name_override="gateway.plant")
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "is for 127.0.0.1, localhost: use one of them" in str(error)
+
+
+@pytest.mark.parametrize("is_ca", [None, False, True])
+async def test_a_self_signed_certificate_is_its_own_ca_file(tmp_path: Path, is_ca: bool | None) -> None:
+    shown = write_certificate(tmp_path, "127.0.0.1", is_ca=is_ca)
+    async with gateway_with(shown) as gateway:
+        await talk(gateway, ca_file=shown.certificate)
 
 
 async def test_plaintext_to_a_tls_port_is_refused(tls_gateway: SimulatedGateway) -> None:
@@ -161,41 +160,23 @@ async def test_a_gateway_that_wants_a_client_certificate_says_so(
     error = await refusal(strict_gateway, ca_file=certificates.ca)
 
     assert isinstance(error, MxGatewayTransportError)
-    assert "client_certificate_file" in str(error)
+    assert "it may ask for a client certificate (client_certificate_file, client_key_file)" in str(error)
 
 
-@pytest.mark.parametrize("spelling", ["plain", "colons"])
-async def test_a_pinned_certificate_is_trusted_whoever_made_it(
-    tls_gateway: SimulatedGateway, certificates: Certificates, spelling: str
+async def test_a_client_certificate_of_another_ca_is_refused_and_named(
+    strict_gateway: SimulatedGateway, certificates: Certificates
 ) -> None:
-    digits = certificates.gateway.fingerprint
-    if spelling == "colons":
-        digits = ":".join(digits[index : index + 2] for index in range(0, 64, 2)).upper()
+    shown = certificates.foreign_client
 
-    await talk(tls_gateway, certificate_fingerprint=digits)
-
-
-async def test_a_pinned_certificate_is_trusted_under_any_name(
-    named_gateway: SimulatedGateway, certificates: Certificates
-) -> None:
-    await talk(named_gateway, certificate_fingerprint=certificates.named_otherwise.fingerprint)
-
-
-async def test_another_certificate_than_the_pinned_one_is_refused_and_its_fingerprint_shown(
-    tls_gateway: SimulatedGateway, certificates: Certificates
-) -> None:
-    error = await refusal(tls_gateway, certificate_fingerprint="ab" * 32)
+    error = await refusal(
+        strict_gateway,
+        ca_file=certificates.ca,
+        client_certificate_file=shown.certificate,
+        client_key_file=shown.key,
+    )
 
     assert isinstance(error, MxGatewayTransportError)
-    assert f"its fingerprint is {certificates.gateway.fingerprint}" in str(error)
-    assert "somebody may sit between you and the gateway" in str(error)
-
-
-async def test_a_pinned_certificate_of_a_port_without_tls_is_refused(gateway: SimulatedGateway) -> None:
-    error = await refusal(gateway, certificate_fingerprint="ab" * 32)
-
-    assert isinstance(error, MxGatewayTransportError)
-    assert "showed no certificate" in str(error)
+    assert f"doesn't accept the client certificate in {shown.certificate}" in str(error)
 
 
 BAD_CA_FILES = {
@@ -295,3 +276,40 @@ async def test_certificate_and_key_may_stand_in_one_file(
     both.write_bytes(certificates.client.key.read_bytes() + b"\n" + certificates.client.certificate.read_bytes())
 
     await talk(strict_gateway, ca_file=certificates.ca, client_certificate_file=both, client_key_file=both)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows a file's mode keeps nobody from reading it")
+def test_a_file_that_may_not_be_read_is_told_before_anything_connects(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    locked = tmp_path / "locked.crt"
+    shutil.copy(certificates.ca, locked)
+    locked.chmod(0)
+
+    # The superuser may read everything: the client runs in a process that becomes nobody.
+    program: list[str | Path] = [sys.executable, "-c", CONNECT_AS_NOBODY, tmp_path / "missing.crt", locked]
+    said = subprocess.run(program, capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    assert said.stdout.splitlines() == [
+        f"ca_file {tmp_path / 'missing.crt'} doesn't exist",
+        "ca_file locked.crt can't be read (Permission denied)",
+    ]
+
+
+CONNECT_AS_NOBODY = """
+import asyncio, os, sys
+from mxgateway import GatewayClient, MxGatewayConfigurationError
+
+async def connect(ca_file):
+    try:
+        await GatewayClient.connect(endpoint="127.0.0.1:1", ca_file=ca_file)
+    except MxGatewayConfigurationError as error:
+        print(error)
+
+# Nobody may read Python's own files either, perhaps: the first call brings them.
+asyncio.run(connect(sys.argv[1]))
+if os.geteuid() == 0:
+    os.chown(".", 65534, -1)
+    os.setuid(65534)
+asyncio.run(connect(os.path.basename(sys.argv[2])))
+"""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         MxAccessError,
         MxGatewayAuthenticationError,
         MxGatewayAuthorizationError,
+        MxGatewayCertificateError,
         MxGatewayCommandError,
         MxGatewayConfigurationError,
         MxGatewayError,
@@ -116,7 +117,8 @@ else:
             "diagnosis": "",
             "errors": (
                 "ErrorFacts MxAccessError MxGatewayAuthenticationError MxGatewayAuthorizationError "
-                "MxGatewayCommandError MxGatewayConfigurationError MxGatewayError MxGatewayEventLossError "
+                "MxGatewayCertificateError MxGatewayCommandError MxGatewayConfigurationError MxGatewayError "
+                "MxGatewayEventLossError "
                 "MxGatewayGalaxyChangedError MxGatewayLimitError MxGatewayNotFoundError MxGatewayProtocolError "
                 "MxGatewaySessionError MxGatewayStreamEndedError MxGatewayTimeoutError MxGatewayTransportError "
                 "MxGatewayUsageError MxGatewayVersionError MxGatewayWorkerError"
@@ -177,6 +179,7 @@ __all__ = [
     "MxEventFamily",
     "MxGatewayAuthenticationError",
     "MxGatewayAuthorizationError",
+    "MxGatewayCertificateError",
     "MxGatewayCommandError",
     "MxGatewayConfigurationError",
     "MxGatewayError",

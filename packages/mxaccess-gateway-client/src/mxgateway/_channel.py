@@ -84,11 +84,12 @@ class Channel:
 
     @classmethod
     async def open(cls, options: ClientOptions) -> Channel:
-        """Make the channel; nothing is sent to the gateway yet, unless its certificate is pinned.
+        """Make the channel; nothing is sent to the gateway yet, but its certificate is looked at when it is pinned.
 
         Raises:
             MxGatewayConfigurationError: a certificate file can't be used.
-            MxGatewayTransportError: a pinned gateway can't be reached or shows another certificate.
+            MxGatewayCertificateError: a gateway shows another certificate than the pinned or remembered one.
+            MxGatewayTransportError: a gateway whose certificate is to be looked at can't be reached.
         """
         if options.plaintext:
             return cls(options, grpc.aio.insecure_channel(options.endpoint, options=_arguments(options, None)))
@@ -111,6 +112,11 @@ class Channel:
     def closed(self) -> bool:
         """Whether `close` has been called."""
         return self._closed
+
+    @property
+    def certificate_fingerprint(self) -> str | None:
+        """SHA-256 of the only certificate that is trusted, 64 hex digits, when it is pinned or remembered."""
+        return None if self._credentials is None else self._credentials.fingerprint
 
     def new_correlation_id(self) -> str:
         """Give a `client_correlation_id` that no other call of any client has."""
@@ -318,10 +324,13 @@ def _arguments(options: ClientOptions, credentials: Credentials | None) -> list[
         ("grpc.enable_http_proxy", int(options.use_http_proxy)),
         # Two clients in one process must not share a connection: closing or breaking one is not the other's affair.
         ("grpc.use_local_subchannel_pool", 1),
-        # A gRPC service configuration from DNS could add retries, and a write must never be repeated.
+        # A gRPC service configuration from DNS could ask for retries, and a write must never be repeated. Without one
+        # gRPC sends again only what no gateway has seen: requests that crossed the GOAWAY of a server or a proxy.
         ("grpc.service_config_disable_resolution", 1),
-        ("grpc.enable_retries", 0),
+        ("grpc.enable_retries", 1),
     ]
     if credentials is not None and credentials.server_name is not None:
         arguments.append(("grpc.ssl_target_name_override", credentials.server_name))
+    if credentials is not None and credentials.authority is not None:
+        arguments.append(("grpc.default_authority", credentials.authority))
     return arguments

@@ -15,6 +15,7 @@ from mxgateway._opening import Opening
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayAuthorizationError,
+    MxGatewayCertificateError,
     MxGatewayCommandError,
     MxGatewayConfigurationError,
     MxGatewayError,
@@ -44,6 +45,9 @@ _logger = logging.getLogger("mxgateway.client")
 
 GATEWAY_PROTOCOL_VERSION: Final = 3
 """The version of the gateway's contract that this client speaks."""
+
+# What a gateway says to a key that it knows and to a question that means nothing.
+_ANSWERS: Final = (MxGatewaySessionError, MxGatewayCommandError, MxGatewayAuthorizationError, MxGatewayLimitError)
 
 
 class GatewayClient:
@@ -79,6 +83,7 @@ class GatewayClient:
         Raises:
             MxGatewayConfigurationError: a field can't work, or a certificate file can't be used.
             MxGatewayTransportError: there is no connection; the hint says why and what to change.
+            MxGatewayCertificateError: the gateway shows another certificate than the one that is pinned or remembered.
             MxGatewayTimeoutError: no answer came within `connect_timeout`.
             MxGatewayAuthenticationError: the gateway doesn't accept the key.
             MxGatewayProtocolError: something else than an MXAccess Gateway answers.
@@ -92,7 +97,7 @@ class GatewayClient:
     @classmethod
     async def _connect(cls, options: ClientOptions) -> GatewayClient:
         _warn_about_plaintext(options)
-        channel = await Channel.open(options)
+        channel = await _open_channel(options)
         try:
             await _probe(channel)
         except BaseException:
@@ -110,6 +115,11 @@ class GatewayClient:
     def endpoint(self) -> str:
         """The gateway's address, `host:port`."""
         return self._channel.options.endpoint
+
+    @property
+    def certificate_fingerprint(self) -> str | None:
+        """SHA-256 of the gateway's certificate, 64 hex digits, when it is trusted by that; None otherwise."""
+        return self._channel.certificate_fingerprint
 
     @property
     def closed(self) -> bool:
@@ -340,6 +350,17 @@ async def _close_when_opened(opening: asyncio.Task[Session]) -> None:
         await session.close()
 
 
+async def _open_channel(options: ClientOptions) -> Channel:
+    try:
+        return await Channel.open(options)
+    except MxGatewayTransportError as error:
+        failure = error
+    if failure.hint is None and not isinstance(failure, MxGatewayCertificateError):
+        hint = await _hint(options, failure)
+        failure = failure.with_hint(hint) if hint else failure
+    raise failure
+
+
 async def _probe(channel: Channel) -> None:
     """Ask the gateway something that touches no session, for the sake of any answer at all.
 
@@ -351,18 +372,27 @@ async def _probe(channel: Channel) -> None:
     request.command.ping.SetInParent()
     try:
         await channel.call(channel.gateway.Invoke, "connect", request, timeout=options.connect_timeout)
-    except (MxGatewaySessionError, MxGatewayCommandError, MxGatewayAuthorizationError, MxGatewayLimitError):
-        return
-    except (MxGatewayTransportError, MxGatewayTimeoutError) as error:
-        failure: MxGatewayError = error
-    except MxGatewayProtocolError as error:
-        raise error.with_hint("something else than an MXAccess Gateway answers there: check the port") from None
+    except MxGatewayError as error:
+        failure = error
     else:
         return
+    # With an HTTP status something else than a gateway answered, and the error says so.
+    if failure.http_status is None:
+        if isinstance(failure, _ANSWERS):
+            return
+        hint = await _hint(options, failure)
+        failure = failure.with_hint(hint) if hint else failure
+    raise failure
+
+
+async def _hint(options: ClientOptions, failure: MxGatewayError) -> str | None:
+    if isinstance(failure, MxGatewayProtocolError):
+        return "something else than an MXAccess Gateway answers there: check the port"
+    if not isinstance(failure, (MxGatewayTransportError, MxGatewayTimeoutError)):
+        return None
     from mxgateway.diagnosis import diagnose  # noqa: PLC0415 - only a connection that fails needs it
 
-    hint = await diagnose(options, failure.details or "")
-    raise failure.with_hint(hint) if hint else failure
+    return await diagnose(options, failure.details or "")
 
 
 def _warn_about_plaintext(options: ClientOptions) -> None:

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mxgateway._tls import ShownCertificate, certificate_names, client_context, look_at_certificate, open_tls
+from mxgateway._tls import (
+    ShownCertificate,
+    certificate_names,
+    client_context,
+    hangs_up,
+    look_at_certificate,
+    open_tls,
+    trust_by_fingerprint,
+    trusting_context,
+)
 from mxgateway.errors import ErrorFacts, MxGatewayTransportError
 from mxgateway.options import split_endpoint
 
@@ -56,11 +65,13 @@ class TlsReport:
         tls_version: the version that both sides agreed on, such as `TLSv1.3`.
         certificate: what the gateway showed.
         problem: why these options don't trust it, and what to change; None when they do.
+        first_use: whether the gateway isn't known, and the next connection would trust and remember it.
     """
 
     tls_version: str
     certificate: GatewayCertificate
     problem: str | None
+    first_use: bool = False
 
 
 async def look_up(options: ClientOptions) -> tuple[str, ...]:
@@ -105,7 +116,7 @@ async def inspect_tls(options: ClientOptions) -> TlsReport | None:
             if options.plaintext:
                 problem = await _plaintext_problem(options)
             else:
-                problem = await _trust_problem(options)
+                problem = await _verified_handshake(options, await _context(options))
                 return _report(await look_at_certificate(options), options, problem)
     except TimeoutError:
         problem = _SILENCE
@@ -127,6 +138,8 @@ async def diagnose(options: ClientOptions, details: str) -> str | None:
             return await _tcp_problem(options) or await _tls_problem(options, details)
     except TimeoutError:
         return _SILENCE
+    except OSError as error:
+        return _handshake_problem(error)
 
 
 async def _tcp_problem(options: ClientOptions) -> str | None:
@@ -148,16 +161,22 @@ async def _tcp_problem(options: ClientOptions) -> str | None:
 async def _tls_problem(options: ClientOptions, details: str) -> str | None:
     if options.plaintext:
         return await _plaintext_problem(options)
-    problem = await _trust_problem(options)
-    if problem is None and "CERTIFICATE_VERIFY_FAILED" in details:
+    context = await _context(options)
+    problem = await _verified_handshake(options, context)
+    if problem is not None:
+        return problem
+    if "CERTIFICATE_VERIFY_FAILED" in details:
         return (
             "this machine trusts the gateway's certificate, but gRPC has its own default roots: give its CA as ca_file"
         )
-    if problem is None and options.client_certificate_file is None:
+    if not await hangs_up(options, context):
+        return None
+    if options.client_certificate_file is None:
         return (
-            "TLS itself works: the gateway may ask for a client certificate (client_certificate_file, client_key_file)"
+            "the other side ends the connection after the TLS handshake: it may ask for a client certificate "
+            "(client_certificate_file, client_key_file)"
         )
-    return problem
+    return f"the other side doesn't accept the client certificate in {options.client_certificate_file}"
 
 
 async def _plaintext_problem(options: ClientOptions) -> str | None:
@@ -165,11 +184,11 @@ async def _plaintext_problem(options: ClientOptions) -> str | None:
     return "the port speaks TLS: drop plaintext" if speaks_tls is None else None
 
 
-async def _trust_problem(options: ClientOptions) -> str | None:
-    context = client_context(options)
-    if options.certificate_fingerprint is not None:
-        context = _without_verification()
-    return await _verified_handshake(options, context)
+async def _context(options: ClientOptions) -> ssl.SSLContext:
+    """Give what trusts as these options do, whether or not the certificate is the right one."""
+    if trust_by_fingerprint(options) is None:
+        return client_context(options)
+    return trusting_context(options, (await look_at_certificate(options)).der)
 
 
 def _without_verification() -> ssl.SSLContext:
@@ -210,30 +229,20 @@ async def _certificate_problem(options: ClientOptions, error: ssl.SSLCertVerific
     if "not yet valid" in reason:
         return "the gateway's certificate is not valid yet: compare the clocks of both machines"
     if "mismatch" in reason or "not valid for" in reason:
-        names = ", ".join(await _names(options)) or "no name"
+        names = ", ".join(certificate_names((await look_at_certificate(options)).fields)) or "no name"
         return f"the gateway's certificate is for {names}: use one of them in the endpoint or as server_name_override"
+    if "purpose" in reason:
+        return "the gateway's certificate isn't one for servers: it needs one with the extended key usage serverAuth"
     if options.ca_file is None:
         return f"the gateway's certificate is not trusted ({reason}): give its CA as ca_file"
     return f"the gateway's certificate was not made by the CA in {options.ca_file} ({reason})"
 
 
-async def _names(options: ClientOptions) -> list[str]:
-    context = client_context(options)
-    context.check_hostname = False
-    try:
-        async with open_tls(options, context) as connection:
-            return certificate_names(connection.getpeercert() or {})
-    except OSError:
-        return []
-
-
 def _report(shown: ShownCertificate, options: ClientOptions, problem: str | None) -> TlsReport:
-    pinned = options.certificate_fingerprint
-    if pinned is not None and shown.fingerprint != pinned.replace(":", "").lower():
-        problem = (
-            f"the gateway's certificate is not the pinned one, its fingerprint is {shown.fingerprint}: "
-            "find out why it changed before you trust it"
-        )
+    trust = trust_by_fingerprint(options)
+    refusal = None if trust is None else trust.refusal(options, shown.fingerprint)
+    if refusal is not None:
+        problem = f"{refusal.summary}; {refusal.hint}"
     return TlsReport(
         tls_version=shown.tls_version,
         certificate=GatewayCertificate(
@@ -245,6 +254,7 @@ def _report(shown: ShownCertificate, options: ClientOptions, problem: str | None
             not_after=_moment(shown.fields.get("notAfter")),
         ),
         problem=problem,
+        first_use=trust is not None and trust.first_use,
     )
 
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRPC_STATUS_ERRORS",
+    "HTTP_STATUS_ERRORS",
     "PROTOCOL_STATUS_ERRORS",
     "SESSIONLESS_GRPC_STATUS_ERRORS",
     "TOO_LARGE",
@@ -51,6 +52,7 @@ __all__ = [
     "MxAccessError",
     "MxGatewayAuthenticationError",
     "MxGatewayAuthorizationError",
+    "MxGatewayCertificateError",
     "MxGatewayCommandError",
     "MxGatewayConfigurationError",
     "MxGatewayError",
@@ -78,6 +80,9 @@ _MOST_STATUSES = 10
 # What grpcio says of a message over our limit, what it says of one over the server's, and what ASP.NET Core says.
 TOO_LARGE: Final = re.compile(r"message (?:larger than max|exceeds the maximum)", re.IGNORECASE)
 
+# What gRPC says of an answer that has an HTTP status and no gRPC status, in every version.
+_HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorFacts:
@@ -90,6 +95,9 @@ class ErrorFacts:
         correlation_id: the `client_correlation_id` of the call; the gateway's log has it too.
         timeout: seconds that the call had.
         grpc_status: the gRPC status code of a call that failed as a whole.
+        http_status: the HTTP status of an answer that came from no gateway, but from a proxy before it for example.
+        trusted_fingerprints: SHA-256 of the gateway's certificate as it is pinned or remembered, 64 hex digits each.
+        shown_fingerprint: SHA-256 of the certificate that the gateway showed instead, 64 hex digits.
         protocol_status: the gateway's own verdict in a normal reply.
         details: the text that came with either, redacted.
         hresult: the COM result of an MXAccess refusal, as a signed 32 bit number.
@@ -105,6 +113,9 @@ class ErrorFacts:
     correlation_id: str | None = None
     timeout: float | None = None
     grpc_status: grpc.StatusCode | None = None
+    http_status: int | None = None
+    trusted_fingerprints: tuple[str, ...] = ()
+    shown_fingerprint: str | None = None
     protocol_status: ProtocolStatusCode | None = None
     details: str | None = None
     hresult: int | None = None
@@ -153,6 +164,21 @@ class MxGatewayError(Exception):
     def grpc_status(self) -> grpc.StatusCode | None:
         """The gRPC status code of a call that failed as a whole."""
         return self.facts.grpc_status
+
+    @property
+    def http_status(self) -> int | None:
+        """The HTTP status of an answer that came from no gateway, but from a proxy before it for example."""
+        return self.facts.http_status
+
+    @property
+    def trusted_fingerprints(self) -> tuple[str, ...]:
+        """SHA-256 of the gateway's certificate as it is pinned or remembered, 64 hex digits each."""
+        return self.facts.trusted_fingerprints
+
+    @property
+    def shown_fingerprint(self) -> str | None:
+        """SHA-256 of the certificate that the gateway showed instead, 64 hex digits."""
+        return self.facts.shown_fingerprint
 
     @property
     def protocol_status(self) -> ProtocolStatusCode | None:
@@ -213,6 +239,10 @@ class MxGatewayUsageError(MxGatewayError, RuntimeError):
 
 class MxGatewayTransportError(MxGatewayError):
     """There is no connection to the gateway, or it broke."""
+
+
+class MxGatewayCertificateError(MxGatewayTransportError):
+    """The gateway shows another certificate than the one pinned or remembered, or one that nobody has trusted yet."""
 
 
 class MxGatewayTimeoutError(MxGatewayError, TimeoutError):
@@ -308,6 +338,20 @@ SESSIONLESS_GRPC_STATUS_ERRORS: Mapping[grpc.StatusCode, type[MxGatewayError]] =
     }
 )
 
+# What answers with an HTTP status is no gateway; a status that isn't here is that of a server in trouble.
+HTTP_STATUS_ERRORS: Mapping[int, type[MxGatewayError]] = MappingProxyType(
+    {
+        **dict.fromkeys(range(300, 500), MxGatewayProtocolError),
+        401: MxGatewayAuthenticationError,
+        403: MxGatewayAuthorizationError,
+        407: MxGatewayAuthenticationError,
+        408: MxGatewayTransportError,
+        413: MxGatewayLimitError,
+        429: MxGatewayLimitError,
+        431: MxGatewayLimitError,
+    }
+)
+
 PROTOCOL_STATUS_ERRORS: Mapping[ProtocolStatusCode, type[MxGatewayError]] = MappingProxyType(
     {
         ProtocolStatusCode.UNSPECIFIED: MxGatewayProtocolError,
@@ -347,16 +391,41 @@ _HINTS: Mapping[type[MxGatewayError], str] = MappingProxyType(
     }
 )
 
+_HTTP_HINTS: Mapping[int, str] = MappingProxyType(
+    {
+        **dict.fromkeys(range(300, 500), "see that the endpoint is the gateway's, and what a proxy does with it"),
+        400: "the proxy refuses the request as it comes: it may want a client certificate (client_certificate_file)",
+        401: "the proxy before the gateway wants to know who asks, beside the gateway's own API key",
+        403: "the proxy before the gateway doesn't let this client through",
+        413: "a message is larger than the proxy lets through (nginx: client_max_body_size)",
+        429: "the proxy lets fewer requests through: make fewer, or let it take more",
+        431: "the API key is longer than the proxy lets through (nginx: large_client_header_buffers)",
+        502: "the proxy doesn't reach the gateway: see that the gateway runs, and where the proxy looks for it",
+        504: "the gateway was silent for longer than the proxy waits (nginx: grpc_read_timeout)",
+    }
+)
 
 
 def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFacts) -> MxGatewayError:
     """Give the error for a call that ended with a gRPC status; a call whose facts have no session_id has no session."""
     text = _shortened(details or "")
+    answer = _HTTP_STATUS.match(text)
+    if answer is not None:
+        return _error_from_http(int(answer[1]), replace(facts, grpc_status=status, details=text))
     kinds = SESSIONLESS_GRPC_STATUS_ERRORS if facts.session_id is None else GRPC_STATUS_ERRORS
     kind = MxGatewayProtocolError if text == UNREADABLE else kinds.get(status, MxGatewayTransportError)
     if kind is MxGatewayLimitError and TOO_LARGE.search(text):
         facts = replace(facts, hint="raise max_message_bytes here and at the gateway, or ask for less at once")
     return kind(_SUMMARIES[kind], replace(facts, grpc_status=status, details=text, hint=facts.hint or _HINTS.get(kind)))
+
+
+def _error_from_http(status: int, facts: ErrorFacts) -> MxGatewayError:
+    kind = HTTP_STATUS_ERRORS.get(status, MxGatewayTransportError)
+    hint = _HTTP_HINTS.get(status) or "see what a proxy before the gateway says of it"
+    return kind(
+        f"HTTP status {status} came instead of a gateway's answer",
+        replace(facts, http_status=status, hint=hint),
+    )
 
 
 def error_from_status(status: pb.ProtocolStatus, facts: ErrorFacts) -> MxGatewayError:

@@ -22,6 +22,7 @@ __all__ = [
     "OpenSessionOptionsFields",
     "check_seconds",
     "conceal_key",
+    "normal_fingerprint",
     "split_endpoint",
 ]
 
@@ -29,6 +30,16 @@ FilePath: TypeAlias = str | os.PathLike[str]
 
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
 _URL_PASSWORD = re.compile(r":[^:@/]*@")
+_WAYS_TO_TRUST = ("certificate_fingerprint", "known_gateways_file", "ca_file")
+_TLS_FIELDS = (
+    "ca_file",
+    "server_name_override",
+    "client_certificate_file",
+    "client_key_file",
+    "certificate_fingerprint",
+    "known_gateways_file",
+    "trust_on_first_use",
+)
 _ENVIRONMENT_PREFIX = "MXGATEWAY_"
 _TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 _FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
@@ -63,6 +74,11 @@ class ClientOptions(metaclass=_TakesKeys):
         client_key_file: the PEM file with its unencrypted private key.
         certificate_fingerprint: SHA-256 of the gateway's own certificate, 64 hex digits, colons allowed. The
             connection is refused when the gateway shows another one; the name in the certificate is not compared.
+        known_gateways_file: a text file with the fingerprint of each gateway's certificate, `host:port` and 64 hex
+            digits a line. Each gateway must show what stands there, as with `certificate_fingerprint`.
+        trust_on_first_use: whether a gateway that isn't in `known_gateways_file` is trusted and written down there,
+            with a warning in the log that shows its fingerprint. The first connection is then not protected against
+            somebody in between, every later one is. A gateway that is known is never trusted with another certificate.
         timeout: seconds that a call may take unless it says otherwise.
         connect_timeout: seconds that `connect` waits for the gateway's answer.
         close_timeout: seconds that closing a session in `close` and in context managers may take.
@@ -87,6 +103,8 @@ class ClientOptions(metaclass=_TakesKeys):
     client_certificate_file: FilePath | None = None
     client_key_file: FilePath | None = None
     certificate_fingerprint: str | None = None
+    known_gateways_file: FilePath | None = None
+    trust_on_first_use: bool = False
     timeout: float = 30.0
     connect_timeout: float = 10.0
     close_timeout: float = 5.0
@@ -136,14 +154,7 @@ class ClientOptions(metaclass=_TakesKeys):
             )
 
     def _check_tls(self) -> None:
-        tls_fields = (
-            "ca_file",
-            "server_name_override",
-            "client_certificate_file",
-            "client_key_file",
-            "certificate_fingerprint",
-        )
-        given = [name for name in tls_fields if getattr(self, name) is not None]
+        given = [name for name in _TLS_FIELDS if getattr(self, name) not in (None, False)]
         if self.plaintext and given:
             raise MxGatewayConfigurationError(
                 f"plaintext has no TLS, but {' and '.join(given)} ask for it: drop the one or the other"
@@ -152,13 +163,15 @@ class ClientOptions(metaclass=_TakesKeys):
             raise MxGatewayConfigurationError(
                 "client_certificate_file and client_key_file go together: give both or none"
             )
-        if self.certificate_fingerprint is None:
-            return
-        if not _FINGERPRINT.fullmatch(self.certificate_fingerprint):
+        if self.certificate_fingerprint is not None and normal_fingerprint(self.certificate_fingerprint) is None:
             raise MxGatewayConfigurationError("certificate_fingerprint is not a SHA-256 fingerprint of 64 hex digits")
-        if self.ca_file is not None:
+        ways = [name for name in _WAYS_TO_TRUST if getattr(self, name) is not None]
+        if len(ways) > 1:
+            raise MxGatewayConfigurationError(f"{ways[0]} and {ways[1]} are two ways to trust: give one of them")
+        if self.trust_on_first_use and self.known_gateways_file is None:
+            contradiction = f": {ways[0]} is another way to trust" if ways else ""
             raise MxGatewayConfigurationError(
-                "certificate_fingerprint and ca_file are two ways to trust: give one of them"
+                f"trust_on_first_use needs a known_gateways_file to remember the gateway in{contradiction}"
             )
 
 
@@ -195,6 +208,8 @@ class ClientOptionsFields(TypedDict, total=False):
     client_certificate_file: FilePath | None
     client_key_file: FilePath | None
     certificate_fingerprint: str | None
+    known_gateways_file: FilePath | None
+    trust_on_first_use: bool
     timeout: float
     connect_timeout: float
     close_timeout: float
@@ -221,6 +236,11 @@ def check_seconds(name: str, seconds: float) -> float:
     if not (math.isfinite(seconds) and 0 < seconds <= 366 * 86400):
         raise MxGatewayConfigurationError(f"{name} {seconds!r} is not a positive number of seconds up to a year")
     return seconds
+
+
+def normal_fingerprint(text: str) -> str | None:
+    """Give a SHA-256 fingerprint as 64 lower-case hex digits, or None when it is none; colons are allowed."""
+    return text.replace(":", "").lower() if _FINGERPRINT.fullmatch(text) else None
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int]:

@@ -44,7 +44,13 @@ _SubscribeArm: TypeAlias = Literal[
     "subscribe_bulk",
     "unsubscribe_bulk",
 ]
+_EntryField: TypeAlias = Literal["tag_address", "item_handle"]
 _WriteArm: TypeAlias = Literal["write_bulk", "write2_bulk", "write_secured_bulk", "write_secured2_bulk"]
+
+
+class _WriteEntry(Protocol):
+    @property
+    def item_handle(self) -> int: ...
 
 
 class _HandlesPayload(Protocol):
@@ -74,7 +80,7 @@ class BulkCommands(CommandSender):
         payload = request.command.add_item_bulk
         set_server_handle(payload, server_handle)
         payload.tag_addresses.extend(_tags(tag_addresses))
-        return await self._subscribe(request, "add_item_bulk", len(tag_addresses), timeout)
+        return await self._subscribe(request, "add_item_bulk", tag_addresses, timeout)
 
     async def advise_item_bulk(
         self, server_handle: int, item_handles: Sequence[int], *, timeout: float | None = None
@@ -82,7 +88,7 @@ class BulkCommands(CommandSender):
         """Advise items (gateway command AdviseItemBulk)."""
         request = self._request(pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK)
         _set_item_handles(request.command.advise_item_bulk, server_handle, item_handles)
-        return await self._subscribe(request, "advise_item_bulk", len(item_handles), timeout)
+        return await self._subscribe(request, "advise_item_bulk", item_handles, timeout)
 
     async def remove_item_bulk(
         self, server_handle: int, item_handles: Sequence[int], *, timeout: float | None = None
@@ -90,7 +96,7 @@ class BulkCommands(CommandSender):
         """Remove items (gateway command RemoveItemBulk)."""
         request = self._request(pb.MX_COMMAND_KIND_REMOVE_ITEM_BULK)
         _set_item_handles(request.command.remove_item_bulk, server_handle, item_handles)
-        return await self._subscribe(request, "remove_item_bulk", len(item_handles), timeout)
+        return await self._subscribe(request, "remove_item_bulk", item_handles, timeout)
 
     async def un_advise_item_bulk(
         self, server_handle: int, item_handles: Sequence[int], *, timeout: float | None = None
@@ -98,7 +104,7 @@ class BulkCommands(CommandSender):
         """End the advises of items (gateway command UnAdviseItemBulk); they stay added."""
         request = self._request(pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK)
         _set_item_handles(request.command.un_advise_item_bulk, server_handle, item_handles)
-        return await self._subscribe(request, "un_advise_item_bulk", len(item_handles), timeout)
+        return await self._subscribe(request, "un_advise_item_bulk", item_handles, timeout)
 
     async def subscribe_bulk(
         self, server_handle: int, tag_addresses: Sequence[str], *, timeout: float | None = None
@@ -111,7 +117,7 @@ class BulkCommands(CommandSender):
         payload = request.command.subscribe_bulk
         set_server_handle(payload, server_handle)
         payload.tag_addresses.extend(_tags(tag_addresses))
-        return await self._subscribe(request, "subscribe_bulk", len(tag_addresses), timeout)
+        return await self._subscribe(request, "subscribe_bulk", tag_addresses, timeout)
 
     async def unsubscribe_bulk(
         self, server_handle: int, item_handles: Sequence[int], *, timeout: float | None = None
@@ -119,7 +125,7 @@ class BulkCommands(CommandSender):
         """End the advises of items and remove them in one command (gateway command UnsubscribeBulk)."""
         request = self._request(pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK)
         _set_item_handles(request.command.unsubscribe_bulk, server_handle, item_handles)
-        return await self._subscribe(request, "unsubscribe_bulk", len(item_handles), timeout)
+        return await self._subscribe(request, "unsubscribe_bulk", item_handles, timeout)
 
     async def read_bulk(
         self,
@@ -152,7 +158,7 @@ class BulkCommands(CommandSender):
             reply = await self._send(request, timeout)
             if not reply.HasField("read_bulk"):
                 raise self._missing(request, "read_bulk")
-            results += map(BulkReadResult, self._in_order(request, reply.read_bulk.results, len(part)))
+            results += map(BulkReadResult, self._in_order(request, reply.read_bulk.results, part, "tag_address"))
         return tuple(results)
 
     async def write_bulk(
@@ -167,7 +173,7 @@ class BulkCommands(CommandSender):
             set_handle(message, entry.item_handle)
             fill_mx_value(message.value, entry.value, entry.data_type)
             message.user_id = entry.user_id
-        return await self._write(request, "write_bulk", len(entries), timeout)
+        return await self._write(request, "write_bulk", entries, timeout)
 
     async def write2_bulk(
         self, server_handle: int, entries: Sequence[Write2BulkEntry], *, timeout: float | None = None
@@ -182,7 +188,7 @@ class BulkCommands(CommandSender):
             fill_mx_value(message.value, entry.value, entry.data_type)
             fill_mx_value(message.timestamp_value, entry.timestamp)
             message.user_id = entry.user_id
-        return await self._write(request, "write2_bulk", len(entries), timeout)
+        return await self._write(request, "write2_bulk", entries, timeout)
 
     async def write_secured_bulk(
         self, server_handle: int, entries: Sequence[WriteSecuredBulkEntry], *, timeout: float | None = None
@@ -197,7 +203,7 @@ class BulkCommands(CommandSender):
             message.current_user_id = entry.current_user_id
             message.verifier_user_id = entry.verifier_user_id
             fill_mx_value(message.value, entry.value, entry.data_type)
-        return await self._write(request, "write_secured_bulk", len(entries), timeout)
+        return await self._write(request, "write_secured_bulk", entries, timeout)
 
     async def write_secured2_bulk(
         self, server_handle: int, entries: Sequence[WriteSecured2BulkEntry], *, timeout: float | None = None
@@ -213,42 +219,54 @@ class BulkCommands(CommandSender):
             message.verifier_user_id = entry.verifier_user_id
             fill_mx_value(message.value, entry.value, entry.data_type)
             fill_mx_value(message.timestamp_value, entry.timestamp)
-        return await self._write(request, "write_secured2_bulk", len(entries), timeout)
+        return await self._write(request, "write_secured2_bulk", entries, timeout)
 
     async def _subscribe(
-        self, request: pb.MxCommandRequest, arm: _SubscribeArm, count: int, timeout: float | None
+        self, request: pb.MxCommandRequest, arm: _SubscribeArm, entries: Sequence[str | int], timeout: float | None
     ) -> tuple[SubscribeResult, ...]:
-        if not count:
+        if not entries:
             return ()
-        self._check_room(request, count)
+        self._check_room(request, len(entries))
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
             raise self._missing(request, arm)
         from mxgateway.bulk import SubscribeResult  # noqa: PLC0415
 
-        results: pb.BulkSubscribeReply = getattr(reply, arm)
-        return tuple(map(SubscribeResult.from_message, self._in_order(request, results.results, count)))
+        bulk: pb.BulkSubscribeReply = getattr(reply, arm)
+        name: _EntryField = "tag_address" if isinstance(entries[0], str) else "item_handle"
+        return tuple(map(SubscribeResult.from_message, self._in_order(request, bulk.results, entries, name)))
 
     async def _write(
-        self, request: pb.MxCommandRequest, arm: _WriteArm, count: int, timeout: float | None
+        self, request: pb.MxCommandRequest, arm: _WriteArm, entries: Sequence[_WriteEntry], timeout: float | None
     ) -> tuple[BulkWriteResult, ...]:
-        if not count:
+        if not entries:
             return ()
-        self._check_room(request, count)
+        self._check_room(request, len(entries))
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
             raise self._missing(request, arm)
         from mxgateway.bulk import BulkWriteResult  # noqa: PLC0415
 
-        results: pb.BulkWriteReply = getattr(reply, arm)
-        return tuple(map(BulkWriteResult.from_message, self._in_order(request, results.results, count)))
+        bulk: pb.BulkWriteReply = getattr(reply, arm)
+        handles = [entry.item_handle for entry in entries]
+        return tuple(map(BulkWriteResult.from_message, self._in_order(request, bulk.results, handles, "item_handle")))
 
     def _in_order(
-        self, request: pb.MxCommandRequest, results: RepeatedCompositeFieldContainer[ResultT], count: int
+        self,
+        request: pb.MxCommandRequest,
+        results: RepeatedCompositeFieldContainer[ResultT],
+        entries: Sequence[str | int],
+        name: _EntryField,
     ) -> Iterable[ResultT]:
-        """The results, when there is one for each entry: otherwise nobody knows which belongs to which."""
-        if len(results) != count:
-            raise self._violation(request, f"the reply has {len(results)} results for {count} entries")
+        """The results, when there is one for each entry and in their order: otherwise one would pass for another's."""
+        if len(results) != len(entries):
+            raise self._violation(request, f"the reply has {len(results)} results for {len(entries)} entries")
+        asked = set(entries)
+        for index, (entry, result) in enumerate(zip(entries, results, strict=True)):
+            said: str | int = getattr(result, name)
+            # A gateway may write a tag in its own way, with the [] of an array for example: then nobody else has it.
+            if said != entry and said in asked and said != f"{entry}[]":
+                raise self._violation(request, f"result {index} is for {said!r}, but entry {index} is {entry!r}")
         return results
 
     def _check_room(self, request: pb.MxCommandRequest, count: int) -> None:

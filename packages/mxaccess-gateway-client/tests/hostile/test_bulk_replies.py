@@ -1,0 +1,87 @@
+"""A bulk reply whose results are out of order never gives a handle or a value to the wrong entry."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+from scripted_gateway import ScriptedGateway
+
+from mxgateway import MxGatewayProtocolError, Session, WriteBulkEntry
+
+Ask: TypeAlias = Callable[[Session], Awaitable[tuple[object, ...]]]
+
+TAGS = ("A.B", "C.D", "E.F")
+HANDLES = (2, 3, 4)
+BY_TAG: dict[str, Ask] = {
+    "add_item_bulk": lambda session: session.add_item_bulk(1, TAGS),
+    "subscribe_bulk": lambda session: session.subscribe_bulk(1, TAGS),
+    "read_bulk": lambda session: session.read_bulk(1, TAGS),
+}
+BY_HANDLE: dict[str, Ask] = {
+    "advise_item_bulk": lambda session: session.advise_item_bulk(1, HANDLES),
+    "unsubscribe_bulk": lambda session: session.unsubscribe_bulk(1, HANDLES),
+    "write_bulk": lambda session: session.write_bulk(
+        1, [WriteBulkEntry(item_handle=handle, value=5) for handle in HANDLES]
+    ),
+}
+
+
+def answer(scripted: ScriptedGateway, arm: str, field: str, said: tuple[str | int, ...]) -> None:
+    """Let the gateway give results for these."""
+
+    def edit(reply: pb.MxCommandReply) -> None:
+        for each in said:
+            getattr(reply, arm).results.add(was_successful=True, **{field: each})
+
+    scripted.edit_reply = edit
+
+
+@pytest.mark.parametrize("said", [("C.D", "A.B", "E.F"), ("A.B", "A.B", "E.F")], ids=["reordered", "duplicated"])
+@pytest.mark.parametrize("name", BY_TAG)
+async def test_results_for_other_tags_are_refused(
+    scripted: ScriptedGateway, scripted_session: Session, name: str, said: tuple[str, ...]
+) -> None:
+    answer(scripted, name, "tag_address", said)
+
+    with pytest.raises(MxGatewayProtocolError, match=r"result \d is for '.\..', but entry \d is '.\..'"):
+        await BY_TAG[name](scripted_session)
+
+
+@pytest.mark.parametrize("said", [(3, 2, 4), (2, 2, 4)], ids=["reordered", "duplicated"])
+@pytest.mark.parametrize("name", BY_HANDLE)
+async def test_results_for_other_handles_are_refused(
+    scripted: ScriptedGateway, scripted_session: Session, name: str, said: tuple[int, ...]
+) -> None:
+    answer(scripted, name, "item_handle", said)
+
+    with pytest.raises(MxGatewayProtocolError, match=r"result \d is for \d, but entry \d is \d"):
+        await BY_HANDLE[name](scripted_session)
+
+
+@pytest.mark.parametrize("said", [("A.B[]", "c.d", "Object.E.F"), ("", "", "")], ids=["in its own way", "not at all"])
+@pytest.mark.parametrize("name", BY_TAG)
+async def test_a_gateway_may_write_tags_in_its_own_way(
+    scripted: ScriptedGateway, scripted_session: Session, name: str, said: tuple[str, ...]
+) -> None:
+    answer(scripted, name, "tag_address", said)
+
+    assert len(await BY_TAG[name](scripted_session)) == 3
+
+
+@pytest.mark.parametrize("handle", [0, -1, -(2**31), 2**31 - 1])
+@pytest.mark.parametrize("name", BY_HANDLE)
+async def test_a_handle_that_nobody_asked_for_is_given_as_it_came(
+    scripted: ScriptedGateway, scripted_session: Session, name: str, handle: int
+) -> None:
+    answer(scripted, name, "item_handle", (handle,) * 3)
+
+    assert [getattr(result, "item_handle", None) for result in await BY_HANDLE[name](scripted_session)] == [handle] * 3
+
+
+async def test_the_same_tag_twice_may_have_two_results(scripted: ScriptedGateway, scripted_session: Session) -> None:
+    answer(scripted, "add_item_bulk", "tag_address", ("A.B", "A.B"))
+
+    assert len(await scripted_session.add_item_bulk(1, ["A.B", "A.B"])) == 2

@@ -72,8 +72,8 @@ async def _growth(events: AsyncIterable[object], count: int, stall: float) -> Fi
             await anext(iterator)
         by_stall = largest - before
         watcher.cancel()
-    # Of nothing there is no ratio.
-    return {"events_mb": max(by_events, 1) / _MEGABYTE, "stall_mb": max(by_stall, 1) / _MEGABYTE}
+    # What is less than a megabyte is chance, and ratios of it would be.
+    return {"events_mb": max(by_events / _MEGABYTE, 1), "stall_mb": max(by_stall / _MEGABYTE, 1)}
 
 
 def _resident() -> int:

@@ -51,7 +51,7 @@ def draw(comparisons: Sequence[Comparison], path: Path) -> None:
         axes.invert_yaxis()
         axes.margins(y=0.01)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.set_xlabel("times better than the rival: median, range (line), target (tick)\norange: target missed, or worse")
+        axes.set_xlabel("times better than the rival: median, range, target (tick)\norange: target missed, or worse")
         figure.savefig(path, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
 
 

@@ -67,6 +67,9 @@ def contestant(module: str, function: str, *, core: int | None = None, **options
     with process:
         try:
             output, errors = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise ContestantFailed(f"{module}.{function} did not end within {_PATIENCE} s") from None
         except BaseException:
             process.kill()
             raise

@@ -31,9 +31,14 @@ class GatewayStatus:
 
 
 class GatewayProcess:
-    """Starts the process, gives it orders, and ends it; every order of `GatewayProgram` can be given."""
+    """Starts the process, gives it orders, and ends it; every order of `GatewayProgram` can be given.
 
-    def __init__(self) -> None:
+    Args:
+        limits: fields of `mxgateway.testing.Limits` that shall not be the default.
+    """
+
+    def __init__(self, **limits: float) -> None:
+        self._limits = limits
         self.endpoint = ""
         self.api_key = ""
         self._process: Process | None = None
@@ -46,10 +51,17 @@ class GatewayProcess:
         """The port that it listens on."""
         return int(self.endpoint.rpartition(":")[2])
 
+    @property
+    def process_id(self) -> int:
+        """The number of the process."""
+        assert self._process is not None
+        return self._process.pid
+
     async def __aenter__(self) -> Self:
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(_PROGRAM),
+            json.dumps(self._limits),
             stdin=PIPE,
             stdout=PIPE,
             # gRPC's core tells of its own accord when connections break.

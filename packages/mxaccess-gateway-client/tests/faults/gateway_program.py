@@ -1,22 +1,24 @@
 """A simulated gateway in a process of its own, with a counter that changes as fast as it is asked to.
 
-It says where it listens in its first line. Then it takes orders, one JSON object a line: `do` names what to do, the
-other keys are its arguments, and one that has an `id` is answered with that `id` and a `result` or an `error`. It ends
-when its input does.
+Its argument is a JSON object with the limits that are not the default. It says where it listens in its first line. Then
+it takes orders, one JSON object a line: `do` names what to do, the other keys are its arguments, and one that has an
+`id` is answered with that `id` and a `result` or an `error`. It ends when its input does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
 
 from mxgateway import SessionState
-from mxgateway.testing import SimulatedGateway
+from mxgateway.testing import Limits, SimulatedGateway, Tag
 
 COUNTER: Final = "TestChildObject.TestInt"
 
@@ -63,6 +65,20 @@ class GatewayProgram:
             "sessions": {session.session_id: session.last_sequence for session in self._gateway.sessions},
             "calls": [call.rpc for call in self._gateway.calls if call.running],
         }
+
+    def footprint(self) -> dict[str, int]:
+        """Tell what this process holds."""
+        gc.collect()
+        return {
+            "tasks": len(asyncio.all_tasks()),
+            "threads": threading.active_count(),
+            "objects": len(gc.get_objects()),
+        }
+
+    def add_tags(self, prefix: str, count: int) -> None:
+        """Let the plant have so many integers more: the prefix and their number from 0 on, each 0."""
+        for number in range(count):
+            self._gateway.plant.add(Tag(f"{prefix}{number}", "integer", 0))
 
     async def wait_until_idle(self) -> None:
         """Wait until it has no session and serves no call any more."""
@@ -143,7 +159,7 @@ async def main() -> None:
             loop.call_soon_threadsafe(orders.feed_data, line)
         loop.call_soon_threadsafe(orders.feed_eof)
 
-    async with SimulatedGateway(ramp_interval=None) as gateway:
+    async with SimulatedGateway(ramp_interval=None, limits=Limits(**json.loads(sys.argv[1]))) as gateway:
         program = GatewayProgram(gateway)
         _say({"endpoint": gateway.endpoint, "api_key": gateway.api_key})
         counting = asyncio.create_task(program.count())

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from certificates import Certificates
+from secure_gateways import gateway_with
 
 import mxgateway
 import mxgateway.testing
@@ -37,6 +39,17 @@ async def main(endpoint, api_key):
             async with session.stream_events() as events:
                 await anext(events)
             await session.write(server, item, 5)
+        print(*sys.modules)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+CONNECT_SAFELY_AND_LOOK = """
+import asyncio, sys
+from mxgateway import GatewayClient
+
+async def main(endpoint, api_key, ca_file):
+    async with GatewayClient.connect(endpoint=endpoint, api_key=api_key, ca_file=ca_file):
         print(*sys.modules)
 
 asyncio.run(main(*sys.argv[1:]))
@@ -83,6 +96,16 @@ def run(program: str, *arguments: str) -> str:
     return process.stdout
 
 
+async def run_beside(program: str, *arguments: str) -> list[str]:
+    """Run a program that talks to a gateway of the test, and give the lines that it prints."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await child.communicate()
+    assert child.returncode == 0
+    return printed.decode().splitlines()
+
+
 def loaded_by(statement: str) -> set[str]:
     """The modules that a fresh interpreter has after one statement."""
     return set(run(f"{statement}\nimport sys\nprint(*sys.modules)").split())
@@ -116,18 +139,26 @@ def test_errors_and_options_bring_no_client() -> None:
 
 
 async def test_what_a_program_does_not_use_is_never_loaded(gateway: SimulatedGateway) -> None:
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", CONNECT_AND_LOOK, gateway.endpoint, gateway.api_key, stdout=asyncio.subprocess.PIPE
-    )
-    connected, worked = (await child.communicate())[0].decode().splitlines()
+    connected, worked = await run_beside(CONNECT_AND_LOOK, gateway.endpoint, gateway.api_key)
 
-    assert child.returncode == 0
     connecting, working = set(connected.split()), set(worked.split())
     assert not {"session", "events", "values"} & ours(connecting)
     assert not {"pathlib", "random", "secrets", "hashlib", "ipaddress", "importlib.metadata"} & connecting
     assert {"session", "events", "values"} <= ours(working)
     assert not USED_BY_SOME & ours(working)
     assert "mxaccess_gateway.v1.galaxy_repository_pb2" not in working
+
+
+async def test_tls_brings_nothing_that_only_remembered_certificates_need(certificates: Certificates) -> None:
+    async with gateway_with(certificates.gateway) as gateway:
+        (connected,) = await run_beside(
+            CONNECT_SAFELY_AND_LOOK, gateway.endpoint, gateway.api_key, str(certificates.ca)
+        )
+
+    loaded = set(connected.split())
+    assert "_tls" in ours(loaded)
+    assert not {*USED_BY_SOME, "_known_gateways", "session"} - {"_tls"} & ours(loaded)
+    assert not {"hashlib", "random", "secrets", "tempfile"} & loaded
 
 
 def test_a_star_brings_every_public_name() -> None:

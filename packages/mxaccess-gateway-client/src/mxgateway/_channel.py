@@ -15,7 +15,6 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
 
 from mxgateway._arriving import guarded
-from mxgateway._sync_call import SyncCall
 from mxgateway.auth import ApiKey, AuthorizationMetadata
 from mxgateway.errors import ErrorFacts, MxGatewayUsageError, error_from_grpc, error_from_status
 from mxgateway.options import check_seconds
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc
 
+    from mxgateway._sync_call import SyncCall
     from mxgateway._tls import Credentials
     from mxgateway.options import ClientOptions
 
@@ -237,6 +237,8 @@ class Channel:
         self.check_usable()
         # grpcio loads both halves only when they are asked for; types-grpcio leaves this one out.
         from grpc.experimental import ChannelOptions  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
+
+        from mxgateway._sync_call import SyncCall  # noqa: PLC0415
 
         single_threaded = getattr(ChannelOptions, "SingleThreadedUnaryStream", None)
         if single_threaded is None:

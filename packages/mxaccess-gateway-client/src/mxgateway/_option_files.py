@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mxgateway.errors import MxGatewayConfigurationError
@@ -19,6 +18,8 @@ def read_option_file(option: str, path: str | os.PathLike[str]) -> bytes:
     Raises:
         MxGatewayConfigurationError: it can't be read; the text names the option and the file.
     """
+    from pathlib import Path  # noqa: PLC0415 - most options name no file
+
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:

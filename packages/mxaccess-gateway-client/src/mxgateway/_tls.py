@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import ipaddress
 import logging
 import ssl
 from dataclasses import dataclass, replace
@@ -13,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
-from mxgateway._known_gateways import KnownGateways
 from mxgateway._option_files import read_option_file, unusable_file
 from mxgateway.errors import ErrorFacts, MxGatewayCertificateError, MxGatewayTransportError
 from mxgateway.options import normal_fingerprint, split_endpoint
@@ -245,6 +242,8 @@ def trust_by_fingerprint(options: ClientOptions) -> Trust | None:
         return Trust(fingerprints=(pinned,), where="certificate_fingerprint", first_use=False)
     if options.known_gateways_file is None:
         return None
+    from mxgateway._known_gateways import KnownGateways  # noqa: PLC0415 - most have no such file
+
     known = KnownGateways(options.known_gateways_file)
     fingerprints = known.fingerprints(options.endpoint, may_be_missing=options.trust_on_first_use)
     return Trust(
@@ -271,6 +270,8 @@ async def _trusted_certificate(options: ClientOptions, trust: Trust) -> ShownCer
             "give the gateway a certificate that is valid now, for servers, and has the host's name"
         )
     if trust.first_use and options.known_gateways_file is not None:
+        from mxgateway._known_gateways import KnownGateways  # noqa: PLC0415
+
         known = await KnownGateways(options.known_gateways_file).remember(options.endpoint, shown.fingerprint)
         # Another process may have been quicker, and have met another gateway.
         refusal = replace(trust, fingerprints=known, first_use=False).refusal(options, shown.fingerprint)
@@ -316,6 +317,8 @@ def _authority(options: ClientOptions) -> str | None:
 
 
 def _is_address(name: str) -> bool:
+    import ipaddress  # noqa: PLC0415 - as for hashlib
+
     with contextlib.suppress(ValueError):
         ipaddress.ip_address(name)
         return True
@@ -340,6 +343,8 @@ class ShownCertificate:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of it, 64 hex digits."""
+        import hashlib  # noqa: PLC0415 - only who looks at a certificate needs it
+
         return hashlib.sha256(self.der).hexdigest()
 
     @property
@@ -402,6 +407,8 @@ def certificate_names(fields: Mapping[str, Any]) -> list[str]:
 
 
 def _name(kind: str, name: str) -> str:
+    import ipaddress  # noqa: PLC0415
+
     # The standard library gives an IPv6 address in a spelling of its own.
     with contextlib.suppress(ValueError):
         return str(ipaddress.ip_address(name.strip())) if kind == "IP Address" else name

@@ -28,7 +28,7 @@ __all__ = [
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
-_FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
+_FINGERPRINT = r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}"
 _URL_PASSWORD = re.compile(r":[^:@/]*@")
 _WAYS_TO_TRUST = ("certificate_fingerprint", "known_gateways_file", "ca_file")
 _TLS_FIELDS = (
@@ -240,7 +240,7 @@ def check_seconds(name: str, seconds: float) -> float:
 
 def normal_fingerprint(text: str) -> str | None:
     """Give a SHA-256 fingerprint as 64 lower-case hex digits, or None when it is none; colons are allowed."""
-    return text.replace(":", "").lower() if _FINGERPRINT.fullmatch(text) else None
+    return text.replace(":", "").lower() if re.fullmatch(_FINGERPRINT, text) else None
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int]:

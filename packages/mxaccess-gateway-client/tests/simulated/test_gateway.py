@@ -10,7 +10,7 @@ import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from wire import connected, refused
 
-from mxgateway.testing import Clock, Plant, SimulatedGateway
+from mxgateway.testing import CallRecord, Clock, Limits, Plant, SimulatedGateway
 from mxgateway.testing.clock import Timer
 
 
@@ -120,13 +120,32 @@ async def test_only_a_breakable_network_can_be_frozen(gateway: SimulatedGateway)
         pass
 
 
-async def test_the_record_of_calls_is_bounded(gateway: SimulatedGateway) -> None:
+async def test_the_calls_that_it_saw_are_recorded(gateway: SimulatedGateway) -> None:
     async with connected(gateway) as wire:
         session = await wire.open_session()
         for _ in range(3):
             await session.done(pb.MX_COMMAND_KIND_PING)
     assert [call.rpc for call in gateway.calls] == ["OpenSession", "Invoke", "Invoke", "Invoke"]
     assert all(not call.running for call in gateway.calls)
+
+
+@pytest.mark.parametrize("limits", [Limits(recorded_calls=3), Limits(recorded_bytes=3200)], ids=["calls", "bytes"])
+async def test_the_record_of_calls_is_bounded_in_number_and_in_size(limits: Limits) -> None:
+    async with SimulatedGateway(limits=limits) as gateway, connected(gateway) as wire:
+        session = await wire.open_session()
+        for number in range(10):
+            await session.done(pb.MX_COMMAND_KIND_PING, message=f"{number}" * 1000)
+        recorded = [message_of(call) for call in gateway.calls]
+        await session.done(pb.MX_COMMAND_KIND_PING, message="A" * 10_000)
+
+        assert [message[0] for message in recorded] == ["7", "8", "9"]
+        assert message_of(gateway.calls[-1])[0] == "A"
+
+
+def message_of(call: CallRecord) -> str:
+    """The message of a recorded ping."""
+    assert isinstance(call.request, pb.MxCommandRequest)
+    return call.request.command.ping.message
 
 
 async def test_a_clock_runs_what_is_due_in_its_order() -> None:

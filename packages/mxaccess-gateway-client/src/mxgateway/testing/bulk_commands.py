@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from mxgateway.testing.desk import Desk
-    from mxgateway.testing.mxaccess import LastChange
+    from mxgateway.testing.items import LastChange
 
 __all__ = ["BULK_COMMANDS"]
 
 _NO = (MxAccessRefused, Refused, CommandFailed)
+_PLAIN = (pb.WriteBulkEntry, pb.Write2BulkEntry)
+_TIMED = (pb.Write2BulkEntry, pb.WriteSecured2BulkEntry)
 _READ_TIMEOUT = 5.0
 
 
@@ -116,11 +118,11 @@ def _written(
     reply = pb.BulkWriteReply()
     for entry in entries:
         result = reply.results.add(server_handle=server_handle, item_handle=entry.item_handle)
-        timestamp = entry.timestamp_value if isinstance(entry, pb.Write2BulkEntry | pb.WriteSecured2BulkEntry) else None
+        timestamp = entry.timestamp_value if isinstance(entry, _TIMED) else None
         try:
             must_be_writable(entry.value)
             desk.must_reach_item(server_handle, entry.item_handle)
-            if isinstance(entry, pb.WriteBulkEntry | pb.Write2BulkEntry):
+            if isinstance(entry, _PLAIN):
                 desk.mxaccess.write(
                     server_handle, entry.item_handle, entry.value, user_id=entry.user_id, timestamp=timestamp
                 )
@@ -145,45 +147,33 @@ def _written(
 
 
 async def _read_bulk(desk: Desk, command: pb.ReadBulkCommand) -> None:
-    reply = pb.BulkReadReply()
-    results = [
-        reply.results.add(server_handle=command.server_handle, tag_address=tag_address)
-        for tag_address in command.tag_addresses
-    ]
-    wanted: list[str] = []
-    for result in results:
-        try:
-            desk.must_reach(result.tag_address)
-            wanted.append(result.tag_address)
-        except Refused as refused:
-            result.error_message = str(refused)
+    tags = list(command.tag_addresses)
+    out_of_reach: dict[str, str] = {}
+    if desk.key.galaxy:
+        for tag in tags:
+            try:
+                desk.must_reach(tag)
+            except Refused as refused:
+                out_of_reach[tag] = str(refused)
     seconds = command.timeout_ms / 1000 or _READ_TIMEOUT
+    found: dict[str, LastChange] = {}
+    problem = ""
     try:
+        wanted = [tag for tag in tags if tag not in out_of_reach]
         found = await desk.mxaccess.read(command.server_handle, wanted, seconds)
     except MxAccessRefused as refused:
-        for result in results:
-            result.error_message = result.error_message or str(refused)
-    else:
-        for result in results:
-            if not result.error_message:
-                _tell(result, found.get(result.tag_address), seconds)
-    desk.reply.read_bulk.CopyFrom(reply)
-
-
-def _tell(result: pb.BulkReadResult, change: LastChange | None, seconds: float) -> None:
-    if change is None:
-        result.error_message = f"{result.tag_address} gave no value within {seconds:g} s"
-        return
-    event = change.event
-    failures = [status.diagnostic_text for status in event.statuses if status.category != pb.MX_STATUS_CATEGORY_OK]
-    result.was_successful = not failures
-    result.error_message = "; ".join(failures)
-    result.was_cached = change.was_cached
-    result.item_handle = change.item_handle
-    result.value.CopyFrom(event.value)
-    result.quality = event.quality
-    result.source_timestamp.CopyFrom(event.source_timestamp)
-    result.statuses.extend(event.statuses)
+        problem = str(refused)
+    reply = desk.reply.read_bulk
+    reply.SetInParent()
+    for tag in tags:
+        change = found.get(tag)
+        result = reply.results.add()
+        if change is not None:
+            result.CopyFrom(change.result)
+        else:
+            result.error_message = out_of_reach.get(tag) or problem or f"{tag} gave no value within {seconds:g} s"
+        result.server_handle = command.server_handle
+        result.tag_address = tag
 
 
 BULK_COMMANDS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Clock", "Timer"]
 
 _FEW_TIMERS = 100
+# What is due together must not hold up the calls that come in meanwhile: after so many seconds they have their turn.
+_TURN = 0.001
 
 
 @dataclass(order=True, slots=True)
@@ -85,18 +88,21 @@ class Clock:
         if seconds < 0:
             raise ValueError(f"a clock never runs back: {seconds} s")
         self._advanced += seconds
-        self._run_due()
+        self._run_due(math.inf)
 
     def stop(self) -> None:
         """Forget everything that is still to be done."""
         self._timers.clear()
         self._disarm()
 
-    def _run_due(self) -> None:
+    def _ring(self) -> None:
+        self._run_due(time.monotonic() + _TURN)
+
+    def _run_due(self, end: float) -> None:
         now = self.monotonic()
         last = next(self._order)
         postponed: list[Timer] = []
-        while self._timers and self._timers[0].due <= now:
+        while self._timers and self._timers[0].due <= now and time.monotonic() < end:
             timer = heapq.heappop(self._timers)
             if timer.order > last:
                 # Made by what runs here: its turn is the next one, or a chain of timers would never end.
@@ -118,7 +124,7 @@ class Clock:
         if self._timers:
             loop = asyncio.get_running_loop()
             delay = self._timers[0].due - self.monotonic()
-            self._alarm = loop.call_later(delay, self._run_due) if delay > 0 else loop.call_soon(self._run_due)
+            self._alarm = loop.call_later(delay, self._ring) if delay > 0 else loop.call_soon(self._ring)
 
     def _disarm(self) -> None:
         if self._alarm is not None:

@@ -17,7 +17,7 @@ from mxgateway.testing.keys import Key, KeyRing, Scope
 from mxgateway.testing.refusals import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
     from datetime import datetime
 
     from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mxgateway.testing.changes import Changes
     from mxgateway.testing.clock import Clock
     from mxgateway.testing.conditions import Conditions
+    from mxgateway.testing.limits import Limits
 
 __all__ = ["Call", "CallRecord", "Door", "Rpc"]
 
@@ -101,15 +102,36 @@ class Rpc:
         return self.scope if isinstance(self.scope, Scope) else self.scope(request)
 
 
+class _Records:
+    """The calls that came last, as many as there is room for."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._records: deque[tuple[int, CallRecord]] = deque()
+
+    def append(self, record: CallRecord, size: int) -> None:
+        """Keep one more, whose request has so many bytes; the oldest make way, the newest is kept however large."""
+        self._records.append((size, record))
+        self._bytes += size
+        while len(self._records) > self._most or (self._bytes > self._most_bytes and len(self._records) > 1):
+            oldest_size, _ = self._records.popleft()
+            self._bytes -= oldest_size
+
+    def __iter__(self) -> Iterator[CallRecord]:
+        return (record for _, record in self._records)
+
+
 class Door:
     """Lets calls in, one way for all of them."""
 
-    def __init__(self, keys: KeyRing, clock: Clock, conditions: Conditions, changes: Changes, recorded: int) -> None:
+    def __init__(self, keys: KeyRing, clock: Clock, conditions: Conditions, changes: Changes, limits: Limits) -> None:
         self._keys = keys
         self._clock = clock
         self._conditions = conditions
         self._changes = changes
-        self._records: deque[CallRecord] = deque(maxlen=recorded)
+        self._records = _Records(limits.recorded_calls, limits.recorded_bytes)
         self._inside = 0
 
     @property
@@ -155,7 +177,7 @@ class Door:
             deadline=context.time_remaining(),
             received_at=self._clock.now(),
         )
-        self._records.append(record)
+        self._records.append(record, len(received))
         self._inside += 1
         self._changes.notify()
         try:

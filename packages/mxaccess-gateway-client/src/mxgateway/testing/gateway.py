@@ -102,7 +102,7 @@ class SimulatedGateway:
                 write_time=write_time,
             )
         )
-        self._door = Door(self._keys, self.clock, conditions, self._changes, self._limits.recorded_calls)
+        self._door = Door(self._keys, self.clock, conditions, self._changes, self._limits)
         self._gateway_rpcs = {
             **SessionRpcs(self._sessions, self.plant, alarms, self._limits, gateway_protocol_version).rpcs(),
             **AlarmRpcs(alarms).rpcs(),

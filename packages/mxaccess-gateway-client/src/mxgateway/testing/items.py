@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mxgateway.testing.tags import Tag
     from mxgateway.testing.values import Scalar
 
-__all__ = ["Advise", "BufferedItem", "Item", "ItemOptions"]
+__all__ = ["Advise", "BufferedItem", "Item", "ItemOptions", "LastChange"]
 
 
 class Advise(Enum):
@@ -29,6 +30,30 @@ class Advise(Enum):
 
     PLAIN = "plain"
     SUPERVISORY = "supervisory"
+
+
+class LastChange:
+    """The last data change of a tag, and whether an advised item had it already."""
+
+    def __init__(self, event: pb.MxEvent, *, was_cached: bool) -> None:
+        self._event = event
+        self._was_cached = was_cached
+
+    @cached_property
+    def result(self) -> pb.BulkReadResult:
+        """What ReadBulk tells of it, made once however often it is read."""
+        event = self._event
+        failures = [status.diagnostic_text for status in event.statuses if status.category != pb.MX_STATUS_CATEGORY_OK]
+        return pb.BulkReadResult(
+            item_handle=event.item_handle if self._was_cached else 0,
+            was_successful=not failures,
+            was_cached=self._was_cached,
+            value=event.value,
+            quality=event.quality,
+            source_timestamp=event.source_timestamp,
+            statuses=event.statuses,
+            error_message="; ".join(failures),
+        )
 
 
 class ItemOptions(TypedDict):
@@ -53,7 +78,7 @@ class Item:
         self.target: Target = options["target"]
         self.advised: Advise | None = None
         self.suspended: bool = False
-        self.last_event: pb.MxEvent | None = None
+        self.last_change: LastChange | None = None
         self._clock = options["clock"]
         self._raise_event = options["raise_event"]
         self._settle_time = options["settle_time"]
@@ -101,7 +126,7 @@ class Item:
             statuses=[status],
             on_data_change=pb.OnDataChangeEvent(),
         )
-        self.last_event = event
+        self.last_change = LastChange(event, was_cached=True)
         self._raise_event(event)
 
     def _begin(self) -> None:

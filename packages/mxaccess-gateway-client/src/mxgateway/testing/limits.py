@@ -24,6 +24,7 @@ class Limits:
         message_bytes: how large a message may be, each way.
         known_closed_sessions: of how many ended sessions the gateway still knows the id.
         recorded_calls: how many calls `SimulatedGateway.calls` holds.
+        recorded_bytes: how large the requests of these calls may be together; then it holds fewer.
         buffered_samples: how many samples one buffered item collects before it drops the oldest.
     """
 
@@ -39,4 +40,5 @@ class Limits:
     message_bytes: int = 16 * 1024 * 1024
     known_closed_sessions: int = 256
     recorded_calls: int = 1000
+    recorded_bytes: int = 16 * 1024 * 1024
     buffered_samples: int = 1000

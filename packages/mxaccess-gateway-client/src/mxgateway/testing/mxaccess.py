@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.testing.items import Advise, BufferedItem, Item, ItemOptions
+from mxgateway.testing.items import Advise, BufferedItem, Item, ItemOptions, LastChange
 from mxgateway.testing.plant import Target
 from mxgateway.testing.refusals import MxAccessRefused
 from mxgateway.testing.statuses import (
@@ -30,24 +29,9 @@ if TYPE_CHECKING:
     from mxgateway.testing.limits import Limits
     from mxgateway.testing.plant import Plant
 
-__all__ = ["LastChange", "MxAccess"]
+__all__ = ["MxAccess"]
 
 _FIRST_UPDATE_INTERVAL = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class LastChange:
-    """The last data change of a tag.
-
-    Attributes:
-        event: the data change.
-        item_handle: the item that was advised already; 0 when none was.
-        was_cached: whether it was known already.
-    """
-
-    event: pb.MxEvent
-    item_handle: int = 0
-    was_cached: bool = False
 
 
 class MxAccess:
@@ -219,7 +203,7 @@ class MxAccess:
 
         def first_change_of(definition: str) -> Callable[[pb.MxEvent], None]:
             def found_it(event: pb.MxEvent) -> None:
-                found.setdefault(definition, LastChange(event))
+                found.setdefault(definition, LastChange(event, was_cached=False))
                 if len(found) == len(wanted):
                     all_found.set()
 
@@ -228,8 +212,8 @@ class MxAccess:
         wanted = tuple(dict.fromkeys(definitions))
         for definition in wanted:
             item = advised.get(definition.casefold())
-            if item is not None and item.last_event is not None:
-                found[definition] = LastChange(item.last_event, item.item_handle, was_cached=True)
+            if item is not None and item.last_change is not None:
+                found[definition] = item.last_change
             else:
                 options = self._item_options(server_handle, 0, definition, first_change_of(definition))
                 borrowed.append(Item(**options))

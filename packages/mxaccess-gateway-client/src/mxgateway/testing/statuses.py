@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 __all__ = [
@@ -30,13 +32,15 @@ _INVALID_REFERENCE = 6
 _ARRAY_WITHOUT_BRACKETS = 1003
 
 
+@cache
 def good() -> pb.MxStatusProxy:
-    """A data change that is good: `success` is COM's true, -1."""
+    """A data change that is good: `success` is COM's true, -1. It is always the same message: copy it."""
     return _status(-1, pb.MX_STATUS_CATEGORY_OK, pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT)
 
 
+@cache
 def write_done() -> pb.MxStatusProxy:
-    """A write that was carried out: `success` is 1, which means good as well."""
+    """A write that was carried out: `success` is 1, which means good as well. Always the same message: copy it."""
     return _status(1, pb.MX_STATUS_CATEGORY_OK, pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT)
 
 

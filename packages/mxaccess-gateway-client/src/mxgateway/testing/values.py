@@ -185,9 +185,8 @@ def native_data_type(data_type: pb.MxDataType.ValueType) -> int:
 
 def timestamp(moment: datetime) -> Timestamp:
     """Give an aware datetime as a message."""
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
+    since = moment - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
 
 
 def encode(tag_type: TagType, value: Value, dimensions: tuple[int, ...] = ()) -> pb.MxValue:

@@ -7,14 +7,22 @@ from collections import Counter
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway import TagChange, TagWatch, WatchItem
-from mxgateway.testing import SimulatedGateway
+from mxgateway import MxGatewayError, TagChange, TagWatch, WatchItem, WatchLost, WatchRestored
+from mxgateway.testing import SimulatedGateway, Tag
 
 INT = "TestChildObject.TestInt"
 STRING = "TestChildObject.TestString"
 DOUBLE = "TestChildObject.TestDouble"
 ARRAY = "TestChildObject.TestIntArray"
 UNKNOWN = "NoSuchObject_999.NoSuchAttr"
+
+RESUMED = WatchRestored(resumed=True)
+ANEW = WatchRestored(resumed=False)
+
+
+def add_tags(gateway: SimulatedGateway, count: int) -> list[str]:
+    """Give the plant so many tags, whose values are their numbers."""
+    return [gateway.plant.add(Tag(f"Many.Tag{number}", "integer", number)).name for number in range(count)]
 
 
 def commands(gateway: SimulatedGateway) -> Counter[str]:
@@ -28,8 +36,10 @@ def commands(gateway: SimulatedGateway) -> Counter[str]:
 
 
 def writes(gateway: SimulatedGateway) -> int:
-    """Count the writes that the gateway saw."""
-    return sum(count for name, count in commands(gateway).items() if "WRITE" in name)
+    """Count the writes that the gateway saw, each entry of a bulk write as one."""
+    sent = [call.request.command for call in gateway.calls if isinstance(call.request, pb.MxCommandRequest)]
+    alone = sum(command.WhichOneof("payload") in {"write", "write2"} for command in sent)
+    return alone + sum(len(command.write_bulk.entries) + len(command.write2_bulk.entries) for command in sent)
 
 
 def advised(gateway: SimulatedGateway) -> list[str]:
@@ -64,3 +74,10 @@ async def until_value(watch: TagWatch, value: object) -> list[WatchItem]:
         items.append(await following(watch))
         if isinstance(items[-1], TagChange) and items[-1].value == value:
             return items
+
+
+async def lost(watch: TagWatch) -> MxGatewayError:
+    """Give why the connection is lost, which the watch must say next."""
+    item = await following(watch)
+    assert isinstance(item, WatchLost), item
+    return item.error

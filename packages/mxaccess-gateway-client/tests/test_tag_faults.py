@@ -1,61 +1,42 @@
-"""TagClient through everything that happens to a gateway: what its watches are told, and that nothing stays lost."""
+"""TagClient when the connection or the session is lost: what its watches are told, and that nothing stays lost."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import logging
-import random
-import weakref
-from collections.abc import AsyncIterator, Callable
-from unittest.mock import Mock
+from collections.abc import Callable
 
 import grpc
 import pytest
 from tagging import (
+    ANEW,
     INT,
+    RESUMED,
     STRING,
     advised,
     commands,
     first_values,
     following,
     following_change,
+    lost,
     until_value,
 )
 from waiting import until
 
 from mxgateway import (
-    ClientOptions,
     GatewayClient,
-    MxGatewayAuthenticationError,
-    MxGatewayAuthorizationError,
     MxGatewayError,
     MxGatewayLimitError,
     MxGatewaySessionError,
     MxGatewayStreamEndedError,
     MxGatewayTransportError,
-    MxGatewayUsageError,
-    MxGatewayVersionError,
     OverflowPolicy,
-    SessionState,
     TagChange,
     TagClient,
-    TagWatch,
     WatchGap,
     WatchLost,
     WatchRestored,
 )
-from mxgateway.testing import SimulatedGateway, Tag
-
-RESUMED = WatchRestored(resumed=True)
-ANEW = WatchRestored(resumed=False)
-
-
-async def lost(watch: TagWatch) -> MxGatewayError:
-    """Give why the connection is lost, which the watch must say next."""
-    item = await following(watch)
-    assert isinstance(item, WatchLost), item
-    return item.error
+from mxgateway.testing import SimulatedGateway
 
 
 async def test_a_dropped_connection_is_resumed_without_loss_or_repeat(
@@ -228,158 +209,6 @@ async def test_a_write_beside_the_refresh_after_a_gap_is_not_refused(
     assert gateway.plant[INT].value == 9
 
 
-async def test_a_watch_that_begins_while_the_connection_is_away_is_told_and_gets_its_values(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
-    async with client.tags("test", reconnect_delay=0.05) as tags, tags.watch(INT) as watch:
-        await following_change(watch)
-        await gateway.faults.drop_connections()
-        await lost(watch)
-        async with tags.watch(INT, STRING) as late:
-            known = await following_change(late)
-            assert (known.value, known.repeated) == (42, True)
-            assert isinstance(await lost(late), MxGatewayTransportError)
-            assert await following(late) == RESUMED
-            assert await first_values(late) == {STRING: "Hello"}
-        assert await following(watch) == RESUMED
-        assert commands(gateway)["ADD_ITEM_BULK"] == 2
-
-
-async def test_a_watch_that_begins_while_the_session_is_replaced_gets_its_values(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
-    async with tags.watch(INT) as watch:
-        await following_change(watch)
-        with gateway.faults.held_sessions(SessionState.STARTING_WORKER):
-            await gateway.faults.restart()
-            await lost(watch)
-            await gateway.wait_for(lambda: gateway.sessions)
-            async with tags.watch(STRING) as late:
-                await lost(late)
-        async with tags.watch(STRING) as later:
-            while not isinstance(item := await following(later), TagChange):
-                assert item == ANEW or isinstance(item, WatchLost)
-            assert item.value == "Hello"
-
-
-async def test_a_session_that_is_replaced_while_a_subscription_is_under_way_leaves_no_tag_silent_or_twice(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
-    session = gateway.sessions[0].session_id
-    with gateway.faults.held_commands(session):
-        watches = [tags.watch(INT), tags.watch(STRING), tags.watch(INT, STRING)]
-        reading = [asyncio.create_task(until_change(watch, 1 + index // 2)) for index, watch in enumerate(watches)]
-        await gateway.wait_for(lambda: gateway.sessions[0].pending_commands)
-        gateway.faults.kill_worker(session)
-        await asyncio.gather(*reading)
-
-    assert advised(gateway) == [INT, STRING]
-    gateway.plant[INT].set(43)
-    for watch in (watches[0], watches[2]):
-        assert [type(item) for item in await until_value(watch, 43)] == [TagChange]
-    for watch in watches:
-        watch.close()
-
-
-async def until_change(watch: TagWatch, count: int) -> None:
-    """Wait until a watch has brought so many changes."""
-    while count:
-        count -= isinstance(await following(watch), TagChange)
-
-
-@pytest.mark.parametrize("method", ["ADD_ITEM_BULK", "ADVISE_ITEM_BULK"])
-@pytest.mark.parametrize("trouble", ["drop_connections", "restart"])
-async def test_a_connection_that_drops_in_the_middle_of_a_subscription_leaves_no_tag_silent(
-    gateway: SimulatedGateway, tags: TagClient, method: str, trouble: str
-) -> None:
-    gateway.faults.delay_commands(0.02)
-    async with tags.watch(STRING) as watch:
-        await following_change(watch)
-        before = commands(gateway)[method]
-        entering = asyncio.create_task(until_value(late := tags.watch(INT), 42))
-        await gateway.wait_for(lambda: commands(gateway)[method] > before)
-        await getattr(gateway.faults, trouble)()
-        await entering
-
-        assert advised(gateway) == [INT, STRING]
-        gateway.plant[INT].set(43)
-        assert (await following_change(late)).value == 43
-        late.close()
-
-
-async def test_a_subscription_that_gets_no_answer_gets_another_session(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
-    impatient = GatewayClient.connect(
-        endpoint=client.endpoint, api_key=gateway.api_key, plaintext=True, timeout=0.1, close_timeout=0.1
-    )
-    async with impatient as other, other.tags("test", reconnect_delay=0.01) as tags:
-        with gateway.faults.held_commands(gateway.sessions[0].session_id):
-            async with tags.watch(INT) as watch:
-                assert "no answer" in str(await lost(watch))
-                assert await following(watch) == ANEW
-                assert (await following_change(watch)).value == 42
-        await gateway.wait_for(lambda: len(gateway.sessions) == 1)
-
-
-async def test_many_faults_in_a_row_end_with_every_tag_alive(gateway: SimulatedGateway, tags: TagClient) -> None:
-    """One trouble after the other, some of them in the middle of a recovery."""
-    names = [tag.name for tag in gateway.plant if tag.name.endswith(("TestChangingInt", "TestSine"))]
-    watches = [tags.watch(*names[number:], queue_size=10_000) for number in range(6)]
-    readers = [asyncio.create_task(read_on(watch)) for watch in watches]
-    for turn in range(12):
-        if turn % 3 == 0:
-            await gateway.faults.drop_connections()
-        elif turn % 3 == 1:
-            await gateway.faults.restart()
-        else:
-            for session in gateway.sessions:
-                gateway.faults.kill_worker(session.session_id)
-        await asyncio.sleep(0.003 * (turn % 4))
-    await gateway.wait_for(lambda: [s for s in gateway.sessions if s.state == SessionState.READY and s.streams])
-    await gateway.wait_for(lambda: len(advised_in_ready(gateway)) == len(names))
-    for name in names:
-        gateway.plant[name].set(-1)
-    last = [await reader for reader in readers]
-
-    assert [set(values) for values in last] == [set(names[number:]) for number in range(6)]
-    for watch in watches:
-        watch.close()
-
-
-def advised_in_ready(gateway: SimulatedGateway) -> list[str]:
-    """Give what is advised in sessions that live."""
-    ready = [session for session in gateway.sessions if session.state == SessionState.READY]
-    return [item.definition for session in ready for item in session.items if item.advised]
-
-
-async def read_on(watch: TagWatch) -> dict[str, object]:
-    """Read until every tag is -1."""
-    values: dict[str, object] = {}
-    while set(values) != set(watch.tags) or set(values.values()) != {-1}:
-        item = await following(watch)
-        if isinstance(item, TagChange):
-            values[item.tag] = item.value
-    return values
-
-
-async def test_more_tags_than_the_gateway_holds_events_begin_and_come_back_without_overflow(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
-    names = [gateway.plant.add(Tag(f"Many.Tag{number}", "integer", number)).name for number in range(12_000)]
-    async with tags.watch(*names, queue_size=20_000) as watch:
-        assert len(await first_values(watch, len(names))) == len(names)
-        before = sum(commands(gateway).values())
-        await gateway.faults.restart()
-        await lost(watch)
-        assert await following(watch) == ANEW
-        changes = [await following_change(watch) for _ in names]
-
-        assert {change.tag for change in changes} == set(names)
-        assert all(change.repeated for change in changes)
-        assert sum(commands(gateway).values()) - before <= 8
-
-
 # A reader that does not read meanwhile
 
 
@@ -433,202 +262,3 @@ async def test_latest_keeps_one_change_of_a_tag_and_puts_a_newer_one_behind_the_
         assert await following(slow) == RESUMED
         assert await first_values(slow) == {INT: 43}
         assert slow.dropped == 1
-
-
-# The end
-
-
-@pytest.fixture
-async def reader_tags(gateway: SimulatedGateway) -> AsyncIterator[tuple[TagClient, str]]:
-    """A TagClient whose key can be revoked, and the key."""
-    key = gateway.add_key("session:open", "session:close", "invoke:read", "invoke:write", "events:read")
-    async with (
-        GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,
-        client.tags("test", reconnect_delay=0.01) as tags,
-    ):
-        yield tags, key
-
-
-async def test_a_revoked_key_ends_everything_with_that_error(
-    gateway: SimulatedGateway, reader_tags: tuple[TagClient, str], caplog: pytest.LogCaptureFixture
-) -> None:
-    tags, key = reader_tags
-    async with tags.watch(INT) as watch:
-        await following_change(watch)
-        gateway.revoke_key(key)
-        await gateway.faults.restart()
-
-        await lost(watch)
-        for _ in range(2):
-            with pytest.raises(MxGatewayAuthenticationError):
-                await following(watch)
-        with pytest.raises(MxGatewayAuthenticationError):
-            await tags.read(INT)
-        with pytest.raises(MxGatewayAuthenticationError):
-            await tags.write(INT, 1)
-        late = tags.watch(STRING)
-        for _ in range(2):
-            with pytest.raises(MxGatewayAuthenticationError):
-                await following(late)
-    assert key not in caplog.text
-    assert "given up" in caplog.text
-
-
-async def test_another_protocol_version_after_an_update_ends_it_with_that_error() -> None:
-    async with SimulatedGateway() as old:
-        options = ClientOptions(endpoint=old.endpoint, api_key=old.api_key, plaintext=True)
-        client = await GatewayClient.connect(options)
-        tags = await client.tags("test", reconnect_delay=0.01)
-        watch = tags.watch(INT)
-        await following_change(watch)
-    port = int(options.endpoint.rpartition(":")[2])
-    async with SimulatedGateway(port=port, api_key=old.api_key, gateway_protocol_version=4) as new:
-        await lost(watch)
-        with pytest.raises(MxGatewayVersionError):
-            await following(watch)
-        with pytest.raises(MxGatewayVersionError):
-            await tags.read(INT)
-        await tags.close()
-        await client.close()
-        assert not new.sessions
-
-
-async def test_a_key_without_a_scope_that_watching_needs_is_named(
-    gateway: SimulatedGateway,
-) -> None:
-    key = gateway.add_key("session:open", "session:close", "invoke:read")
-    async with (
-        GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,
-        client.tags("test", reconnect_delay=0.01) as tags,
-    ):
-        watch = tags.watch(INT)
-        with pytest.raises(MxGatewayAuthorizationError, match="events:read"):
-            await until_value(watch, 42)
-
-
-async def test_closing_while_the_connection_is_lost_ends_at_once_and_leaves_nothing(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
-    tags = await client.tags("test", reconnect_delay=60, longest_reconnect_delay=60)
-    watch = tags.watch(INT)
-    await following_change(watch)
-    await gateway.faults.drop_connections()
-    await lost(watch)
-    reading, writing = asyncio.create_task(tags.read(INT)), asyncio.create_task(tags.write(INT, 1))
-    await asyncio.sleep(0)
-
-    async with asyncio.timeout(5):
-        await tags.close()
-
-    for task in (asyncio.create_task(following(watch)), reading, writing):
-        with pytest.raises(MxGatewayUsageError, match="the TagClient is closed"):
-            await task
-    assert not gateway.sessions
-
-
-async def test_closing_while_a_session_is_opened_leaves_none(gateway: SimulatedGateway, client: GatewayClient) -> None:
-    tags = await client.tags("test", reconnect_delay=0.01)
-    with gateway.faults.held_sessions(SessionState.STARTING_WORKER):
-        await gateway.faults.restart()
-        await gateway.wait_for(lambda: gateway.sessions)
-        await tags.close()
-
-    await gateway.wait_for(lambda: not gateway.sessions)
-
-
-async def test_closing_while_everything_is_subscribed_again_leaves_nothing(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
-    tags = await client.tags("test", reconnect_delay=0.01)
-    watch = tags.watch(INT)
-    await following_change(watch)
-    gateway.faults.delay_commands(0.01)
-    before = commands(gateway)["ADD_ITEM_BULK"]
-    await gateway.faults.restart()
-    await gateway.wait_for(lambda: commands(gateway)["ADD_ITEM_BULK"] > before)
-    await tags.close()
-
-    assert not gateway.sessions
-
-
-async def test_a_first_session_that_can_not_be_opened_is_the_callers_error(gateway: SimulatedGateway) -> None:
-    key = gateway.add_key("invoke:read")
-    async with GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client:
-        with pytest.raises(MxGatewayError, match="session:open"):
-            await client.tags("test")
-
-
-async def test_a_client_whose_opening_is_cancelled_leaves_no_session(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
-    async def open_it() -> None:
-        await client.tags("test")
-
-    gateway.faults.delay_commands(3600)
-    opening = asyncio.create_task(open_it())
-    await gateway.wait_for(lambda: gateway.sessions and gateway.sessions[0].pending_commands)
-    opening.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await opening
-
-    assert not gateway.sessions
-
-
-async def test_whatever_fails_in_the_supervision_is_told_and_never_waited_for(
-    gateway: SimulatedGateway, client: GatewayClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with client.tags("test", reconnect_delay=0.01) as tags, tags.watch(INT) as watch:
-        await following_change(watch)
-        monkeypatch.setattr(random, "uniform", Mock(side_effect=ZeroDivisionError))
-        await gateway.faults.drop_connections()
-
-        await lost(watch)
-        with pytest.raises(MxGatewayError, match="ZeroDivisionError"):
-            await following(watch)
-        with pytest.raises(MxGatewayError, match="ZeroDivisionError"):
-            await tags.read(INT)
-    assert "Traceback" in caplog.text
-
-
-async def test_a_session_that_can_not_be_closed_is_named_in_the_log(
-    gateway: SimulatedGateway, reader_tags: tuple[TagClient, str], caplog: pytest.LogCaptureFixture
-) -> None:
-    tags, _ = reader_tags
-    gateway.faults.refuse_next_calls(3, grpc.StatusCode.UNAVAILABLE, rpc="CloseSession")
-    session = gateway.sessions[0].session_id
-    await tags.close()
-
-    (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert record.name == "mxgateway.tags"
-    assert session in record.getMessage()
-    await tags.close()
-    assert not gateway.sessions
-
-
-async def test_what_happens_is_logged_once_for_each_time(
-    gateway: SimulatedGateway, tags: TagClient, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with tags.watch(INT) as watch:
-        await following_change(watch)
-        gateway.faults.refuse_next_calls(2, grpc.StatusCode.UNAVAILABLE, "starting", rpc="OpenSession")
-        await gateway.faults.restart()
-        await lost(watch)
-        assert await following(watch) == ANEW
-
-    texts = [record.getMessage() for record in caplog.records if record.name == "mxgateway.tags"]
-    assert len([text for text in texts if "are lost" in text]) == 1
-    assert len([text for text in texts if "not back yet" in text]) >= 2
-    assert len([text for text in texts if "go on, anew" in text]) == 1
-
-
-async def test_nothing_of_a_tag_client_is_left_when_it_is_closed_and_dropped(client: GatewayClient) -> None:
-    tags = await client.tags("test")
-    watch = tags.watch(INT)
-    await following_change(watch)
-    await tags.close()
-    left = weakref.ref(tags), weakref.ref(watch)
-    del tags, watch
-    await asyncio.sleep(0)
-    gc.collect()
-
-    assert [each() for each in left] == [None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import random
 from typing import TYPE_CHECKING, Final
@@ -13,10 +14,13 @@ from mxgateway.errors import (
     MxGatewayAuthorizationError,
     MxGatewayConfigurationError,
     MxGatewayError,
+    MxGatewayLimitError,
+    MxGatewaySessionError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
     MxGatewayUsageError,
     MxGatewayVersionError,
+    MxGatewayWorkerError,
 )
 from mxgateway.events import ReplayGap
 from mxgateway.protocol import SessionState
@@ -30,10 +34,12 @@ if TYPE_CHECKING:
     from mxgateway.events import EventStream, MxEvent
     from mxgateway.session import Session
 
-__all__ = ["Supervisor"]
+__all__ = ["PASSING", "Supervisor"]
 
 _logger = logging.getLogger("mxgateway.tags")
 
+# What may be over the next time.
+PASSING: Final = (MxGatewayTransportError, MxGatewaySessionError, MxGatewayWorkerError, MxGatewayLimitError)
 # What no second attempt can mend.
 _FINAL: Final = (
     MxGatewayAuthenticationError,
@@ -71,6 +77,7 @@ class Supervisor:
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._helpers: set[asyncio.Task[None]] = set()
+        self._context = contextvars.copy_context()
 
     async def start(self) -> None:
         """Open the first session, whose errors are the caller's, and keep watch from then on."""
@@ -119,9 +126,16 @@ class Supervisor:
             self._ready.clear()
             self.help(self._stream.close(), name="mxgateway tags distrust")
 
+    async def change(self, change: Coroutine[Any, Any, None]) -> None:
+        """Change what is subscribed; when it is unknown whether that was done, another session begins afresh."""
+        try:
+            await change
+        except (*PASSING, MxGatewayTimeoutError) as error:
+            self.distrust(error)
+
     def help(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Run work beside the events; `stop` waits for it."""
-        helper = asyncio.create_task(work, name=name)
+        """Run work beside the events; `stop` waits for it. It is nobody's work in particular, whoever asks for it."""
+        helper = asyncio.create_task(work, name=name, context=self._context.copy())
         self._helpers.add(helper)
         helper.add_done_callback(self._helped)
         return helper
@@ -132,12 +146,15 @@ class Supervisor:
             # Whoever waited for it has the error; when nobody did, it was nobody's.
             helper.exception()
 
-    async def stop(self) -> None:
-        """End the supervision and close the session."""
-        self._failure = self._failure or MxGatewayUsageError("the TagClient is closed")
+    def end(self, failure: MxGatewayError) -> None:
+        """Give nobody a session any more; whoever waits for something gets this error, unless there was one before."""
+        self._failure = self._failure or failure
         self._items.fail(self._failure)
         self._items.detach(self._failure)
         self._ready.set()
+
+    async def stop(self) -> None:
+        """Wait for what was begun, and close the session."""
         for task in (self._task, *self._helpers):
             if task is not None:
                 task.cancel()
@@ -299,7 +316,4 @@ class Supervisor:
 
     def _give_up(self, failure: MxGatewayError) -> None:
         _logger.error("the tags of %s are given up: %s", self._client_name, failure)
-        self._failure = failure
-        self._items.detach(failure)
-        self._items.fail(failure)
-        self._ready.set()
+        self.end(failure)

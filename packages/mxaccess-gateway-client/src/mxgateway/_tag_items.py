@@ -8,12 +8,13 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from mxgateway._turns import Turns
 from mxgateway._watch import TagChange, TagRefused, WatchGap
 from mxgateway.errors import ErrorFacts, MxGatewayCommandError, MxGatewayError, MxGatewayTransportError
 from mxgateway.events import DataChange, ReplayGap, WriteComplete
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 
     from mxgateway._watch import WatchItem, WatchQueue
     from mxgateway.events import MxEvent
@@ -39,13 +40,12 @@ class TagItem:
         "handle",
         "idle_since",
         "last",
-        "lock",
-        "outcome",
         "queues",
         "refusal",
         "repeated",
         "tag",
         "told",
+        "turns",
         "writers",
     )
 
@@ -60,8 +60,7 @@ class TagItem:
         self.queues: list[WatchQueue] = []
         self.writers = 0
         # One write at a time: completions carry no number, so only their order says which is which.
-        self.lock = asyncio.Lock()
-        self.outcome: asyncio.Future[WriteComplete | MxGatewayError] | None = None
+        self.turns: Final = Turns()
         # The outcome of an earlier write may still come, and must not be taken for the next one's.
         self.doubtful = False
         self.idle_since = 0.0
@@ -117,6 +116,8 @@ class TagItems:
     """What is wanted of a TagClient's session, and which handle stands for which tag there."""
 
     def __init__(self, *, supervisory: bool) -> None:
+        # Told the outcome of a write, or why there will be none any more.
+        self.on_outcome: Callable[[TagItem, WriteComplete | MxGatewayError], None] | None = None
         self._supervisory = supervisory
         self._items: dict[str, TagItem] = {}
         self._by_handle: dict[int, TagItem] = {}
@@ -139,7 +140,10 @@ class TagItems:
 
     def item(self, tag: str) -> TagItem:
         """Give the item of a tag, made now if nobody wanted it yet."""
-        return self._items.setdefault(tag, TagItem(tag))
+        item = self._items.get(tag)
+        if item is None:
+            item = self._items[tag] = TagItem(tag)
+        return item
 
     def leave(self, tags: Iterable[str], queue: WatchQueue) -> None:
         """Let a watch have nothing any more."""
@@ -181,8 +185,8 @@ class TagItems:
             item.last = change
             for queue in item.queues:
                 queue.put_change(change)
-        elif isinstance(event, WriteComplete) and item.outcome is not None and not item.outcome.done():
-            item.outcome.set_result(event)
+        elif isinstance(event, WriteComplete) and self.on_outcome is not None:
+            self.on_outcome(item, event)
 
     def attach(self, session: Session, server_handle: int) -> None:
         """Go over to a new session, in which nothing is added yet."""
@@ -203,8 +207,8 @@ class TagItems:
             item.repeated = True
             item.doubtful = False
             item.forget_refusal()
-            if item.outcome is not None and not item.outcome.done():
-                item.outcome.set_result(failure)
+            if self.on_outcome is not None:
+                self.on_outcome(item, failure)
 
     async def subscribe(self, asked: Iterable[TagItem] = ()) -> None:
         """Add and advise what is wanted and has no handle yet, in two round trips for 5 000 tags.
@@ -224,13 +228,13 @@ class TagItems:
             missing = [item for item in missing if item in again or not item.refusal]
             await self._add_all(session, missing)
 
-    async def renew(self, item: TagItem) -> None:
-        """Give a tag a new handle, so that what still comes for the old one is nobody's.
+    async def renew(self, items: Sequence[TagItem]) -> None:
+        """Give those that are doubtful new handles, so that what still comes for the old ones is nobody's.
 
         Raises:
             MxGatewayError: the gateway could not be asked; what it did of it is unknown.
         """
-        await self._add_anew([item])
+        await self._add_anew(items, only_doubtful=True)
 
     async def refresh(self) -> None:
         """Add everything anew, so that each tag's present value comes once more, marked as repeated.
@@ -370,12 +374,13 @@ class TagItems:
     async def _refresh(self, items: Sequence[TagItem]) -> None:
         async with contextlib.AsyncExitStack() as no_writes:
             for item in items:
-                await no_writes.enter_async_context(item.lock)
+                await no_writes.enter_async_context(item.turns.alone())
             await self._add_anew(items)
 
-    async def _add_anew(self, items: Sequence[TagItem]) -> None:
+    async def _add_anew(self, items: Sequence[TagItem], *, only_doubtful: bool = False) -> None:
         async with self._asking() as session:
-            known = [item for item in items if item.handle]
+            # Somebody else may have done it while this waited, and a write may be on its way since.
+            known = [item for item in items if item.handle and (item.doubtful or not only_doubtful)]
             if session is None or not known:
                 return
             await self._remove(session, known)

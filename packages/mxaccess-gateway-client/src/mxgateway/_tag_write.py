@@ -1,20 +1,27 @@
-"""One write to a tag, from the first wait to its outcome, and what can honestly be said when there is none."""
+"""One write to a tag, and what can honestly be said of it when it is over."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mxgateway._tag_requests import Request
 from mxgateway.errors import (
     ErrorFacts,
     MxAccessError,
+    MxGatewayCommandError,
     MxGatewayError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
 )
+from mxgateway.status import MxStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
     from mxgateway._tag_items import TagItem
     from mxgateway.events import WriteComplete
     from mxgateway.session import Session
@@ -22,67 +29,59 @@ if TYPE_CHECKING:
 __all__ = ["TagWrite"]
 
 
-class TagWrite:
-    """How far a write has come."""
+class TagWrite(Request[None]):
+    """One write to one tag.
 
-    __slots__ = ("_accepted", "_item", "_outcome", "_refused", "_seconds", "_target", "session")
+    Attributes:
+        item: the tag.
+        entry: what is written; its handle is filled in when it is sent.
+        timestamp: the time of the value, where it has one.
+        confirm: whether the caller waits for the outcome.
+        session: where it was sent; None as long as it certainly has not happened.
+        over: whether it has come to its end.
+    """
 
-    def __init__(self, item: TagItem, target: str, seconds: float) -> None:
-        self._item = item
-        self._target = target
-        self._seconds = seconds
-        self._accepted = False
-        self._refused = False
-        self._outcome: asyncio.Future[WriteComplete | MxGatewayError] | None = None
+    __slots__ = ("_due", "_target", "confirm", "entry", "item", "over", "session", "timestamp")
+
+    def __init__(
+        self,
+        item: TagItem,
+        entry: pb.WriteBulkEntry,
+        timestamp: datetime | None,
+        *,
+        seconds: float,
+        confirm: bool,
+        target: str,
+        due: Callable[[TagWrite], None],
+    ) -> None:
+        super().__init__(seconds, 1, entry.ByteSize())
+        self.item: Final = item
+        self.entry: Final = entry
+        self.timestamp: Final = timestamp
+        self.confirm: Final = confirm
         self.session: Session | None = None
+        self.over: bool = False
+        self._target = target
+        self._due = due
 
-    @property
-    def sent(self) -> bool:
-        """Whether it may have happened."""
-        return self._outcome is not None
-
-    @property
-    def unanswered(self) -> bool:
-        """Whether it was sent and the gateway has not even said that it took it."""
-        return self._outcome is not None and not self._accepted
-
-    def begin(self, session: Session) -> asyncio.Future[WriteComplete | MxGatewayError]:
-        """Give what will have the outcome, or why there is none. It is sent now: from here on it may happen."""
-        self.session = session
-        self._outcome = self._item.outcome = asyncio.get_running_loop().create_future()
-        return self._outcome
-
-    def accepted(self) -> None:
-        """The gateway took it: its outcome will come."""
-        self._accepted = True
-
-    def end(self) -> None:
-        """Nobody waits any more. An outcome that comes too late must not be taken for the one of the next write."""
-        outcome = self._outcome
-        if outcome is None:
-            # It never had its turn: what the item waits for is another one's.
-            return
-        self._item.outcome = None
-        # Cancelling whoever waits for a future cancels the future.
-        if not self._refused and (outcome.cancelled() or not outcome.done()):
-            self._item.doubtful = True
-
-    def refused(self) -> None:
-        """The gateway refused it: no outcome will come."""
-        self._refused = True
+    def begin(self) -> None:
+        """Every earlier write to the tag is over."""
+        self._due(self)
 
     def timeout(self) -> MxGatewayTimeoutError:
         """The error for a write that took too long."""
-        if self._outcome is None:
-            summary = f"{self._item.tag} was not written: neither a connection nor its turn came in {self._seconds:g} s"
+        if self.session is None:
+            summary = f"{self.item.tag} was not written: neither a connection nor its turn came in {self.seconds:g} s"
         else:
-            summary = f"{self._item.tag} may have been written: no outcome came within {self._seconds:g} s"
-        return MxGatewayTimeoutError(summary, ErrorFacts(method="Write", target=self._target, timeout=self._seconds))
+            summary = f"{self.item.tag} may have been written: no outcome came within {self.seconds:g} s"
+        return MxGatewayTimeoutError(summary, ErrorFacts(method="Write", target=self._target, timeout=self.seconds))
 
     def lost(self, error: MxGatewayError) -> MxGatewayTransportError:
         """The error for a write that was under way when the connection or the session was lost."""
-        summary = f"{self._item.tag} may have been written, its outcome is lost: {error.summary}"
-        return MxGatewayTransportError(summary, replace(error.facts, method="Write"))
+        summary = f"{self.item.tag} may have been written, its outcome is lost: {error.summary}"
+        lost = MxGatewayTransportError(summary, replace(error.facts, method="Write"))
+        lost.__cause__ = error
+        return lost
 
     def refusal(self, outcome: WriteComplete) -> MxAccessError:
         """The error for a write whose outcome is a refusal."""
@@ -93,4 +92,18 @@ class TagWrite:
             hresult=outcome.hresult,
             statuses=outcome.statuses,
         )
-        return MxAccessError(f"{self._item.tag} was not written, MXAccess refused it", facts)
+        return MxAccessError(f"{self.item.tag} was not written, MXAccess refused it", facts)
+
+    def not_accepted(self, result: pb.BulkWriteResult) -> MxGatewayCommandError:
+        """The error for a write that was refused at once, alone among those that travelled with it."""
+        facts = ErrorFacts(
+            method="Write",
+            target=self._target,
+            session_id=self.session.session_id if self.session is not None else None,
+            hresult=result.hresult if result.HasField("hresult") else None,
+            statuses=tuple(map(MxStatus.from_message, result.statuses)),
+            diagnostic_message=result.error_message,
+        )
+        if facts.hresult is None and not facts.statuses:
+            return MxGatewayCommandError(f"{self.item.tag} was not written, the gateway refused it", facts)
+        return MxAccessError(f"{self.item.tag} was not written, MXAccess refused it", facts)

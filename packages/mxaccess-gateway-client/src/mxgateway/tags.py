@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from mxgateway._supervisor import Supervisor
-from mxgateway._tag_items import TagItem, TagItems, check_refusal
+from mxgateway._tag_items import TagItem, TagItems
 from mxgateway._tag_reading import TagReading
-from mxgateway._tag_write import TagWrite
+from mxgateway._tag_reads import TagReads
+from mxgateway._tag_writes import TagWrites
 from mxgateway._watch import (
     OverflowPolicy,
     TagChange,
@@ -21,28 +22,16 @@ from mxgateway._watch import (
     WatchQueue,
     WatchRestored,
 )
-from mxgateway.errors import (
-    ErrorFacts,
-    MxGatewayCommandError,
-    MxGatewayConfigurationError,
-    MxGatewayError,
-    MxGatewayLimitError,
-    MxGatewaySessionError,
-    MxGatewayTimeoutError,
-    MxGatewayTransportError,
-    MxGatewayWorkerError,
-)
+from mxgateway.errors import MxGatewayConfigurationError, MxGatewayError, MxGatewayUsageError
 from mxgateway.options import check_seconds
-from mxgateway.values import to_mx_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Self
 
     from mxgateway._opening import Opening
-    from mxgateway.events import WriteComplete
     from mxgateway.session import Session
     from mxgateway.status import MxDataType
     from mxgateway.values import MxValueInput
@@ -61,14 +50,6 @@ __all__ = [
     "WatchLost",
     "WatchRestored",
 ]
-
-# Reads that failed for a passing reason are asked again, after this many seconds at the least.
-_READ_AGAIN: Final = 0.05
-# Seconds that the worker waits for a tag which tells nothing.
-_SILENCE: Final = 5.0
-# The gateway lets 128 commands of a session wait, and refuses more.
-_WRITES_AT_ONCE: Final = 64
-_PASSING: Final = (MxGatewayTransportError, MxGatewaySessionError, MxGatewayWorkerError, MxGatewayLimitError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +110,6 @@ class TagClient:
         self, open_session: Callable[[], Opening[Session]], options: TagOptions, target: str, timeout: float
     ) -> None:
         self._options = options
-        self._target = target
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._items = TagItems(supervisory=options.supervisory)
@@ -140,7 +120,8 @@ class TagClient:
             first_delay=options.reconnect_delay,
             longest_delay=options.longest_reconnect_delay,
         )
-        self._places = asyncio.Semaphore(_WRITES_AT_ONCE)
+        self._reads = TagReads(self._supervisor, target)
+        self._writes = TagWrites(self._supervisor, self._items, target, self._sweep_later)
         self._sweeping: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -169,10 +150,12 @@ class TagClient:
     async def read(self, *tags: str, timeout: float | None = None) -> tuple[TagReading, ...]:
         """Read tags, all in one round trip (gateway command ReadBulk), and give a reading for each, in the same order.
 
-        A tag that can't be read doesn't disturb the others: its reading has an `error`, and its `value` raises it.
-        A tag that tells nothing is waited for as long as half of `timeout`, at most 5 seconds. While the connection is
-        away it waits, and what failed for a passing reason is asked again, until `timeout` (seconds). Unlike `write`
-        and `watch` it needs the `[]` behind the name of an array.
+        What is asked for at the same time, by whatever tasks, travels together. A tag that can't be read doesn't
+        disturb the others: its reading has an `error`, and its `value` raises it. A tag that tells nothing is waited
+        for as long as half of `timeout`, at most 5 seconds, by those that travel with it as well. While the connection
+        is away it waits, and what failed for a passing reason is asked again, until `timeout` (seconds). Unlike `write`
+        and `watch` it needs the `[]` behind the name of an array. Cancelling ends this caller's waiting and nobody
+        else's.
 
         Raises:
             MxGatewayConfigurationError: a tag is no text.
@@ -181,28 +164,7 @@ class TagClient:
         """
         _check_tags(tags)
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
-        facts = ErrorFacts(method="ReadBulk", target=self._target, timeout=seconds)
-        last: MxGatewayError | None = None
-        # A tag that tells nothing must not use up the time of the others.
-        worker_timeout = min(_SILENCE, seconds / 2)
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    session, server_handle = await self._supervisor.session()
-                    try:
-                        results = await session.read_bulk(
-                            server_handle, tags, worker_timeout=worker_timeout, timeout=seconds
-                        )
-                    except _PASSING as error:
-                        last = error
-                        await asyncio.sleep(_READ_AGAIN)
-                    else:
-                        return tuple(map(TagReading, tags, results))
-        except TimeoutError as error:
-            if isinstance(error, MxGatewayError):
-                raise
-        reason = f", the last attempt said: {last}" if last is not None else ", the connection is away"
-        raise MxGatewayTimeoutError(f"no reading within {seconds:g} s{reason}", facts)
+        return tuple(map(TagReading, tags, await self._reads.read(tags, seconds)))
 
     async def write(
         self,
@@ -212,12 +174,19 @@ class TagClient:
         user_id: int = 0,
         timestamp: datetime | None = None,
         data_type: MxDataType | None = None,
+        confirm: bool = True,
         timeout: float | None = None,
     ) -> None:
         """Write a tag and wait for the outcome (`Write`, or `Write2` with an aware `timestamp`, and OnWriteComplete).
 
-        Writes to one tag go one after the other, in the order in which they were asked for. `user_id` counts only with
-        `supervisory`. Cancelling before the write was sent undoes it; later it stops only the waiting.
+        What is asked for at the same time, by whatever tasks, travels together (gateway commands WriteBulk and
+        Write2Bulk), each with an outcome of its own. Writes to one tag go one after the other, in the order in which
+        they were asked for, each when the outcome of the one before is there or its time is over. `user_id` counts only
+        with `supervisory`. Cancelling before the write was sent undoes it; later it stops only the waiting, this
+        caller's and nobody else's.
+
+        With `confirm` false it returns when MXAccess has accepted the write: a refusal that comes later raises nowhere,
+        and is a warning of the log `mxgateway.tags`.
 
         Raises:
             MxAccessError: it was refused, at once or by its outcome; see `statuses`.
@@ -230,47 +199,9 @@ class TagClient:
             MxGatewayAuthorizationError: the key lacks the scope `invoke:write`.
             TypeError, ValueError: the value doesn't fit, see `to_mx_value`.
         """
-        _check_tags([tag])
-        message = to_mx_value(value, data_type)
-        if timestamp is not None:
-            to_mx_value(timestamp)
+        _check_tags((tag,))
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
-        item = self._items.item(tag)
-        item.begin_write()
-        write = TagWrite(item, self._target, seconds)
-        outcome: WriteComplete | MxGatewayError | None = None
-        try:
-            async with asyncio.timeout(seconds), item.lock:
-                async with self._places:
-                    session, server_handle = await self._subscribed(item)
-                    completion = write.begin(session)
-                    if timestamp is None:
-                        await session.write(server_handle, item.handle, message, user_id, timeout=seconds)
-                    else:
-                        await session.write2(server_handle, item.handle, message, timestamp, user_id, timeout=seconds)
-                    write.accepted()
-                outcome = await completion
-        except MxGatewayCommandError:
-            write.refused()
-            raise
-        except (MxGatewayTransportError, MxGatewaySessionError, MxGatewayWorkerError) as error:
-            if not write.sent:
-                raise
-            raise write.lost(error) from error
-        except TimeoutError:
-            # asyncio's and the gateway's own: the deadline of the call is the same.
-            if write.unanswered:
-                self._supervisor.distrust(write.timeout(), write.session)
-        finally:
-            write.end()
-            item.end_write()
-            self._sweep_later()
-        if outcome is None:
-            raise write.timeout()
-        if isinstance(outcome, MxGatewayError):
-            raise write.lost(outcome) from outcome
-        if not outcome.succeeded:
-            raise write.refusal(outcome)
+        await self._writes.write(tag, value, data_type, timestamp, user_id=user_id, seconds=seconds, confirm=confirm)
 
     def watch(self, *tags: str, queue_size: int | None = None, overflow: OverflowPolicy | None = None) -> TagWatch:
         """Give the changes of tags as they come, and what happens to the connection between them.
@@ -297,7 +228,13 @@ class TagClient:
         self._closed = True
         if self._sweeping is not None:
             self._sweeping.cancel()
-        await self._supervisor.stop()
+        failure = MxGatewayUsageError("the TagClient is closed")
+        self._supervisor.end(failure)
+        try:
+            await self._reads.close(failure)
+            await self._writes.close(failure)
+        finally:
+            await self._supervisor.stop()
 
     async def begin_watch(self, tags: Sequence[str], queue: WatchQueue) -> None:
         """Let a queue have the changes of tags; TagWatch calls it."""
@@ -331,37 +268,12 @@ class TagClient:
     async def _begin(self, items: Sequence[TagItem], queue: WatchQueue) -> None:
         try:
             await self._supervisor.session()
-            await self._change(self._items.subscribe(items))
+            await self._supervisor.change(self._items.subscribe(items))
         except MxGatewayError as error:
             queue.fail(error)
             # What nobody can be told of any more must not fail the others.
             for item in items:
                 item.leave(queue)
-
-    async def _subscribed(self, item: TagItem) -> tuple[Session, int]:
-        """Give the session in which a tag is added, advised, and fit for a write."""
-        while True:
-            session, server_handle = await self._supervisor.session()
-            if self._items.ready_to_write(item, session):
-                return session, server_handle
-            # Half a subscription would leave the tag silent: it goes on even when its caller is cancelled.
-            subscribing = self._supervisor.help(self._make_ready(item), name="mxgateway tags write")
-            await asyncio.wait([subscribing])
-            self._supervisor.check()
-            subscribing.result()
-            check_refusal(item)
-
-    async def _make_ready(self, item: TagItem) -> None:
-        if item.doubtful:
-            await self._change(self._items.renew(item))
-        await self._change(self._items.subscribe([item]))
-
-    async def _change(self, change: Coroutine[Any, Any, None]) -> None:
-        """Change what is subscribed; when it is unknown whether that was done, another session begins afresh."""
-        try:
-            await change
-        except (*_PASSING, MxGatewayTimeoutError) as error:
-            self._supervisor.distrust(error)
 
     def _sweep_later(self) -> None:
         if self._sweeping is None and not self._closed:

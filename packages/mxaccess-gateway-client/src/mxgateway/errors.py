@@ -76,6 +76,11 @@ UNREADABLE: Final = "Exception deserializing response!"
 # Long status texts come from the other side: enough to understand, not enough to flood a log.
 _LONGEST_TEXT = 2000
 _MOST_STATUSES = 10
+# MXAccess gives one for each thing that it was asked. Of a reply that is larger than any of its own only what explains
+# it is kept: to look for secrets in megabytes would hold up the event loop.
+_MOST_STATUSES_KEPT = 1000
+_MOST_STATUSES_KEPT_OF_MANY = 100
+_LARGEST_REPLY = 64 * 1024
 
 # What grpcio says of a message over our limit, what it says of one over the server's, and what ASP.NET Core says.
 TOO_LARGE: Final = re.compile(r"message (?:larger than max|exceeds the maximum)", re.IGNORECASE)
@@ -101,10 +106,10 @@ class ErrorFacts:
         protocol_status: the gateway's own verdict in a normal reply.
         details: the text that came with either, redacted.
         hresult: the COM result of an MXAccess refusal, as a signed 32 bit number.
-        statuses: every MxStatus of the reply.
+        statuses: every MxStatus of the reply, up to the first 1000, or 100 of a reply of more than 64 KiB.
         diagnostic_message: what the worker says about it, redacted.
         hint: what to look at or to change.
-        reply: the reply itself, where there was one, its texts redacted.
+        reply: the reply itself, where there was one, its texts redacted; of more than 64 KiB without its payload.
     """
 
     method: str | None = None
@@ -197,7 +202,7 @@ class MxGatewayError(Exception):
 
     @property
     def statuses(self) -> tuple[MxStatus, ...]:
-        """Every MxStatus of the reply."""
+        """Every MxStatus of the reply, up to the first 1000, or 100 of a reply of more than 64 KiB."""
         return self.facts.statuses
 
     @property
@@ -439,6 +444,7 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayEr
     """Give the error for a reply that isn't OK, or that claims OK with a failed result; its texts get redacted."""
     from mxgateway.status import MxStatus  # noqa: PLC0415 - before MXAccess has answered anything, nobody needs it
 
+    _keep_what_explains(reply)
     redact_message(reply)
     code = ProtocolStatusCode(reply.protocol_status.code)
     kind = MxAccessError if code == ProtocolStatusCode.OK else PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
@@ -454,6 +460,21 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayEr
             reply=reply,
         ),
     )
+
+
+def _keep_what_explains(reply: pb.MxCommandReply) -> None:
+    del reply.statuses[_MOST_STATUSES_KEPT:]
+    if reply.ByteSize() <= _LARGEST_REPLY:
+        return
+    reply.ClearField("return_value")
+    payload = reply.WhichOneof("payload")
+    if payload is not None:
+        reply.ClearField(payload)
+    del reply.statuses[_MOST_STATUSES_KEPT_OF_MANY:]
+    reply.diagnostic_message = _shortened(reply.diagnostic_message)
+    reply.protocol_status.message = _shortened(reply.protocol_status.message)
+    for status in reply.statuses:
+        status.diagnostic_text = _shortened(status.diagnostic_text)
 
 
 def _redacted(facts: ErrorFacts) -> ErrorFacts:

@@ -8,7 +8,7 @@ import ssl
 import struct
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from certificates import Certificates
@@ -135,8 +135,11 @@ async def test_tls_without_http2_says_that_no_gateway_is_there(certificates: Cer
     context.load_cert_chain(certificates.gateway.certificate, certificates.gateway.key)
 
     async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        with suppress(ConnectionError):
+            await reader.read(1)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await reader.read()
+        writer.close()
 
     server = await asyncio.start_server(web, "127.0.0.1", 0, ssl=context)
     endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"

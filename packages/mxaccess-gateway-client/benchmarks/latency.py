@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from comparison import Comparison, Duels, Plan, at_most, ours_below
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from processes import Figures, contestant, server
-from streams import our_events, percentile, raw_events, warm_up
+from streams import our_events, percentile, raw_events, until, warm_up
 
 from mxgateway import MxEvent
 
@@ -68,6 +68,7 @@ async def _latencies(events: AsyncIterable[ItemT], made: Callable[[ItemT], float
         taken.clear()
         began = time.perf_counter()
         await asyncio.sleep(seconds)
+        await until(lambda: taken)
         elapsed = time.perf_counter() - began
         taker.cancel()
     return {

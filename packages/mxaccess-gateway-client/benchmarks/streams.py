@@ -65,6 +65,7 @@ class Tally:
             await warm_up(lambda: self.taken, seconds)
             taken, began, cpu = self.taken, time.perf_counter(), time.process_time()
             await asyncio.sleep(seconds)
+            await until(lambda: self.taken > taken)
             taken, elapsed, cpu = self.taken - taken, time.perf_counter() - began, time.process_time() - cpu
             for taker in takers:
                 taker.cancel()
@@ -82,9 +83,14 @@ class Tally:
 
 async def warm_up(begun: Callable[[], object], seconds: float) -> None:
     """Wait until items come, and for a while longer; less of it before a short measurement."""
-    while not begun():  # noqa: ASYNC110 - an event to wait for would cost something with each item
-        await asyncio.sleep(0.01)
+    await until(begun)
     await asyncio.sleep(min(_WARM_UP, seconds))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what is true at once, but on a machine that is busy with other things."""
+    while not condition():  # noqa: ASYNC110 - an event to wait for would cost something with each item
+        await asyncio.sleep(0.01)
 
 
 def percentile(taken: Sequence[float], percent: int) -> float:

@@ -11,7 +11,7 @@ from typing import Final
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from plant import plant
 
-from mxgateway.testing import Limits, SimulatedGateway
+from mxgateway.testing import CallRecord, SimulatedGateway
 
 # Far from the 10 000 that a gateway holds for a subscriber.
 _AHEAD: Final = 1000
@@ -23,24 +23,23 @@ async def serve(tags: int = 1, *, changing: bool = False) -> None:
 
     When it is `changing`, the tags change as fast as the events are taken.
     """
-    limits = Limits(recorded_calls=100_000)
-    async with SimulatedGateway(plant=plant(tags), ramp_interval=None, limits=limits) as gateway:
+    async with SimulatedGateway(plant=plant(tags), ramp_interval=None) as gateway:
         print(json.dumps({"endpoint": gateway.endpoint, "api_key": gateway.api_key}), flush=True)
         changes = asyncio.create_task(_change(gateway)) if changing else None
-        told = 0
+        last: CallRecord | None = None
         while await asyncio.to_thread(sys.stdin.readline):
-            calls = Counter(map(_name, gateway.calls[told:]))
-            told = len(gateway.calls)
-            print(json.dumps(calls), flush=True)
+            calls = gateway.calls
+            news = calls[calls.index(last) + 1 :] if last in calls else calls
+            last = calls[-1] if calls else None
+            print(json.dumps(Counter(map(_name, news))), flush=True)
         if changes is not None:
             changes.cancel()
 
 
-def _name(call: object) -> str:
-    request = getattr(call, "request", None)
-    if isinstance(request, pb.MxCommandRequest):
-        return pb.MxCommandKind.Name(request.command.kind).removeprefix("MX_COMMAND_KIND_")
-    return type(request).__name__.removesuffix("Request")
+def _name(call: CallRecord) -> str:
+    if isinstance(call.request, pb.MxCommandRequest):
+        return pb.MxCommandKind.Name(call.request.command.kind).removeprefix("MX_COMMAND_KIND_")
+    return call.rpc
 
 
 async def _change(gateway: SimulatedGateway) -> None:

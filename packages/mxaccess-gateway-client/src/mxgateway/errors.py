@@ -88,6 +88,10 @@ TOO_LARGE: Final = re.compile(r"message (?:larger than max|exceeds the maximum)"
 # What gRPC says of an answer that has an HTTP status and no gRPC status, in every version.
 _HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
 
+# What it says of an answer that ends without a gRPC status; now and then of a stream that had an HTTP status, too.
+_NO_STATUS = "Stream removed"
+_NO_STATUS_HINT = "what answered speaks no gRPC: see that the endpoint is the gateway's, and what a proxy does with it"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorFacts:
@@ -417,6 +421,8 @@ def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFa
     answer = _HTTP_STATUS.match(text)
     if answer is not None:
         return _error_from_http(int(answer[1]), replace(facts, grpc_status=status, details=text))
+    if status is grpc.StatusCode.UNKNOWN and text.startswith(_NO_STATUS):
+        facts = replace(facts, hint=_NO_STATUS_HINT)
     kinds = SESSIONLESS_GRPC_STATUS_ERRORS if facts.session_id is None else GRPC_STATUS_ERRORS
     kind = MxGatewayProtocolError if text == UNREADABLE else kinds.get(status, MxGatewayTransportError)
     if kind is MxGatewayLimitError and TOO_LARGE.search(text):

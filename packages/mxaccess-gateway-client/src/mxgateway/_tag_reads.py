@@ -62,11 +62,10 @@ class TagReads:
             self._carry, _fail, calls=_CALLS_AT_ONCE, entries=_TAGS_AT_ONCE, size=0, name="mxgateway tags read"
         )
 
-    async def read(self, tags: Sequence[str], seconds: float) -> Sequence[BulkReadResult]:
-        """Give a result for each tag, in the same order.
+    def ask(self, tags: Sequence[str], seconds: float) -> TagRead:
+        """Ask for tags; the `result` has one for each, in the same order. Whoever awaited it calls `leave`.
 
         Raises:
-            MxGatewayTimeoutError: none came within `seconds`.
             MxGatewayError: what stands in the way for good.
         """
         self._supervisor.check()
@@ -74,13 +73,14 @@ class TagReads:
         self._deadlines.begin(read)
         # A tag that tells nothing must not use up the time of the others.
         self._batches.ask(min(_SILENCE, seconds / 2), read)
-        try:
-            return await read.result
-        finally:
-            self._deadlines.end(read)
-            if read.call is not None:
-                # Cancelled or too late: what has its answer travels no more.
-                read.call.leave()
+        return read
+
+    def leave(self, read: TagRead) -> None:
+        """Wait for a read no longer, whether it has its result or not."""
+        self._deadlines.end(read)
+        if read.call is not None:
+            # Cancelled or too late: what has its answer travels no more.
+            read.call.leave()
 
     async def close(self, failure: MxGatewayError) -> None:
         """End every read with an error."""

@@ -79,7 +79,7 @@ class TagWrites:
         self._outcome_came = asyncio.Event()
         items.on_outcome = self._outcome
 
-    async def write(
+    def ask(
         self,
         tag: str,
         value: MxValueInput,
@@ -89,8 +89,8 @@ class TagWrites:
         user_id: int,
         seconds: float,
         confirm: bool,
-    ) -> None:
-        """Write a tag when its turn comes, and wait for the outcome, or with `confirm` false until it is accepted.
+    ) -> TagWrite:
+        """Write a tag when its turn comes; the `result` is the outcome. Whoever awaited it calls `leave`.
 
         Raises:
             MxGatewayError: see `TagClient.write`.
@@ -108,12 +108,13 @@ class TagWrites:
         item.begin_write()
         self._deadlines.begin(write)
         item.turns.ask(write)
-        try:
-            await write.result
-        finally:
-            if write.result.cancelled():
-                self._leave(write)
-                self._end(write)
+        return write
+
+    def leave(self, write: TagWrite) -> None:
+        """Wait for a write no longer, whether it has its outcome or not."""
+        if write.result.cancelled():
+            self._abandon(write)
+            self._end(write)
 
     async def close(self, failure: MxGatewayError) -> None:
         """End every write that was not sent; what was sent has lost its outcome with the session."""
@@ -244,12 +245,12 @@ class TagWrites:
 
     def _too_late(self, write: TagWrite) -> None:
         error = write.timeout()
-        if self._leave(write):
+        if self._abandon(write):
             self._supervisor.distrust(error, write.session)
         self._end(write, error)
 
-    def _leave(self, write: TagWrite) -> bool:
-        """Wait for it no longer; True when that was the last one of its call, which is given up without an answer."""
+    def _abandon(self, write: TagWrite) -> bool:
+        """Nobody waits for it any more; True when its call is given up, without an answer, because it was the last one."""
         if write.session is not None:
             # An outcome that comes too late must not be taken for the one of the next write.
             write.item.doubtful = True
@@ -298,10 +299,9 @@ async def _write_all(
     command = pb.MxCommand(kind=kind)
     if kind == pb.MX_COMMAND_KIND_WRITE_BULK:
         command.write_bulk.server_handle = server_handle
-        entries = command.write_bulk.entries
         for write, handle in zip(writes, handles, strict=True):
             write.entry.item_handle = handle
-            entries.append(write.entry)
+        command.write_bulk.entries.extend([write.entry for write in writes])
     else:
         command.write2_bulk.server_handle = server_handle
         for write, handle in zip(writes, handles, strict=True):

@@ -164,7 +164,11 @@ class TagClient:
         """
         _check_tags(tags)
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
-        return tuple(map(TagReading, tags, await self._reads.read(tags, seconds)))
+        read = self._reads.ask(tags, seconds)
+        try:
+            return tuple(map(TagReading, tags, await read.result))
+        finally:
+            self._reads.leave(read)
 
     async def write(
         self,
@@ -201,7 +205,11 @@ class TagClient:
         """
         _check_tags((tag,))
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
-        await self._writes.write(tag, value, data_type, timestamp, user_id=user_id, seconds=seconds, confirm=confirm)
+        write = self._writes.ask(tag, value, data_type, timestamp, user_id=user_id, seconds=seconds, confirm=confirm)
+        try:
+            await write.result
+        finally:
+            self._writes.leave(write)
 
     def watch(self, *tags: str, queue_size: int | None = None, overflow: OverflowPolicy | None = None) -> TagWatch:
         """Give the changes of tags as they come, and what happens to the connection between them.

@@ -7,7 +7,7 @@ import heapq
 import itertools
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,11 @@ _FEW_TIMERS = 100
 _TURN = 0.001
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Timer:
     """Something that the clock will do once. Made by `Clock.call_later`."""
 
-    due: float
-    order: int
-    callback: Callable[[], None] | None = field(compare=False)
+    callback: Callable[[], None] | None
 
     def cancel(self) -> None:
         """Take it back. A timer that has run, or was taken back before, is left as it is."""
@@ -43,7 +41,8 @@ class Clock:
 
     def __init__(self) -> None:
         self._advanced = 0.0
-        self._timers: list[Timer] = []
+        # By the time when they are due, then in the order in which they were made.
+        self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._alarm: asyncio.Handle | None = None
         self._too_many = _FEW_TIMERS
@@ -58,11 +57,11 @@ class Clock:
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` once, `delay` seconds from now and at the earliest on the loop's next turn."""
-        timer = Timer(self.monotonic() + max(delay, 0.0), next(self._order), callback)
+        timer = Timer(callback)
         if len(self._timers) >= self._too_many:
             self._drop_cancelled()
-        heapq.heappush(self._timers, timer)
-        if self._timers[0] is timer:
+        heapq.heappush(self._timers, (self.monotonic() + max(delay, 0.0), next(self._order), timer))
+        if self._timers[0][2] is timer:
             self._arm()
         return timer
 
@@ -101,21 +100,22 @@ class Clock:
     def _run_due(self, end: float) -> None:
         now = self.monotonic()
         last = next(self._order)
-        postponed: list[Timer] = []
-        while self._timers and self._timers[0].due <= now and time.monotonic() < end:
-            timer = heapq.heappop(self._timers)
-            if timer.order > last:
+        postponed: list[tuple[float, int, Timer]] = []
+        while self._timers and self._timers[0][0] <= now and time.monotonic() < end:
+            entry = heapq.heappop(self._timers)
+            _, order, timer = entry
+            if order > last:
                 # Made by what runs here: its turn is the next one, or a chain of timers would never end.
-                postponed.append(timer)
+                postponed.append(entry)
             elif timer.callback is not None:
                 timer.callback()
-        for timer in postponed:
-            heapq.heappush(self._timers, timer)
+        for entry in postponed:
+            heapq.heappush(self._timers, entry)
         self._arm()
 
     def _drop_cancelled(self) -> None:
         # Most timers are time limits of what ended in time: without this they would pile up until they are due.
-        self._timers = [timer for timer in self._timers if timer.callback is not None]
+        self._timers = [entry for entry in self._timers if entry[2].callback is not None]
         heapq.heapify(self._timers)
         self._too_many = max(_FEW_TIMERS, 2 * len(self._timers))
 
@@ -123,7 +123,7 @@ class Clock:
         self._disarm()
         if self._timers:
             loop = asyncio.get_running_loop()
-            delay = self._timers[0].due - self.monotonic()
+            delay = self._timers[0][0] - self.monotonic()
             self._alarm = loop.call_later(delay, self._ring) if delay > 0 else loop.call_soon(self._ring)
 
     def _disarm(self) -> None:

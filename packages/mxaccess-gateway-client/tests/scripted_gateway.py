@@ -195,6 +195,9 @@ async def listening(talk: Connection, host: str = "127.0.0.1", port: int = 0) ->
         yield f"{host}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        # Whoever was let in a moment ago gets its writer only some turns of the loop later.
+        for _ in range(10):
+            await asyncio.sleep(0)
         for writer in writers:
             writer.transport.abort()
         await server.wait_closed()

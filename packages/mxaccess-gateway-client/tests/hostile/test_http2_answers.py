@@ -32,7 +32,7 @@ REPLY = pb.MxCommandReply(
     protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK), register=pb.RegisterReply(server_handle=5)
 )
 HTML = b"<html><body>hello</body></html>"
-SOON = 3.0
+SOON = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +173,7 @@ async def test_connecting_to_it_ends_soon_in_a_client_or_a_typed_error(misbehavi
                 await GatewayClient.connect(endpoint=server.endpoint, plaintext=True)
             assert "\n" not in str(caught.value)
 
-    assert time.monotonic() - began < 2 * SOON
+    assert time.monotonic() - began < SOON
 
 
 @pytest.mark.parametrize(

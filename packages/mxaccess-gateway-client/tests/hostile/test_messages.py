@@ -305,7 +305,7 @@ async def test_a_refusal_of_many_megabytes_is_one_short_line_and_holds_nobody_up
     text = str(caught.value)
     assert len(text) < 25_000
     assert "\n" not in text
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
 
 
 async def test_the_loop_goes_on_while_events_of_many_megabytes_arrive(

@@ -12,7 +12,8 @@ import pytest
 
 import mxgateway
 from mxgateway import ClientOptions, OpenSessionOptions
-from mxgateway.options import ClientOptionsFields, OpenSessionOptionsFields
+from mxgateway.options import ClientOptionsFields
+from mxgateway.session import OpenSessionOptionsFields
 
 PUBLIC = """
 GATEWAY_PROTOCOL_VERSION

@@ -71,9 +71,9 @@ if TYPE_CHECKING:
         GalaxyObjects,
         GalaxyPlace,
     )
-    from mxgateway.options import ClientOptions, OpenSessionOptions
+    from mxgateway.options import ClientOptions
     from mxgateway.protocol import ProtocolStatusCode, SessionState
-    from mxgateway.session import Session, SessionInfo, WorkerInfo
+    from mxgateway.session import OpenSessionOptions, Session, SessionInfo, WorkerInfo
     from mxgateway.status import (
         AlarmConditionState,
         AlarmProviderMode,
@@ -128,9 +128,9 @@ else:
                 "EventStream MxEvent OperationComplete ReplayGap WriteComplete"
             ),
             "galaxy": "DeployEvent DeployWatch Galaxy GalaxyAttribute GalaxyObject GalaxyObjects GalaxyPlace",
-            "options": "ClientOptions OpenSessionOptions",
+            "options": "ClientOptions",
             "protocol": "ProtocolStatusCode SessionState",
-            "session": "Session SessionInfo WorkerInfo",
+            "session": "OpenSessionOptions Session SessionInfo WorkerInfo",
             "status": (
                 "AlarmConditionState AlarmProviderMode AlarmTransitionKind MxDataType MxEventFamily MxStatus "
                 "MxStatusCategory MxStatusSource Quality"

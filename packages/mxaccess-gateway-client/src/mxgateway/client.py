@@ -26,7 +26,7 @@ from mxgateway.errors import (
     MxGatewayTransportError,
     MxGatewayVersionError,
 )
-from mxgateway.options import ClientOptions, OpenSessionOptions, conceal_key, split_endpoint
+from mxgateway.options import ClientOptions, conceal_key, split_endpoint
 from mxgateway.redaction import shows_secret
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from mxgateway.alarms import ActiveAlarms, AlarmFeed
     from mxgateway.galaxy import Galaxy
-    from mxgateway.options import ClientOptionsFields, OpenSessionOptionsFields
-    from mxgateway.session import Session
+    from mxgateway.options import ClientOptionsFields
+    from mxgateway.session import OpenSessionOptions, OpenSessionOptionsFields, Session
     from mxgateway.tags import TagClient, TagOptions, TagOptionsFields
 
 __all__ = ["GATEWAY_PROTOCOL_VERSION", "GatewayClient"]
@@ -165,6 +165,9 @@ class GatewayClient:
         """
         if options is not None and fields:
             raise TypeError("open_session takes an OpenSessionOptions or its fields, not both")
+        # Whoever only looks whether a gateway is there, at its alarms or at its Galaxy needs no session.
+        from mxgateway.session import OpenSessionOptions  # noqa: PLC0415
+
         chosen = options if options is not None else OpenSessionOptions(**fields)
         return Opening(lambda: self._open_session(chosen, timeout))
 
@@ -177,7 +180,7 @@ class GatewayClient:
         Raises:
             MxGatewayConfigurationError: the id is empty.
         """
-        from mxgateway.session import Session, SessionInfo  # noqa: PLC0415 - see _request_session
+        from mxgateway.session import Session, SessionInfo  # noqa: PLC0415 - see open_session
 
         if not session_id.strip():
             raise MxGatewayConfigurationError("session_id is empty: give the id that opening the session returned")
@@ -301,8 +304,7 @@ class GatewayClient:
             raise
 
     async def _request_session(self, options: OpenSessionOptions, timeout: float | None) -> Session:
-        # Whoever only looks whether a gateway is there, at its alarms or at its Galaxy needs no session.
-        from mxgateway.session import Session, SessionInfo  # noqa: PLC0415
+        from mxgateway.session import Session, SessionInfo  # noqa: PLC0415 - see open_session
 
         channel = self._channel
         request = pb.OpenSessionRequest(

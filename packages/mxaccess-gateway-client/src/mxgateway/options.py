@@ -1,4 +1,4 @@
-"""What a client and a session are told: frozen options, checked when they are made."""
+"""What a client is told: frozen options, checked when they are made."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ClientOptions",
     "ClientOptionsFields",
-    "OpenSessionOptions",
-    "OpenSessionOptionsFields",
     "check_seconds",
     "conceal_key",
     "normal_fingerprint",
@@ -175,28 +173,6 @@ class ClientOptions(metaclass=_TakesKeys):
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenSessionOptions:
-    """What a new session is told (`OpenSession`).
-
-    Attributes:
-        client_session_name: how the gateway's own lists and logs call the session.
-        command_timeout: seconds that the gateway lets one command run; None is the gateway's default (30).
-        requested_backend: the gateway's backend to use; empty is its default.
-
-    Raises:
-        MxGatewayConfigurationError: `command_timeout` is not a positive number of seconds.
-    """
-
-    client_session_name: str = ""
-    command_timeout: float | None = None
-    requested_backend: str = ""
-
-    def __post_init__(self) -> None:
-        if self.command_timeout is not None:
-            check_seconds("command_timeout", self.command_timeout)
-
-
 class ClientOptionsFields(TypedDict, total=False):
     """The fields of ClientOptions as keywords."""
 
@@ -217,14 +193,6 @@ class ClientOptionsFields(TypedDict, total=False):
     keepalive_time: float
     keepalive_timeout: float
     use_http_proxy: bool
-
-
-class OpenSessionOptionsFields(TypedDict, total=False):
-    """The fields of OpenSessionOptions as keywords."""
-
-    client_session_name: str
-    command_timeout: float | None
-    requested_backend: str
 
 
 def check_seconds(name: str, seconds: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -17,6 +17,7 @@ from mxgateway._item_commands import ItemCommands
 from mxgateway._write_commands import WriteCommands
 from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTransportError
 from mxgateway.events import EventStream, StreamPlace
+from mxgateway.options import check_seconds
 from mxgateway.protocol import ProtocolStatusCode
 
 if TYPE_CHECKING:
@@ -25,13 +26,43 @@ if TYPE_CHECKING:
 
     from mxgateway._channel import Channel
 
-__all__ = ["Session", "SessionInfo", "WorkerInfo"]
+__all__ = ["OpenSessionOptions", "OpenSessionOptionsFields", "Session", "SessionInfo", "WorkerInfo"]
 
 _logger = logging.getLogger("mxgateway.session")
 
 # CloseSession may be repeated, and a session left open takes a place at the gateway until its lease ends. A connection
 # that was lost a moment ago shows that only to the first call on it.
 _PAUSES_TO_CLOSE: Final = (0.1, 0.3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSessionOptions:
+    """What a new session is told (`OpenSession`).
+
+    Attributes:
+        client_session_name: how the gateway's own lists and logs call the session.
+        command_timeout: seconds that the gateway lets one command run; None is the gateway's default (30).
+        requested_backend: the gateway's backend to use; empty is its default.
+
+    Raises:
+        MxGatewayConfigurationError: `command_timeout` is not a positive number of seconds.
+    """
+
+    client_session_name: str = ""
+    command_timeout: float | None = None
+    requested_backend: str = ""
+
+    def __post_init__(self) -> None:
+        if self.command_timeout is not None:
+            check_seconds("command_timeout", self.command_timeout)
+
+
+class OpenSessionOptionsFields(TypedDict, total=False):
+    """The fields of OpenSessionOptions as keywords."""
+
+    client_session_name: str
+    command_timeout: float | None
+    requested_backend: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,7 @@ def test_the_generators_are_as_old_as_the_oldest_versions_that_we_claim() -> Non
         stubs = (PACKAGE / f"{module}_pb2_grpc.py").read_text(encoding="utf-8")
         assert "# Protobuf Python Version: 5.26.1\n" in messages
         assert "GRPC_GENERATED_VERSION = '1.63.2'\n" in stubs
-    assert "protobuf>=5.26.1,<8" in requirements
+    assert "protobuf>=5.26.1,<8; python_version<'3.14'" in requirements
     assert "grpcio>=1.63.2,<2; python_version<'3.13'" in requirements
 
 

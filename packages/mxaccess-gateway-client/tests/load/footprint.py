@@ -18,7 +18,7 @@ from gateway_process import GatewayProcess
 _MORE_OBJECTS: Final = 1_000
 _MORE_NATIVE_THREADS: Final = 16
 _MORE_DESCRIPTORS: Final = 8
-_MORE_MEMORY: Final = 16 * 1024 * 1024
+_MORE_MEMORY: Final = 24 * 1024 * 1024
 
 _PATIENCE: Final = 10.0
 _LOOK_AGAIN: Final = 0.05

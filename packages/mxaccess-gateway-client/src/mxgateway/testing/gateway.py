@@ -38,6 +38,7 @@ __all__ = ["GATEWAY_PROTOCOL_VERSION", "SimulatedGateway"]
 GATEWAY_PROTOCOL_VERSION = 3
 
 _STOPPING_TIME = 10.0
+_ANY_NUMBER = 2**31 - 1
 
 
 class SimulatedGateway:
@@ -215,6 +216,9 @@ class SimulatedGateway:
         server = grpc.aio.server(
             options=[
                 ("grpc.so_reuseport", 0),
+                # What is too much a gateway says by its own limits; gRPC's would end calls without a word.
+                ("grpc.server.max_pending_requests", _ANY_NUMBER),
+                ("grpc.server.max_pending_requests_hard_limit", _ANY_NUMBER),
                 ("grpc.max_receive_message_length", self._limits.message_bytes),
                 ("grpc.max_send_message_length", self._limits.message_bytes),
             ]

@@ -124,7 +124,7 @@ class AlarmCommands(CommandSender):
         request.command.query_active_alarms_command.alarm_filter_prefix = filter_prefix
         reply = await self._send(request, timeout)
         if not reply.HasField("query_active_alarms"):
-            raise self._missing(request, "query_active_alarms")
+            raise self._missing(request, reply, "query_active_alarms")
         from mxgateway.alarms import ActiveAlarm  # noqa: PLC0415
 
         return tuple(ActiveAlarm(snapshot) for snapshot in reply.query_active_alarms.snapshots)
@@ -132,5 +132,5 @@ class AlarmCommands(CommandSender):
     async def _acknowledged(self, request: pb.MxCommandRequest, timeout: float | None) -> int:
         reply = await self._send(request, timeout)
         if not reply.HasField("acknowledge_alarm"):
-            raise self._missing(request, "acknowledge_alarm")
+            raise self._missing(request, reply, "acknowledge_alarm")
         return reply.acknowledge_alarm.native_status

@@ -157,7 +157,7 @@ class BulkCommands(CommandSender):
             payload.timeout_ms = milliseconds
             reply = await self._send(request, timeout)
             if not reply.HasField("read_bulk"):
-                raise self._missing(request, "read_bulk")
+                raise self._missing(request, reply, "read_bulk")
             results += map(BulkReadResult, self._in_order(request, reply.read_bulk.results, part, "tag_address"))
         return tuple(results)
 
@@ -229,7 +229,7 @@ class BulkCommands(CommandSender):
         self._check_room(request, len(entries))
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
-            raise self._missing(request, arm)
+            raise self._missing(request, reply, arm)
         from mxgateway.bulk import SubscribeResult  # noqa: PLC0415
 
         bulk: pb.BulkSubscribeReply = getattr(reply, arm)
@@ -244,7 +244,7 @@ class BulkCommands(CommandSender):
         self._check_room(request, len(entries))
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
-            raise self._missing(request, arm)
+            raise self._missing(request, reply, arm)
         from mxgateway.bulk import BulkWriteResult  # noqa: PLC0415
 
         bulk: pb.BulkWriteReply = getattr(reply, arm)

@@ -266,22 +266,24 @@ class Channel:
         task.add_done_callback(self._forget)
         return task
 
-    def check_status(self, status: pb.ProtocolStatus, name: str, request: _CorrelatedRequest) -> None:
-        """Make sure that a reply that carries nothing but a protocol status is OK.
+    def check_status(
+        self, reply: pb.OpenSessionReply | pb.CloseSessionReply, name: str, request: _CorrelatedRequest
+    ) -> None:
+        """Make sure that a reply that says no with nothing but a protocol status says yes.
 
         Raises:
             MxGatewayError: what the status stands for, see PROTOCOL_STATUS_ERRORS.
         """
-        if status.code != pb.PROTOCOL_STATUS_CODE_OK:
+        if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK:
             # In place: the caller's reply may be seen in a traceback that shows local variables.
-            redact_message(status)
+            redact_message(reply)
             facts = ErrorFacts(
                 method=name,
                 target=self.options.endpoint,
                 session_id=getattr(request, "session_id", None),
                 correlation_id=request.client_correlation_id,
             )
-            raise error_from_status(status, facts)
+            raise error_from_status(reply.protocol_status, facts)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -14,7 +14,7 @@ from mxgateway.errors import (
     MxGatewayProtocolError,
     error_from_reply,
 )
-from mxgateway.redaction import redact_message
+from mxgateway.redaction import redact, redact_message
 from mxgateway.status import MxStatus
 
 if TYPE_CHECKING:
@@ -74,12 +74,15 @@ class CommandSender:
             raise error_from_reply(reply, self._facts(request))
         stranger = _stranger(request, reply)
         if stranger:
+            # A traceback that shows local variables must not show what the error itself hides.
             redact_message(reply)
+            stranger = redact(stranger)
             raise self._violation(request, f"the reply is for {stranger}, which was not asked for here")
         return reply
 
-    def _missing(self, request: pb.MxCommandRequest, arm: str) -> MxGatewayProtocolError:
+    def _missing(self, request: pb.MxCommandRequest, reply: pb.MxCommandReply, arm: str) -> MxGatewayProtocolError:
         """The error for an OK reply without the payload that its kind promises."""
+        redact_message(reply)
         return self._violation(request, f"the reply is OK but lacks its {arm} payload")
 
     def _violation(self, request: pb.MxCommandRequest, summary: str) -> MxGatewayProtocolError:

@@ -8,7 +8,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._commands import CommandSender, set_handles, set_server_handle
 from mxgateway.errors import MxGatewayConfigurationError
-from mxgateway.redaction import Secret, hide, redact_message
+from mxgateway.redaction import Secret, hide
 from mxgateway.values import SparseArray, fill_mx_value
 
 if TYPE_CHECKING:
@@ -163,8 +163,7 @@ class WriteCommands(CommandSender):
         finally:
             payload.verify_user_password = ""
         if not reply.HasField("authenticate_user"):
-            redact_message(reply)
-            raise self._missing(request, "authenticate_user")
+            raise self._missing(request, reply, "authenticate_user")
         return reply.authenticate_user.user_id
 
     async def archestra_user_to_id(self, server_handle: int, user_id_guid: str, *, timeout: float | None = None) -> int:
@@ -175,7 +174,7 @@ class WriteCommands(CommandSender):
         payload.user_id_guid = user_id_guid
         reply = await self._send(request, timeout)
         if not reply.HasField("archestra_user_to_id"):
-            raise self._missing(request, "archestra_user_to_id")
+            raise self._missing(request, reply, "archestra_user_to_id")
         return reply.archestra_user_to_id.user_id
 
 

@@ -254,8 +254,8 @@ async def acknowledge_alarm(
     if answer.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(answer):
         raise error_from_reply(answer, facts)
     if answer.correlation_id not in {"", request.client_correlation_id}:
-        stranger = answer.correlation_id
         redact_message(answer)
+        stranger = answer.correlation_id
         raise MxGatewayProtocolError(f"the reply is for correlation id {stranger}, which was not asked for here", facts)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, final
 
 import grpc.aio
 
-from mxgateway.redaction import REDACTED, Secret, hide
+from mxgateway.redaction import REDACTED, Secret, SecretBytes, hide
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ class ApiKey:
     def echo(self) -> bytes:
         """What a message holds in which a gateway echoes the key: its secret, or all of it where that is short."""
         secret, key = self._secret.reveal(), self._key.reveal()
-        return (secret if len(secret) >= _LONG else key).encode("ascii")
+        return SecretBytes((secret if len(secret) >= _LONG else key).encode("ascii"))
 
     def __repr__(self) -> str:
         return f"ApiKey('{REDACTED}')"

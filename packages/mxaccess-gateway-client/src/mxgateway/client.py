@@ -27,7 +27,7 @@ from mxgateway.errors import (
     MxGatewayVersionError,
 )
 from mxgateway.options import ClientOptions, conceal_key, split_endpoint
-from mxgateway.redaction import shows_secret
+from mxgateway.redaction import redact_message, shows_secret
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -185,6 +185,8 @@ class GatewayClient:
         if not session_id.strip():
             raise MxGatewayConfigurationError("session_id is empty: give the id that opening the session returned")
         if shows_secret(session_id):
+            # Not even in a traceback that shows local variables.
+            del session_id
             raise MxGatewayConfigurationError("session_id holds a key: give the id that opening the session returned")
         return Session(self._channel, SessionInfo(session_id=session_id.strip()))
 
@@ -315,19 +317,25 @@ class GatewayClient:
         if options.command_timeout is not None:
             request.command_timeout.FromNanoseconds(round(options.command_timeout * 1e9))
         reply = await channel.call(channel.gateway.OpenSession, "OpenSession", request, timeout=timeout)
-        channel.check_status(reply.protocol_status, "OpenSession", request)
-        session = Session(channel, SessionInfo.from_reply(reply))
-        facts = ErrorFacts(method="OpenSession", target=self.endpoint, session_id=reply.session_id or None)
+        channel.check_status(reply, "OpenSession", request)
+        facts = ErrorFacts(method="OpenSession", target=self.endpoint)
+        if shows_secret(reply.session_id):
+            redact_message(reply)
+            raise MxGatewayProtocolError("the gateway names the session by our key", facts)
         if not reply.session_id:
             raise MxGatewayProtocolError("the reply is OK but names no session", facts)
-        if shows_secret(reply.session_id):
-            raise MxGatewayProtocolError("the gateway names the session by our key", facts)
+        session = Session(channel, SessionInfo.from_reply(reply))
         if reply.gateway_protocol_version != GATEWAY_PROTOCOL_VERSION:
+            redact_message(reply)
             async with session:
                 raise MxGatewayVersionError(
                     f"the gateway speaks protocol version {reply.gateway_protocol_version}, this client knows "
                     f"{GATEWAY_PROTOCOL_VERSION}",
-                    replace(facts, hint="use the client release that was made for this gateway"),
+                    replace(
+                        facts,
+                        session_id=session.session_id,
+                        hint="use the client release that was made for this gateway",
+                    ),
                 )
         self._sessions = {each for each in self._sessions if not each.closed} | {session}
         return session

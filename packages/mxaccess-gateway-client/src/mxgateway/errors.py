@@ -451,10 +451,9 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayEr
     from mxgateway.status import MxStatus  # noqa: PLC0415 - before MXAccess has answered anything, nobody needs it
 
     _keep_what_explains(reply)
-    redact_message(reply)
     code = ProtocolStatusCode(reply.protocol_status.code)
     kind = MxAccessError if code == ProtocolStatusCode.OK else PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
-    return kind(
+    error = kind(
         _SUMMARIES[kind],
         replace(
             facts,
@@ -466,6 +465,8 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayEr
             reply=reply,
         ),
     )
+    redact_message(reply)
+    return error
 
 
 def _keep_what_explains(reply: pb.MxCommandReply) -> None:

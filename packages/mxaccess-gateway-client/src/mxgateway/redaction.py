@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-__all__ = ["REDACTED", "Secret", "hide", "redact", "redact_message", "shows_secret"]
+__all__ = ["REDACTED", "Secret", "SecretBytes", "hide", "redact", "redact_message", "shows_secret"]
 
 REDACTED: Final = "***"
 
@@ -22,7 +22,7 @@ REDACTED: Final = "***"
 _PART: Final = 6
 # A password is made of words. To hide one where another text has it as well would say that it is in the password.
 _PART_OF_PASSWORD: Final = 12
-_LARGEST_MESSAGE: Final = 2 * 1024 * 1024
+_MOST_CHARACTERS: Final = 512 * 1024
 
 # Whatever looks like a gateway key or a bearer token goes, even one that is not ours: a gateway may echo another's.
 _KEY_SHAPE: Final = re.compile(r"(?:mxgw_|bearer\s+)[^\s'\"`<>(){}\[\],;&]+")
@@ -89,6 +89,19 @@ class Secret(str):
         raise TypeError("a secret can't be pickled: it would leave the process in clear text")
 
 
+@final
+class SecretBytes(bytes):
+    """The same for bytes: what to look for, and never to show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"b'{REDACTED}'"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
 # By identity: two equal secrets live each for itself.
 _hidden: Final[WeakValueDictionary[int, Secret]] = WeakValueDictionary()
 
@@ -128,10 +141,10 @@ def shows_secret(text: str) -> bool:
 def redact_message(message: Message) -> None:
     """Take every secret out of every text of a message, in place; what this version can't name in it goes too.
 
-    In a message of more than 2 MiB every text goes: looking through all of it would hold up the event loop.
+    Texts behind the first half a million characters go altogether: to look through more would hold up the event loop.
     """
     message.DiscardUnknownFields()
-    _redact_fields(message, redact if message.ByteSize() <= _LARGEST_MESSAGE else _without_a_look)
+    _redact_fields(message, _BoundedLook().redact)
 
 
 def _redact_fields(message: Message, redact: Callable[[str], str]) -> None:
@@ -158,8 +171,19 @@ def _redacted_bytes(value: bytes, redact: Callable[[str], str]) -> bytes:
     return redact(value.decode("latin-1")).encode("latin-1")
 
 
-def _without_a_look(text: str) -> str:
-    return text and REDACTED
+class _BoundedLook:
+    """Looks through the texts of one message: at equal ones once, and not for ever."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, str] = {"": ""}
+        self._left = _MOST_CHARACTERS
+
+    def redact(self, text: str) -> str:
+        """Give a text without secrets."""
+        if text not in self._seen:
+            self._left -= len(text)
+            self._seen[text] = redact(text) if self._left > 0 else REDACTED
+        return self._seen[text]
 
 
 @final

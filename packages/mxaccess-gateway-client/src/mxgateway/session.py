@@ -240,4 +240,4 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
             timeout=seconds,
             session_id=self.session_id,
         )
-        self._channel.check_status(reply.protocol_status, "CloseSession", request)
+        self._channel.check_status(reply, "CloseSession", request)

@@ -132,6 +132,8 @@ def client_options(target: Target, diagnostics: Diagnostics) -> ClientOptions:
         client_certificate_file=target.client_certificate_file,
         client_key_file=target.client_key_file,
         certificate_fingerprint=target.certificate_fingerprint,
+        known_gateways_file=_known_gateways_file(target),
+        trust_on_first_use=target.trust_on_first_use,
         timeout=target.timeout,
     )
     if not target.timeout_given or os.environ.get("MXGATEWAY_CONNECT_TIMEOUT"):
@@ -170,6 +172,19 @@ class _LineHandler(logging.Handler):
             self._diagnostics.detail(f"{record.levelname.lower()}: {record.name}: {message}")
         if record.exc_info and self._diagnostics.debug:
             self._diagnostics.detail("".join(traceback.format_exception(*record.exc_info)))
+
+
+def _known_gateways_file(target: Target) -> str | None:
+    if target.known_gateways_file is not None or not target.trust_on_first_use:
+        return target.known_gateways_file
+    folder = Path(click.get_app_dir("mxgw-py"))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    else:
+        return str(folder / "known_gateways")
+    raise click.UsageError(f"the folder {folder} can't be made: {problem}; give --known-gateways-file FILE")
 
 
 def _api_key(target: Target) -> ApiKey:

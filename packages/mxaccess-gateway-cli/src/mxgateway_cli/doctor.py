@@ -175,6 +175,8 @@ class Doctor:
         check.finding = finding
         if report.problem is not None:
             raise MxGatewayTransportError("the gateway's certificate can't be trusted").with_hint(report.problem)
+        if report.first_use:
+            check.warn(finding, "the gateway isn't known yet: compare the fingerprint with the gateway's own")
         if end is not None and end - datetime.now(UTC) < _SOON:
             check.warn(finding, f"the certificate ends on {_day(end)}: let the gateway have a new one")
 

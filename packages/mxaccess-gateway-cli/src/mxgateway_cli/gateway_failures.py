@@ -48,6 +48,7 @@ EXIT_STATUSES: Mapping[type[MxGatewayError], ExitStatus] = {
 # The library speaks of its own fields; at the command line they are options.
 _FIELDS = re.compile(
     r"(?<![\w./\\])(server_name_override|client_certificate_file|client_key_file|certificate_fingerprint|ca_file"
+    r"|known_gateways_file|trust_on_first_use"
     r"|server_handle|item_handle|session_id)(?![\w./\\])"
 )
 
@@ -72,6 +73,12 @@ def _facts(error: MxGatewayError) -> dict[str, Any]:
         facts["correlationId"] = error.correlation_id
     if error.grpc_status is not None:
         facts["grpcStatus"] = error.grpc_status.name
+    if error.http_status is not None:
+        facts["httpStatus"] = error.http_status
+    if error.trusted_fingerprints:
+        facts["trustedFingerprints"] = list(error.trusted_fingerprints)
+    if error.shown_fingerprint is not None:
+        facts["shownFingerprint"] = error.shown_fingerprint
     if error.protocol_status is not None:
         facts["protocolStatus"] = enum_record("PROTOCOL_STATUS_CODE", error.protocol_status)
     if error.hresult is not None:

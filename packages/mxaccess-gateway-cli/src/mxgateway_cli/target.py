@@ -25,7 +25,11 @@ _TLS_OPTIONS = (
     "client_certificate_file",
     "client_key_file",
     "certificate_fingerprint",
+    "known_gateways_file",
+    "trust_on_first_use",
 )
+# What belongs together is one way to trust a gateway.
+_WAYS_TO_TRUST = (("ca_file",), ("certificate_fingerprint",), ("trust_on_first_use", "known_gateways_file"))
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
@@ -59,6 +63,19 @@ _OPTIONS = (
         section=_SECTION,
         metavar="SHA256",
         help="Trust exactly the certificate with this SHA-256 fingerprint, 64 hex digits.",
+    ),
+    option(
+        "--known-gateways-file",
+        section=_SECTION,
+        metavar="FILE",
+        help="Trust what stands in this file: host:port and the SHA-256 fingerprint of each gateway's certificate.  "
+        "[default with --trust-on-first-use: known_gateways in mxgw-py's folder of your configuration]",
+    ),
+    option(
+        "--trust-on-first-use",
+        section=_SECTION,
+        is_flag=True,
+        help="Trust a gateway that isn't in that file yet, show its certificate's fingerprint and write it down there.",
     ),
     option(
         "--timeout",
@@ -101,6 +118,8 @@ class Target:
     client_certificate_file: str | None
     client_key_file: str | None
     certificate_fingerprint: str | None
+    known_gateways_file: str | None
+    trust_on_first_use: bool
     timeout: float
     timeout_given: bool
 
@@ -120,6 +139,8 @@ class Target:
         taken["plaintext"] = _choose_plaintext(given, plaintext=bool(taken["plaintext"]), tls=tls_asked_for)
         if taken["plaintext"]:
             _drop_tls_options(given, taken)
+        _choose_trust(given, taken)
+        taken["trust_on_first_use"] = bool(taken["trust_on_first_use"])
         _choose_key(given, taken)
         return cls(**taken)
 
@@ -160,6 +181,19 @@ def _drop_tls_options(given: _Given, taken: dict[str, Any]) -> None:
                 f"--plaintext has no TLS, but --{name.replace('_', '-')} asks for it: drop the one or the other"
             )
         taken[name] = None
+
+
+def _choose_trust(given: _Given, taken: dict[str, Any]) -> None:
+    """With a way to trust on the command line those of the environment don't count; two from one place contradict."""
+    asked_for = [names for names in _WAYS_TO_TRUST if any(taken[name] for name in names)]
+    here = [names for names in asked_for if any(taken[name] and given.here(name) for name in names)]
+    if here:
+        for name in (name for names in asked_for if names not in here for name in names):
+            taken[name] = None
+    ways = here or asked_for
+    if len(ways) > 1:
+        flags = [f"--{next(name for name in names if taken[name]).replace('_', '-')}" for names in ways]
+        raise click.UsageError(f"{flags[0]} and {flags[1]} are two ways to trust: give one of them")
 
 
 def _choose_key(given: _Given, taken: dict[str, Any]) -> None:

@@ -177,21 +177,22 @@ async def test_a_write_that_is_refused_at_once_says_why_and_the_others_go_on(
 ) -> None:
     def edit(reply: pb.MxCommandReply) -> None:
         if reply.kind == pb.MX_COMMAND_KIND_ADD_ITEM_BULK:
-            for handle in (1, 2, 3):
+            for handle in (1, 2, 3, 4):
                 reply.add_item_bulk.results.add(item_handle=handle, was_successful=True)
         if reply.kind == pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK:
-            for handle in (1, 2, 3):
+            for handle in (1, 2, 3, 4):
                 reply.advise_item_bulk.results.add(item_handle=handle, was_successful=True)
         if reply.kind == pb.MX_COMMAND_KIND_WRITE_BULK:
             no = pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR, detail=7, diagnostic_text="locked")
             reply.write_bulk.results.add(hresult=-2147024809, error_message="not in range", statuses=[no])
             reply.write_bulk.results.add(error_message="the key does not reach it")
             reply.write_bulk.results.add(was_successful=True)
+            reply.write_bulk.results.add(was_successful=True, statuses=[no])
 
     scripted.edit_reply = edit
     async with scripted_client.tags("test") as tags:
-        refused, unreached, silent = await outcomes(
-            tags.write("A.B", 1), tags.write("A.C", 2), tags.write("A.D", 3, timeout=0.3)
+        refused, unreached, silent, contradicted = await outcomes(
+            tags.write("A.B", 1), tags.write("A.C", 2), tags.write("A.D", 3, timeout=0.3), tags.write("A.E", 4)
         )
 
     assert isinstance(refused, MxAccessError)
@@ -203,6 +204,8 @@ async def test_a_write_that_is_refused_at_once_says_why_and_the_others_go_on(
     assert "the key does not reach it" in str(unreached)
     assert isinstance(silent, MxGatewayTimeoutError)
     assert "A.D may have been written: no outcome came" in str(silent)
+    assert isinstance(contradicted, MxAccessError)
+    assert "A.E was not written" in str(contradicted)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -88,6 +89,8 @@ class Deadlines(Generic[RequestT]):
         self._loop = asyncio.get_running_loop()
         self._requests: dict[float, OrderedDict[RequestT, None]] = {}
         self._timers: dict[float, asyncio.TimerHandle] = {}
+        # A timer serves many callers, and must not keep what belongs to the first one.
+        self._context = contextvars.copy_context()
 
     def begin(self, request: RequestT) -> None:
         """Watch the time of a request."""
@@ -113,7 +116,7 @@ class Deadlines(Generic[RequestT]):
         return left
 
     def _ring_at(self, deadline: float, seconds: float) -> None:
-        self._timers[seconds] = self._loop.call_at(deadline, self._ring, seconds)
+        self._timers[seconds] = self._loop.call_at(deadline, self._ring, seconds, context=self._context)
 
     def _ring(self, seconds: float) -> None:
         requests = self._requests[seconds]

@@ -24,6 +24,7 @@ from mxgateway.errors import (
     MxGatewayTransportError,
     MxGatewayWorkerError,
 )
+from mxgateway.status import MxStatus
 from mxgateway.values import fill_mx_value, to_mx_value
 
 if TYPE_CHECKING:
@@ -187,10 +188,10 @@ class TagWrites:
             else:
                 results = await Call(writes).make(_write_all(session, server_handle, kind, writes, seconds))
                 for write, result in zip(writes, results or (), strict=False):
-                    if result.was_successful and result.hresult >= 0:
-                        self._accepted(write)
-                    else:
+                    if _is_refusal(result):
                         self._end(write, write.not_accepted(result))
+                    else:
+                        self._accepted(write)
         except MxGatewayLimitError as error:
             if len(writes) == 1 or error.grpc_status is not None or error.protocol_status is not None:
                 self._failed(writes, error)
@@ -250,7 +251,7 @@ class TagWrites:
         self._end(write, error)
 
     def _abandon(self, write: TagWrite) -> bool:
-        """Nobody waits for it any more; True when its call is given up, without an answer, because it was the last one."""
+        """Nobody waits for it any more; True when it was the last one of its call, which is given up unanswered."""
         if write.session is not None:
             # An outcome that comes too late must not be taken for the one of the next write.
             write.item.doubtful = True
@@ -322,6 +323,15 @@ async def _write_all(
         facts = ErrorFacts(method="Write", session_id=session.session_id, correlation_id=reply.correlation_id)
         raise MxGatewayProtocolError(problem, facts)
     return results
+
+
+def _is_refusal(result: pb.BulkWriteResult) -> bool:
+    """Whether a write was not accepted: a result that contradicts itself must not pass for a success."""
+    return not result.was_successful or result.hresult < 0 or any(map(_failed, result.statuses))
+
+
+def _failed(status: pb.MxStatusProxy) -> bool:
+    return MxStatus.from_message(status).failed
 
 
 def _own(error: MxGatewayError, writes: Sequence[TagWrite]) -> MxGatewayError:

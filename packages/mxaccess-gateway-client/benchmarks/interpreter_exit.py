@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from comparison import Comparison, Plan, Rival, ours_at_least
-from processes import server
+from processes import ContestantFailed, server
 
 _PROGRAMS: Final = 20
 # Seconds in which it should be gone; what takes longer hangs.
@@ -53,11 +53,12 @@ def measure(plan: Plan) -> Iterator[Comparison]:
 
 
 def _seconds_to_end(address: dict[str, Any]) -> float | None:
-    """How long a program takes to end; None when it has to be killed, or fails."""
+    """How long a program takes to end; None when it has to be killed, or ends with an error."""
     command = [sys.executable, "-c", _PROGRAM, json.dumps(address)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        process.stdout.readline()
+        if not process.stdout.readline():
+            raise ContestantFailed(f"a program that should end under an open stream has opened none: {process.wait()}")
         began = time.perf_counter()
         try:
             status = process.wait(_AT_ONCE)

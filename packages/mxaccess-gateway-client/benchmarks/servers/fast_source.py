@@ -19,7 +19,7 @@ from typing import Final
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from plant import plant
 
-from mxgateway.testing import SimulatedGateway
+from mxgateway.testing import Limits, SimulatedGateway
 
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
@@ -210,7 +210,9 @@ async def _next_frame(reader: asyncio.StreamReader) -> tuple[int, int, int, byte
 async def serve(rate: float = 0, tags: int = 1) -> None:
     """Serve until killed; `rate` in events a second, 0 for as many as are taken."""
     messages = Messages(tags)
-    async with SimulatedGateway(plant=plant(tags), ramp_interval=None) as gateway:
+    # Programs that end without a word leave their sessions behind.
+    limits = Limits(sessions=1000)
+    async with SimulatedGateway(plant=plant(tags), ramp_interval=None, limits=limits) as gateway:
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await Connection(reader, writer, messages, rate).serve(gateway.endpoint)

@@ -26,7 +26,7 @@ from mxgateway.errors import (
     MxGatewayTransportError,
     MxGatewayVersionError,
 )
-from mxgateway.options import ClientOptions, conceal_key, split_endpoint
+from mxgateway.options import ClientOptions, split_endpoint, take_key
 from mxgateway.redaction import redact_message, shows_secret
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class GatewayClient:
             MxGatewayAuthenticationError: the gateway doesn't accept the key.
             MxGatewayProtocolError: something else than an MXAccess Gateway answers.
         """
-        conceal_key(fields)
+        take_key(fields)
         if options is not None and fields:
             raise TypeError("connect takes a ClientOptions or its fields, not both")
         chosen = options if options is not None else ClientOptions(**fields)

@@ -19,9 +19,9 @@ __all__ = [
     "ClientOptions",
     "ClientOptionsFields",
     "check_seconds",
-    "conceal_key",
     "normal_fingerprint",
     "split_endpoint",
+    "take_key",
 ]
 
 FilePath: TypeAlias = str | os.PathLike[str]
@@ -44,16 +44,12 @@ _FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
 
 
 class _TakesKeys(type):
-    """Makes an ApiKey of the text of a key before anything can fail: after that neither frames nor options hold it."""
+    """Takes the key before the fields are looked at."""
 
     if not TYPE_CHECKING:  # for whom the fields are the arguments
 
         def __call__(cls, **given: Any) -> Any:
-            problem = None
-            if given.get("api_key") is not None:
-                given["api_key"], problem = _api_key(given.pop("api_key"))
-            if problem is not None:
-                raise MxGatewayConfigurationError(problem)
+            take_key(given)
             return super().__call__(**given)
 
 
@@ -129,7 +125,7 @@ class ClientOptions(metaclass=_TakesKeys):
                 which.
             TypeError: a keyword is no field.
         """
-        conceal_key(changes)
+        take_key(changes)
         texts = _variables(os.environ if environment is None else environment)
         # A traceback that shows local variables must not show all of the environment.
         environment = None
@@ -235,11 +231,19 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def conceal_key(given: ClientOptionsFields) -> None:
-    """Let a key that is given as text not show itself: a traceback may show what a function was given."""
-    key = given.get("api_key")
-    if isinstance(key, str):
-        given["api_key"] = Secret(key)
+def take_key(given: dict[str, Any] | ClientOptionsFields) -> None:
+    """Make an ApiKey of whatever was given as a key, before anything else can fail.
+
+    A traceback may show what a function was given: after this no frame of ours holds the text of a key.
+
+    Raises:
+        MxGatewayConfigurationError: it is no key.
+    """
+    problem = None
+    if given.get("api_key") is not None:
+        given["api_key"], problem = _api_key(given.pop("api_key"))
+    if problem is not None:
+        raise MxGatewayConfigurationError(problem)
 
 
 def _api_key(key: object) -> tuple[ApiKey | None, str | None]:

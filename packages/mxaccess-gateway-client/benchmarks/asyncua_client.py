@@ -15,6 +15,8 @@ from tag_access import TagAccess
 # The publishing interval in milliseconds, and how many changes of a variable may wait for it.
 _PERIOD: Final = 10
 _WAITING: Final = 100
+# Seconds: with its own 4 and 1 it takes a busy machine for a lost connection.
+_PATIENCE: Final = 30
 
 
 async def changes(url: str, node_ids: Sequence[str], seconds: float) -> Figures:
@@ -25,7 +27,7 @@ async def changes(url: str, node_ids: Sequence[str], seconds: float) -> Figures:
         def datachange_notification(self, node: Node, val: Any, data: object) -> None:  # noqa: ARG002 - its names
             tally.taken += 1
 
-    async with Client(url) as client:
+    async with Client(url, timeout=_PATIENCE, watchdog_intervall=_PATIENCE) as client:
         subscription = await client.create_subscription(_PERIOD, Handler(), queue_maxsize=len(node_ids) * _WAITING)
         await subscription.subscribe_data_change(map(client.get_node, node_ids), queuesize=_WAITING)
         figures = await tally.rate((), seconds)
@@ -35,7 +37,7 @@ async def changes(url: str, node_ids: Sequence[str], seconds: float) -> Figures:
 
 async def calls(url: str, node_ids: Sequence[str], times: int) -> Figures:
     """Reads and writes of a server's variables."""
-    async with Client(url) as client:
+    async with Client(url, timeout=_PATIENCE, watchdog_intervall=_PATIENCE) as client:
         nodes = [client.get_node(node_id) for node_id in node_ids]
 
         async def read(number: int) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,55 @@ async def refusal(gateway: SimulatedGateway, **fields: Unpack[ClientOptionsField
     assert "\n" not in str(caught.value)
     assert gateway.api_key not in str(caught.value)
     return caught.value
+
+
+class KnownFile:
+    """The file that remembers gateways, as its owner sees it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a file."""
+        return self.path.exists()
+
+    @property
+    def entries(self) -> list[list[str]]:
+        """Endpoint and fingerprint of each line."""
+        return [line.split()[:2] for line in self.read().splitlines() if not line.startswith("#")]
+
+    @property
+    def mode(self) -> int:
+        """Who may read and write it."""
+        return stat.S_IMODE(self.path.stat().st_mode)
+
+    @property
+    def neighbours(self) -> list[str]:
+        """What else is in its folder."""
+        return [path.name for path in self.path.parent.iterdir() if path != self.path]
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return self.path.is_symlink()
+
+    def link_to(self, other: KnownFile) -> None:
+        """Make it a symbolic link."""
+        self.path.symlink_to(other.path)
+
+    def read(self) -> str:
+        """Give what stands in it."""
+        return self.path.read_text(encoding="utf-8")
+
+    def write(self, content: str | bytes) -> None:
+        """Make it, or put something else in it."""
+        self.path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def port_of(gateway: SimulatedGateway) -> int:
+    """Give the port at which a gateway listens."""
+    return int(gateway.endpoint.rpartition(":")[2])
 
 
 class Switch:

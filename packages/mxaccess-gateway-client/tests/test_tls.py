@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import ssl
 import subprocess
@@ -15,7 +17,7 @@ from certificates import Certificates, write_certificate
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from secure_gateways import gateway_with, refusal, talk
 
-from mxgateway import MxGatewayConfigurationError, MxGatewayTransportError
+from mxgateway import GatewayClient, MxGatewayConfigurationError, MxGatewayTransportError
 from mxgateway.testing import SimulatedGateway
 
 
@@ -122,6 +124,19 @@ async def test_a_name_override_that_is_not_in_the_certificate_is_refused(
 
     assert isinstance(error, MxGatewayTransportError)
     assert "is for 127.0.0.1, localhost: use one of them" in str(error)
+
+
+@pytest.mark.parametrize("protocols", [[], ["http/1.1"]])
+async def test_a_web_servers_port_is_told_from_a_gateways(certificates: Certificates, protocols: list[str]) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.gateway.certificate, certificates.gateway.key)
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(MxGatewayTransportError, match="speaks TLS, but not HTTP/2, which gRPC needs"):
+            await GatewayClient.connect(endpoint=endpoint, ca_file=certificates.ca)
 
 
 @pytest.mark.parametrize("is_ca", [None, False, True])
@@ -276,6 +291,42 @@ async def test_certificate_and_key_may_stand_in_one_file(
     both.write_bytes(certificates.client.key.read_bytes() + b"\n" + certificates.client.certificate.read_bytes())
 
     await talk(strict_gateway, ca_file=certificates.ca, client_certificate_file=both, client_key_file=both)
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        # What gRPC takes for its default roots, and what the rest of Python does.
+        ("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "connected"),
+        ("SSL_CERT_FILE", "gRPC has its own default roots: give its CA as ca_file"),
+    ],
+)
+async def test_the_default_roots_are_those_of_grpc(
+    tls_gateway: SimulatedGateway, certificates: Certificates, variable: str, said: str
+) -> None:
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", CONNECT, tls_gateway.endpoint, tls_gateway.api_key),
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {variable: str(certificates.ca)},
+    )
+    stdout, _ = await program.communicate()
+
+    assert said in stdout.decode()
+
+
+CONNECT = """
+import asyncio, sys
+from mxgateway import GatewayClient, MxGatewayError
+
+async def main():
+    try:
+        async with GatewayClient.connect(endpoint=sys.argv[1], api_key=sys.argv[2]):
+            print("connected")
+    except MxGatewayError as error:
+        print(error)
+
+asyncio.run(main())
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="on Windows a file's mode keeps nobody from reading it")

@@ -297,8 +297,10 @@ async def _look_for_use(options: ClientOptions) -> tuple[ShownCertificate | None
             return await _decoded(options, shown, dates_count=True), None
     except ssl.SSLCertVerificationError as error:
         return shown, error.verify_message
+    except TimeoutError:
+        return shown, f"no answer within {options.connect_timeout:g} s"
     except OSError as error:
-        return shown, str(error) or f"no answer within {options.connect_timeout:g} s"
+        return shown, str(error) or "the other side ended the connection"
 
 
 def _name_to_compare(shown: ShownCertificate) -> str:

@@ -78,7 +78,8 @@ class GatewayClient:
 
         Takes a ClientOptions or its fields as keywords. It waits until the gateway has answered a first question, at
         most `connect_timeout` seconds, and as long again, but no more than 3, to find out why no answer came. It fails
-        at once where the answer is final: nothing listens, the certificate is not trusted, the key is unknown.
+        at once where the answer is final: nothing listens, the certificate is not trusted, the key is unknown. A look
+        at a certificate that is trusted by its fingerprint comes before, and has `connect_timeout` seconds of its own.
 
         Raises:
             MxGatewayConfigurationError: a field can't work, or a certificate file can't be used.

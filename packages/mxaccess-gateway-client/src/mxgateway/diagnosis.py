@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["GatewayCertificate", "TlsReport", "diagnose", "inspect_tls", "look_up", "reach"]
 
 _PATIENCE = 3.0
+_NO_HTTP2 = "the port speaks TLS, but not HTTP/2, which gRPC needs: is it a web server's?"
 _SILENCE = "something accepts the connection and then says nothing: is this the gateway's port?"
 
 
@@ -161,11 +162,19 @@ async def _tcp_problem(options: ClientOptions) -> str | None:
 async def _tls_problem(options: ClientOptions, details: str) -> str | None:
     if options.plaintext:
         return await _plaintext_problem(options)
-    context = await _context(options)
+    trust, context = trust_by_fingerprint(options), client_context(options)
+    if trust is not None:
+        shown = await look_at_certificate(options)
+        refusal = trust.refusal(options, shown.fingerprint)
+        if refusal is not None:
+            return f"{refusal.summary}; {refusal.hint}"
+        context = trusting_context(options, shown.der)
     problem = await _verified_handshake(options, context)
     if problem is not None:
         return problem
     if "CERTIFICATE_VERIFY_FAILED" in details:
+        if trust is not None:
+            return "the gateway's certificate changed in between: are there several gateways behind this address?"
         return (
             "this machine trusts the gateway's certificate, but gRPC has its own default roots: give its CA as ca_file"
         )
@@ -180,8 +189,11 @@ async def _tls_problem(options: ClientOptions, details: str) -> str | None:
 
 
 async def _plaintext_problem(options: ClientOptions) -> str | None:
-    speaks_tls = await _verified_handshake(options, _without_verification())
-    return "the port speaks TLS: drop plaintext" if speaks_tls is None else None
+    try:
+        async with open_tls(options, _without_verification()):
+            return "the port speaks TLS: drop plaintext"
+    except (ssl.SSLError, ConnectionError, EOFError):
+        return None
 
 
 async def _context(options: ClientOptions) -> ssl.SSLContext:
@@ -203,8 +215,8 @@ def _without_verification() -> ssl.SSLContext:
 async def _verified_handshake(options: ClientOptions, context: ssl.SSLContext) -> str | None:
     """Give what is wrong with a TLS handshake, or None."""
     try:
-        async with open_tls(options, context):
-            return None
+        async with open_tls(options, context) as connection:
+            return None if connection.selected_alpn_protocol() == "h2" else _NO_HTTP2
     except ssl.SSLCertVerificationError as error:
         return await _certificate_problem(options, error)
     except (ssl.SSLError, ConnectionError, EOFError) as error:

@@ -92,6 +92,8 @@ _HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
 _NO_STATUS = "Stream removed"
 _NO_STATUS_HINT = "what answered speaks no gRPC: see that the endpoint is the gateway's, and what a proxy does with it"
 
+_NOT_TRUSTED_HINT = "the gateway shows a certificate that isn't trusted, perhaps a new one: connecting anew tells more"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorFacts:
@@ -423,6 +425,8 @@ def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFa
         return _error_from_http(int(answer[1]), replace(facts, grpc_status=status, details=text))
     if status is grpc.StatusCode.UNKNOWN and text.startswith(_NO_STATUS):
         facts = replace(facts, hint=_NO_STATUS_HINT)
+    if status is grpc.StatusCode.UNAVAILABLE and "CERTIFICATE_VERIFY_FAILED" in text:
+        facts = replace(facts, hint=_NOT_TRUSTED_HINT)
     kinds = SESSIONLESS_GRPC_STATUS_ERRORS if facts.session_id is None else GRPC_STATUS_ERRORS
     kind = MxGatewayProtocolError if text == UNREADABLE else kinds.get(status, MxGatewayTransportError)
     if kind is MxGatewayLimitError and TOO_LARGE.search(text):

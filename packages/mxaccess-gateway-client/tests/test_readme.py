@@ -90,3 +90,15 @@ async def test_the_first_snippet_runs_unchanged(tmp_path: Path) -> None:
 def test_the_figures_are_those_of_the_last_run() -> None:
     _, results = (PACKAGE / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8").split("\n", 1)
     assert results.strip() in (PACKAGE / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    _, section = (PACKAGE / "README.md").read_text(encoding="utf-8").split("\n## What is promised under each fault", 1)
+    rows = re.findall(r"^\|(.+)\|(.+)\|(.+)\|$", section.partition("\n## ")[0], re.MULTILINE)[2:]
+    assert rows
+    for fault, _, shown_by in rows:
+        tests = re.findall(r"`([\w/]+\.py)::(\w+)`", shown_by)
+        assert tests, fault
+        for path, name in tests:
+            source = (PACKAGE / "tests" / path).read_text(encoding="utf-8")
+            assert re.search(rf"^(async )?def {name}\(", source, re.MULTILINE), f"{path}::{name}"

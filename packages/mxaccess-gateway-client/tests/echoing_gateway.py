@@ -41,7 +41,7 @@ class Way(Enum):
 
 
 class EchoingGateway(grpc.GenericRpcHandler):
-    """Answers every rpc of both services; `echo` is what it says, `way` how. A stream says it once and stays open."""
+    """Answers every rpc of both services; `echo` is what it says, `way` how. A stream says it once."""
 
     def __init__(self) -> None:
         self.endpoint = ""
@@ -50,6 +50,7 @@ class EchoingGateway(grpc.GenericRpcHandler):
         self.code = grpc.StatusCode.INVALID_ARGUMENT
         self.held: asyncio.Event | None = None
         self.asked: set[str] = set()
+        self.arrived = asyncio.Event()
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """Give what answers a call."""
@@ -67,7 +68,8 @@ class EchoingGateway(grpc.GenericRpcHandler):
     def _streaming(self, method: MethodDescriptor) -> Callable[[Any, Any], Any]:
         async def answer(request: Any, context: Any) -> AsyncIterator[Message]:
             yield await self._reply(method, request, context)
-            await asyncio.Event().wait()
+            if method.name != "QueryActiveAlarms":
+                await asyncio.Event().wait()
 
         return answer
 
@@ -75,6 +77,7 @@ class EchoingGateway(grpc.GenericRpcHandler):
         self.asked.add(method.name)
         probe = isinstance(request, pb.MxCommandRequest) and not request.session_id
         if self.held is not None and not probe:
+            self.arrived.set()
             await self.held.wait()
         if self.way is Way.STATUS or probe:
             code = grpc.StatusCode.NOT_FOUND if probe else self.code

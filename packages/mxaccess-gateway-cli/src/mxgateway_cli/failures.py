@@ -45,9 +45,17 @@ def report(error: Exception, diagnostics: Diagnostics) -> ExitStatus:
     """Say what went wrong on stderr and give the exit status."""
     failure = explain(error)
     if diagnostics.debug:
-        diagnostics.detail("".join(traceback.format_exception(error)))
+        diagnostics.detail("".join(_traceback(error)))
     diagnostics.error(failure.message, {"type": failure.type, "exitStatus": int(failure.status), **failure.facts})
     return failure.status
+
+
+def _traceback(error: Exception) -> list[str]:
+    if not isinstance(error, click.ClickException):
+        return traceback.format_exception(error)
+    # click's own words may hold a password; the line that follows has those that don't.
+    place = traceback.format_tb(error.__traceback__)
+    return ["Traceback (most recent call last):\n", *place, type(error).__name__]
 
 
 def _usage_message(error: click.UsageError) -> str:

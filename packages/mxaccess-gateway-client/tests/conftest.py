@@ -37,7 +37,7 @@ async def _nothing_left_behind() -> AsyncIterator[None]:
     assert not left, f"tasks left behind: {left}"
     # grpc.aio keeps one thread for all its event loops; asyncio some for names and processes while the loop lives.
     started = {thread.name for thread in set(threading.enumerate()) - threads}
-    assert not {name for name in started if "_poll_wrapper" not in name and not name.startswith("asyncio")}
+    assert not {name for name in started if "_poll_wrapper" not in name and not name.startswith(("asyncio", "uvloop"))}
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from certificates import Certificates, Pair
+from certificates import Certificates, Pair, write_certificate
 
-from mxgateway import ClientOptions, MxGatewayTransportError
+from mxgateway import ClientOptions, GatewayClient, MxGatewayTransportError
 from mxgateway.diagnosis import TlsReport, inspect_tls, look_up, reach
-from mxgateway.testing import SimulatedGateway
+from mxgateway.testing import ServerTls, SimulatedGateway
 
 
 async def _inspected(shown: Pair, **fields: object) -> TlsReport:
@@ -62,6 +62,24 @@ async def test_a_trusted_certificate_comes_with_its_names_dates_and_fingerprint(
     assert report.certificate.not_after is not None
     assert report.certificate.not_before < datetime.now(UTC) < report.certificate.not_after
     assert "organizationName=" in report.certificate.issuer
+
+
+@pytest.mark.parametrize("trusted", ["root", "intermediate", "certificate"])
+async def test_what_grpc_trusts_is_no_problem(tmp_path: Path, trusted: str) -> None:
+    # None of them has a key identifier, which Python from 3.13 on wants, and the root isn't always there.
+    root = write_certificate(tmp_path, common_name="root", is_ca=True)
+    intermediate = write_certificate(tmp_path, common_name="intermediate", is_ca=True, by=root)
+    shown = write_certificate(tmp_path, "127.0.0.1", by=intermediate)
+    ca_file = {"root": root, "intermediate": intermediate, "certificate": shown}[trusted].certificate
+    chain = shown.certificate.read_bytes() + intermediate.certificate.read_bytes()
+    tls = ServerTls(certificate_chain=chain, private_key=shown.key)
+    async with SimulatedGateway(tls=tls, ramp_interval=None) as gateway:
+        options = ClientOptions(endpoint=gateway.endpoint, api_key=gateway.api_key, ca_file=ca_file)
+        async with GatewayClient.connect(options):
+            report = await inspect_tls(options)
+
+    assert report is not None
+    assert report.problem is None
 
 
 async def test_a_certificate_that_is_not_trusted_is_shown_all_the_same(certificates: Certificates) -> None:

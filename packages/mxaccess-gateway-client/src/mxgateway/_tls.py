@@ -106,6 +106,9 @@ def client_context(options: ClientOptions, only: str | None = None) -> ssl.SSLCo
         context = ssl.create_default_context(cafile=None if only else options.ca_file, cadata=only)
     except (ssl.SSLError, OSError) as error:
         raise unusable_file("ca_file", options.ca_file, f"holds no usable certificate ({error})") from None
+    # As gRPC has it, and in this order: the complement of a flag drops every flag that has no name.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.set_alpn_protocols(["h2"])
     if options.client_certificate_file is not None and options.client_key_file is not None:
         _load_client_certificate(context, options.client_certificate_file, options.client_key_file)
@@ -267,7 +270,7 @@ async def _trusted_certificate(options: ClientOptions, trust: Trust) -> ShownCer
     if problem is not None:
         facts = replace(facts, trusted_fingerprints=trust.fingerprints, shown_fingerprint=shown.fingerprint)
         raise MxGatewayCertificateError(f"the gateway's certificate can't be used: {problem}", facts).with_hint(
-            "give the gateway a certificate that is valid now, for servers, and has the host's name"
+            "give the gateway a certificate that is valid now, for servers, with the host's name and a strong key"
         )
     if trust.first_use and options.known_gateways_file is not None:
         from mxgateway._known_gateways import KnownGateways  # noqa: PLC0415
@@ -392,9 +395,6 @@ def trusting_context(options: ClientOptions, der: bytes, *, dates_count: bool = 
     """Give a context that trusts exactly this certificate, under any name but another than `server_name_override`."""
     context = client_context(options, only=ssl.DER_cert_to_PEM_cert(der))
     context.check_hostname = options.server_name_override is not None
-    # In this order: the complement of a flag drops every flag that has no name.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if not dates_count:
         context.verify_flags |= _NO_CHECK_TIME
     return context

@@ -245,6 +245,8 @@ async def _certificate_problem(options: ClientOptions, error: ssl.SSLCertVerific
         return f"the gateway's certificate is for {names}: use one of them in the endpoint or as server_name_override"
     if "purpose" in reason:
         return "the gateway's certificate isn't one for servers: it needs one with the extended key usage serverAuth"
+    if "too weak" in reason:
+        return f"the gateway's certificate is not safe any more ({reason}): it needs a new one"
     if options.ca_file is None:
         return f"the gateway's certificate is not trusted ({reason}): give its CA as ca_file"
     return f"the gateway's certificate was not made by the CA in {options.ca_file} ({reason})"

@@ -54,7 +54,11 @@ def entries(gateway: SimulatedGateway) -> list[int]:
 
 
 class Writers:
-    """Callers that write at random, each value once; texts are refused, and some callers go away too soon."""
+    """Callers that write at random, each value once; texts are refused, and some callers go away too soon.
+
+    What they are told is looked at. `asked` is every value in the order of asking, `written` what was said to be
+    written, `refused` what can't have happened.
+    """
 
     def __init__(self, tags: TagClient, seed: int) -> None:
         self.asked: dict[str, list[int]] = {}
@@ -79,6 +83,8 @@ class Writers:
         outcome = await self._outcome(name, f"text {value}" if text else value)
         if isinstance(outcome, MxAccessError):
             assert f"{name} was not written" in str(outcome)
+        elif isinstance(outcome, MxGatewayTransportError):
+            assert f"{name} may have been written" in str(outcome)
         elif outcome is None:
             assert not text
             self.written.add(value)
@@ -93,7 +99,7 @@ class Writers:
         try:
             async with asyncio.timeout(self._dice.choice([None, None, None, 0.0, 0.0005, 0.002, 0.01])):
                 await self._tags.write(name, value, timestamp=timestamp)
-        except (MxAccessError, TimeoutError) as outcome:
+        except (MxAccessError, MxGatewayTransportError, TimeoutError) as outcome:
             return outcome
         return None
 
@@ -123,6 +129,42 @@ async def test_at_random_every_caller_gets_the_truth_and_every_tag_its_values_in
     for name, values in happened.items():
         asked = writers.asked.get(name, [])
         assert values == [value for value in [*asked, LAST] if value in set(values)]
+        assert writers.written & set(asked) <= set(values)
+        assert not writers.refused & set(values)
+
+
+async def strike(gateway: SimulatedGateway, trouble: str) -> None:
+    """Let something happen to every session that there is."""
+    if trouble in {"drop_connections", "restart"}:
+        await getattr(gateway.faults, trouble)()
+    else:
+        for session in gateway.sessions:
+            getattr(gateway.faults, trouble)(session.session_id)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_at_random_through_lost_connections_and_sessions_nothing_is_written_twice_or_told_wrong(
+    gateway: SimulatedGateway, tags: TagClient, seed: int
+) -> None:
+    names = add_tags(gateway, 8)
+    writers = Writers(tags, seed)
+    dice = random.Random(seed)  # noqa: S311 - it plays, it guards nothing
+    happened: dict[str, list[object]] = {name: [] for name in names}
+    for name, values in happened.items():
+        tag = gateway.plant[name]
+        tag.listen(lambda tag=tag, values=values: values.append(tag.value))
+    for _ in range(12):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(writers.rush(names))
+            await asyncio.sleep(dice.choice([0, 0.001, 0.003, 0.01]))
+            await strike(gateway, dice.choice(["drop_connections", "restart", "kill_worker", "fault_session"]))
+    # A session whose closing was lost with a connection would stay until its lease ends.
+    await strike(gateway, "restart")
+    assert len(await tags.read(*names)) == len(names)
+
+    for name, values in happened.items():
+        asked = writers.asked.get(name, [])
+        assert values == [value for value in asked if value in set(values)]
         assert writers.written & set(asked) <= set(values)
         assert not writers.refused & set(values)
 

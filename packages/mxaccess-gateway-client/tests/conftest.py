@@ -35,7 +35,8 @@ async def _nothing_left_behind() -> AsyncIterator[None]:
         # A server that has stopped may have a few turns of the loop to go.
         _, left = await asyncio.wait(left, timeout=1)
     assert not left, f"tasks left behind: {left}"
-    # grpc.aio keeps one thread for all its event loops; asyncio some for names and processes while the loop lives.
+    # grpc.aio keeps one thread for all its event loops; asyncio and uvloop some for names and processes while the loop
+    # lives.
     started = {thread.name for thread in set(threading.enumerate()) - threads}
     assert not {name for name in started if "_poll_wrapper" not in name and not name.startswith(("asyncio", "uvloop"))}
 

@@ -26,6 +26,7 @@ class ScriptedGalaxy(galaxy_pb_grpc.GalaxyRepositoryServicer):
         self.refusal: tuple[grpc.StatusCode, str] | None = None
         self.objects = 0
         self.attributes_each = 0
+        self.ignore_tokens = False
         self.state = 1
         self.edit_page: Callable[[Page], object] | None = None
         self.held: asyncio.Event | None = None
@@ -99,7 +100,7 @@ class ScriptedGalaxy(galaxy_pb_grpc.GalaxyRepositoryServicer):
             await asyncio.Event().wait()
 
     def _slice(self, token: str, size: int) -> tuple[list[galaxy_pb.GalaxyObject], str]:
-        first = int(token or 0)
+        first = 0 if self.ignore_tokens else int(token or 0)
         last = min(first + size, self.objects)
         return [self._object(number) for number in range(first, last)], str(last) if last < self.objects else ""
 

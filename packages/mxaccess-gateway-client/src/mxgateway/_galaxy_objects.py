@@ -176,6 +176,9 @@ class GalaxyObjects(ABC):
         self._timeout = timeout
         self._objects: Iterator[GalaxyObject] = iter(())
         self._token: str = ""
+        self._landmark: str = ""
+        self._next_landmark_at = 1
+        self._pages = 0
         self._complete = False
         self._state: int | None = None
         self._total: int | None = None
@@ -223,12 +226,16 @@ class GalaxyObjects(ABC):
 
     async def _turn_page(self) -> None:
         page = await self._fitting_page()
-        if page.next_token and page.next_token == self._token:
-            self._fail(MxGatewayProtocolError("the gateway's next page is the same page again", self._facts()))
+        if page.next_token and page.next_token in {self._token, self._landmark}:
+            self._fail(MxGatewayProtocolError("the gateway's pages go round in a circle", self._facts()))
         if _differ(self._state, page.state) or _differ(self._total or None, page.total or None):
             self._fail(self._changed(self._facts()))
         self._objects = page.objects
         self._token = page.next_token
+        self._pages += 1
+        if self._pages == self._next_landmark_at:
+            # Each landmark stands twice as far on as the one before: a circle of any size comes to one again.
+            self._landmark, self._next_landmark_at = page.next_token, 2 * self._pages
         self._complete = not page.next_token
         self._state = self._state if page.state is None else page.state
         self._total = page.total or self._total or 0

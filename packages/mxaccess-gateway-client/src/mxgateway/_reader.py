@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from google.protobuf.message import Message
+
     from mxgateway._channel import Channel
 
 __all__ = ["CAPACITY", "Reader", "StreamEnd", "TaskReader"]
 
-# Enough to ride out a busy moment of the consumer; beyond it HTTP/2's flow control keeps the rest at the gateway.
+# Enough to ride out a busy moment of the consumer; beyond it HTTP/2's flow control keeps the rest at the gateway. So it
+# does when what waits is larger than the largest message may be.
 CAPACITY: Final = 4096
 
-MessageT = TypeVar("MessageT")
+MessageT = TypeVar("MessageT", bound="Message")
 MessageT_co = TypeVar("MessageT_co", covariant=True)
 
 
@@ -79,6 +82,8 @@ class TaskReader(Generic[MessageT]):
         self._arrived: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._end: StreamEnd | None = None
+        self._bytes = 0
+        self._most_bytes = channel.options.max_message_bytes
         self._call = call
         self._task = channel.keep(self._read(), name=name)
 
@@ -136,12 +141,16 @@ class TaskReader(Generic[MessageT]):
 
     async def _read_until_end(self) -> StreamEnd:
         try:
-            while (message := await self._call.read()) is not grpc.aio.EOF:
-                if message is None:
+            while (arrived := await self._call.read()) is not grpc.aio.EOF:
+                if arrived is None:
                     return StreamEnd(status=grpc.StatusCode.INTERNAL, details=UNREADABLE)
-                self._queue.append(cast("MessageT", message))
+                message = cast("MessageT", arrived)
+                if not self._queue:
+                    self._bytes = 0
+                self._queue.append(message)
+                self._bytes += message.ByteSize()
                 _wake(self._arrived)
-                if len(self._queue) >= CAPACITY:
+                if len(self._queue) >= CAPACITY or self._bytes > self._most_bytes:
                     await self._wait_for_room()
         except grpc.aio.AioRpcError as error:
             return StreamEnd(status=error.code(), details=error.details())

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from google.protobuf.message import Message
+
     from mxgateway._channel import Channel
     from mxgateway._reader import Reader
 
 __all__ = ["Stream"]
 
-MessageT = TypeVar("MessageT")
+MessageT = TypeVar("MessageT", bound="Message")
 ItemT = TypeVar("ItemT")
 
 _NOTHING: Final[Iterator[Any]] = iter(())

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import grpc
+    from google.protobuf.message import Message
 
 __all__ = ["SyncCall"]
 
 _logger = logging.getLogger("mxgateway.channel")
 
-MessageT = TypeVar("MessageT")
+MessageT = TypeVar("MessageT", bound="Message")
 
 
 class SyncCall(Generic[MessageT]):
@@ -31,9 +32,13 @@ class SyncCall(Generic[MessageT]):
 
     A call of this sort that is cancelled drops the events that tell of its end, and gRPC then keeps it, and with it its
     connection, for as long as the process lives. One whose channel is closed under it sees its end.
+
+    Attributes:
+        received_bytes: the size of what has arrived.
     """
 
     def __init__(self, channel: grpc.Channel, call: Iterator[MessageT]) -> None:
+        self.received_bytes: int = 0
         self._channel = channel
         self._call = call
 
@@ -43,8 +48,13 @@ class SyncCall(Generic[MessageT]):
             core = _Core(self._call)
         except (AttributeError, ImportError) as missing:
             _logger.info("this grpcio is built in another way (%s): events are read by its own iterator", missing)
-            return self._call
-        return core.replies(self._call)
+            return self._counted()
+        return core.replies(self, self._call)
+
+    def _counted(self) -> Iterator[MessageT]:
+        for reply in self._call:
+            self.received_bytes += reply.ByteSize()
+            yield reply
 
     def cancel(self) -> None:
         """End it and its connection, from any thread. Twice is fine."""
@@ -68,7 +78,7 @@ class _Core:
         self._message_due = core.OperationType.receive_message
         self._only_the_end_is_due = {core.OperationType.receive_status_on_client}
 
-    def replies(self, call: Iterator[MessageT]) -> Iterator[MessageT]:
+    def replies(self, owner: SyncCall[MessageT], call: Iterator[MessageT]) -> Iterator[MessageT]:
         """Give the replies of the call: the first by its iterator, which also sees to how a call begins."""
         for reply in call:
             yield reply
@@ -86,6 +96,7 @@ class _Core:
             reply = parse(received)
             if reply is None:
                 raise DecodeError
+            owner.received_bytes += len(received)
             yield reply
         yield from self._rest(call, event)
 

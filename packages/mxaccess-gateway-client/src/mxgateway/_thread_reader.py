@@ -26,12 +26,14 @@ from mxgateway.errors import UNREADABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from google.protobuf.message import Message
+
     from mxgateway._channel import Channel
     from mxgateway._sync_call import SyncCall
 
 __all__ = ["ThreadReader"]
 
-MessageT = TypeVar("MessageT")
+MessageT = TypeVar("MessageT", bound="Message")
 
 # A consumer that never waits, and a thread among busy ones, leave others a turn after so many seconds.
 _TURN: Final = 0.001
@@ -60,6 +62,8 @@ class ThreadReader(Generic[MessageT]):
         self._waiting = False
         self._arrived: asyncio.Future[None] | None = None
         self._room = threading.Event()
+        self._room_at = _ROOM
+        self._most_bytes = channel.options.max_message_bytes
         self._gone = self._loop.create_future()
         self._row = 1
         self._taken = 0
@@ -88,7 +92,7 @@ class ThreadReader(Generic[MessageT]):
         messages = [queue.popleft() for _ in range(min(self._row, len(queue)))]
         self._row = min(self._row * 2, _ROW)
         self._taken += len(messages)
-        if len(queue) <= _ROOM and not self._room.is_set():
+        if len(queue) <= self._room_at and not self._room.is_set():
             self._room.set()
         return messages
 
@@ -169,8 +173,10 @@ class ThreadReader(Generic[MessageT]):
         self._tell(self._finish)
 
     def _read_until_end(self) -> None:
-        queue = self._queue
-        for number, message in enumerate(self._call, 1):
+        queue, call, emptied_at = self._queue, self._call, 0
+        for number, message in enumerate(call, 1):
+            if not queue:
+                emptied_at = call.received_bytes
             queue.append(message)
             if self._waiting:
                 self._waiting = False
@@ -178,7 +184,9 @@ class ThreadReader(Generic[MessageT]):
             if not number % _ROW:
                 self._share()
             if len(queue) >= CAPACITY:
-                self._wait_for_room()
+                self._wait_for_room(_ROOM)
+            elif call.received_bytes - emptied_at > self._most_bytes:
+                self._wait_for_room(0)
 
     def _share(self) -> None:
         """Take turns with other threads while messages come fast."""
@@ -191,9 +199,11 @@ class ThreadReader(Generic[MessageT]):
             self._read_since = now = time.monotonic()
         self._row_began = now
 
-    def _wait_for_room(self) -> None:
+    def _wait_for_room(self, left: int) -> None:
+        """Wait until no more than so many messages are left."""
+        self._room_at = left
         self._room.clear()
-        if len(self._queue) >= CAPACITY and not self._cancelled:
+        if len(self._queue) > left and not self._cancelled:
             _baton.leave(self)
             self._room.wait()
 

@@ -1,0 +1,177 @@
+"""What never ends, or never stops growing, is bounded: memory, time, and the turns of everybody else in the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeAlias
+
+import pytest
+from hostile_http2 import Answer, after_connecting, framed, hostile_http2
+from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+from scripted_galaxy import Page, ScriptedGalaxy, scripted_galaxy
+
+from mxgateway import GalaxyObject, GatewayClient, MxGatewayProtocolError, MxGatewayTimeoutError
+
+Read: TypeAlias = Callable[[GatewayClient], AsyncIterator[Any]]
+
+MEGABYTE = 1 << 20
+# A few messages of the largest size: those that wait here, and what gRPC and the kernel hold of the next ones.
+MOST_HELD = 160 * MEGABYTE
+
+STREAMS: dict[str, tuple[Read, Callable[[str], bytes]]] = {
+    "events": (
+        lambda client: client.attach_session("session-1").stream_events(),
+        lambda text: framed(pb.MxEvent(value=pb.MxValue(string_value=text))),
+    ),
+    "the alarm feed": (
+        lambda client: client.stream_alarms(),
+        lambda text: framed(pb.AlarmFeedMessage(active_alarm=pb.ActiveAlarmSnapshot(description=text))),
+    ),
+    "the active alarms": (
+        lambda client: client.query_active_alarms(timeout=30),
+        lambda text: framed(pb.ActiveAlarmSnapshot(description=text)),
+    ),
+    "deploys": (
+        lambda client: client.galaxy.watch_deploys(),
+        lambda text: framed(galaxy_pb.DeployEvent.FromString(unknown(text))),
+    ),
+}
+
+
+def unknown(text: str) -> bytes:
+    """A field that no message has, with a text of some length."""
+    length = len(text)
+    head = bytes([0xFA, 0xFF, 0x03])
+    while length > 127:
+        head += bytes([length & 127 | 128])
+        length >>= 7
+    return head + bytes([length]) + text.encode()
+
+
+async def stalled(sent: Callable[[], int]) -> int:
+    """How much was sent when nothing more is taken."""
+    before = -1
+    while sent() != before:
+        before = sent()
+        await asyncio.sleep(0.5)
+    return before
+
+
+@pytest.mark.parametrize(("read", "message"), STREAMS.values(), ids=STREAMS)
+async def test_a_stream_without_an_end_holds_no_more_than_a_few_messages_for_a_slow_reader(
+    read: Read, message: Callable[[str], bytes]
+) -> None:
+    endless = Answer(body=message("x" * (8 * MEGABYTE)), again=True)
+    async with (
+        hostile_http2(after_connecting(endless)) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
+    ):
+        items = read(client)
+        async with asyncio.timeout(20):
+            await anext(items)
+
+        held = await stalled(lambda: server.sent)
+
+        assert held < MOST_HELD
+        async with asyncio.timeout(20):
+            for _ in range(20):
+                await anext(items)
+        assert server.sent > held
+        await items.close()  # type: ignore[attr-defined]  # every stream has it
+
+
+@pytest.mark.parametrize(("read", "message"), STREAMS.values(), ids=STREAMS)
+async def test_a_stream_of_small_messages_without_an_end_leaves_others_their_turn(
+    read: Read, message: Callable[[str], bytes]
+) -> None:
+    endless = Answer(body=message("x") * 1000, again=True)
+    async with (
+        hostile_http2(after_connecting(endless)) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
+    ):
+        items = read(client)
+        turns = itertools.count()
+
+        async def somebody_else() -> None:
+            while True:
+                next(turns)
+                await asyncio.sleep(0)
+
+        async with asyncio.timeout(30):
+            other = asyncio.create_task(somebody_else())
+            for _ in range(20_000):
+                await anext(items)
+            other.cancel()
+
+        assert next(turns) > 10
+        await items.close()  # type: ignore[attr-defined]  # every stream has it
+
+
+async def test_active_alarms_without_an_end_are_a_timeout() -> None:
+    endless = Answer(body=framed(pb.ActiveAlarmSnapshot(alarm_full_reference="G!A.B")) * 100, again=True)
+    async with (
+        hostile_http2(after_connecting(endless)) as server,
+        GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
+    ):
+        with pytest.raises(MxGatewayTimeoutError):
+            async with asyncio.timeout(30):
+                async for _ in client.query_active_alarms(timeout=0.5):
+                    pass
+
+
+ASK: dict[str, Callable[[GatewayClient], AsyncIterator[GalaxyObject]]] = {
+    "children": lambda client: client.galaxy.browse_children(),
+    "objects": lambda client: client.galaxy.discover(),
+}
+
+
+@pytest.fixture
+async def galaxy() -> AsyncIterator[ScriptedGalaxy]:
+    """A Galaxy that answers what the test tells it to."""
+    async with scripted_galaxy() as galaxy:
+        yield galaxy
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 50])
+@pytest.mark.parametrize("ask", ASK.values(), ids=ASK)
+async def test_pages_that_go_round_in_a_circle_are_noticed(
+    galaxy: ScriptedGalaxy, ask: Callable[[GatewayClient], AsyncIterator[GalaxyObject]], period: int
+) -> None:
+    numbers = itertools.count()
+
+    def go_round(page: Page) -> None:
+        page.next_page_token = f"token-{next(numbers) % period}"
+
+    galaxy.edit_page = go_round
+    galaxy.objects = 1
+    galaxy.ignore_tokens = True
+    async with GatewayClient.connect(endpoint=galaxy.endpoint, plaintext=True) as client:
+        with pytest.raises(MxGatewayProtocolError, match="page") as caught:
+            async with asyncio.timeout(30):
+                async for _ in ask(client):
+                    pass
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("objects", [0, 1])
+@pytest.mark.parametrize("ask", ASK.values(), ids=ASK)
+async def test_pages_without_an_end_can_be_given_up(
+    galaxy: ScriptedGalaxy, ask: Callable[[GatewayClient], AsyncIterator[GalaxyObject]], objects: int
+) -> None:
+    numbers = itertools.count()
+
+    def go_on(page: Page) -> None:
+        page.next_page_token = f"token-{next(numbers)}"
+
+    galaxy.edit_page = go_on
+    galaxy.objects = objects
+    galaxy.ignore_tokens = True
+    async with GatewayClient.connect(endpoint=galaxy.endpoint, plaintext=True) as client:
+        with pytest.raises((MxGatewayProtocolError, TimeoutError)):
+            async with asyncio.timeout(1):
+                async for _ in ask(client):
+                    pass

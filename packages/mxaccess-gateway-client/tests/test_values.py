@@ -298,6 +298,14 @@ def test_what_does_not_fit_is_refused_by_name(
     assert "\n" not in str(caught.value)
 
 
+def test_sequences_are_nested_no_deeper_than_an_array_can_be() -> None:
+    deep: list[Any] = []
+    deep.append(deep)
+
+    with pytest.raises(ValueError, match="nested more than 60 deep"):
+        to_mx_value(deep)
+
+
 def test_the_errors_of_elements_show_no_chain_of_inner_errors() -> None:
     with pytest.raises(TypeError, match="element 1") as caught:
         to_mx_value([1, "two"])

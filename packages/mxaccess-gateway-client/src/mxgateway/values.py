@@ -373,9 +373,11 @@ def _array_form(flat: Sequence[object], data_type: MxDataType | None) -> _Form:
     return form
 
 
-def _flatten(value: Sequence[object]) -> tuple[list[int], list[object]]:
+def _flatten(value: Sequence[object], depth: int = 1) -> tuple[list[int], list[object]]:
     """The dimensions of nested sequences, and their elements row by row."""
-    rows = [_flatten(row) for row in value if _is_array(row)]
+    if depth > _MOST_DIMENSIONS:
+        raise ValueError(f"the sequences are nested more than {_MOST_DIMENSIONS} deep, as no array is")
+    rows = [_flatten(row, depth + 1) for row in value if _is_array(row)]
     if not rows:
         return [len(value)], list(value)
     if len(rows) != len(value):

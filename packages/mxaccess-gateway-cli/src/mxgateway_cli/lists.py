@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Final, cast
 
 import click
 
+from mxgateway_cli.quoting import quoted
 from mxgateway_cli.value_types import ARRAY_SUFFIX
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["as_handles", "as_references", "parse_values"]
 
 _HANDLES: Final = range(-(2**31), 2**31)
+_HANDLE: Final = re.compile(r"[+-]?[0-9]{1,10}")
 
 
 def as_references(_: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...] | None:
@@ -24,20 +27,18 @@ def as_references(_: click.Context, parameter: click.Parameter, text: str | None
     references = tuple(part.strip() for part in text.split(","))
     if not all(references):
         raise click.BadParameter(
-            f"{text!r} names nothing at one place: give references with commas between them", param=parameter
+            f"{quoted(text)} names nothing at one place: give references with commas between them", param=parameter
         )
     return references
 
 
 def as_handles(_: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
     """Give the handles of `1,2,3`: the callback of an option."""
-    try:
-        handles = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        handles = ()
-    if not handles or not all(handle in _HANDLES for handle in handles):
+    parts = [part.strip() for part in text.split(",")]
+    handles = tuple(int(part) for part in parts if _HANDLE.fullmatch(part))
+    if len(handles) != len(parts) or not all(handle in _HANDLES for handle in handles):
         raise click.BadParameter(
-            f"{text!r} is no list of handles: give whole numbers with commas between them", param=parameter
+            f"{quoted(text)} is no list of handles: give whole numbers with commas between them", param=parameter
         )
     return handles
 
@@ -48,7 +49,12 @@ def parse_values(value_type: str, text: str, count: int) -> list[MxValue]:
     Raises:
         click.UsageError: there are more or fewer, or one doesn't fit the type.
     """
-    texts = _texts(value_type, text)
+    try:
+        texts = _texts(value_type, text)
+    except RecursionError:
+        texts = None
+    if texts is None:
+        raise click.UsageError(f"--values {quoted(text)} is nested too deep")
     if len(texts) != count:
         raise click.UsageError(f"--values has {len(texts)} values for the {count} of --item-handles: give one for each")
     # Imported here: --help must not have to wait for grpc.

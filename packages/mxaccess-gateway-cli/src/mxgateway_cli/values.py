@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import click
 
 from mxgateway import MxDataType, MxValue, to_mx_value
+from mxgateway_cli.quoting import quoted
 from mxgateway_cli.value_types import ARRAY_SUFFIX
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?inf(?:inity)?|nan", re.IGNORECASE)
 _TRUE = frozenset({"true", "1"})
 _FALSE = frozenset({"false", "0"})
-_LONGEST_SHOWN = 80
 
 Scalar: TypeAlias = bool | int | float | str | datetime
 
@@ -45,8 +45,9 @@ def parse_value(value_type: str, text: str) -> MxValue:
         return _scalar(value_type, text)
     except (TypeError, ValueError) as error:
         problem = str(error)
-    shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
-    raise click.UsageError(f"the value {shown!r} is no {value_type}: {problem}")
+    except RecursionError:
+        problem = "it is nested too deep"
+    raise click.UsageError(f"the value {quoted(text)} is no {value_type}: {problem}")
 
 
 def parse_timestamp(text: str) -> datetime:
@@ -59,7 +60,7 @@ def parse_timestamp(text: str) -> datetime:
         return _timestamp(text)
     except ValueError as error:
         problem = str(error)
-    raise click.UsageError(f"the timestamp {text!r} is none: {problem}")
+    raise click.UsageError(f"the timestamp {quoted(text)} is none: {problem}")
 
 
 def _scalar(name: str, text: str) -> MxValue:

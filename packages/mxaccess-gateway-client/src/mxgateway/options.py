@@ -28,6 +28,7 @@ FilePath: TypeAlias = str | os.PathLike[str]
 
 _FINGERPRINT = r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}"
 _URL_PASSWORD = re.compile(r":[^:@/]*@")
+_MOST_DIGITS = 5
 _WAYS_TO_TRUST = ("certificate_fingerprint", "known_gateways_file", "ca_file")
 _TLS_FIELDS = (
     "ca_file",
@@ -224,7 +225,7 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
         raise MxGatewayConfigurationError(
             f"endpoint {endpoint!r} is not host:port, for example localhost:5001 or [::1]:5001"
         )
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    if not (port.isascii() and port.isdigit() and len(port) <= _MOST_DIGITS and 0 < int(port) < 65536):
         raise MxGatewayConfigurationError(f"endpoint {endpoint!r} has no port between 1 and 65535 behind the colon")
     if any(character.isspace() or character in "/,@" for character in host):
         raise MxGatewayConfigurationError(f"endpoint {endpoint!r} has a character that no host name can have")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-from tagging import INT, STRING, add_tags, commands, first_values, following_change, until_value, writes
+from tagging import DOUBLE, INT, STRING, add_tags, commands, first_values, following_change, until_value, writes
 
 from mxgateway import (
     GatewayClient,
@@ -280,6 +280,7 @@ async def test_a_write_that_nobody_waits_for_returns_when_it_is_accepted_and_kee
         await gateway.wait_for(lambda: not gateway.sessions[0].pending_commands)
         gateway.clock.advance(10)
         await second
+        await tags.write(DOUBLE, 1.5, confirm=False)
 
         assert (gateway.plant[INT].value, gateway.plant[STRING].value) == (2, "a")
     (record,) = [each for each in caplog.records if each.name == "mxgateway.tags"]

@@ -15,6 +15,7 @@ from mxgateway._tag_requests import Call, Deadlines, own_copy
 from mxgateway._tag_write import TagWrite
 from mxgateway.errors import (
     ErrorFacts,
+    MxAccessError,
     MxGatewayCommandError,
     MxGatewayError,
     MxGatewayLimitError,
@@ -278,7 +279,9 @@ class TagWrites:
             else:
                 write.result.set_exception(error)
         elif error is not None and not write.result.cancelled():
-            _logger.warning("nobody waited for the outcome: %s", error)
+            # Only a refusal is news: why an outcome is missing is said once, not for each write.
+            level = logging.WARNING if isinstance(error, MxAccessError) else logging.DEBUG
+            _logger.log(level, "nobody waited for the outcome: %s", error)
         write.item.end_write()
         self._unused()
         write.item.turns.end(write)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
+from tidying import tidy_memory
 
 from mxgateway import SessionState
 from mxgateway.testing import Limits, SimulatedGateway, Tag
@@ -67,8 +68,8 @@ class GatewayProgram:
         }
 
     def footprint(self) -> dict[str, int]:
-        """Tell what this process holds."""
-        gc.collect()
+        """Tell what this process holds, once it is rid of what it doesn't need any more."""
+        tidy_memory()
         return {
             "tasks": len(asyncio.all_tasks()),
             "threads": threading.active_count(),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from gateway_process import GatewayProcess
+from tidying import tidy_memory
 
 # Under these bounds it is warming up: caches, gRPC's threads and their arenas, a wake-up descriptor here and there.
 # One thing left behind by each command, reconnection or client goes over them.
@@ -47,8 +48,8 @@ class Footprint:
 
     @classmethod
     def now(cls) -> Self:
-        """Look at this process."""
-        gc.collect()
+        """Look at this process, without what it doesn't need any more."""
+        tidy_memory()
         return cls._of(len(asyncio.all_tasks()), threading.active_count(), len(gc.get_objects()), os.getpid())
 
     @classmethod

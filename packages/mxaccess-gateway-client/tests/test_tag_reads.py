@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -165,6 +166,26 @@ async def test_a_read_without_a_connection_says_so_when_its_time_is_over(
         assert await anext(watch)
         with pytest.raises(MxGatewayTimeoutError, match=r"no reading within 0\.05 s, the connection is away"):
             await tags.read(INT, timeout=0.05)
+
+
+async def test_reads_that_each_have_a_time_of_their_own_leave_no_timers(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    def timers() -> int:
+        gc.collect()
+        found = [each for each in gc.get_objects() if type(each) is asyncio.TimerHandle]
+        return sum(not each.cancelled() for each in found)
+
+    before = timers()
+    await asyncio.gather(*(tags.read(INT, timeout=20 + number / 10) for number in range(200)))
+
+    assert timers() <= before + 10
+    with gateway.faults.held_commands(gateway.sessions[0].session_id):
+        late = await asyncio.gather(
+            *(tags.read(INT, timeout=0.05 + number / 1000) for number in range(50)), return_exceptions=True
+        )
+    assert {type(each) for each in late} == {MxGatewayTimeoutError}
+    assert timers() <= before + 10
 
 
 async def test_a_read_that_gets_no_answer_is_a_timeout(gateway: SimulatedGateway, tags: TagClient) -> None:

@@ -18,6 +18,8 @@ __all__ = ["Call", "Deadlines", "Request", "own_copy"]
 ReplyT = TypeVar("ReplyT")
 ResultT = TypeVar("ResultT")
 
+# The times for which a timer is kept while nobody needs it: most callers have the same few, some compute theirs.
+_KEPT: Final = 8
 # A timer may ring so much too early.
 _EARLY: Final = time.get_clock_info("monotonic").resolution
 
@@ -105,6 +107,8 @@ class Deadlines(Generic[RequestT]):
         requests = self._requests.get(request.seconds)
         if requests is not None:
             requests.pop(request, None)
+            if not requests and len(self._requests) > _KEPT:
+                self._forget(request.seconds)
 
     def take_all(self) -> list[RequestT]:
         """Give every request whose time is still watched, and watch nothing any more."""
@@ -114,6 +118,10 @@ class Deadlines(Generic[RequestT]):
         self._timers.clear()
         self._requests.clear()
         return left
+
+    def _forget(self, seconds: float) -> None:
+        del self._requests[seconds]
+        self._timers.pop(seconds).cancel()
 
     def _ring_at(self, deadline: float, seconds: float) -> None:
         self._timers[seconds] = self._loop.call_at(deadline, self._ring, seconds, context=self._context)
@@ -126,10 +134,11 @@ class Deadlines(Generic[RequestT]):
             if request.deadline > now:
                 self._ring_at(request.deadline, seconds)
                 return
-            del requests[request]
+            # Which ends it, and with the last one perhaps forgets them all.
             self._over(request)
-        # Whoever waits for a time of its own must not leave anything here.
-        del self._requests[seconds], self._timers[seconds]
+            requests.pop(request, None)
+        if self._requests.get(seconds) is requests:
+            self._forget(seconds)
 
 
 def own_copy(error: MxGatewayError) -> MxGatewayError:

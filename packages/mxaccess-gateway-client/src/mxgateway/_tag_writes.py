@@ -114,7 +114,7 @@ class TagWrites:
 
     def leave(self, write: TagWrite) -> None:
         """Wait for a write no longer, whether it has its outcome or not."""
-        if write.result.cancelled():
+        if write.result.cancelled() and not write.over:
             self._abandon(write)
             self._end(write)
 

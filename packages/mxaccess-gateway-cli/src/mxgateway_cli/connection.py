@@ -145,7 +145,8 @@ def client_options(target: Target, diagnostics: Diagnostics) -> ClientOptions:
 def library_log(diagnostics: Diagnostics) -> Generator[None]:
     """Show whatever is logged as a warning, and everything that the library logs with `--debug`, one line each.
 
-    asyncio and gRPC log too, an exception that reached nobody for example, and Python would print that as it is.
+    asyncio and gRPC log too, an exception that reached nobody for example, and Python would print that as it is. What
+    gRPC logs is shown with `--debug` only.
     """
     handler = _LineHandler(diagnostics)
     everybody, library = logging.getLogger(), logging.getLogger("mxgateway")
@@ -166,7 +167,11 @@ class _LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = " ".join(record.getMessage().split())
-        if record.levelno >= logging.WARNING:
+        # An error tells in one line what went wrong in gRPC; what gRPC itself says of it is for those who look deeper.
+        of_grpc = record.name.partition(".")[0] == "grpc"
+        if of_grpc and not self._diagnostics.debug:
+            return
+        if record.levelno >= logging.WARNING and not of_grpc:
             self._diagnostics.warning(message)
         else:
             self._diagnostics.detail(f"{record.levelname.lower()}: {record.name}: {message}")

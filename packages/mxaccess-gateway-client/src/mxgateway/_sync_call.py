@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from google.protobuf.message import DecodeError
 
@@ -24,6 +24,9 @@ __all__ = ["SyncCall"]
 
 _logger = logging.getLogger("mxgateway.channel")
 
+# Of smaller messages as many as may wait in a stream take no more memory than one of the largest size.
+_LARGE: Final = 4096
+
 MessageT = TypeVar("MessageT", bound="Message")
 
 
@@ -34,11 +37,11 @@ class SyncCall(Generic[MessageT]):
     connection, for as long as the process lives. One whose channel is closed under it sees its end.
 
     Attributes:
-        received_bytes: the size of what has arrived.
+        large_bytes: what has arrived in large messages, until the reader sets it back.
     """
 
     def __init__(self, channel: grpc.Channel, call: Iterator[MessageT]) -> None:
-        self.received_bytes: int = 0
+        self.large_bytes: int = 0
         self._channel = channel
         self._call = call
 
@@ -53,7 +56,8 @@ class SyncCall(Generic[MessageT]):
 
     def _counted(self) -> Iterator[MessageT]:
         for reply in self._call:
-            self.received_bytes += reply.ByteSize()
+            if (size := reply.ByteSize()) > _LARGE:
+                self.large_bytes += size
             yield reply
 
     def cancel(self) -> None:
@@ -96,7 +100,8 @@ class _Core:
             reply = parse(received)
             if reply is None:
                 raise DecodeError
-            owner.received_bytes += len(received)
+            if len(received) > _LARGE:
+                owner.large_bytes += len(received)
             yield reply
         yield from self._rest(call, event)
 

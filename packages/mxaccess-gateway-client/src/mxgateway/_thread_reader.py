@@ -173,10 +173,8 @@ class ThreadReader(Generic[MessageT]):
         self._tell(self._finish)
 
     def _read_until_end(self) -> None:
-        queue, call, emptied_at = self._queue, self._call, 0
+        queue, call = self._queue, self._call
         for number, message in enumerate(call, 1):
-            if not queue:
-                emptied_at = call.received_bytes
             queue.append(message)
             if self._waiting:
                 self._waiting = False
@@ -185,8 +183,9 @@ class ThreadReader(Generic[MessageT]):
                 self._share()
             if len(queue) >= CAPACITY:
                 self._wait_for_room(_ROOM)
-            elif call.received_bytes - emptied_at > self._most_bytes:
+            elif call.large_bytes > self._most_bytes:
                 self._wait_for_room(0)
+                call.large_bytes = 0
 
     def _share(self) -> None:
         """Take turns with other threads while messages come fast."""

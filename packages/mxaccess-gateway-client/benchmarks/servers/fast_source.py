@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import struct
+import sys
 import time
 from typing import Final
 
@@ -208,7 +209,7 @@ async def _next_frame(reader: asyncio.StreamReader) -> tuple[int, int, int, byte
 
 
 async def serve(rate: float = 0, tags: int = 1) -> None:
-    """Serve until killed; `rate` in events a second, 0 for as many as are taken."""
+    """Serve until the input ends; `rate` in events a second, 0 for as many as are taken."""
     messages = Messages(tags)
     # Programs that end without a word leave their sessions behind.
     limits = Limits(sessions=1000)
@@ -220,4 +221,5 @@ async def serve(rate: float = 0, tags: int = 1) -> None:
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         print(json.dumps({"endpoint": f"127.0.0.1:{port}", "api_key": gateway.api_key}), flush=True)
-        await server.serve_forever()
+        await asyncio.to_thread(sys.stdin.read)
+        server.close()

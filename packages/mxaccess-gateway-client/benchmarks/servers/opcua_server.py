@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import socket
+import sys
+from collections.abc import Sequence
 
 from asyncua import ua
 from asyncua.server.server import Server
@@ -14,7 +17,7 @@ _PAUSE = 0.01
 
 
 async def serve(nodes: int, *, changing: bool = False) -> None:
-    """Serve until killed; when it is `changing`, all variables change as fast as they are delivered."""
+    """Serve until the input ends; when it is `changing`, all variables change as fast as they are delivered."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = Server()
@@ -32,10 +35,14 @@ async def serve(nodes: int, *, changing: bool = False) -> None:
     async with server:
         node_ids = [node_id.to_string() for node_id in variables]
         print(json.dumps({"url": f"opc.tcp://127.0.0.1:{port}/", "node_ids": node_ids}), flush=True)
-        value = 0
-        while True:
-            if changing:
-                value += 1
-                for node_id in variables:
-                    await server.write_attribute_value(node_id, ua.DataValue(ua.Variant(value, ua.VariantType.Int64)))
-            await asyncio.sleep(_PAUSE)
+        changes = asyncio.create_task(_change(server, variables)) if changing else None
+        await asyncio.to_thread(sys.stdin.read)
+        if changes is not None:
+            changes.cancel()
+
+
+async def _change(server: Server, variables: Sequence[ua.NodeId]) -> None:
+    for value in itertools.count(1):
+        for node_id in variables:
+            await server.write_attribute_value(node_id, ua.DataValue(ua.Variant(value, ua.VariantType.Int64)))
+        await asyncio.sleep(_PAUSE)

@@ -19,7 +19,7 @@ _AT_ONCE: Final = 50
 
 
 async def serve(tags: int = 1, *, changing: bool = False) -> None:
-    """Serve until killed; for each line of input tell how many calls of which sort came since the last one.
+    """Serve until the input ends; for each line of input tell how many calls of which sort came since the last one.
 
     When it is `changing`, the tags change as fast as the events are taken.
     """

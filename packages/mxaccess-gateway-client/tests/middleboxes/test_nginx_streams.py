@@ -80,8 +80,9 @@ async def test_many_events_come_in_order(gateway: SimulatedGateway, certificates
 
 @pytest.fixture
 async def impatient(gateway: SimulatedGateway, tmp_path: Path) -> AsyncIterator[Nginx]:
-    """An nginx whose minute of patience with a silent gateway has become a second."""
-    async with nginx_before(tmp_path, gateway.endpoint, location="grpc_read_timeout 1s;") as nginx:
+    """An nginx whose minute of patience with a silent stream has become a second."""
+    streams = f"location ~ /Stream {{ grpc_pass grpc://{gateway.endpoint}; grpc_read_timeout 1s; }}"
+    async with nginx_before(tmp_path, gateway.endpoint, server=streams) as nginx:
         yield nginx
 
 

@@ -17,15 +17,18 @@ import grpc
 import pytest
 from echoing_gateway import SESSION_ID, EchoingGateway, Way, echoing_gateway
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-from scripted_gateway import listening
+from scripted_gateway import ScriptedGateway, listening
 from secret_search import SecretSearch
 
 from mxgateway import (
+    ApiKey,
+    ErrorFacts,
     GatewayClient,
     MxDataType,
     MxGatewayConfigurationError,
     MxGatewayError,
     MxGatewayProtocolError,
+    MxStatus,
     Session,
     Write2BulkEntry,
     WriteBulkEntry,
@@ -316,6 +319,36 @@ async def test_no_session_goes_by_the_name_of_the_key(
     assert opened.value.session_id is None or "***" in opened.value.session_id
     assert not search.in_errors(opened.value)
     assert not search.in_errors(attached.value)
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+async def test_a_reply_that_lacks_its_payload_shows_no_key(
+    scripted: ScriptedGateway, scripted_session: Session, search: SecretSearch, written: str
+) -> None:
+    key = ApiKey(API_KEY)
+
+    def say_nothing(reply: pb.MxCommandReply) -> None:
+        reply.ClearField("register")
+        reply.diagnostic_message = WRITTEN[written](key.reveal())
+
+    scripted.edit_reply = say_nothing
+
+    with pytest.raises(MxGatewayProtocolError, match="lacks its register payload") as caught:
+        await scripted_session.register("test")
+
+    assert not search.in_errors(caught.value)
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_whatever_an_error_is_made_of_it_shows_no_key(search: SecretSearch, written: str) -> None:
+    key = ApiKey(API_KEY)
+    said = WRITTEN[written](key.reveal())
+    status = MxStatus(diagnostic_text=said)
+
+    error = MxGatewayError(f"the tag was refused: {said}", ErrorFacts(hint=said, statuses=(status,))).with_hint(said)
+
+    assert "***" in str(error)
+    assert not search.in_errors(error)
 
 
 async def test_a_refused_write_by_name_shows_no_key(

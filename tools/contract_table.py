@@ -282,13 +282,28 @@ def tests_in(path: Path) -> Sequence[Code]:
     """The tests in a file."""
     found: list[Code] = []
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    tables = {name: uses_in(node) for node in tree.body for name in assigned(node)}
+    tables = tables_in(path)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
             used = uses_in(node)
             used |= {use for _, name in tuple(used) for use in tables.get(name, ())}
             found.append(Code(name=node.name, place=linked(path), uses=frozenset(used)))
     return found
+
+
+@cache
+def tables_in(path: Path) -> Mapping[str, set[Use]]:
+    """What the tables of cases in a file use, those that it takes from a file beside it included."""
+    tables: dict[str, set[Use]] = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        beside = path.with_name(f"{node.module}.py") if isinstance(node, ast.ImportFrom) else path
+        if isinstance(node, ast.ImportFrom) and beside.is_file():
+            names = {each.name for each in node.names}
+            tables |= {name: used for name, used in tables_in(beside).items() if name in names}
+        for name in assigned(node):
+            used = uses_in(node)
+            tables[name] = used | {use for _, other in used for use in tables.get(other, ())}
+    return tables
 
 
 def assigned(node: ast.stmt) -> list[str]:

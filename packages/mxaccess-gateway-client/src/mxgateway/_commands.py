@@ -14,7 +14,7 @@ from mxgateway.errors import (
     MxGatewayProtocolError,
     error_from_reply,
 )
-from mxgateway.redaction import redact, redact_message
+from mxgateway.redaction import redact_message
 from mxgateway.status import MxStatus
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class CommandSender:
         if stranger:
             # A traceback that shows local variables must not show what the error itself hides.
             redact_message(reply)
-            stranger = redact(stranger)
+            stranger = _stranger(request, reply)
             raise self._violation(request, f"the reply is for {stranger}, which was not asked for here")
         return reply
 

@@ -22,7 +22,7 @@ REDACTED: Final = "***"
 _PART: Final = 6
 # A password is made of words. To hide one where another text has it as well would say that it is in the password.
 _PART_OF_PASSWORD: Final = 12
-_MOST_CHARACTERS: Final = 512 * 1024
+_MOST_CHARACTERS: Final = 128 * 1024
 
 # Whatever looks like a gateway key or a bearer token goes, even one that is not ours: a gateway may echo another's.
 _KEY_SHAPE: Final = re.compile(r"(?:mxgw_|bearer\s+)[^\s'\"`<>(){}\[\],;&]+")
@@ -117,8 +117,11 @@ def redact(text: str) -> str:
 
     Found are whole secrets, and parts of a key of at least 6 characters, in any case, also where they are escaped for a
     URL, JSON, Python or HTML, or written in base64 or hexadecimal. The word around them goes with them. A secret that
-    is shorter itself is found where it stands alone.
+    is shorter itself is found where it stands alone. What lies behind the first 131 072 characters goes altogether: to
+    look through more would hold up the event loop.
     """
+    if len(text) > _MOST_CHARACTERS:
+        return redact(text[:_MOST_CHARACTERS]) + REDACTED
     plain = _Plain(text)
     spans = [match.span() for match in _KEY_SHAPE.finditer(plain.text)]
     living = (reference() for reference in _hidden.valuerefs())
@@ -141,7 +144,7 @@ def shows_secret(text: str) -> bool:
 def redact_message(message: Message) -> None:
     """Take every secret out of every text of a message, in place; what this version can't name in it goes too.
 
-    Texts behind the first half a million characters go altogether: to look through more would hold up the event loop.
+    Texts behind the first 131 072 characters of it go altogether: to look through more would hold up the event loop.
     """
     message.DiscardUnknownFields()
     _redact_fields(message, _BoundedLook().redact)

@@ -64,7 +64,8 @@ def look_at_value(message: MxValue) -> None:
         # Nothing says the type of an empty list; a sparse array may name one that its elements are not of.
         assert value == [] or isinstance(value, SparseArray)
         return
-    assert _shown(from_mx_value(again)) == _shown(value), (message, again)
+    back = from_mx_value(again)
+    assert back == value or _shown(back) == _shown(value), (message, again)
 
 
 def _shown(value: MxValueOutput) -> str:

@@ -12,7 +12,6 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from google.protobuf.message import DecodeError
 from looking import look_at, look_at_error, look_at_value
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from wire_of_bytes import ChannelOfBytes, Script
@@ -26,6 +25,7 @@ from mxgateway import (
     WriteSecured2BulkEntry,
     WriteSecuredBulkEntry,
 )
+from mxgateway._arriving import UNREADABLE_BYTES
 
 __all__ = ["CALLS", "STREAMS", "TARGETS", "Target"]
 
@@ -125,7 +125,7 @@ def events(data: bytes) -> None:
     """Look at one event, and write its values back."""
     try:
         message = pb.DrainEventsReply.FromString(data)
-    except DecodeError:
+    except UNREADABLE_BYTES:
         return
     for event in message.events:
         look_at_value(event.value)

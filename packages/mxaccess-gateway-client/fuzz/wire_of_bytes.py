@@ -7,10 +7,11 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import grpc
 import grpc.aio
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway import ClientOptions
+from mxgateway._arriving import UNREADABLE_BYTES
 from mxgateway._channel import Channel
 
 __all__ = ["STATUS", "ChannelOfBytes", "Script"]
@@ -48,7 +49,7 @@ class Script:
             raise grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), text)
         try:
             return parse(body)
-        except DecodeError:
+        except UNREADABLE_BYTES:
             return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import grpc
 import grpc.aio
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from mxgateway.auth import ApiKey
 
-__all__ = ["guarded"]
+__all__ = ["UNREADABLE_BYTES", "guarded"]
 
 _logger = logging.getLogger("mxgateway.channel")
 
+UNREADABLE_BYTES: Final = (DecodeError, UnicodeDecodeError, RecursionError)
+"""What parsing a message raises; protobuf's pure-Python backend has words of its own for wrong text and deep nesting."""
 
 ChannelT = TypeVar("ChannelT", grpc.Channel, grpc.aio.Channel)
 
@@ -53,7 +55,7 @@ class _GuardedChannel:
         def read(data: bytes) -> Message | None:
             try:
                 message = deserialize(data)
-            except DecodeError as error:
+            except UNREADABLE_BYTES as error:
                 # What gRPC itself would make of it, but for a traceback in the log that leads to the message.
                 _logger.debug("a message can't be read: %s", error)
                 return None

@@ -474,6 +474,8 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayEr
 
 
 def _keep_what_explains(reply: pb.MxCommandReply) -> None:
+    # First of all: protobuf's pure-Python backend keeps the size that it has once counted, unknown fields included.
+    reply.DiscardUnknownFields()
     del reply.statuses[_MOST_STATUSES_KEPT:]
     if reply.ByteSize() <= _LARGEST_REPLY:
         return

@@ -280,7 +280,7 @@ HUGE_REFUSALS: dict[str, Callable[[pb.MxCommandReply], object]] = {
     "diagnostic message": lambda reply: setattr(reply, "diagnostic_message", "x" * (8 << 20)),
     "diagnostic message of less than 2 MiB": lambda reply: setattr(reply, "diagnostic_message", "x%5F_" * 400_000),
     "message": lambda reply: setattr(reply.protocol_status, "message", "word " * (2 << 20)),
-    "statuses": lambda reply: reply.statuses.extend([FAILED] * 500_000),
+    "statuses": lambda reply: reply.statuses.extend([FAILED] * 100_000),
     "status text": lambda reply: reply.statuses.add(category=FAILED.category, diagnostic_text="x" * (8 << 20)),
     "payload": lambda reply: reply.drain_events.events.extend([pb.MxEvent(session_id="x")] * 400_000),
     "session id": lambda reply: setattr(reply, "session_id", "x" * (8 << 20)),

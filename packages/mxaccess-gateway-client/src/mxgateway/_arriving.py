@@ -23,7 +23,7 @@ __all__ = ["UNREADABLE_BYTES", "guarded"]
 _logger = logging.getLogger("mxgateway.channel")
 
 UNREADABLE_BYTES: Final = (DecodeError, UnicodeDecodeError, RecursionError)
-"""What parsing a message raises; protobuf's pure-Python backend has words of its own for wrong text and deep nesting."""
+"""What parsing a message raises; protobuf's pure-Python backend has its own words for wrong text and deep nesting."""
 
 ChannelT = TypeVar("ChannelT", grpc.Channel, grpc.aio.Channel)
 

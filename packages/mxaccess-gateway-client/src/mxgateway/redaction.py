@@ -25,10 +25,11 @@ _PART_OF_PASSWORD: Final = 12
 _MOST_CHARACTERS: Final = 128 * 1024
 
 # Whatever looks like a gateway key or a bearer token goes, even one that is not ours: a gateway may echo another's.
-_KEY_SHAPE: Final = re.compile(r"(?:mxgw_|bearer\s+)[^\s'\"`<>(){}\[\],;&]+")
+# Patterns as text: re compiles them, once, when something is said, and nobody waits for that when this is imported.
+_KEY_SHAPE: Final = r"(?:mxgw_|bearer\s+)[^\s'\"`<>(){}\[\],;&]+"
 _BETWEEN_WORDS: Final = frozenset(" \t\r\n'\"`<>(){}[],;:=&?")
 # Ways to write one character: %5F, also encoded twice; \x5f, \u005f, \137, \", also in JSON in JSON; &#x5f; and &#95;.
-_ESCAPE: Final = re.compile(
+_ESCAPE: Final = (
     r"%(?:25)*([0-9a-f]{2})|\\+x([0-9a-f]{2})|\\+u([0-9a-f]{4})|\\+([0-3][0-7]{2})|\\+([\"'\\/])"
     r"|&(?:amp;)*#x0*([0-9a-f]{1,4});|&(?:amp;)*#0*([0-9]{1,4});"
 )
@@ -123,7 +124,7 @@ def redact(text: str) -> str:
     if len(text) > _MOST_CHARACTERS:
         return redact(text[:_MOST_CHARACTERS]) + REDACTED
     plain = _Plain(text)
-    spans = [match.span() for match in _KEY_SHAPE.finditer(plain.text)]
+    spans = [match.span() for match in re.finditer(_KEY_SHAPE, plain.text)]
     living = (reference() for reference in _hidden.valuerefs())
     for secret in {secret.reveal(): secret for secret in living if secret is not None}.values():
         spans += secret.traces_in(plain.text)
@@ -246,7 +247,7 @@ class _Plain:
         self._shifts: list[tuple[int, int]] = []
         pieces: list[str] = []
         end = length = 0
-        for match in _ESCAPE.finditer(text):
+        for match in re.finditer(_ESCAPE, text):
             pieces += [text[end : match.start()], _unescaped(match).translate(_SAME)]
             length += match.start() - end + 1
             end = match.end()

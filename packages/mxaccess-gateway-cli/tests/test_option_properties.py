@@ -68,6 +68,8 @@ def test_a_value_is_a_value_or_a_usage_error(value_type: str, text: str) -> None
 @MANY
 @given(TEXTS)
 @example(LONG)
+@example("0001-01-01T00:00:00+23:59")
+@example("9999-12-31T23:59:59-23:59")
 def test_a_timestamp_is_an_aware_time_or_a_usage_error(text: str) -> None:
     try:
         when = parse_timestamp(text)

@@ -298,6 +298,12 @@ def test_what_does_not_fit_is_refused_by_name(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"])
+def test_a_time_that_lies_outside_of_pythons_years_in_utc_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="outside the years 1 to 9999 in UTC"):
+        to_mx_value(datetime.fromisoformat(text))
+
+
 def test_sequences_are_nested_no_deeper_than_an_array_can_be() -> None:
     deep: list[Any] = []
     deep.append(deep)

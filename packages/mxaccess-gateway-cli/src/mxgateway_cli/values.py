@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import click
@@ -160,7 +160,10 @@ def _timestamp(text: str) -> datetime:
         raise ValueError("give an ISO 8601 time with its time zone, for example 2026-01-05T08:00:00Z") from None
     if when.tzinfo is None:
         raise ValueError("it has no time zone: put Z behind it for UTC, or an offset such as +01:00")
-    return when
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it lies outside the years 1 to 9999 in UTC") from None
 
 
 _PARSERS: dict[str, Callable[[str], Scalar]] = {

@@ -26,6 +26,8 @@ MxValue: TypeAlias = pb.MxValue
 MxScalar: TypeAlias = bool | int | float | str | bytes | datetime
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC) - _EPOCH
+_LAST: Final = datetime.max.replace(tzinfo=UTC) - _EPOCH
 # What a COM SAFEARRAY can have; deeper nesting would only serve a hostile peer.
 _MOST_DIMENSIONS: Final = 60
 
@@ -158,6 +160,8 @@ def fill_timestamp(message: Timestamp, when: datetime) -> None:
     if when.tzinfo is None or when.utcoffset() is None:
         raise ValueError(f"{when!r} has no time zone: give an aware datetime, for example with tzinfo=timezone.utc")
     delta = when - _EPOCH
+    if not _FIRST <= delta <= _LAST:
+        raise ValueError(f"{when!r} lies outside the years 1 to 9999 in UTC")
     message.seconds = delta.days * 86400 + delta.seconds
     message.nanos = delta.microseconds * 1000
 

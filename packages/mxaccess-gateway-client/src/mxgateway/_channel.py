@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import gc
 import itertools
 import logging
 import os
+import weakref
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -81,6 +84,7 @@ class Channel:
         self._closed = False
         self._correlation = os.urandom(8).hex()
         self._counter = itertools.count(1)
+        _alive.add(self)
 
     @classmethod
     async def open(cls, options: ClientOptions) -> Channel:
@@ -338,3 +342,14 @@ def _arguments(options: ClientOptions, credentials: Credentials | None) -> list[
     if credentials is not None and credentials.authority is not None:
         arguments.append(("grpc.default_authority", credentials.authority))
     return arguments
+
+
+_alive: weakref.WeakSet[Channel] = weakref.WeakSet()
+
+
+@atexit.register
+def _free_before_the_end() -> None:
+    # What only a cycle still holds would be freed while the interpreter ends. On Python 3.13 an older grpcio may then
+    # wait for its own thread, which doesn't run any more.
+    if _alive:
+        gc.collect()

@@ -199,6 +199,9 @@ async def test_bytes_that_are_no_request_are_malformed(gateway: SimulatedGateway
             await call(b"\xff\xff")
         with refused(grpc.StatusCode.INVALID_ARGUMENT, "mxaccess_gateway.v1.MxCommandRequest"):
             await call(b"\xff\xff", metadata=(("authorization", f"Bearer {gateway.api_key}"),))
+        with refused(grpc.StatusCode.INVALID_ARGUMENT):
+            # A session id that is no UTF-8.
+            await call(b"\x0a\x01\x80", metadata=(("authorization", f"Bearer {gateway.api_key}"),))
 
 
 async def test_long_details_reach_whoever_takes_them(gateway: SimulatedGateway) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import grpc
 import grpc.aio
 from google.protobuf import message_factory
-from google.protobuf.message import DecodeError
 
+from mxgateway._arriving import UNREADABLE_BYTES
 from mxgateway.testing.keys import Key, KeyRing, Scope
 from mxgateway.testing.refusals import Refused
 
@@ -223,7 +223,7 @@ def _read(received: bytes, request: Message) -> bool:
     """Read a request into its message; False when that can't be done."""
     try:
         request.ParseFromString(received)
-    except DecodeError:
+    except UNREADABLE_BYTES:
         request.Clear()
         return False
     return True

@@ -128,7 +128,7 @@ def test_the_client_brings_nothing_that_connecting_does_not_need() -> None:
 
     assert "client" in ours(loaded)
     assert not {*USED_BY_SOME, "session", "events", "values", "status"} & ours(loaded)
-    # Beside grpc.aio and the generated code, the standard library's dataclasses are all it takes. What is built into the
+    # Beside grpc.aio and the generated code, only the standard library's dataclasses. What is built into the
     # interpreter costs nothing.
     others = loaded - loaded_by(f"{GRPC_AND_GENERATED_CODE}, dataclasses") - set(sys.builtin_module_names)
     assert not {name for name in others if not name.startswith("mxgateway")}

@@ -78,7 +78,10 @@ async def a_round(session: Session, events: EventStream, server: int, first: int
 
 @pytest.mark.parametrize(
     "rounds",
-    [pytest.param(1, id="short"), pytest.param(20, id="long", marks=[pytest.mark.long, pytest.mark.timeout(300)])],
+    [
+        pytest.param(1, id="short", marks=pytest.mark.timeout(180)),
+        pytest.param(20, id="long", marks=[pytest.mark.long, pytest.mark.timeout(300)]),
+    ],
 )
 async def test_ten_thousand_items_in_each_call_come_back_in_their_order_and_leave_nothing(rounds: int) -> None:
     async with (

@@ -7,6 +7,7 @@ import itertools
 import random
 from collections.abc import Coroutine
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -150,9 +151,12 @@ async def test_at_random_through_lost_connections_and_sessions_nothing_is_writte
     writers = Writers(tags, seed)
     dice = random.Random(seed)  # noqa: S311 - it plays, it guards nothing
     happened: dict[str, list[object]] = {name: [] for name in names}
-    for name, values in happened.items():
-        tag = gateway.plant[name]
-        tag.listen(lambda tag=tag, values=values: values.append(tag.value))
+
+    def note(name: str) -> None:
+        happened[name].append(gateway.plant[name].value)
+
+    for name in names:
+        gateway.plant[name].listen(partial(note, name))
     for _ in range(12):
         async with asyncio.TaskGroup() as group:
             group.create_task(writers.rush(names))

@@ -16,11 +16,20 @@ _TIMES: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagAccess:
-    """What a client can do with its tags, each by its number."""
+    """What a client can do with its tags, each by its number.
+
+    Attributes:
+        tags: how many there are.
+        read: read one.
+        write: write one, which returns when it is as certain as it gets here.
+        hand_over: write one, which returns when the server has taken it.
+        read_all: read all with one call.
+    """
 
     tags: int
     read: Callable[[int], Awaitable[object]]
     write: Callable[[int, int], Awaitable[None]]
+    hand_over: Callable[[int, int], Awaitable[None]]
     read_all: Callable[[], Awaitable[Sequence[object]]]
 
     async def durations(self, calls: int) -> Figures:
@@ -35,6 +44,9 @@ class TagAccess:
         async def writes(value: int) -> None:
             await asyncio.gather(*(self.write(number, value) for number in range(self.tags)))
 
+        async def hand_overs(value: int) -> None:
+            await asyncio.gather(*(self.hand_over(number, value) for number in range(self.tags)))
+
         async def read_all(_: int) -> None:
             assert len(await self.read_all()) == self.tags
 
@@ -46,6 +58,8 @@ class TagAccess:
 
         return {
             "writes_ms": await _median(writes, _TIMES) * 1e3,
+            # What is not certain yet would hold up the next ones.
+            "hand_overs_ms": await _median(hand_overs, _TIMES, settle=writes) * 1e3,
             "write_us": await _median(write, calls) * 1e6,
             "reads_ms": await _median(reads, _TIMES) * 1e3,
             "read_us": await _median(read, calls) * 1e6,
@@ -53,12 +67,16 @@ class TagAccess:
         }
 
 
-async def _median(do: Callable[[int], Awaitable[None]], times: int) -> float:
-    """How long it takes, after a first part that isn't looked at."""
+async def _median(
+    do: Callable[[int], Awaitable[None]], times: int, *, settle: Callable[[int], Awaitable[None]] | None = None
+) -> float:
+    """How long it takes, after a first part that isn't looked at; what settles it doesn't count."""
     taken: list[float] = []
     warm_up = 1 + times // 20
     for number in range(1, 1 + warm_up + times):
         began = time.perf_counter()
         await do(number)
         taken.append(time.perf_counter() - began)
+        if settle is not None:
+            await settle(number)
     return statistics.median(taken[warm_up:])

@@ -32,7 +32,7 @@ from mxgateway import (
     SubscribeResult,
     UnrecognizedAlarmMessage,
 )
-from mxgateway.errors import error_from_grpc, error_from_reply, error_from_status
+from mxgateway._failures import error_from_grpc, error_from_reply, error_from_status
 from mxgateway.events import to_event
 
 _DEEPEST = 6

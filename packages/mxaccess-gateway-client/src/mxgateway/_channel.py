@@ -18,8 +18,9 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
 
 from mxgateway._arriving import guarded
+from mxgateway._failures import error_from_grpc, error_from_status
 from mxgateway.auth import ApiKey, AuthorizationMetadata
-from mxgateway.errors import ErrorFacts, MxGatewayUsageError, error_from_grpc, error_from_status
+from mxgateway.errors import ErrorFacts, MxGatewayUsageError
 from mxgateway.options import check_seconds
 from mxgateway.redaction import redact_message
 

@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.errors import (
-    ErrorFacts,
-    MxGatewayConfigurationError,
-    MxGatewayLimitError,
-    MxGatewayProtocolError,
-    error_from_reply,
-)
+from mxgateway._failures import error_from_reply
+from mxgateway.errors import ErrorFacts, MxGatewayConfigurationError, MxGatewayLimitError, MxGatewayProtocolError
 from mxgateway.redaction import redact_message
 from mxgateway.status import MxStatus
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 
+from mxgateway._failures import TOO_LARGE
 from mxgateway.errors import (
-    TOO_LARGE,
     ErrorFacts,
     MxGatewayCommandError,
     MxGatewayError,

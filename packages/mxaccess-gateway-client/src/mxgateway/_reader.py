@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, cast
 
 import grpc.aio
 
-from mxgateway.errors import UNREADABLE
+from mxgateway._failures import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

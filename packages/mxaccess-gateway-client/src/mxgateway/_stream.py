@@ -10,14 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 import grpc
 import grpc.aio
 
+from mxgateway._failures import error_from_grpc
 from mxgateway._reader import StreamEnd, TaskReader
-from mxgateway.errors import (
-    ErrorFacts,
-    MxGatewayError,
-    MxGatewayStreamEndedError,
-    MxGatewayUsageError,
-    error_from_grpc,
-)
+from mxgateway.errors import ErrorFacts, MxGatewayError, MxGatewayStreamEndedError, MxGatewayUsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

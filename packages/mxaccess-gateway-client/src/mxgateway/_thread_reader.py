@@ -20,8 +20,8 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from mxgateway._baton import Baton
+from mxgateway._failures import UNREADABLE
 from mxgateway._reader import CAPACITY, StreamEnd
-from mxgateway.errors import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,14 +12,9 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._alarm_fields import AlarmFields
 from mxgateway._commands import contradicts_ok
+from mxgateway._failures import error_from_reply
 from mxgateway._stream import Stream
-from mxgateway.errors import (
-    ErrorFacts,
-    MxGatewayConfigurationError,
-    MxGatewayProtocolError,
-    MxGatewayStreamEndedError,
-    error_from_reply,
-)
+from mxgateway.errors import ErrorFacts, MxGatewayConfigurationError, MxGatewayProtocolError, MxGatewayStreamEndedError
 from mxgateway.events import AlarmTransition
 from mxgateway.options import check_seconds
 from mxgateway.redaction import redact_message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import grpc.aio
 import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from scripted_gateway import ScriptedGateway
+from waiting import until
 
 from mxgateway import (
     EventStream,
@@ -62,6 +64,26 @@ async def test_every_event_comes_once_and_in_order(scripted: ScriptedGateway, sc
     async with scripted_session.stream_events() as stream:
         assert await take(stream, MANY) == list(range(1, MANY + 1))
         assert (stream.delivered, stream.pending, stream.last_sequence) == (MANY, 0, MANY)
+
+
+@pytest.mark.usefixtures("reader")
+async def test_what_has_arrived_is_given_at_once_to_a_reader_without_time(
+    scripted: ScriptedGateway, scripted_session: Session
+) -> None:
+    scripted.events = changes(range(1, 1001))
+    taken: list[int] = []
+
+    async with scripted_session.stream_events() as stream:
+        await until(lambda: stream.pending == 1000)
+        while len(taken) < 1000:
+            before = len(taken)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    while True:
+                        taken += await take(stream, 1)
+            assert len(taken) > before
+
+    assert taken == list(range(1, 1001))
 
 
 @pytest.mark.usefixtures("reader")

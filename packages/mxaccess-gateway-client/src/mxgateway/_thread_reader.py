@@ -66,6 +66,7 @@ class ThreadReader(Generic[MessageT]):
         self._most_bytes = channel.options.max_message_bytes
         self._gone = self._loop.create_future()
         self._row = 1
+        self._loop_was_free = True
         self._taken = 0
         self._waited_at = self._turn_began = self._read_since = self._row_began = time.monotonic()
         self._thread = threading.Thread(target=self._read, name=name, daemon=True)
@@ -86,7 +87,7 @@ class ThreadReader(Generic[MessageT]):
     def take(self) -> Sequence[MessageT]:
         """Give what may be delivered before somebody else gets the loop, in order; nothing when there is none."""
         queue = self._queue
-        if not queue or time.monotonic() - self._turn_began > _TURN:
+        if not queue or self._turn_is_over():
             return ()
         # Few at first: a consumer may take long over each.
         messages = [queue.popleft() for _ in range(min(self._row, len(queue)))]
@@ -106,8 +107,6 @@ class ThreadReader(Generic[MessageT]):
             if self._end is not None:
                 return self._end
             await self._wait()
-        self._turn_began = time.monotonic()
-        self._row = 1
         return None
 
     def cancel(self) -> None:
@@ -136,6 +135,18 @@ class ThreadReader(Generic[MessageT]):
     async def _until_gone(self) -> None:
         await asyncio.shield(self._gone)
         self._thread.join()
+
+    def _turn_is_over(self) -> bool:
+        if self._loop_was_free:
+            # Whoever comes with a timeout that is over at the loop's next turn gets what is here all the same.
+            self._loop_was_free = False
+            self._loop.call_soon(self._free)
+            self._turn_began = time.monotonic()
+            self._row = 1
+        return time.monotonic() - self._turn_began > _TURN
+
+    def _free(self) -> None:
+        self._loop_was_free = True
 
     async def _collect(self) -> None:
         """Let a moment pass when messages come fast: the loop then takes many of them at once."""

@@ -44,6 +44,7 @@ _QUICK: Final = 0.0001
 # Several streams share what the loop and the interpreter lock can do: each gets more at a time, and less often.
 _MOMENT: Final = 0.001
 _LONGEST_MOMENT: Final = 0.004
+_MANY: Final = 100
 # The thread goes on reading when so many are left: waking it for each single place would be one switch a message.
 _ROOM: Final = CAPACITY // 2
 _LAST_WORDS: Final = 2.0
@@ -151,10 +152,14 @@ class ThreadReader(Generic[MessageT]):
     async def _collect(self) -> None:
         """Let a moment pass when messages come fast: the loop then takes many of them at once."""
         now = time.monotonic()
-        quick = now - self._waited_at < self._taken * _QUICK * len(_running)
-        self._taken, self._waited_at = 0, now
+        taken, self._taken = self._taken, 0
+        streams = len(_running)
+        quick = now - self._waited_at < taken * _QUICK * streams
+        self._waited_at = now
         if quick and self._end is None:
-            await asyncio.sleep(min(_MOMENT * len(_running), _LONGEST_MOMENT))
+            # The more come in a moment, the less each costs when the moment is longer.
+            moments = streams if taken < _MANY else 2 * streams
+            await asyncio.sleep(min(_MOMENT * moments, _LONGEST_MOMENT))
 
     async def _wait(self) -> None:
         self._arrived = self._loop.create_future()
@@ -184,17 +189,17 @@ class ThreadReader(Generic[MessageT]):
         self._tell(self._finish)
 
     def _read_until_end(self) -> None:
-        queue, call = self._queue, self._call
+        call, append = self._call, self._queue.append
         for number, message in enumerate(call, 1):
-            queue.append(message)
+            append(message)
             if self._waiting:
                 self._waiting = False
                 self._tell(self._wake)
             if not number % _ROW:
                 self._share()
-            if len(queue) >= CAPACITY:
-                self._wait_for_room(_ROOM)
-            elif call.large_bytes > self._most_bytes:
+                if len(self._queue) >= CAPACITY:
+                    self._wait_for_room(_ROOM)
+            if call.large_bytes > self._most_bytes:
                 self._wait_for_room(0)
                 call.large_bytes = 0
 

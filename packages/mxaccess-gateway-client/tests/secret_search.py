@@ -32,11 +32,11 @@ class SecretSearch:
 
     def in_errors(self, *errors: BaseException) -> list[str]:
         """Give what errors, their causes, their frames and their pickles give away."""
-        return self.find(text for error in errors for text in _seen_of_error(error))
+        return self.find(text for error in errors for text in seen_of_error(error))
 
     def in_records(self, records: Iterable[logging.LogRecord]) -> list[str]:
         """Give what log records give away."""
-        return self.find(text for record in records for text in _seen_of_record(record))
+        return self.find(text for record in records for text in seen_of_record(record))
 
 
 def _traces(secret: str) -> Iterator[str]:
@@ -52,7 +52,8 @@ def _traces(secret: str) -> Iterator[str]:
             yield from (encoded[start : start + 8] for start in range(len(encoded) - 7))
 
 
-def _seen_of_error(error: BaseException) -> Iterator[str]:
+def seen_of_error(error: BaseException) -> Iterator[str]:
+    """Give whatever a user, a log or an error collector may see of an error and of what it came from."""
     seen: set[int] = set()
     chain: list[BaseException | None] = [error]
     while chain:
@@ -83,7 +84,8 @@ def _is_test(path: Path) -> bool:
     return path.resolve().is_relative_to(_HERE) and "src" not in path.parts
 
 
-def _seen_of_record(record: logging.LogRecord) -> Iterator[str]:
+def seen_of_record(record: logging.LogRecord) -> Iterator[str]:
+    """Give whatever a log may show of a record."""
     yield logging.Formatter("%(name)s %(message)s").format(record)
     yield repr(record.args)
     yield repr({name: value for name, value in vars(record).items() if name not in {"pathname", "filename"}})
@@ -91,4 +93,4 @@ def _seen_of_record(record: logging.LogRecord) -> Iterator[str]:
     beside += record.args if isinstance(record.args, tuple) else ()
     for each in beside:
         if isinstance(each, BaseException):
-            yield from _seen_of_error(each)
+            yield from seen_of_error(each)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
@@ -40,6 +42,22 @@ def writes(gateway: SimulatedGateway) -> int:
     sent = [call.request.command for call in gateway.calls if isinstance(call.request, pb.MxCommandRequest)]
     alone = sum(command.WhichOneof("payload") in {"write", "write2"} for command in sent)
     return alone + sum(len(command.write_bulk.entries) + len(command.write2_bulk.entries) for command in sent)
+
+
+def entries(gateway: SimulatedGateway) -> list[int]:
+    """How many writes each command carried that writes."""
+    sent = [call.request.command for call in gateway.calls if isinstance(call.request, pb.MxCommandRequest)]
+    counts = [
+        len(command.write_bulk.entries) + len(command.write2_bulk.entries) or 1
+        for command in sent
+        if (command.WhichOneof("payload") or "").startswith("write")
+    ]
+    return sorted(counts)
+
+
+async def outcomes(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Make calls at the same time, and give what each returned or raised."""
+    return await asyncio.gather(*calls, return_exceptions=True)
 
 
 def advised(gateway: SimulatedGateway) -> list[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import logging
 import pickle
-import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -15,6 +14,7 @@ import pytest
 from conftest import API_KEY
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from scripted_gateway import SESSION_ID, ScriptedGateway
+from secret_search import seen_in_frames, seen_of_error, seen_of_record
 
 from mxgateway import (
     ApiKey,
@@ -39,43 +39,14 @@ ECHOES = [
 ]
 
 
-def everything_shown(error: BaseException, records: list[logging.LogRecord]) -> Iterator[str]:
-    """Whatever a user, a log or a tool that collects errors may see of an error."""
-    formatter = logging.Formatter()
-    for record in records:
-        yield formatter.format(record)
-        yield repr(record.args)
-    seen: set[int] = set()
-    chain: list[BaseException | None] = [error]
-    while chain:
-        each = chain.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield from (str(each), repr(each), repr(each.args), repr(getattr(each, "__notes__", ())), repr(vars(each)))
-        if isinstance(each, MxGatewayError):
-            yield repr(each.facts)
-            yield str(each.reply)
-            yield repr(pickle.dumps(each))
-        chain += [each.__cause__, each.__context__]
-
-
-def locals_of_the_library(error: BaseException) -> Iterator[str]:
-    """The local variables that error collectors record, of the library's own functions."""
-    captured = traceback.TracebackException.from_exception(error, capture_locals=True)
-    for frame in captured.stack:
-        if "mxgateway" in Path(frame.filename).parts:
-            yield from (frame.locals or {}).values()
-
-
 def assert_no_local_shows(error: BaseException, *markers: str) -> None:
-    for text in locals_of_the_library(error):
+    for text in seen_in_frames(error):
         for marker in markers:
             assert marker not in text
 
 
 def assert_silent(error: BaseException, records: list[logging.LogRecord], *markers: str) -> None:
-    for text in everything_shown(error, records):
+    for text in itertools.chain(seen_of_error(error), *map(seen_of_record, records)):
         for marker in markers:
             assert marker not in text
 

@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -26,62 +25,51 @@ from mxgateway.testing import SimulatedGateway
 OTHER = "ab" * 32
 
 
-@pytest.fixture
-def known(tmp_path: Path) -> KnownFile:
-    """A file for known gateways, which isn't there yet."""
-    return KnownFile(tmp_path / "known_gateways")
-
-
-@pytest.fixture
-async def gateway_(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
-    """A gateway whose CA nobody here knows, with a certificate for 127.0.0.1 and localhost."""
-    async with gateway_with(certificates.gateway) as gateway:
-        yield gateway
-
-
 async def test_the_first_certificate_is_remembered_and_shown_once(
-    gateway_: SimulatedGateway, certificates: Certificates, known: KnownFile, caplog: pytest.LogCaptureFixture
+    foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
-        await talk(gateway_, known_gateways_file=known.path, trust_on_first_use=True)
+        await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
 
     (record,) = [record for record in caplog.records if record.name == "mxgateway.tls"]
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
-        f"{gateway_.endpoint} is trusted on first use and remembered in {known.path}: "
+        f"{foreign_gateway.endpoint} is trusted on first use and remembered in {known.path}: "
         f"a certificate for 127.0.0.1, localhost with the SHA-256 "
         f"fingerprint {certificates.gateway.fingerprint}; compare it with the gateway's own"
     )
-    assert known.entries == [[gateway_.endpoint, certificates.gateway.fingerprint]]
+    assert known.entries == [[foreign_gateway.endpoint, certificates.gateway.fingerprint]]
 
 
-async def test_what_was_remembered_is_trusted_without_first_use(gateway_: SimulatedGateway, known: KnownFile) -> None:
-    await talk(gateway_, known_gateways_file=known.path, trust_on_first_use=True)
-    await talk(gateway_, known_gateways_file=known.path)
+async def test_what_was_remembered_is_trusted_without_first_use(
+    foreign_gateway: SimulatedGateway, known: KnownFile
+) -> None:
+    await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
+    await talk(foreign_gateway, known_gateways_file=known.path)
 
 
 @pytest.mark.parametrize("first_use", [False, True])
 async def test_a_known_gateway_with_another_certificate_is_refused_and_the_file_stays_as_it_is(
-    gateway_: SimulatedGateway, certificates: Certificates, known: KnownFile, first_use: bool
+    foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile, first_use: bool
 ) -> None:
-    known.write(f"{gateway_.endpoint} {OTHER}\n")
+    known.write(f"{foreign_gateway.endpoint} {OTHER}\n")
 
-    error = await refusal(gateway_, known_gateways_file=known.path, trust_on_first_use=first_use)
+    error = await refusal(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=first_use)
 
     assert isinstance(error, MxGatewayCertificateError)
     assert (error.trusted_fingerprints, error.shown_fingerprint) == ((OTHER,), certificates.gateway.fingerprint)
     assert certificates.gateway.fingerprint in str(error)
     assert f"in known_gateways_file {known.path} stands {OTHER}" in str(error)
     assert "only if the gateway has a new certificate, put the new fingerprint there" in str(error)
-    assert known.read() == f"{gateway_.endpoint} {OTHER}\n"
+    assert known.read() == f"{foreign_gateway.endpoint} {OTHER}\n"
 
 
 async def test_an_unknown_gateway_is_refused_unless_first_use_is_asked_for(
-    gateway_: SimulatedGateway, certificates: Certificates, known: KnownFile
+    foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile
 ) -> None:
     known.write(f"other.plant:5001 {OTHER}\n")
 
-    error = await refusal(gateway_, known_gateways_file=known.path)
+    error = await refusal(foreign_gateway, known_gateways_file=known.path)
 
     assert isinstance(error, MxGatewayCertificateError)
     assert (error.trusted_fingerprints, error.shown_fingerprint) == ((), certificates.gateway.fingerprint)
@@ -102,13 +90,13 @@ async def test_a_gateway_may_have_a_second_certificate_for_the_day_it_gets_it(
 
 
 async def test_lines_are_read_in_any_spelling(
-    gateway_: SimulatedGateway, certificates: Certificates, known: KnownFile
+    foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile
 ) -> None:
     digits = certificates.gateway.fingerprint.upper()
     colons = ":".join(digits[index : index + 2] for index in range(0, 64, 2))
-    known.write(f"\ufeff# gateways\n\n  LOCALHOST:{port_of(gateway_)}\t{colons} # hall 7\r\n")
+    known.write(f"\ufeff# gateways\n\n  LOCALHOST:{port_of(foreign_gateway)}\t{colons} # hall 7\r\n")
 
-    await talk(gateway_, endpoint=f"localhost:{port_of(gateway_)}", known_gateways_file=known.path)
+    await talk(foreign_gateway, endpoint=f"localhost:{port_of(foreign_gateway)}", known_gateways_file=known.path)
 
 
 async def test_gateways_are_told_apart_by_host_andport_of(certificates: Certificates, known: KnownFile) -> None:
@@ -142,11 +130,11 @@ async def test_an_ipv6_gateway_is_remembered_whatever_its_spelling(tmp_path: Pat
 )
 @pytest.mark.parametrize("first_use", [False, True])
 async def test_a_file_that_can_not_be_understood_is_told_and_left_alone(
-    gateway_: SimulatedGateway, known: KnownFile, content: bytes, words: str, first_use: bool
+    foreign_gateway: SimulatedGateway, known: KnownFile, content: bytes, words: str, first_use: bool
 ) -> None:
     known.write(content)
 
-    error = await refusal(gateway_, known_gateways_file=known.path, trust_on_first_use=first_use)
+    error = await refusal(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=first_use)
 
     assert isinstance(error, MxGatewayConfigurationError)
     assert str(error).startswith(f"known_gateways_file {known.path} {words}")
@@ -154,9 +142,9 @@ async def test_a_file_that_can_not_be_understood_is_told_and_left_alone(
 
 
 async def test_a_missing_file_is_told_unless_first_use_may_make_it(
-    gateway_: SimulatedGateway, known: KnownFile
+    foreign_gateway: SimulatedGateway, known: KnownFile
 ) -> None:
-    error = await refusal(gateway_, known_gateways_file=known.path)
+    error = await refusal(foreign_gateway, known_gateways_file=known.path)
 
     assert isinstance(error, MxGatewayConfigurationError)
     assert str(error) == f"known_gateways_file {known.path} doesn't exist"
@@ -164,44 +152,46 @@ async def test_a_missing_file_is_told_unless_first_use_may_make_it(
 
 
 @pytest.mark.parametrize("first_use", [False, True])
-async def test_a_directory_is_told(gateway_: SimulatedGateway, tmp_path: Path, first_use: bool) -> None:
-    error = await refusal(gateway_, known_gateways_file=tmp_path, trust_on_first_use=first_use)
+async def test_a_directory_is_told(foreign_gateway: SimulatedGateway, tmp_path: Path, first_use: bool) -> None:
+    error = await refusal(foreign_gateway, known_gateways_file=tmp_path, trust_on_first_use=first_use)
 
     assert str(error) == f"known_gateways_file {tmp_path} is a directory"
 
 
 async def test_a_file_that_can_not_be_written_is_told_and_the_gateway_not_trusted(
-    gateway_: SimulatedGateway, tmp_path: Path
+    foreign_gateway: SimulatedGateway, tmp_path: Path
 ) -> None:
     nowhere = tmp_path / "no such folder" / "known_gateways"
 
-    error = await refusal(gateway_, known_gateways_file=nowhere, trust_on_first_use=True)
+    error = await refusal(foreign_gateway, known_gateways_file=nowhere, trust_on_first_use=True)
 
     assert isinstance(error, MxGatewayConfigurationError)
     assert str(error).startswith(f"known_gateways_file {nowhere} can't be written")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a file's mode means nothing on Windows")
-async def test_the_file_is_its_owners_alone(gateway_: SimulatedGateway, known: KnownFile) -> None:
-    await talk(gateway_, known_gateways_file=known.path, trust_on_first_use=True)
+async def test_the_file_is_its_owners_alone(foreign_gateway: SimulatedGateway, known: KnownFile) -> None:
+    await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
 
     assert known.mode == 0o600
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few people make symbolic links")
-async def test_a_symbolic_link_stays_one(gateway_: SimulatedGateway, known: KnownFile, tmp_path: Path) -> None:
+async def test_a_symbolic_link_stays_one(foreign_gateway: SimulatedGateway, known: KnownFile, tmp_path: Path) -> None:
     behind = KnownFile(tmp_path / "behind")
     behind.write("# mine, without a line's end")
     known.link_to(behind)
 
-    await talk(gateway_, known_gateways_file=known.path, trust_on_first_use=True)
+    await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
 
     assert known.is_link
-    assert behind.read().startswith(f"# mine, without a line's end\n{gateway_.endpoint} ")
+    assert behind.read().startswith(f"# mine, without a line's end\n{foreign_gateway.endpoint} ")
 
 
-async def test_nothing_is_left_beside_the_file_but_its_lock(gateway_: SimulatedGateway, known: KnownFile) -> None:
-    await talk(gateway_, known_gateways_file=known.path, trust_on_first_use=True)
+async def test_nothing_is_left_beside_the_file_but_its_lock(
+    foreign_gateway: SimulatedGateway, known: KnownFile
+) -> None:
+    await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
 
     assert known.neighbours == ["known_gateways.lock"]
 

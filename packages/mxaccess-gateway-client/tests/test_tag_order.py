@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Coroutine
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import pytest
-from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-from tagging import DOUBLE, INT, STRING, add_tags, commands, first_values, following_change, until_value, writes
+from tagging import (
+    DOUBLE,
+    INT,
+    STRING,
+    add_tags,
+    commands,
+    entries,
+    first_values,
+    following_change,
+    outcomes,
+    until_value,
+    writes,
+)
 
 from mxgateway import (
     GatewayClient,
@@ -27,28 +36,6 @@ from mxgateway.testing import SimulatedGateway
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LAST = 1_000_000
-
-
-@pytest.fixture
-def many(gateway: SimulatedGateway) -> list[str]:
-    """The names of a thousand tags, whose values are their numbers."""
-    return add_tags(gateway, 1000)
-
-
-async def outcomes(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Make calls at the same time, and give what each returned or raised."""
-    return await asyncio.gather(*calls, return_exceptions=True)
-
-
-def entries(gateway: SimulatedGateway) -> list[int]:
-    """How many writes each command carried that writes."""
-    sent = [call.request.command for call in gateway.calls if isinstance(call.request, pb.MxCommandRequest)]
-    counts = [
-        len(command.write_bulk.entries) + len(command.write2_bulk.entries) or 1
-        for command in sent
-        if (command.WhichOneof("payload") or "").startswith("write")
-    ]
-    return sorted(counts)
 
 
 # Order

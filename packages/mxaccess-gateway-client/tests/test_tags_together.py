@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +11,7 @@ import grpc
 import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from scripted_gateway import ScriptedGateway
-from tagging import INT, UNKNOWN, add_tags, commands, following_change, writes
+from tagging import INT, UNKNOWN, add_tags, commands, entries, following_change, outcomes, writes
 
 from mxgateway import (
     GatewayClient,
@@ -28,28 +27,6 @@ from mxgateway import (
 from mxgateway.testing import SimulatedGateway, Tag
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-@pytest.fixture
-def many(gateway: SimulatedGateway) -> list[str]:
-    """The names of a thousand tags, whose values are their numbers."""
-    return add_tags(gateway, 1000)
-
-
-async def outcomes(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Make calls at the same time, and give what each returned or raised."""
-    return await asyncio.gather(*calls, return_exceptions=True)
-
-
-def entries(gateway: SimulatedGateway) -> list[int]:
-    """How many writes each command carried that writes."""
-    sent = [call.request.command for call in gateway.calls if isinstance(call.request, pb.MxCommandRequest)]
-    counts = [
-        len(command.write_bulk.entries) + len(command.write2_bulk.entries) or 1
-        for command in sent
-        if (command.WhichOneof("payload") or "").startswith("write")
-    ]
-    return sorted(counts)
 
 
 # Few commands

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,19 +21,6 @@ from mxgateway import (
 from mxgateway.testing import SimulatedGateway
 
 OTHER = "ab" * 32
-
-
-@pytest.fixture
-def known(tmp_path: Path) -> KnownFile:
-    """A file for known gateways, which isn't there yet."""
-    return KnownFile(tmp_path / "known_gateways")
-
-
-@pytest.fixture
-async def gateway_(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
-    """A gateway whose CA nobody here knows, with a certificate for 127.0.0.1 and localhost."""
-    async with gateway_with(certificates.gateway) as gateway:
-        yield gateway
 
 
 @pytest.fixture(params=["pinned", "known", "first use"])
@@ -134,19 +120,19 @@ async def test_a_name_override_must_stand_in_the_certificate(trust: Any, certifi
 
 @pytest.mark.parametrize("spelling", ["plain", "colons"])
 async def test_a_fingerprint_is_pinned_in_either_spelling(
-    gateway_: SimulatedGateway, certificates: Certificates, spelling: str
+    foreign_gateway: SimulatedGateway, certificates: Certificates, spelling: str
 ) -> None:
     digits = certificates.gateway.fingerprint
     if spelling == "colons":
         digits = ":".join(digits[index : index + 2] for index in range(0, 64, 2)).upper()
 
-    await talk(gateway_, certificate_fingerprint=digits)
+    await talk(foreign_gateway, certificate_fingerprint=digits)
 
 
 async def test_the_client_says_which_certificate_it_trusts(
-    gateway_: SimulatedGateway, certificates: Certificates, known: KnownFile
+    foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile
 ) -> None:
-    by_ca = ClientOptions(endpoint=gateway_.endpoint, api_key=gateway_.api_key, ca_file=certificates.ca)
+    by_ca = ClientOptions(endpoint=foreign_gateway.endpoint, api_key=foreign_gateway.api_key, ca_file=certificates.ca)
     remembered = replace(by_ca, ca_file=None, known_gateways_file=known.path, trust_on_first_use=True)
     async with GatewayClient.connect(remembered) as client:
         assert client.certificate_fingerprint == certificates.gateway.fingerprint
@@ -155,9 +141,9 @@ async def test_the_client_says_which_certificate_it_trusts(
 
 
 async def test_another_certificate_than_the_pinned_one_is_refused_with_both_fingerprints(
-    gateway_: SimulatedGateway, certificates: Certificates
+    foreign_gateway: SimulatedGateway, certificates: Certificates
 ) -> None:
-    error = await refusal(gateway_, certificate_fingerprint=OTHER.upper())
+    error = await refusal(foreign_gateway, certificate_fingerprint=OTHER.upper())
 
     assert isinstance(error, MxGatewayCertificateError)
     assert (error.trusted_fingerprints, error.shown_fingerprint) == ((OTHER,), certificates.gateway.fingerprint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -33,6 +34,8 @@ __all__ = ["BulkCommands"]
 # What a reply has for an entry beside its tag, as a rule.
 _RESULT_BYTES: Final = 64
 _READING_BYTES: Final = 256
+# Bytes that one character has at most.
+_LONGEST_CHARACTER: Final = 4
 
 ResultT = TypeVar("ResultT", bound="Message")
 
@@ -261,6 +264,8 @@ class BulkCommands(CommandSender):
         """The results, when there is one for each entry and in their order: otherwise one would pass for another's."""
         if len(results) != len(entries):
             raise self._violation(request, f"the reply has {len(results)} results for {len(entries)} entries")
+        if list(map(attrgetter(name), results)) == list(entries):
+            return results
         asked = set(entries)
         for index, (entry, result) in enumerate(zip(entries, results, strict=True)):
             said: str | int = getattr(result, name)
@@ -282,6 +287,9 @@ class BulkCommands(CommandSender):
     def _parts(self, tags: Sequence[str]) -> Iterator[Sequence[str]]:
         """The tags in as few parts as messages can carry, there and back."""
         room = self._channel.options.max_message_bytes
+        if sum(map(len, tags)) * _LONGEST_CHARACTER + len(tags) * _READING_BYTES <= room:
+            yield from (tags,) if tags else ()
+            return
         begin = size = 0
         for index, tag in enumerate(tags):
             tag_size = len(tag.encode()) + _READING_BYTES
@@ -289,8 +297,7 @@ class BulkCommands(CommandSender):
                 yield tags[begin:index]
                 begin, size = index, 0
             size += tag_size
-        if begin < len(tags):
-            yield tags[begin:]
+        yield tags[begin:]
 
 
 def _tags(tag_addresses: Sequence[str]) -> Sequence[str]:

@@ -33,11 +33,7 @@ class TagReading:
     @property
     def error(self) -> MxAccessError | None:
         """Why there is no value; None when there is one."""
-        if self.result.was_successful:
-            return None
-        reason = self.result.error_message or "no reason was given"
-        facts = ErrorFacts(method="ReadBulk", diagnostic_message=reason, statuses=self.result.statuses)
-        return MxAccessError(f"{self.tag} could not be read", facts)
+        return None if self.result.was_successful else self._refusal()
 
     @property
     def value(self) -> MxValueOutput:
@@ -47,9 +43,8 @@ class TagReading:
             MxAccessError: there is none.
             ValueError: it is a timestamp outside the years 1 to 9999.
         """
-        error = self.error
-        if error is not None:
-            raise error
+        if not self.result.was_successful:
+            raise self._refusal()
         return self.result.value
 
     @property
@@ -66,6 +61,11 @@ class TagReading:
     def statuses(self) -> tuple[MxStatus, ...]:
         """Every status that came with it."""
         return self.result.statuses
+
+    def _refusal(self) -> MxAccessError:
+        reason = self.result.error_message or "no reason was given"
+        facts = ErrorFacts(method="ReadBulk", diagnostic_message=reason, statuses=self.result.statuses)
+        return MxAccessError(f"{self.tag} could not be read", facts)
 
     def __repr__(self) -> str:
         outcome = f"error={self.error}" if self.error else f"value={self.value!r}, quality={self.quality!r}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mxgateway._supervisor import PASSING
 from mxgateway._tag_batches import Batches
+from mxgateway._tag_reading import TagReading
 from mxgateway._tag_requests import Call, Deadlines, Request, own_copy
 from mxgateway.errors import (
     ErrorFacts,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mxgateway._supervisor import Supervisor
-    from mxgateway.bulk import BulkReadResult
 
 __all__ = ["TagReads"]
 
@@ -34,7 +34,7 @@ _TAGS_AT_ONCE: Final = 1_000
 _SHORTEST: Final = 0.001
 
 
-class TagRead(Request["Sequence[BulkReadResult]"]):
+class TagRead(Request["tuple[TagReading, ...]"]):
     """One caller's tags.
 
     Attributes:
@@ -44,8 +44,8 @@ class TagRead(Request["Sequence[BulkReadResult]"]):
 
     __slots__ = ("last", "tags")
 
-    def __init__(self, tags: Sequence[str], seconds: float) -> None:
-        super().__init__(seconds, len(tags), 0)
+    def __init__(self, loop: asyncio.AbstractEventLoop, tags: Sequence[str], seconds: float) -> None:
+        super().__init__(loop, seconds, len(tags), 0)
         self.tags: Final = tags
         self.last: MxGatewayError | None = None
 
@@ -63,13 +63,13 @@ class TagReads:
         )
 
     def ask(self, tags: Sequence[str], seconds: float) -> TagRead:
-        """Ask for tags; the `result` has one for each, in the same order. Whoever awaited it calls `leave`.
+        """Ask for tags; the `result` has a reading for each, in the same order. Whoever awaited it calls `leave`.
 
         Raises:
             MxGatewayError: what stands in the way for good.
         """
         self._supervisor.check()
-        read = TagRead(tags, seconds)
+        read = TagRead(self._loop, tags, seconds)
         self._deadlines.begin(read)
         # A tag that tells nothing must not use up the time of the others.
         self._batches.ask(min(_SILENCE, seconds / 2), read)
@@ -109,7 +109,7 @@ class TagReads:
                 _fail(reads[0], error)
         else:
             if results is not None:
-                _hand_out(reads, results)
+                _hand_out(reads, tuple(map(TagReading, tags, results)))
 
     async def _carry_again(self, worker_timeout: float, reads: Sequence[TagRead], error: MxGatewayError) -> None:
         """Ask once more, and apart where one caller's tags may have failed the call of all."""
@@ -133,12 +133,12 @@ class TagReads:
         _fail(read, MxGatewayTimeoutError(f"no reading within {read.seconds:g} s, {reason}", facts))
 
 
-def _hand_out(reads: Sequence[TagRead], results: Sequence[BulkReadResult]) -> None:
+def _hand_out(reads: Sequence[TagRead], readings: tuple[TagReading, ...]) -> None:
     begin = 0
     for read in reads:
         end = begin + read.entries
         if not read.result.done():
-            read.result.set_result(results[begin:end])
+            read.result.set_result(readings[begin:end])
         begin = end
 
 

@@ -38,8 +38,7 @@ class Request(Generic[ResultT]):
 
     __slots__ = ("call", "deadline", "entries", "result", "seconds", "size")
 
-    def __init__(self, seconds: float, entries: int, size: int) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, entries: int, size: int) -> None:
         self.seconds: float = seconds
         self.deadline: float = loop.time() + seconds
         self.entries: int = entries

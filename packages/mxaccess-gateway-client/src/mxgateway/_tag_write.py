@@ -17,6 +17,7 @@ from mxgateway.errors import (
 from mxgateway.status import MxStatus
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from datetime import datetime
 
@@ -49,12 +50,13 @@ class TagWrite(Request[None]):
         entry: pb.WriteBulkEntry,
         timestamp: datetime | None,
         *,
+        loop: asyncio.AbstractEventLoop,
         seconds: float,
         confirm: bool,
         target: str,
         due: Callable[[TagWrite], None],
     ) -> None:
-        super().__init__(seconds, 1, entry.ByteSize())
+        super().__init__(loop, seconds, 1, entry.ByteSize())
         self.item: Final = item
         self.entry: Final = entry
         self.timestamp: Final = timestamp

@@ -46,8 +46,6 @@ _logger = logging.getLogger("mxgateway.tags")
 _Kind: TypeAlias = "pb.MxCommandKind.ValueType"
 
 _CALLS_AT_ONCE: Final = 4
-# One after the other they keep the gateway busy while the replies to those before are handed out.
-_WRITES_AT_ONCE: Final = 500
 # Far from any limit of a message: the size of one caller's value must not fail the others.
 _BYTES_AT_ONCE: Final = 1024 * 1024
 # The gateway holds 10 000 events for a subscriber. A write brings two, beside the first values of 6 000 tags at most.
@@ -71,7 +69,7 @@ class TagWrites:
             self._carry,
             self._fail,
             calls=_CALLS_AT_ONCE,
-            entries=_WRITES_AT_ONCE,
+            entries=_OUTCOMES_AT_ONCE,
             size=_BYTES_AT_ONCE,
             name="mxgateway tags write",
         )
@@ -106,7 +104,16 @@ class TagWrites:
             to_mx_value(timestamp)
         self._supervisor.check()
         item = self._items.item(tag)
-        write = TagWrite(item, entry, timestamp, seconds=seconds, confirm=confirm, target=self._target, due=self._due)
+        write = TagWrite(
+            item,
+            entry,
+            timestamp,
+            loop=self._loop,
+            seconds=seconds,
+            confirm=confirm,
+            target=self._target,
+            due=self._due,
+        )
         item.begin_write()
         self._deadlines.begin(write)
         item.turns.ask(write)

@@ -166,7 +166,7 @@ class TagClient:
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
         read = self._reads.ask(tags, seconds)
         try:
-            return tuple(map(TagReading, tags, await read.result))
+            return await read.result
         finally:
             self._reads.leave(read)
 

@@ -30,6 +30,8 @@ _FIRST: Final = datetime.min.replace(tzinfo=UTC) - _EPOCH
 _LAST: Final = datetime.max.replace(tzinfo=UTC) - _EPOCH
 # What a COM SAFEARRAY can have; deeper nesting would only serve a hostile peer.
 _MOST_DIMENSIONS: Final = 60
+# Looked at first: what can be told without asking whether it is a sequence.
+_SINGLE: Final = (int, float, str, datetime)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,7 @@ def fill_mx_value(message: pb.MxValue, value: MxValueInput, data_type: MxDataTyp
         message.CopyFrom(value)
     elif isinstance(value, SparseArray):
         _fill_sparse_array(message, value, data_type)
-    elif not _is_array(value):
+    elif isinstance(value, _SINGLE) or not _is_array(value):
         form = _form(value) if data_type is None else _form_of_type(data_type, value)
         form.set_scalar(message, value)
     else:

@@ -165,15 +165,14 @@ async def _read_bulk(desk: Desk, command: pb.ReadBulkCommand) -> None:
         problem = str(refused)
     reply = desk.reply.read_bulk
     reply.SetInParent()
+    add_result = reply.results.add
     for tag in tags:
         change = found.get(tag)
-        result = reply.results.add()
         if change is not None:
-            result.CopyFrom(change.result)
+            add_result().CopyFrom(change.result(tag))
         else:
-            result.error_message = out_of_reach.get(tag) or problem or f"{tag} gave no value within {seconds:g} s"
-        result.server_handle = command.server_handle
-        result.tag_address = tag
+            message = out_of_reach.get(tag) or problem or f"{tag} gave no value within {seconds:g} s"
+            add_result(server_handle=command.server_handle, tag_address=tag, error_message=message)
 
 
 BULK_COMMANDS = {

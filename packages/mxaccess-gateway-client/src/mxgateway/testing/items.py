@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from enum import Enum
-from functools import cached_property
 from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -38,13 +37,20 @@ class LastChange:
     def __init__(self, event: pb.MxEvent, *, was_cached: bool) -> None:
         self._event = event
         self._was_cached = was_cached
+        self._result: pb.BulkReadResult | None = None
 
-    @cached_property
-    def result(self) -> pb.BulkReadResult:
-        """What ReadBulk tells of it, made once however often it is read."""
+    def result(self, tag: str) -> pb.BulkReadResult:
+        """What ReadBulk tells of it to whoever asks for it by this name; made once, however often that is."""
+        if self._result is None or self._result.tag_address != tag:
+            self._result = self._make_result(tag)
+        return self._result
+
+    def _make_result(self, tag: str) -> pb.BulkReadResult:
         event = self._event
         failures = [status.diagnostic_text for status in event.statuses if status.category != pb.MX_STATUS_CATEGORY_OK]
         return pb.BulkReadResult(
+            server_handle=event.server_handle,
+            tag_address=tag,
             item_handle=event.item_handle if self._was_cached else 0,
             was_successful=not failures,
             was_cached=self._was_cached,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -110,14 +111,14 @@ class MxAccess:
             if buffered
             else Item(**options)
         )
-        server.items[item.item_handle] = item
+        server.add(item)
         return item.item_handle
 
     def remove_item(self, server_handle: int, item_handle: int) -> None:
         """RemoveItem: give the item handle back. That ends its advise as well."""
         item = self.item(server_handle, item_handle)
         item.un_advise()
-        del self._servers[server_handle].items[item_handle]
+        self._server(server_handle).remove(item)
 
     def advise(self, server_handle: int, item_handle: int, how: Advise = Advise.PLAIN) -> None:
         """Advise, AdviseSupervisory: ask for the item's data changes."""
@@ -196,7 +197,6 @@ class MxAccess:
         Whatever tells nothing for `seconds` is left out.
         """
         server = self._server(server_handle)
-        advised = {item.definition.casefold(): item for item in server.items.values() if item.delivers}
         found: dict[str, LastChange] = {}
         borrowed: list[Item] = []
         all_found = asyncio.Event()
@@ -211,9 +211,9 @@ class MxAccess:
 
         wanted = tuple(dict.fromkeys(definitions))
         for definition in wanted:
-            item = advised.get(definition.casefold())
-            if item is not None and item.last_change is not None:
-                found[definition] = item.last_change
+            last_change = server.last_change(definition)
+            if last_change is not None:
+                found[definition] = last_change
             else:
                 options = self._item_options(server_handle, 0, definition, first_change_of(definition))
                 borrowed.append(Item(**options))
@@ -303,9 +303,28 @@ class _Server:
     def __init__(self, client_name: str, clock: Clock) -> None:
         self.client_name = client_name
         self.items: dict[int, Item] = {}
+        # By names that don't tell upper case from lower case, as those of the Galaxy.
+        self._named: defaultdict[str, dict[int, Item]] = defaultdict(dict)
         self.update_interval = _FIRST_UPDATE_INTERVAL
         self._clock = clock
         self._flush: Timer | None = None
+
+    def add(self, item: Item) -> None:
+        """Have one item more."""
+        self.items[item.item_handle] = item
+        self._named[item.definition.casefold()][item.item_handle] = item
+
+    def remove(self, item: Item) -> None:
+        """Have it no more."""
+        del self.items[item.item_handle]
+        del self._named[item.definition.casefold()][item.item_handle]
+
+    def last_change(self, definition: str) -> LastChange | None:
+        """Give what an advised item of this name has told last."""
+        for item in self._named.get(definition.casefold(), {}).values():
+            if item.delivers and item.last_change is not None:
+                return item.last_change
+        return None
 
     def flush_later(self) -> None:
         """Deliver what the buffered items have collected when the interval is over."""

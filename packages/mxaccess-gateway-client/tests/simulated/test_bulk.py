@@ -225,6 +225,23 @@ async def test_read_bulk_gives_the_last_value_of_what_is_advised(
     assert result.statuses[0].category == pb.MX_STATUS_CATEGORY_OK
 
 
+async def test_read_bulk_finds_an_advised_item_among_several_of_one_name(session: WireSession) -> None:
+    server = await session.register()
+    (first, second) = await subscribe(session, server, INT, INT)
+    buffered = await session.done(
+        pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM, server_handle=server, item_definition=INT, item_context=""
+    )
+    await session.done(
+        pb.MX_COMMAND_KIND_ADVISE, server_handle=server, item_handle=buffered.add_buffered_item.item_handle
+    )
+    spelled, again = await read(session, server, INT, INT.upper())
+    assert (spelled.tag_address, again.tag_address) == (INT, INT.upper())
+    assert {spelled.item_handle, again.item_handle} == {first.item_handle}
+    await session.done(pb.MX_COMMAND_KIND_REMOVE_ITEM, server_handle=server, item_handle=first.item_handle)
+    (left,) = await read(session, server, INT)
+    assert (left.was_cached, left.item_handle) == (True, second.item_handle)
+
+
 async def test_read_bulk_reads_what_is_not_advised_and_cleans_up(
     gateway: SimulatedGateway, session: WireSession
 ) -> None:

@@ -317,7 +317,10 @@ class _Server:
     def remove(self, item: Item) -> None:
         """Have it no more."""
         del self.items[item.item_handle]
-        del self._named[item.definition.casefold()][item.item_handle]
+        name = item.definition.casefold()
+        del self._named[name][item.item_handle]
+        if not self._named[name]:
+            del self._named[name]
 
     def last_change(self, definition: str) -> LastChange | None:
         """Give what an advised item of this name has told last."""

@@ -28,7 +28,7 @@ _logger = logging.getLogger("mxgateway.tags")
 _COMMANDS_AT_ONCE: Final = 32
 # The gateway holds 10 000 events for a subscriber: the first values of more tags would overflow it.
 _ITEMS_AT_ONCE: Final = 5_000
-# Seconds without any first value, after which the tags that are left are taken for silent.
+# Seconds without any event, after which what is still waited for is taken for missing.
 _SILENCE: Final = 0.5
 
 
@@ -128,6 +128,7 @@ class TagItems:
         # The handles advised last whose first values have not come yet.
         self._awaited: set[int] = set()
         self._arrived = asyncio.Event()
+        self._seen = 0
 
     @property
     def any_added(self) -> bool:
@@ -164,9 +165,25 @@ class TagItems:
 
     def saw(self, event: MxEvent) -> None:
         """Take note that an event has come, which may be dispatched later."""
+        self._seen += 1
         if event.raw.item_handle in self._awaited:
             self._awaited.discard(event.raw.item_handle)
             self._arrived.set()
+
+    async def will_happen(self, what: asyncio.Event) -> bool:
+        """Wait until something happens that an event brings; False when none of any kind comes any more.
+
+        What waits behind many others is late and not missing.
+        """
+        what.clear()
+        while True:
+            seen = self._seen
+            try:
+                async with asyncio.timeout(_SILENCE):
+                    return await what.wait()
+            except TimeoutError:
+                if self._seen == seen:
+                    return False
 
     def dispatch(self, event: MxEvent) -> None:
         """Hand an event to those who wait for it."""
@@ -299,11 +316,8 @@ class TagItems:
 
         Some tags tell nothing, so it ends as well when nothing has come for a moment.
         """
-        with contextlib.suppress(TimeoutError):
-            while self._awaited:
-                self._arrived.clear()
-                async with asyncio.timeout(_SILENCE):
-                    await self._arrived.wait()
+        while self._awaited and await self.will_happen(self._arrived):
+            pass
 
     async def _add(self, session: Session, items: Sequence[TagItem]) -> None:
         self._check_current(session)

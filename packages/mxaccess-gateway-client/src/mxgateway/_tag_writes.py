@@ -50,8 +50,6 @@ _CALLS_AT_ONCE: Final = 4
 _BYTES_AT_ONCE: Final = 1024 * 1024
 # The gateway holds 10 000 events for a subscriber. A write brings two, beside the first values of 6 000 tags at most.
 _OUTCOMES_AT_ONCE: Final = 1_000
-# Seconds without any outcome, after which those that are missing are taken for silent.
-_SILENCE: Final = 0.5
 _SHORTEST: Final = 0.001
 
 
@@ -153,11 +151,7 @@ class TagWrites:
     async def _room(self, count: int) -> None:
         """Wait until the gateway has room for the events of so many writes more."""
         while self._sent and len(self._sent) + count > _OUTCOMES_AT_ONCE:
-            self._outcome_came.clear()
-            try:
-                async with asyncio.timeout(_SILENCE):
-                    await self._outcome_came.wait()
-            except TimeoutError:
+            if not await self._items.will_happen(self._outcome_came):
                 return
 
     async def _make_ready(self, writes: Sequence[TagWrite]) -> None:

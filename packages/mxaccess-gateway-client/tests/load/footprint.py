@@ -116,7 +116,7 @@ class Footprints:
 
 def a_gateway(**limits: float) -> GatewayProcess:
     """A gateway that remembers little of what is over, so that what it holds shows soon whether it grows."""
-    return GatewayProcess(known_closed_sessions=8, recorded_calls=100, recorded_bytes=1024 * 1024, **limits)
+    return GatewayProcess(known_closed_sessions=8, recorded_calls=100, recorded_bytes=64 * 1024, **limits)
 
 
 async def nothing_grew(since: Footprints, gateway: GatewayProcess, what: str) -> None:

@@ -85,8 +85,8 @@ async def a_round(session: Session, events: EventStream, server: int, first: int
 )
 async def test_ten_thousand_items_in_each_call_come_back_in_their_order_and_leave_nothing(rounds: int) -> None:
     async with (
-        # One call of ten thousand writes brings twenty thousand events: more than a gateway holds as it comes. Those that
-        # it keeps for a resume would differ in size from round to round.
+        # One call of ten thousand writes brings twenty thousand events: more than a gateway holds as it comes. Those it
+        # keeps for a resume would differ in size from round to round.
         a_gateway(queued_events=2 * ITEMS, replay_events=1) as gateway,
         GatewayClient.connect(
             endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True, timeout=60.0

@@ -13,6 +13,7 @@ import pprint
 import signal
 import sys
 import types
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -157,7 +158,10 @@ def _made_of(*roots: object) -> Iterator[object]:
     ahead = deque[object](roots)
     while ahead:
         each = ahead.popleft()
-        if id(each) in seen or isinstance(each, (types.ModuleType, types.FrameType, type)):
+        # What a weak proxy stands for may be gone, and is held by something else if not.
+        if id(each) in seen or type(each) in weakref.ProxyTypes:
+            continue
+        if isinstance(each, (types.ModuleType, types.FrameType, type)):
             continue
         seen.add(id(each))
         if isinstance(each, types.FunctionType):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -390,6 +391,16 @@ async def test_one_text_in_place_of_a_sequence_is_refused(
 ) -> None:
     with pytest.raises(MxGatewayConfigurationError, match=f"{INT}.*is one tag: give a sequence"):
         await getattr(session, name)(1, INT)
+    assert not commands(gateway)
+
+
+@pytest.mark.parametrize("tag", [5, None, b"TestChildObject.TestInt"])
+@pytest.mark.parametrize("name", ["add_item_bulk", "subscribe_bulk", "read_bulk"])
+async def test_a_tag_that_is_no_text_is_refused(
+    gateway: SimulatedGateway, session: Session, name: str, tag: object
+) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match=re.escape(f"has {tag!r}, which is no text")):
+        await getattr(session, name)(1, [INT, tag])
     assert not commands(gateway)
 
 

@@ -304,6 +304,9 @@ def _tags(tag_addresses: Sequence[str]) -> Sequence[str]:
     # A single text is a sequence of texts too, and would become a tag for each letter.
     if isinstance(tag_addresses, str):
         raise MxGatewayConfigurationError(f"tag_addresses {tag_addresses!r} is one tag: give a sequence of them")
+    for tag in tag_addresses:
+        if not isinstance(tag, str):  # pyright: ignore[reportUnnecessaryIsInstance] - who calls may check no types
+            raise MxGatewayConfigurationError(f"tag_addresses has {tag!r}, which is no text")
     return tag_addresses
 
 

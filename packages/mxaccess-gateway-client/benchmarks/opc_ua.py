@@ -60,7 +60,7 @@ def measure(plan: Plan) -> Iterator[Comparison]:
             lambda: contestant("opc_ua", "calls", core=other_core, tags=tags, times=times, **gateway.address),
         )
     for what, unit, key, target in (
-        ("a read, one in flight; here and below each process pinned to a core", "p50 us", "read_us", None),
+        ("a read, one in flight", "p50 us", "read_us", None),
         ("a write and its outcome, one in flight", "p50 us", "write_us", None),
         (f"a read of {tags:,} tags at once", "ms", "read_all_ms", None),
         (f"{tags:,} reads asked for at the same time", "ms", "reads_ms", at_most(0.1)),

@@ -146,6 +146,14 @@ async def test_a_self_signed_certificate_is_its_own_ca_file(tmp_path: Path, is_c
         await talk(gateway, ca_file=shown.certificate)
 
 
+async def test_a_self_signed_certificate_that_nothing_trusts_is_called_so(tmp_path: Path) -> None:
+    async with gateway_with(write_certificate(tmp_path, "127.0.0.1")) as gateway:
+        error = await refusal(gateway)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "is self-signed: compare its fingerprint with the gateway's own" in str(error)
+
+
 async def test_plaintext_to_a_tls_port_is_refused(tls_gateway: SimulatedGateway) -> None:
     error = await refusal(tls_gateway, plaintext=True)
 

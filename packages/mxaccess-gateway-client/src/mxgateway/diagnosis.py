@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["GatewayCertificate", "TlsReport", "diagnose", "inspect_tls", "look_up", "reach"]
 
 _PATIENCE = 3.0
+# OpenSSL's number for it: its words differ by version.
+_SELF_SIGNED = 18
 _NO_HTTP2 = "the port speaks TLS, but not HTTP/2, which gRPC needs: is it a web server's?"
 _SILENCE = "something accepts the connection and then says nothing: is this the gateway's port?"
 
@@ -247,6 +249,11 @@ async def _certificate_problem(options: ClientOptions, error: ssl.SSLCertVerific
         return "the gateway's certificate isn't one for servers: it needs one with the extended key usage serverAuth"
     if "too weak" in reason:
         return f"the gateway's certificate is not safe any more ({reason}): it needs a new one"
+    if error.verify_code == _SELF_SIGNED and options.ca_file is None:
+        return (
+            "the gateway's certificate is self-signed: compare its fingerprint with the gateway's own and give it as "
+            "certificate_fingerprint, or the certificate as ca_file"
+        )
     if options.ca_file is None:
         return f"the gateway's certificate is not trusted ({reason}): give its CA as ca_file"
     return f"the gateway's certificate was not made by the CA in {options.ca_file} ({reason})"

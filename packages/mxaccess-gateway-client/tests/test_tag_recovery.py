@@ -10,6 +10,7 @@ from tagging import (
     INT,
     RESUMED,
     STRING,
+    add_tags,
     advised,
     commands,
     first_values,
@@ -181,3 +182,24 @@ async def test_more_tags_than_the_gateway_holds_events_begin_and_come_back_witho
         assert {change.tag for change in changes} == set(names)
         assert all(change.repeated for change in changes)
         assert sum(commands(gateway).values()) - before <= 8
+
+
+async def test_a_silent_tag_among_changing_ones_does_not_keep_the_rest_of_a_large_watch_waiting(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    silent, changing, *others = add_tags(gateway, 5_100)
+    keeps_changing = asyncio.create_task(_change(gateway, changing))
+    with gateway.faults.silent_tag(silent):
+        async with asyncio.timeout(30), tags.watch(silent, changing, *others, queue_size=20_000) as watch:
+            missing = {changing, *others}
+            while missing:
+                missing.discard((await following_change(watch)).tag)
+    keeps_changing.cancel()
+
+
+async def _change(gateway: SimulatedGateway, name: str) -> None:
+    value = 0
+    while True:
+        value += 1
+        gateway.plant[name].set(value)
+        await asyncio.sleep(0.01)

@@ -286,9 +286,11 @@ class BulkCommands(CommandSender):
 
     def _parts(self, tags: Sequence[str]) -> Iterator[Sequence[str]]:
         """The tags in as few parts as messages can carry, there and back."""
+        if not tags:
+            return
         room = self._channel.options.max_message_bytes
         if sum(map(len, tags)) * _LONGEST_CHARACTER + len(tags) * _READING_BYTES <= room:
-            yield from (tags,) if tags else ()
+            yield tags
             return
         begin = size = 0
         for index, tag in enumerate(tags):

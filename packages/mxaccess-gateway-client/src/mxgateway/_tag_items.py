@@ -30,6 +30,8 @@ _COMMANDS_AT_ONCE: Final = 32
 _ITEMS_AT_ONCE: Final = 5_000
 # Seconds without any event, after which what is still waited for is taken for missing.
 _SILENCE: Final = 0.5
+# After so many times as long it is taken for missing although other events come.
+_SILENCES: Final = 10
 
 
 class TagItem:
@@ -171,19 +173,20 @@ class TagItems:
             self._arrived.set()
 
     async def will_happen(self, what: asyncio.Event) -> bool:
-        """Wait until something happens that an event brings; False when none of any kind comes any more.
+        """Wait until something happens that an event brings; False when it is taken for missing.
 
-        What waits behind many others is late and not missing.
+        While others come it may be behind them, and late; but tags that always change must not make it wait for ever.
         """
         what.clear()
-        while True:
+        for _ in range(_SILENCES):
             seen = self._seen
             try:
                 async with asyncio.timeout(_SILENCE):
                     return await what.wait()
             except TimeoutError:
                 if self._seen == seen:
-                    return False
+                    break
+        return False
 
     def dispatch(self, event: MxEvent) -> None:
         """Hand an event to those who wait for it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
 from asyncua import ua
@@ -40,15 +40,18 @@ async def calls(url: str, node_ids: Sequence[str], times: int) -> Figures:
     async with Client(url, timeout=_PATIENCE, watchdog_intervall=_PATIENCE) as client:
         nodes = [client.get_node(node_id) for node_id in node_ids]
 
-        async def read(number: int) -> object:
-            return await nodes[number].read_value()
+        def read(number: int) -> Awaitable[object]:
+            return nodes[number].read_value()
 
-        async def write(number: int, value: int) -> None:
-            await nodes[number].write_value(value, ua.VariantType.Int64)
+        def value(read: object) -> object:
+            return read
+
+        def write(number: int, value: int) -> Awaitable[None]:
+            return nodes[number].write_value(value, ua.VariantType.Int64)
 
         async def read_all() -> Sequence[object]:
             return await client.read_values(nodes)
 
         # OPC UA knows nothing later than that the server has taken a write.
-        access = TagAccess(tags=len(nodes), read=read, write=write, hand_over=write, read_all=read_all)
+        access = TagAccess(tags=len(nodes), read=read, value=value, write=write, hand_over=write, read_all=read_all)
         return await access.durations(times)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Final
 
 from comparison import Comparison, Plan, Rival, at_most
@@ -11,6 +11,8 @@ from processes import Figures, contestant, server, two_cores
 from streams import Tally
 from tag_access import TagAccess
 from tag_client import tag_client
+
+from mxgateway import TagReading
 
 _TAGS: Final = 1000
 _SECONDS: Final = 2.0
@@ -28,20 +30,22 @@ async def calls(endpoint: str, api_key: str, tags: int, times: int) -> Figures:
     names = tag_names(tags)
     async with tag_client(endpoint, api_key) as client:
 
-        async def read(number: int) -> object:
-            (reading,) = await client.read(names[number])
-            return reading.value
+        def read(number: int) -> Awaitable[tuple[TagReading, ...]]:
+            return client.read(names[number])
 
-        async def write(number: int, value: int) -> None:
-            await client.write(names[number], value)
+        def value(readings: tuple[TagReading, ...]) -> object:
+            return readings[0].value
 
-        async def hand_over(number: int, value: int) -> None:
-            await client.write(names[number], value, confirm=False)
+        def write(number: int, value: int) -> Awaitable[None]:
+            return client.write(names[number], value)
+
+        def hand_over(number: int, value: int) -> Awaitable[None]:
+            return client.write(names[number], value, confirm=False)
 
         async def read_all() -> Sequence[object]:
             return [reading.value for reading in await client.read(*names)]
 
-        access = TagAccess(tags=tags, read=read, write=write, hand_over=hand_over, read_all=read_all)
+        access = TagAccess(tags=tags, read=read, value=value, write=write, hand_over=hand_over, read_all=read_all)
         return await access.durations(times)
 
 

@@ -1,4 +1,7 @@
-"""How long reads and writes of tags take, whoever carries them out."""
+"""How long reads and writes of tags take, whoever carries them out.
+
+What is asked for at the same time is gathered as the client gives it, nobody's coroutines around it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from processes import Figures
 
@@ -21,13 +24,15 @@ class TagAccess:
     Attributes:
         tags: how many there are.
         read: read one.
+        value: the value in what a read brings.
         write: write one, which returns when it is as certain as it gets here.
         hand_over: write one, which returns when the server has taken it.
         read_all: read all with one call.
     """
 
     tags: int
-    read: Callable[[int], Awaitable[object]]
+    read: Callable[[int], Awaitable[Any]]
+    value: Callable[[Any], object]
     write: Callable[[int, int], Awaitable[None]]
     hand_over: Callable[[int, int], Awaitable[None]]
     read_all: Callable[[], Awaitable[Sequence[object]]]
@@ -39,7 +44,8 @@ class TagAccess:
         """
 
         async def reads(_: int) -> None:
-            await asyncio.gather(*(self.read(number) for number in range(self.tags)))
+            answers = await asyncio.gather(*(self.read(number) for number in range(self.tags)))
+            assert None not in [self.value(answer) for answer in answers]
 
         async def writes(value: int) -> None:
             await asyncio.gather(*(self.write(number, value) for number in range(self.tags)))
@@ -51,7 +57,7 @@ class TagAccess:
             assert len(await self.read_all()) == self.tags
 
         async def read(_: int) -> None:
-            await self.read(0)
+            self.value(await self.read(0))
 
         async def write(value: int) -> None:
             await self.write(0, value)

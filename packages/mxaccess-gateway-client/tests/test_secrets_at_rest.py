@@ -226,4 +226,3 @@ async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     while await reader.read(1024):
         pass
     writer.close()
-

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from mxgateway._watch import WatchLost, WatchRestored
 from mxgateway.errors import (
+    ErrorFacts,
     MxGatewayAuthenticationError,
     MxGatewayAuthorizationError,
     MxGatewayConfigurationError,
@@ -77,6 +78,7 @@ class Supervisor:
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._helpers: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
 
     async def start(self) -> None:
@@ -96,11 +98,15 @@ class Supervisor:
         return self._lost
 
     def check(self) -> None:
-        """Make sure that it still tries.
+        """Make sure that it still tries, and is asked in the event loop in which it does.
 
         Raises:
+            MxGatewayUsageError: it is asked in another event loop.
             MxGatewayError: what ended the supervision for good.
         """
+        if asyncio.get_running_loop() is not self._loop:
+            hint = "open it in the loop that uses it, usually inside asyncio.run"
+            raise MxGatewayUsageError("the TagClient was opened in another event loop", ErrorFacts(hint=hint))
         if self._failure is not None:
             raise self._failure
 

@@ -106,7 +106,7 @@ class Batches(Generic[KindT, RequestT]):
         entries = size = 0
         while asked:
             request = asked[0]
-            if not request.result.done():
+            if not request.done():
                 entries += request.entries
                 size += request.size
                 if batch and (entries > self._most_entries or size > self._most_bytes):
@@ -118,5 +118,5 @@ class Batches(Generic[KindT, RequestT]):
 
     def _fail_all(self, batch: Sequence[RequestT], error: MxGatewayError) -> None:
         for request in batch:
-            if not request.result.done():
+            if not request.done():
                 self._fail(request, error if len(batch) == 1 else own_copy(error))

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from mxgateway._turns import Turns
 from mxgateway._watch import TagChange, TagRefused, WatchGap
-from mxgateway.errors import ErrorFacts, MxGatewayCommandError, MxGatewayError, MxGatewayTransportError
+from mxgateway.errors import (
+    ErrorFacts,
+    MxGatewayCommandError,
+    MxGatewayConfigurationError,
+    MxGatewayError,
+    MxGatewayTransportError,
+)
 from mxgateway.events import DataChange, ReplayGap, WriteComplete
 
 if TYPE_CHECKING:
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from mxgateway.events import MxEvent
     from mxgateway.session import Session
 
-__all__ = ["TagItem", "TagItems"]
+__all__ = ["TagItem", "TagItems", "check_refusal", "check_tags"]
 
 _logger = logging.getLogger("mxgateway.tags")
 
@@ -430,6 +436,21 @@ class TagItems:
 
     def _queues(self) -> set[WatchQueue]:
         return {queue for item in self._items.values() for queue in item.queues}
+
+
+def check_tags(tags: Iterable[str]) -> None:
+    """Make sure that these can be asked for, together with the tags of others.
+
+    Raises:
+        MxGatewayConfigurationError: one is no name.
+    """
+    for tag in tags:
+        try:
+            possible = bool(tag.strip()) and bool(tag.encode())
+        except (AttributeError, UnicodeEncodeError):
+            possible = False
+        if not possible:
+            raise MxGatewayConfigurationError(f"tag {tag!r} is no name: give each tag as a text, Object.Attribute")
 
 
 def check_refusal(item: TagItem) -> None:

@@ -8,6 +8,9 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from mxgateway._deferred import Deferred
+from mxgateway.options import check_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
@@ -24,26 +27,25 @@ _KEPT: Final = 8
 _EARLY: Final = time.get_clock_info("monotonic").resolution
 
 
-class Request(Generic[ResultT]):
+class Request(Deferred[ResultT]):
     """Something that one caller asks for and waits for.
 
     Attributes:
         seconds: how long the caller waits at most.
-        deadline: until when, by the event loop's clock.
+        deadline: until when, by the event loop's clock; set when it begins.
         entries: how many entries of a bulk command it needs.
         size: how many bytes they have.
-        result: what the caller awaits; done as soon as nobody waits any more.
         call: the call that it travels in just now.
     """
 
-    __slots__ = ("call", "deadline", "entries", "result", "seconds", "size")
+    __slots__ = ("call", "deadline", "entries", "seconds", "size")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, entries: int, size: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, entries: int) -> None:
+        super().__init__(loop)
         self.seconds: float = seconds
-        self.deadline: float = loop.time() + seconds
+        self.deadline: float = 0.0
         self.entries: int = entries
-        self.size: int = size
-        self.result: asyncio.Future[ResultT] = asyncio.Future(loop=loop)
+        self.size: int = 0
         self.call: Call | None = None
 
 
@@ -94,7 +96,12 @@ class Deadlines(Generic[RequestT]):
         self._context = contextvars.copy_context()
 
     def begin(self, request: RequestT) -> None:
-        """Watch the time of a request."""
+        """Watch the time of a request, from now on.
+
+        Raises:
+            MxGatewayConfigurationError: it is no time to wait.
+        """
+        request.deadline = self._loop.time() + check_seconds("timeout", request.seconds)
         requests = self._requests.get(request.seconds)
         if requests is None:
             requests = self._requests[request.seconds] = OrderedDict()

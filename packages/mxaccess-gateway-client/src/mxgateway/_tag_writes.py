@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._tag_batches import Batches
-from mxgateway._tag_items import check_refusal
+from mxgateway._tag_items import check_refusal, check_tags
 from mxgateway._tag_requests import Call, Deadlines, own_copy
-from mxgateway._tag_write import TagWrite
 from mxgateway.errors import (
     ErrorFacts,
     MxAccessError,
@@ -30,14 +29,12 @@ from mxgateway.values import fill_mx_value, to_mx_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from mxgateway._supervisor import Supervisor
     from mxgateway._tag_items import TagItem, TagItems
+    from mxgateway._tag_write import TagWrite
     from mxgateway.events import WriteComplete
     from mxgateway.session import Session
-    from mxgateway.status import MxDataType
-    from mxgateway.values import MxValueInput
 
 __all__ = ["TagWrites"]
 
@@ -57,11 +54,11 @@ class TagWrites:
     """Writes for many callers at once. Each write is sent at most once, and its outcome is told to its own caller."""
 
     def __init__(self, supervisor: Supervisor, items: TagItems, target: str, unused: Callable[[], None]) -> None:
+        self.loop: Final = asyncio.get_running_loop()
+        self.target: Final = target
         self._supervisor = supervisor
         self._items = items
-        self._target = target
         self._unused = unused
-        self._loop = asyncio.get_running_loop()
         self._deadlines: Deadlines[TagWrite] = Deadlines(self._too_late)
         self._batches: Batches[_Kind, TagWrite] = Batches(
             self._carry,
@@ -77,51 +74,36 @@ class TagWrites:
         self._outcome_came = asyncio.Event()
         items.on_outcome = self._outcome
 
-    def ask(
-        self,
-        tag: str,
-        value: MxValueInput,
-        data_type: MxDataType | None,
-        timestamp: datetime | None,
-        *,
-        user_id: int,
-        seconds: float,
-        confirm: bool,
-    ) -> TagWrite:
-        """Write a tag when its turn comes; the `result` is the outcome. Whoever awaited it calls `leave`.
+    def ask(self, write: TagWrite) -> None:
+        """Let a write travel with others when its turn comes.
 
         Raises:
             MxGatewayError: see `TagClient.write`.
             TypeError, ValueError: the value doesn't fit.
         """
         # All that can be wrong with it is the caller's alone, and must be found before it travels with others.
+        check_tags((write.tag,))
         entry = pb.WriteBulkEntry()
-        fill_mx_value(entry.value, value, data_type)
-        entry.user_id = user_id
-        if timestamp is not None:
-            to_mx_value(timestamp)
+        fill_mx_value(entry.value, write.value, write.data_type)
+        entry.user_id = write.user_id
+        if write.timestamp is not None:
+            to_mx_value(write.timestamp)
         self._supervisor.check()
-        item = self._items.item(tag)
-        write = TagWrite(
-            item,
-            entry,
-            timestamp,
-            loop=self._loop,
-            seconds=seconds,
-            confirm=confirm,
-            target=self._target,
-            due=self._due,
-        )
-        item.begin_write()
         self._deadlines.begin(write)
+        item = self._items.item(write.tag)
+        write.item, write.entry, write.size = item, entry, entry.ByteSize()
+        item.begin_write()
         item.turns.ask(write)
-        return write
 
     def leave(self, write: TagWrite) -> None:
-        """Wait for a write no longer, whether it has its outcome or not."""
-        if write.result.cancelled() and not write.over:
-            self._abandon(write)
-            self._end(write)
+        """Wait for a write no longer, whether it was sent or not."""
+        self._abandon(write)
+        self._end(write)
+
+    def due(self, write: TagWrite) -> None:
+        """Let a write travel with others now."""
+        plain = write.timestamp is None
+        self._batches.ask(pb.MX_COMMAND_KIND_WRITE_BULK if plain else pb.MX_COMMAND_KIND_WRITE2_BULK, write)
 
     async def close(self, failure: MxGatewayError) -> None:
         """End every write that was not sent; what was sent has lost its outcome with the session."""
@@ -129,10 +111,6 @@ class TagWrites:
         for write in self._deadlines.take_all():
             self._end(write, own_copy(failure))
         await self._batches.stopped()
-
-    def _due(self, write: TagWrite) -> None:
-        plain = write.timestamp is None
-        self._batches.ask(pb.MX_COMMAND_KIND_WRITE_BULK if plain else pb.MX_COMMAND_KIND_WRITE2_BULK, write)
 
     async def _carry(self, kind: _Kind, writes: Sequence[TagWrite]) -> None:
         await self._room(len(writes))
@@ -175,14 +153,14 @@ class TagWrites:
             except MxGatewayCommandError as refused:
                 self._end(write, refused)
             else:
-                self._due(write)
+                self.due(write)
 
     async def _send(self, session: Session, server_handle: int, kind: _Kind, writes: Sequence[TagWrite]) -> None:
         for write in writes:
             # From here on it may happen.
             write.session = session
             self._sent[write.item] = write
-        seconds = max(max(write.deadline for write in writes) - self._loop.time(), _SHORTEST)
+        seconds = max(max(write.deadline for write in writes) - self.loop.time(), _SHORTEST)
         try:
             if len(writes) == 1:
                 await Call(writes).make(_write(session, server_handle, writes[0], seconds))
@@ -213,8 +191,8 @@ class TagWrites:
                 del self._sent[write.item]
 
     def _accepted(self, write: TagWrite) -> None:
-        if not write.confirm and not write.result.done():
-            write.result.set_result(None)
+        if not write.confirm and not write.done():
+            write.set_result(None)
 
     def _failed(self, writes: Sequence[TagWrite], error: MxGatewayError) -> None:
         """Tell each write what the failure of the whole call means for it."""
@@ -274,12 +252,12 @@ class TagWrites:
         if self._sent.get(write.item) is write:
             del self._sent[write.item]
             self._outcome_came.set()
-        if not write.result.done():
+        if not write.done():
             if error is None:
-                write.result.set_result(None)
+                write.set_result(None)
             else:
-                write.result.set_exception(error)
-        elif error is not None and not write.result.cancelled():
+                write.set_exception(error)
+        elif error is not None and not write.cancelled():
             # Only a refusal is news: why an outcome is missing is said once, not for each write.
             level = logging.WARNING if isinstance(error, MxAccessError) else logging.DEBUG
             _logger.log(level, "nobody waited for the outcome: %s", error)

@@ -15,7 +15,7 @@ __all__ = ["Turn", "Turns"]
 class Turn(Protocol):
     """Something that must not happen at the same time as others."""
 
-    def begin(self) -> None:
+    def take_turn(self) -> None:
         """Its turn has come."""
         ...
 
@@ -35,7 +35,7 @@ class Turns:
         """Let it begin when everybody has ended who asked before."""
         self._turns.append(turn)
         if len(self._turns) == 1:
-            turn.begin()
+            turn.take_turn()
 
     def end(self, turn: Turn) -> None:
         """Take note that it has ended, or will never begin."""
@@ -44,7 +44,7 @@ class Turns:
             return
         del self._turns[0]
         if self._turns:
-            self._turns[0].begin()
+            self._turns[0].take_turn()
 
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncGenerator[None]:
@@ -64,7 +64,7 @@ class _Waiting:
     def __init__(self) -> None:
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def begin(self) -> None:
+    def take_turn(self) -> None:
         """Its turn has come."""
         if not self.begun.done():
             self.begun.set_result(None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from dataclasses import dataclass, fields
@@ -198,7 +197,7 @@ def check_seconds(name: str, seconds: float) -> float:
     Raises:
         MxGatewayConfigurationError: they are not positive, not finite, or more than a year.
     """
-    if not (math.isfinite(seconds) and 0 < seconds <= 366 * 86400):
+    if not 0 < seconds <= 366 * 86400:
         raise MxGatewayConfigurationError(f"{name} {seconds!r} is not a positive number of seconds up to a year")
     return seconds
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from mxgateway._supervisor import Supervisor
-from mxgateway._tag_items import TagItem, TagItems
+from mxgateway._tag_items import TagItem, TagItems, check_tags
 from mxgateway._tag_reading import TagReading
-from mxgateway._tag_reads import TagReads
+from mxgateway._tag_reads import TagRead, TagReads
+from mxgateway._tag_write import TagWrite
 from mxgateway._tag_writes import TagWrites
 from mxgateway._watch import (
     OverflowPolicy,
@@ -26,10 +27,10 @@ from mxgateway.errors import MxGatewayConfigurationError, MxGatewayError, MxGate
 from mxgateway.options import check_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
     from mxgateway._opening import Opening
     from mxgateway.session import Session
@@ -147,7 +148,7 @@ class TagClient:
     ) -> None:
         await self.close()
 
-    async def read(self, *tags: str, timeout: float | None = None) -> tuple[TagReading, ...]:
+    def read(self, *tags: str, timeout: float | None = None) -> Coroutine[Any, Any, tuple[TagReading, ...]]:
         """Read tags, all in one round trip (gateway command ReadBulk), and give a reading for each, in the same order.
 
         What is asked for at the same time, by whatever tasks, travels together. A tag that can't be read doesn't
@@ -162,15 +163,9 @@ class TagClient:
             MxGatewayTimeoutError: no answer came in time.
             MxGatewayError: what stands in the way for good, the key for example.
         """
-        _check_tags(tags)
-        seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
-        read = self._reads.ask(tags, seconds)
-        try:
-            return await read.result
-        finally:
-            self._reads.leave(read)
+        return TagRead(self._reads, tags, self._timeout if timeout is None else timeout)
 
-    async def write(
+    def write(
         self,
         tag: str,
         value: MxValueInput,
@@ -180,7 +175,7 @@ class TagClient:
         data_type: MxDataType | None = None,
         confirm: bool = True,
         timeout: float | None = None,
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Write a tag and wait for the outcome (`Write`, or `Write2` with an aware `timestamp`, and OnWriteComplete).
 
         What is asked for at the same time, by whatever tasks, travels together (gateway commands WriteBulk and
@@ -203,13 +198,16 @@ class TagClient:
             MxGatewayAuthorizationError: the key lacks the scope `invoke:write`.
             TypeError, ValueError: the value doesn't fit, see `to_mx_value`.
         """
-        _check_tags((tag,))
-        seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
-        write = self._writes.ask(tag, value, data_type, timestamp, user_id=user_id, seconds=seconds, confirm=confirm)
-        try:
-            await write.result
-        finally:
-            self._writes.leave(write)
+        return TagWrite(
+            self._writes,
+            tag,
+            value,
+            user_id=user_id,
+            timestamp=timestamp,
+            data_type=data_type,
+            confirm=confirm,
+            seconds=self._timeout if timeout is None else timeout,
+        )
 
     def watch(self, *tags: str, queue_size: int | None = None, overflow: OverflowPolicy | None = None) -> TagWatch:
         """Give the changes of tags as they come, and what happens to the connection between them.
@@ -222,7 +220,7 @@ class TagClient:
         """
         if not tags:
             raise MxGatewayConfigurationError("watch what? give the names of tags")
-        _check_tags(tags)
+        check_tags(tags)
         size = self._options.queue_size if queue_size is None else queue_size
         if size < 1:
             raise MxGatewayConfigurationError(f"queue_size {size} is less than 1")
@@ -363,14 +361,3 @@ class TagWatch:
         if not self._begun:
             self._begun = True
             await self._client.begin_watch(self._tags, self._queue)
-
-
-def _check_tags(tags: Sequence[str]) -> None:
-    """Make sure that these can be asked for, together with the tags of others."""
-    for tag in tags:
-        try:
-            possible = bool(tag.strip()) and bool(tag.encode())
-        except (AttributeError, UnicodeEncodeError):
-            possible = False
-        if not possible:
-            raise MxGatewayConfigurationError(f"tag {tag!r} is no name: give each tag as a text, Object.Attribute")

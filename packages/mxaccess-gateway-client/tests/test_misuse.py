@@ -7,12 +7,20 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from mxgateway import ClientOptions, GatewayClient, MxGatewayUsageError, OpenSessionOptions, Session, SessionState
+from mxgateway import (
+    ClientOptions,
+    GatewayClient,
+    MxGatewayUsageError,
+    OpenSessionOptions,
+    Session,
+    SessionState,
+    TagClient,
+)
 from mxgateway.testing import SimulatedGateway
 
 TAG = "TestChildObject.TestInt"
@@ -66,6 +74,25 @@ async def test_closing_in_another_event_loop_is_refused_and_leaves_the_client_op
 
     assert not client.closed
     assert await session.get_state() is SessionState.READY
+
+
+TAG_USES: dict[str, Callable[[TagClient], Coroutine[Any, Any, Any]]] = {
+    "read": lambda tags: tags.read(TAG),
+    "write": lambda tags: tags.write(TAG, 1),
+    "watch": lambda tags: awaited(anext(tags.watch(TAG))),
+    "close": lambda tags: tags.close(),
+}
+
+
+@pytest.mark.parametrize("use", TAG_USES.values(), ids=TAG_USES)
+async def test_tags_in_another_event_loop_are_refused_and_go_on_in_their_own(
+    tags: TagClient, use: Callable[[TagClient], Coroutine[Any, Any, Any]]
+) -> None:
+    with pytest.raises(MxGatewayUsageError, match="the TagClient was opened in another event loop -> open it in"):
+        await asyncio.to_thread(lambda: asyncio.run(use(tags)))
+
+    await tags.write(TAG, 7)
+    assert [reading.value for reading in await tags.read(TAG)] == [7]
 
 
 FORK = """

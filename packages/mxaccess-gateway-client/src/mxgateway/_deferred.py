@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import sys
 import warnings
 from abc import abstractmethod
 from collections.abc import Coroutine
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["Deferred"]
+__all__ = ["Deferred", "coroutine_function"]
 
 ResultT = TypeVar("ResultT")
+FunctionT = TypeVar("FunctionT", bound="Callable[..., Coroutine[Any, Any, Any]]")
 
 
 class Deferred(asyncio.Future[ResultT], Coroutine[Any, Any, ResultT]):
@@ -100,3 +103,11 @@ class Deferred(asyncio.Future[ResultT], Coroutine[Any, Any, ResultT]):
             # A write that is not awaited is not written: whoever forgot it must hear of it, as of any coroutine.
             warnings.warn(f"coroutine {self.__name__!r} was never awaited", RuntimeWarning, stacklevel=2, source=self)
         super().__del__()
+
+
+def coroutine_function(function: FunctionT) -> FunctionT:
+    """Let inspect and unittest.mock take a function for what it is to its callers: one that is to be awaited."""
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(function)
+    vars(function)["_is_coroutine"] = vars(asyncio.coroutines)["_is_coroutine"]
+    return function

@@ -97,16 +97,24 @@ class Supervisor:
         """Why the events don't come just now, once the watches have been told."""
         return self._lost
 
-    def check(self) -> None:
-        """Make sure that it still tries, and is asked in the event loop in which it does.
+    def check_place(self) -> None:
+        """Make sure that this is the event loop in which it works.
 
         Raises:
-            MxGatewayUsageError: it is asked in another event loop.
-            MxGatewayError: what ended the supervision for good.
+            MxGatewayUsageError: it is another one.
         """
         if asyncio.get_running_loop() is not self._loop:
             hint = "open it in the loop that uses it, usually inside asyncio.run"
             raise MxGatewayUsageError("the TagClient was opened in another event loop", ErrorFacts(hint=hint))
+
+    def check(self) -> None:
+        """Make sure that it still tries, and is asked where it does.
+
+        Raises:
+            MxGatewayUsageError: this is another event loop.
+            MxGatewayError: what ended the supervision for good.
+        """
+        self.check_place()
         if self._failure is not None:
             raise self._failure
 

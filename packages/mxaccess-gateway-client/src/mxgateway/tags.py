@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
+from mxgateway._deferred import coroutine_function
 from mxgateway._supervisor import Supervisor
 from mxgateway._tag_items import TagItem, TagItems, check_tags
 from mxgateway._tag_reading import TagReading
@@ -148,10 +149,12 @@ class TagClient:
     ) -> None:
         await self.close()
 
+    @coroutine_function
     def read(self, *tags: str, timeout: float | None = None) -> Coroutine[Any, Any, tuple[TagReading, ...]]:
         """Read tags, all in one round trip (gateway command ReadBulk), and give a reading for each, in the same order.
 
-        What is asked for at the same time, by whatever tasks, travels together. A tag that can't be read doesn't
+        What is asked for at the same time, by whatever tasks, travels together; `asyncio.gather` waits for the calls as
+        they are, without a task for each. A tag that can't be read doesn't
         disturb the others: its reading has an `error`, and its `value` raises it. A tag that tells nothing is waited
         for as long as half of `timeout`, at most 5 seconds, by those that travel with it as well. While the connection
         is away it waits, and what failed for a passing reason is asked again, until `timeout` (seconds). Unlike `write`
@@ -159,12 +162,14 @@ class TagClient:
         else's.
 
         Raises:
-            MxGatewayConfigurationError: a tag is no text.
+            MxGatewayConfigurationError: a tag is no text, or `timeout` is no time to wait.
+            MxGatewayUsageError: it is closed, or was opened in another event loop.
             MxGatewayTimeoutError: no answer came in time.
             MxGatewayError: what stands in the way for good, the key for example.
         """
         return TagRead(self._reads, tags, self._timeout if timeout is None else timeout)
 
+    @coroutine_function
     def write(
         self,
         tag: str,
@@ -190,7 +195,8 @@ class TagClient:
         Raises:
             MxAccessError: it was refused, at once or by its outcome; see `statuses`.
             MxGatewayCommandError: the gateway doesn't take the tag.
-            MxGatewayConfigurationError: the tag is no text.
+            MxGatewayConfigurationError: the tag is no text, or `timeout` is no time to wait.
+            MxGatewayUsageError: it is closed, or was opened in another event loop.
             MxGatewayTimeoutError: nothing was sent in time, or no outcome came in time: the text says which. Without an
                 outcome the write may have happened, and is not repeated.
             MxGatewayTransportError: the connection or the session was lost under it: it may have happened.
@@ -230,7 +236,11 @@ class TagClient:
         """End the watches and close the session. Twice is fine.
 
         A session that can't be closed is named in a warning of the log `mxgateway.tags`.
+
+        Raises:
+            MxGatewayUsageError: it was opened in another event loop.
         """
+        self._supervisor.check_place()
         self._closed = True
         if self._sweeping is not None:
             self._sweeping.cancel()

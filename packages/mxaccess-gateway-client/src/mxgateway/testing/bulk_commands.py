@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["BULK_COMMANDS"]
 
 _NO = (MxAccessRefused, Refused, CommandFailed)
-_PLAIN = (pb.WriteBulkEntry, pb.Write2BulkEntry)
-_TIMED = (pb.Write2BulkEntry, pb.WriteSecured2BulkEntry)
 _READ_TIMEOUT = 5.0
+
+_Entry = TypeVar("_Entry", pb.WriteBulkEntry, pb.Write2BulkEntry, pb.WriteSecuredBulkEntry, pb.WriteSecured2BulkEntry)
 
 
 def _add_item_bulk(desk: Desk, command: pb.AddItemBulkCommand) -> None:
@@ -95,46 +95,62 @@ def _by_handle(
 
 
 def _write_bulk(desk: Desk, command: pb.WriteBulkCommand) -> None:
-    desk.reply.write_bulk.CopyFrom(_written(desk, command.server_handle, command.entries))
+    def write(entry: pb.WriteBulkEntry) -> None:
+        desk.mxaccess.write(command.server_handle, entry.item_handle, entry.value, user_id=entry.user_id)
+
+    _by_entry(desk, command.server_handle, command.entries, write, desk.reply.write_bulk)
 
 
 def _write2_bulk(desk: Desk, command: pb.Write2BulkCommand) -> None:
-    desk.reply.write2_bulk.CopyFrom(_written(desk, command.server_handle, command.entries))
+    def write(entry: pb.Write2BulkEntry) -> None:
+        desk.mxaccess.write(
+            command.server_handle,
+            entry.item_handle,
+            entry.value,
+            user_id=entry.user_id,
+            timestamp=entry.timestamp_value,
+        )
+
+    _by_entry(desk, command.server_handle, command.entries, write, desk.reply.write2_bulk)
 
 
 def _write_secured_bulk(desk: Desk, command: pb.WriteSecuredBulkCommand) -> None:
-    desk.reply.write_secured_bulk.CopyFrom(_written(desk, command.server_handle, command.entries))
+    def write(entry: pb.WriteSecuredBulkEntry) -> None:
+        desk.mxaccess.write_secured(
+            command.server_handle,
+            entry.item_handle,
+            entry.value,
+            current_user_id=entry.current_user_id,
+            verifier_user_id=entry.verifier_user_id,
+        )
+
+    _by_entry(desk, command.server_handle, command.entries, write, desk.reply.write_secured_bulk)
 
 
 def _write_secured2_bulk(desk: Desk, command: pb.WriteSecured2BulkCommand) -> None:
-    desk.reply.write_secured2_bulk.CopyFrom(_written(desk, command.server_handle, command.entries))
+    def write(entry: pb.WriteSecured2BulkEntry) -> None:
+        desk.mxaccess.write_secured(
+            command.server_handle,
+            entry.item_handle,
+            entry.value,
+            current_user_id=entry.current_user_id,
+            verifier_user_id=entry.verifier_user_id,
+            timestamp=entry.timestamp_value,
+        )
+
+    _by_entry(desk, command.server_handle, command.entries, write, desk.reply.write_secured2_bulk)
 
 
-def _written(
-    desk: Desk,
-    server_handle: int,
-    entries: Iterable[pb.WriteBulkEntry | pb.Write2BulkEntry | pb.WriteSecuredBulkEntry | pb.WriteSecured2BulkEntry],
-) -> pb.BulkWriteReply:
-    reply = pb.BulkWriteReply()
+def _by_entry(
+    desk: Desk, server_handle: int, entries: Iterable[_Entry], write: Callable[[_Entry], None], reply: pb.BulkWriteReply
+) -> None:
+    reply.SetInParent()
     for entry in entries:
         result = reply.results.add(server_handle=server_handle, item_handle=entry.item_handle)
-        timestamp = entry.timestamp_value if isinstance(entry, _TIMED) else None
         try:
             must_be_writable(entry.value)
             desk.must_reach_item(server_handle, entry.item_handle)
-            if isinstance(entry, _PLAIN):
-                desk.mxaccess.write(
-                    server_handle, entry.item_handle, entry.value, user_id=entry.user_id, timestamp=timestamp
-                )
-            else:
-                desk.mxaccess.write_secured(
-                    server_handle,
-                    entry.item_handle,
-                    entry.value,
-                    current_user_id=entry.current_user_id,
-                    verifier_user_id=entry.verifier_user_id,
-                    timestamp=timestamp,
-                )
+            write(entry)
             result.was_successful = True
             result.hresult = S_OK
         except MxAccessRefused as refused:
@@ -143,7 +159,6 @@ def _written(
             result.error_message = refused.message
         except (Refused, CommandFailed) as refused:
             result.error_message = str(refused)
-    return reply
 
 
 async def _read_bulk(desk: Desk, command: pb.ReadBulkCommand) -> None:

@@ -72,7 +72,8 @@ class MxAccess:
 
     def item(self, server_handle: int, item_handle: int) -> Item:
         """Give the item of these handles."""
-        item = self._server(server_handle).items.get(item_handle)
+        server = self._servers.get(server_handle)
+        item = server.items.get(item_handle) if server is not None else None
         if item is None:
             raise _invalid_argument()
         return item
@@ -156,8 +157,8 @@ class MxAccess:
     ) -> None:
         """Write, Write2: accept a value; what became of it is told by ON_WRITE_COMPLETE."""
         item = self._advised_item(server_handle, item_handle)
-        signature = Signature(user_id=user_id, supervisory=item.advised is Advise.SUPERVISORY)
-        self._accept(item, Write(target=item.target, value=value, timestamp=timestamp, signature=signature))
+        signature = Signature(user_id, supervisory=item.advised is Advise.SUPERVISORY)
+        self._accept(item, Write(item.target, value, timestamp, signature))
 
     def write_secured(
         self,
@@ -172,7 +173,7 @@ class MxAccess:
         """WriteSecured, WriteSecured2: as `write`, in the name of one or two users."""
         item = self._advised_item(server_handle, item_handle)
         signature = Signature(user_id=current_user_id, verifier_id=verifier_user_id, secured=True)
-        self._accept(item, Write(target=item.target, value=value, timestamp=timestamp, signature=signature))
+        self._accept(item, Write(item.target, value, timestamp, signature))
 
     def authenticate_user(self, server_handle: int, name: str, password: str) -> int:
         """AuthenticateUser: give the id of a user who has this password."""

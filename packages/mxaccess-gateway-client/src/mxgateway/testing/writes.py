@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mxgateway.testing.statuses import not_writable, operational_error, security_error
 from mxgateway.testing.tags import GOOD, Written
@@ -31,8 +30,7 @@ class WriteDenied(Exception):
         self.reasons = reasons
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(NamedTuple):
     """In whose name a write comes.
 
     Attributes:
@@ -48,8 +46,7 @@ class Signature:
     supervisory: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class Write(NamedTuple):
     """One write, from Write, Write2, WriteSecured or WriteSecured2."""
 
     target: Target

@@ -174,6 +174,18 @@ async def test_a_silent_stream_ends_at_once_when_it_is_closed(
     await gateway.wait_for(lambda: not any(call.running for call in gateway.calls if call.rpc == "StreamEvents"))
 
 
+@pytest.mark.usefixtures("reader")
+async def test_a_client_closes_at_once_while_more_waits_than_its_reader_holds(scripted: ScriptedGateway) -> None:
+    scripted.events = changes(range(1, MANY + 1))
+    client = await GatewayClient.connect(endpoint=scripted.endpoint, plaintext=True)
+    stream = client.attach_session(scripted.open_reply.session_id).stream_events()
+    await take(stream, 1)
+    await until(lambda: stream.pending > 4000)
+
+    async with asyncio.timeout(10):
+        await client.close()
+
+
 async def test_the_log_says_how_events_are_read_when_it_is_not_the_quickest_way(
     reader: str, scripted: ScriptedGateway, scripted_session: Session, caplog: pytest.LogCaptureFixture
 ) -> None:

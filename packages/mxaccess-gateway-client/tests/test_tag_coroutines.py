@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
-from tagging import INT, STRING, UNKNOWN, commands, writes
+from tagging import DOUBLE, INT, STRING, UNKNOWN, commands, entries, writes
 
 from mxgateway import MxGatewayCommandError, TagClient, TagReading
 from mxgateway.testing import SimulatedGateway
@@ -101,6 +101,25 @@ async def test_nothing_is_asked_before_somebody_waits_for_it(gateway: SimulatedG
     write.close()
 
 
+async def test_what_is_begun_and_left_to_itself_happens(gateway: SimulatedGateway, tags: TagClient) -> None:
+    write = asyncio.ensure_future(tags.write(INT, 7))
+
+    await gateway.wait_for(lambda: gateway.plant[INT].value == 7)
+    await write
+
+
+async def test_a_throttle_that_takes_coroutines_throttles(gateway: SimulatedGateway, tags: TagClient) -> None:
+    one_at_a_time = asyncio.Semaphore(1)
+
+    async def throttled(call: Coroutine[Any, Any, None]) -> None:
+        async with one_at_a_time:
+            await call
+
+    await asyncio.gather(*(throttled(tags.write(tag, 7)) for tag in (INT, DOUBLE)))
+
+    assert entries(gateway) == [1, 1]
+
+
 @pytest.mark.parametrize(("name", "call"), CALLS.items())
 async def test_what_nobody_awaits_is_named_in_a_warning_and_does_not_happen(
     gateway: SimulatedGateway, tags: TagClient, name: str, call: Callable[[TagClient], object]
@@ -112,14 +131,17 @@ async def test_what_nobody_awaits_is_named_in_a_warning_and_does_not_happen(
     assert (writes(gateway), commands(gateway)["READ_BULK"]) == (0, 1)
 
 
-async def test_a_task_that_is_cancelled_before_its_first_step_asks_nothing(
-    gateway: SimulatedGateway, tags: TagClient
+@pytest.mark.parametrize("begin", [asyncio.create_task, asyncio.ensure_future])
+async def test_what_is_cancelled_before_its_first_step_asks_nothing(
+    gateway: SimulatedGateway,
+    tags: TagClient,
+    begin: Callable[[Coroutine[Any, Any, None]], asyncio.Future[None]],
 ) -> None:
-    write = asyncio.create_task(tags.write(INT, 7))
+    write = begin(tags.write(INT, 7))
     write.cancel()
-    await asyncio.wait([write])
+    with pytest.raises(asyncio.CancelledError):
+        await write
 
-    assert write.cancelled()
     assert writes(gateway) == 0
 
 

@@ -8,7 +8,7 @@ import sys
 import warnings
 from abc import abstractmethod
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -21,15 +21,17 @@ __all__ = ["Deferred", "coroutine_function"]
 ResultT = TypeVar("ResultT")
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Coroutine[Any, Any, Any]]")
 
+_BLOCKING: Final[Any] = vars(asyncio.Future)["_asyncio_future_blocking"]
+
 
 class Deferred(asyncio.Future[ResultT], Coroutine[Any, Any, ResultT]):
     """Something that begins when somebody waits for it, as a coroutine does, and goes on without a task of its own.
 
-    To asyncio it is both. As a coroutine it can be awaited and made a task of. As a future `asyncio.gather`, `wait_for`
-    and `shield` take it as it is, which costs a third of what a task costs.
+    To asyncio it is both. As a coroutine it can be awaited and made a task of, now or later. As a future
+    `asyncio.gather`, `wait_for` and `shield` take it as it is, which costs a third of what a task costs.
     """
 
-    __slots__ = ("_begun", "_steps")
+    __slots__ = ("_begun",)
 
     # What asyncio calls it where it shows what a task does.
     __name__: str
@@ -37,7 +39,6 @@ class Deferred(asyncio.Future[ResultT], Coroutine[Any, Any, ResultT]):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self._begun = False
-        self._steps: Generator[Any, None, ResultT] | None = None
 
     @abstractmethod
     def begin(self) -> None:
@@ -63,13 +64,12 @@ class Deferred(asyncio.Future[ResultT], Coroutine[Any, Any, ResultT]):
         cancelled = super().cancel(msg)
         if cancelled and self._begun:
             self.leave()
+        self._begun = True
         return cancelled
 
     def send(self, value: Any, /) -> Any:
-        """Do a step of the task that it was made."""
-        if self._steps is None:
-            self._steps = self.__await__()
-        return self._steps.send(value)
+        """Do a step of the task that it was made: wait for it, or end with what it came to."""
+        return self.__await__().send(value)
 
     def throw(
         self,
@@ -87,9 +87,7 @@ class Deferred(asyncio.Future[ResultT], Coroutine[Any, Any, ResultT]):
 
     def close(self) -> None:
         """Give it up. What has not begun then never does."""
-        if self._begun:
-            self.cancel()
-        self._begun = True
+        self.cancel()
 
     def _begin_once(self) -> None:
         self._begun = True
@@ -97,6 +95,16 @@ class Deferred(asyncio.Future[ResultT], Coroutine[Any, Any, ResultT]):
             self.begin()
         except Exception as error:  # noqa: BLE001 - it is the outcome, for whoever waits
             self.set_exception(error)
+
+    def _get_blocking(self) -> bool:
+        if not self._begun:
+            self._begin_once()
+        blocking: bool = _BLOCKING.__get__(self)
+        return blocking
+
+    # asyncio looks at this where it takes something over as a future, `ensure_future` for one. What it takes over as a
+    # coroutine it makes a task of: either way it begins.
+    _asyncio_future_blocking = cast("bool", property(_get_blocking, _BLOCKING.__set__))
 
     def __del__(self) -> None:
         if not self._begun:

@@ -85,6 +85,8 @@ class TaskReader(Generic[MessageT]):
         self._bytes = 0
         self._most_bytes = channel.options.max_message_bytes
         self._call = call
+        # Who closes the client ends the calls: a reader that waits for its consumer must hear of it.
+        call.add_done_callback(lambda _: _wake(self._room))
         self._task = channel.keep(self._read(), name=name)
 
     @property
@@ -150,7 +152,8 @@ class TaskReader(Generic[MessageT]):
                 self._queue.append(message)
                 self._bytes += message.ByteSize()
                 _wake(self._arrived)
-                if len(self._queue) >= CAPACITY or self._bytes > self._most_bytes:
+                full = len(self._queue) >= CAPACITY or self._bytes > self._most_bytes
+                if full and not self._call.done():
                     await self._wait_for_room()
         except grpc.aio.AioRpcError as error:
             return StreamEnd(status=error.code(), details=error.details())

@@ -84,6 +84,21 @@ async def test_a_stream_without_an_end_holds_no_more_than_a_few_messages_for_a_s
 
 
 @pytest.mark.parametrize(("read", "message"), STREAMS.values(), ids=STREAMS)
+async def test_a_client_closes_at_once_while_a_stream_waits_for_a_reader_who_has_gone(
+    read: Read, message: Callable[[str], bytes]
+) -> None:
+    endless = Answer(body=message("x" * (8 * MEGABYTE)), again=True)
+    async with hostile_http2(after_connecting(endless)) as server:
+        client = await GatewayClient.connect(endpoint=server.endpoint, plaintext=True)
+        async with asyncio.timeout(20):
+            items = read(client)
+            await anext(items)
+            await stalled(lambda: server.sent)
+
+            await client.close()
+
+
+@pytest.mark.parametrize(("read", "message"), STREAMS.values(), ids=STREAMS)
 async def test_a_stream_of_small_messages_without_an_end_leaves_others_their_turn(
     read: Read, message: Callable[[str], bytes]
 ) -> None:

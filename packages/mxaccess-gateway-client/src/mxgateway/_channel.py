@@ -40,6 +40,10 @@ _logger = logging.getLogger("mxgateway.channel")
 
 # Long status details travel in trailers; above grpcio's own 8 to 16 KB the real status would be hidden.
 _LARGEST_METADATA = 1024 * 1024
+# Bytes of each stream: less would slow down many that are saturated.
+_AHEAD = 16 * 1024 * 1024
+# Before, a window that doesn't grow has 64 KiB whatever one asks for: too little for a gateway that is far away.
+_FIXED_WINDOWS_SINCE = (1, 74)
 
 RequestT = TypeVar("RequestT", bound="Message")
 ReplyT = TypeVar("ReplyT")
@@ -338,6 +342,9 @@ def _arguments(options: ClientOptions, credentials: Credentials | None) -> list[
         ("grpc.service_config_disable_resolution", 1),
         ("grpc.enable_retries", 1),
     ]
+    if tuple(map(int, grpc.__version__.split(".")[:2])) >= _FIXED_WINDOWS_SINCE:
+        # Left to itself gRPC lets a gateway send over 100 MiB ahead of a slow reader.
+        arguments += [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", _AHEAD)]
     if credentials is not None and credentials.server_name is not None:
         arguments.append(("grpc.ssl_target_name_override", credentials.server_name))
     if credentials is not None and credentials.authority is not None:

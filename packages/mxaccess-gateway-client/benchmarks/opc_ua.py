@@ -68,6 +68,7 @@ def measure(plan: Plan) -> Iterator[Comparison]:
         ("a write and its outcome, one in flight", "p50 us", "write_us", None),
         (f"a read of {tags:,} tags at once", "ms", "read_all_ms", None),
         (f"{tags:,} reads asked for at the same time", "ms", "reads_ms", at_most(0.1)),
+        ("the same, each awaited in a task of its own", "ms", "reads_in_tasks_ms", None),
         (f"{tags:,} writes at the same time, each until the server has taken it", "ms", "hand_overs_ms", at_most(0.1)),
         ("the same, ours until MXAccess has told the outcome of each", "ms", "writes_ms", None),
     ):

@@ -1,6 +1,6 @@
 """How long reads and writes of tags take, whoever carries them out.
 
-What is asked for at the same time is gathered as the client gives it, nobody's coroutines around it.
+What is asked for at the same time is gathered as the client gives it; reads also each in a task of its own.
 """
 
 from __future__ import annotations
@@ -47,6 +47,12 @@ class TagAccess:
             answers = await asyncio.gather(*(self.read(number) for number in range(self.tags)))
             assert None not in [self.value(answer) for answer in answers]
 
+        async def own_value(number: int) -> object:
+            return self.value(await self.read(number))
+
+        async def reads_in_tasks(_: int) -> None:
+            assert None not in await asyncio.gather(*(own_value(number) for number in range(self.tags)))
+
         async def writes(value: int) -> None:
             await asyncio.gather(*(self.write(number, value) for number in range(self.tags)))
 
@@ -68,6 +74,7 @@ class TagAccess:
             "hand_overs_ms": await _median(hand_overs, _TIMES, settle=writes) * 1e3,
             "write_us": await _median(write, calls) * 1e6,
             "reads_ms": await _median(reads, _TIMES) * 1e3,
+            "reads_in_tasks_ms": await _median(reads_in_tasks, _TIMES) * 1e3,
             "read_us": await _median(read, calls) * 1e6,
             "read_all_ms": await _median(read_all, _TIMES) * 1e3,
         }

@@ -8,6 +8,7 @@ where one is missing, gRPC's iterator reads. Whatever is no reply, the end above
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -64,6 +65,16 @@ class SyncCall(Generic[MessageT]):
         """End it and its connection, from any thread. Twice is fine."""
         self._channel.close()
 
+    def finish(self) -> None:
+        """End it in the thread that has read it, once nothing more is read.
+
+        Of a call that failed before it was sent gRPC still has an event to tell. As long as nobody takes it gRPC keeps
+        the call, and its closed channel connects again and stays connected.
+        """
+        self.cancel()
+        with contextlib.suppress(AttributeError, ImportError):
+            _Core(self._call).take_all()
+
 
 class _Core:
     """The parts of gRPC's iterator over a call that needs no thread of its own: the same from grpcio 1.63 to 1.85."""
@@ -108,13 +119,21 @@ class _Core:
     def _rest(self, call: Iterator[MessageT], event: object) -> Iterator[MessageT]:
         """Let gRPC have an event that was no reply, as if it had asked for it, and go on by itself."""
         self._due.add(self._message_due)
-        with self._condition:
-            callbacks = self._handle(event, self._state, self._parse)
-        for callback in callbacks:
-            callback()
+        self._take(event)
         try:
             last: MessageT = self._next_response()
         except StopIteration:
             return
         yield last
         yield from call
+
+    def take_all(self) -> None:
+        """Let gRPC have every event that is still to come of a call that has ended."""
+        while self._due:
+            self._take(self._next_event())
+
+    def _take(self, event: object) -> None:
+        with self._condition:
+            callbacks = self._handle(event, self._state, self._parse)
+        for callback in callbacks:
+            callback()

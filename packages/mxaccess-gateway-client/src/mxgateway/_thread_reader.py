@@ -185,7 +185,7 @@ class ThreadReader(Generic[MessageT]):
             end = StreamEnd(status=grpc.StatusCode.OK, details=None)
         _baton.leave(self)
         self._end = StreamEnd(status=None, details=None) if self._cancelled else end
-        self._call.cancel()
+        self._call.finish()
         self._tell(self._finish)
 
     def _read_until_end(self) -> None:

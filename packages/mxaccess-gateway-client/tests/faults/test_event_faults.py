@@ -14,11 +14,12 @@ from gateway_process import GatewayProcess
 from storms import ALL_EVENTS, EVENTS, FAULTS, SEED, nothing_is_left, options
 from weather import EVERYTHING, LARGEST_BURST, NETWORK, Fault, Weather
 
-from mxgateway import GatewayClient
+from mxgateway import GatewayClient, MxGatewayTransportError
+from mxgateway.testing import SimulatedGateway
 
 # Those that once found something, and that of this run.
-SEEDS: Final = (SEED,)
-NETWORK_SEEDS: Final = (SEED,)
+SEEDS: Final = (SEED, 1756423351)
+NETWORK_SEEDS: Final = (SEED, 1756423351)
 
 
 @asynccontextmanager
@@ -67,3 +68,23 @@ async def test_what_only_the_network_does_loses_neither_a_session_nor_an_event(s
 
     assert ledger.gaps == []
     assert ledger.last == consumer.taken >= 20_000
+
+
+async def test_streams_that_could_not_connect_leave_no_connection_when_the_gateway_is_back() -> None:
+    async with (
+        SimulatedGateway() as gateway,
+        FaultProxy(int(gateway.endpoint.rpartition(":")[2])) as proxy,
+        GatewayClient.connect(endpoint=proxy.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        client.open_session() as session,
+    ):
+        await proxy.refuse()
+        await proxy.cut()
+        for _ in range(10):
+            with pytest.raises(MxGatewayTransportError):
+                await anext(session.stream_events())
+
+        await proxy.accept()
+        await session.ping()
+        # What is left behind would try again by now.
+        await asyncio.sleep(1)
+        assert proxy.connections == 1

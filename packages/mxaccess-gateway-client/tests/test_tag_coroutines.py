@@ -145,6 +145,21 @@ async def test_what_is_cancelled_before_its_first_step_asks_nothing(
     assert writes(gateway) == 0
 
 
+async def test_a_task_that_is_cancelled_over_what_was_begun_already_gives_it_up(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
+    await tags.write(INT, 1)
+    call = tags.write(INT, 2)
+    begun = asyncio.ensure_future(call)
+    task = asyncio.create_task(call)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert begun.cancelled()
+    assert writes(gateway) == 1
+
+
 async def test_cancelling_what_is_gathered_ends_each_and_what_comes_next_goes_on(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:

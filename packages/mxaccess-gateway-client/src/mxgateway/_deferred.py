@@ -78,8 +78,8 @@ class Deferred(asyncio.Future[ResultT], Coroutine[Any, Any, ResultT]):
         traceback: TracebackType | None = None,
         /,
     ) -> Any:
-        """Raise an error in the task that it was made. What has not begun then never does."""
-        self._begun = True
+        """Give it up, and raise an error in the task that it was made. What has not begun then never does."""
+        self.cancel()
         error = value if isinstance(value, BaseException) else kind
         if isinstance(error, type):
             error = error()

@@ -31,11 +31,12 @@ from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 import mxgateway
-from mxgateway.events import MxEvent, to_event
-from mxgateway.testing.commands import COMMANDS
+from mxgateway.events import MxEvent
+from mxgateway.events.views import to_event
+from mxgateway.testing.commands.table import COMMANDS
 from mxgateway_cli.app import COMMANDS as COMMAND_LINE
 from mxgateway_cli.app import app
-from mxgateway_cli.connection import Gateway
+from mxgateway_cli.connecting.client import Gateway
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = ROOT / "packages" / "mxaccess-gateway-client"
@@ -206,7 +207,7 @@ def rpc_handlers() -> dict[str, str]:
     served = re.compile(r'^ +"(\w+)": Rpc\(', re.MULTILINE)
     return {
         name: linked(path)
-        for path in sorted(SIMULATOR.glob("*.py"))
+        for path in sorted(SIMULATOR.rglob("*.py"))
         for name in served.findall(path.read_text(encoding="utf-8"))
     }
 
@@ -216,7 +217,7 @@ def families_raised() -> dict[str, str]:
     raised = re.compile(r"\bfamily=pb\.(MX_EVENT_FAMILY_\w+)")
     return {
         name: linked(path)
-        for path in sorted(SIMULATOR.glob("*.py"))
+        for path in sorted(SIMULATOR.rglob("*.py"))
         for name in raised.findall(path.read_text(encoding="utf-8"))
     }
 
@@ -273,7 +274,7 @@ def uses_of(thing: Callable[..., object]) -> frozenset[Use]:
 
 def tests_of(folder: Path) -> Iterator[Code]:
     """The tests in a folder and what they use, the tables of cases that they walk through included."""
-    for path in sorted(folder.glob("test_*.py")):
+    for path in sorted(folder.rglob("test_*.py")):
         yield from tests_in(path)
 
 
@@ -293,13 +294,13 @@ def tests_in(path: Path) -> Sequence[Code]:
 
 @cache
 def tables_in(path: Path) -> Mapping[str, set[Use]]:
-    """What the tables of cases in a file use, those that it takes from a file beside it included."""
+    """What the tables of cases in a file use, those that it imports from a helper included."""
     tables: dict[str, set[Use]] = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        beside = path.with_name(f"{node.module}.py") if isinstance(node, ast.ImportFrom) else path
-        if isinstance(node, ast.ImportFrom) and beside.is_file():
+        helper = TESTS / f"{(node.module or '').replace('.', '/')}.py" if isinstance(node, ast.ImportFrom) else path
+        if isinstance(node, ast.ImportFrom) and helper.is_file():
             names = {each.name for each in node.names}
-            tables |= {name: used for name, used in tables_in(beside).items() if name in names}
+            tables |= {name: used for name, used in tables_in(helper).items() if name in names}
         for name in assigned(node):
             used = uses_in(node)
             tables[name] = used | {use for _, other in used for use in tables.get(other, ())}

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from certificates import Certificates
 
 from mxgateway import GatewayClient, Session
 from mxgateway.testing import SimulatedGateway
+from support.certificates import Certificates
 
 API_KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
 

@@ -25,7 +25,7 @@ from mxgateway import (
     WriteSecured2BulkEntry,
     WriteSecuredBulkEntry,
 )
-from mxgateway._arriving import UNREADABLE_BYTES
+from mxgateway._transport.decoding import UNREADABLE_BYTES
 
 __all__ = ["CALLS", "STREAMS", "TARGETS", "Target"]
 

@@ -11,8 +11,8 @@ from google.protobuf.message import Message
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway import ClientOptions
-from mxgateway._arriving import UNREADABLE_BYTES
-from mxgateway._channel import Channel
+from mxgateway._transport.channel import Channel
+from mxgateway._transport.decoding import UNREADABLE_BYTES
 
 __all__ = ["STATUS", "ChannelOfBytes", "Script"]
 

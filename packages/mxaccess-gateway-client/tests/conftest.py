@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from certificates import Certificates
-from scripted_gateway import ScriptedGateway, scripted_gateway
-from secure_gateways import KnownFile, gateway_with
-from tagging import add_tags
 
 from mxgateway import GatewayClient, Session, TagClient
 from mxgateway.testing import SimulatedGateway
+from support.certificates import Certificates
+from support.scripted_gateway import ScriptedGateway, scripted_gateway
+from support.secure_gateways import KnownFile, gateway_with
+from support.tagging import add_tags
 
 API_KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
 

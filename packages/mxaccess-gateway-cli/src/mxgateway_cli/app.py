@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.failures import report
-from mxgateway_cli.output import Diagnostics, drop_output
+from mxgateway_cli.failures.report import report
+from mxgateway_cli.output.console import Diagnostics, drop_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,12 +5,12 @@ client = await GatewayClient.connect(endpoint="localhost:5000", api_key=key, pla
 
 from typing import TYPE_CHECKING
 
-from mxgateway._on_demand import names_on_demand
+from mxgateway._support.on_demand import names_on_demand
 
 if TYPE_CHECKING:
-    from mxgateway.alarms import (
-        ActiveAlarm,
-        ActiveAlarms,
+    from mxgateway._commands.control import WorkerInfo
+    from mxgateway.alarms.active import ActiveAlarm, ActiveAlarms
+    from mxgateway.alarms.feed import (
         AlarmFeed,
         AlarmFeedItem,
         AlarmProviderStatus,
@@ -50,30 +50,24 @@ if TYPE_CHECKING:
         MxGatewayVersionError,
         MxGatewayWorkerError,
     )
-    from mxgateway.events import (
+    from mxgateway.events.stream import EventStream
+    from mxgateway.events.views import (
         AlarmProviderModeChanged,
         AlarmTransition,
         BufferedDataChange,
         BufferedSample,
         DataChange,
-        EventStream,
         MxEvent,
         OperationComplete,
         ReplayGap,
         WriteComplete,
     )
-    from mxgateway.galaxy import (
-        DeployEvent,
-        DeployWatch,
-        Galaxy,
-        GalaxyAttribute,
-        GalaxyObject,
-        GalaxyObjects,
-        GalaxyPlace,
-    )
+    from mxgateway.galaxy.client import DeployEvent, DeployWatch, Galaxy, GalaxyPlace
+    from mxgateway.galaxy.objects import GalaxyAttribute, GalaxyObject
+    from mxgateway.galaxy.pages import GalaxyObjects
     from mxgateway.options import ClientOptions
     from mxgateway.protocol import ProtocolStatusCode, SessionState
-    from mxgateway.session import OpenSessionOptions, Session, SessionInfo, WorkerInfo
+    from mxgateway.session import OpenSessionOptions, Session, SessionInfo
     from mxgateway.status import (
         AlarmConditionState,
         AlarmProviderMode,
@@ -85,19 +79,17 @@ if TYPE_CHECKING:
         MxStatusSource,
         Quality,
     )
-    from mxgateway.tags import (
+    from mxgateway.tags.changes import (
         OverflowPolicy,
         TagChange,
-        TagClient,
-        TagOptions,
-        TagReading,
         TagRefused,
-        TagWatch,
         WatchGap,
         WatchItem,
         WatchLost,
         WatchRestored,
     )
+    from mxgateway.tags.client import TagClient, TagOptions, TagWatch
+    from mxgateway.tags.reading import TagReading
     from mxgateway.values import MxScalar, MxValue, MxValueInput, MxValueOutput, SparseArray, from_mx_value, to_mx_value
 else:
     # Who imports one name pays for what it needs, and the pytest plugin for nothing. Only type checkers need it twice.

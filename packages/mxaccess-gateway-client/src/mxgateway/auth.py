@@ -1,17 +1,15 @@
-"""The API key: the one place that shows it to the gateway."""
+"""The API key."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NoReturn, final
-
-import grpc.aio
 
 from mxgateway.redaction import REDACTED, Secret, SecretBytes, hide
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ApiKey", "AuthorizationMetadata"]
+__all__ = ["ApiKey"]
 
 # So much of a key is in no text by chance; keys of a gateway have 43.
 _LONG: Final = 16
@@ -85,20 +83,6 @@ class ApiKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an ApiKey can't be pickled: it would leave the process in clear text")
-
-
-class AuthorizationMetadata(grpc.aio.Metadata):
-    """The metadata of every call, with a repr that a log or a traceback with locals may show."""
-
-    def __init__(self, api_key: ApiKey | None) -> None:
-        if api_key is None:
-            super().__init__()
-        else:
-            # A Secret: gRPC takes it out of here, and keeps it in tuples and lists with a repr of their own.
-            super().__init__(("authorization", Secret(f"Bearer {api_key.reveal()}")))
-
-    def __repr__(self) -> str:
-        return f"AuthorizationMetadata('{REDACTED}')"
 
 
 def _problem(key: object) -> str | None:

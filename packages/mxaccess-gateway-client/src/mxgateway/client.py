@@ -1,4 +1,4 @@
-"""The client of one gateway: connects, opens sessions, closes what it opened."""
+"""The client of one gateway."""
 
 from __future__ import annotations
 
@@ -10,44 +10,37 @@ from typing import TYPE_CHECKING, Final, overload
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway._channel import Channel
-from mxgateway._opening import Opening
+from mxgateway._connect import open_channel, probe, warn_about_plaintext
+from mxgateway._support.awaitable import AwaitableContextManager
+from mxgateway._support.validation import take_key
 from mxgateway.errors import (
     ErrorFacts,
-    MxGatewayAuthorizationError,
-    MxGatewayCertificateError,
-    MxGatewayCommandError,
     MxGatewayConfigurationError,
     MxGatewayError,
-    MxGatewayLimitError,
     MxGatewayProtocolError,
-    MxGatewaySessionError,
-    MxGatewayTimeoutError,
-    MxGatewayTransportError,
     MxGatewayVersionError,
 )
-from mxgateway.options import ClientOptions, split_endpoint, take_key
+from mxgateway.options import ClientOptions
 from mxgateway.redaction import redact_message, shows_secret
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
-    from mxgateway.alarms import ActiveAlarms, AlarmFeed
-    from mxgateway.galaxy import Galaxy
+    from mxgateway._transport.channel import Channel
+    from mxgateway.alarms.active import ActiveAlarms
+    from mxgateway.alarms.feed import AlarmFeed
+    from mxgateway.galaxy.client import Galaxy
     from mxgateway.options import ClientOptionsFields
     from mxgateway.session import OpenSessionOptions, OpenSessionOptionsFields, Session
-    from mxgateway.tags import TagClient, TagOptions, TagOptionsFields
-
-__all__ = ["GATEWAY_PROTOCOL_VERSION", "GatewayClient"]
+    from mxgateway.tags.client import TagClient, TagOptions, TagOptionsFields
 
 _logger = logging.getLogger("mxgateway.client")
 
+__all__ = ["GATEWAY_PROTOCOL_VERSION", "GatewayClient"]
+
 GATEWAY_PROTOCOL_VERSION: Final = 3
 """The version of the gateway's contract that this client speaks."""
-
-# What a gateway says to a key that it knows and to a question that means nothing.
-_ANSWERS: Final = (MxGatewaySessionError, MxGatewayCommandError, MxGatewayAuthorizationError, MxGatewayLimitError)
 
 
 class GatewayClient:
@@ -64,16 +57,16 @@ class GatewayClient:
 
     @overload
     @classmethod
-    def connect(cls, options: ClientOptions, /) -> Opening[GatewayClient]: ...
+    def connect(cls, options: ClientOptions, /) -> AwaitableContextManager[GatewayClient]: ...
 
     @overload
     @classmethod
-    def connect(cls, /, **fields: Unpack[ClientOptionsFields]) -> Opening[GatewayClient]: ...
+    def connect(cls, /, **fields: Unpack[ClientOptionsFields]) -> AwaitableContextManager[GatewayClient]: ...
 
     @classmethod
     def connect(
         cls, options: ClientOptions | None = None, /, **fields: Unpack[ClientOptionsFields]
-    ) -> Opening[GatewayClient]:
+    ) -> AwaitableContextManager[GatewayClient]:
         """Connect to a gateway, by awaiting what this gives or by entering it with `async with`.
 
         Takes a ClientOptions or its fields as keywords. It waits until the gateway has answered a first question, at
@@ -93,14 +86,14 @@ class GatewayClient:
         if options is not None and fields:
             raise TypeError("connect takes a ClientOptions or its fields, not both")
         chosen = options if options is not None else ClientOptions(**fields)
-        return Opening(lambda: cls._connect(chosen))
+        return AwaitableContextManager(lambda: cls._connect(chosen))
 
     @classmethod
     async def _connect(cls, options: ClientOptions) -> GatewayClient:
-        _warn_about_plaintext(options)
-        channel = await _open_channel(options)
+        warn_about_plaintext(options)
+        channel = await open_channel(options)
         try:
-            await _probe(channel)
+            await probe(channel)
         except BaseException:
             await channel.close()
             raise
@@ -136,12 +129,14 @@ class GatewayClient:
         await self.close()
 
     @overload
-    def open_session(self, options: OpenSessionOptions, /, *, timeout: float | None = None) -> Opening[Session]: ...
+    def open_session(
+        self, options: OpenSessionOptions, /, *, timeout: float | None = None
+    ) -> AwaitableContextManager[Session]: ...
 
     @overload
     def open_session(
         self, /, *, timeout: float | None = None, **fields: Unpack[OpenSessionOptionsFields]
-    ) -> Opening[Session]: ...
+    ) -> AwaitableContextManager[Session]: ...
 
     def open_session(
         self,
@@ -150,7 +145,7 @@ class GatewayClient:
         *,
         timeout: float | None = None,
         **fields: Unpack[OpenSessionOptionsFields],
-    ) -> Opening[Session]:
+    ) -> AwaitableContextManager[Session]:
         """Open a session (rpc `OpenSession`), by awaiting what this gives or by entering it with `async with`.
 
         Takes an OpenSessionOptions or its fields as keywords; `timeout` in seconds. A session whose opening is
@@ -170,7 +165,7 @@ class GatewayClient:
         from mxgateway.session import OpenSessionOptions  # noqa: PLC0415
 
         chosen = options if options is not None else OpenSessionOptions(**fields)
-        return Opening(lambda: self._open_session(chosen, timeout))
+        return AwaitableContextManager(lambda: self._open_session(chosen, timeout))
 
     def attach_session(self, session_id: str) -> Session:
         """Give a Session for an id that somebody else opened, in another process for example; nothing is sent.
@@ -198,7 +193,9 @@ class GatewayClient:
         """
         self._sessions.discard(session)
 
-    def tags(self, options: TagOptions | str, /, **fields: Unpack[TagOptionsFields]) -> Opening[TagClient]:
+    def tags(
+        self, options: TagOptions | str, /, **fields: Unpack[TagOptionsFields]
+    ) -> AwaitableContextManager[TagClient]:
         """Give a TagClient with a session of its own, by awaiting what this gives or by entering it with `async with`.
 
         Takes a TagOptions, or the name to register with MXAccess and the other fields as keywords. Close it before the
@@ -209,15 +206,17 @@ class GatewayClient:
         """
         if not isinstance(options, str) and fields:
             raise TypeError("tags takes a TagOptions, or a name and fields, not both")
-        from mxgateway.tags import TagClient, TagOptions  # noqa: PLC0415 - whoever works with handles needs none of it
+        from mxgateway.tags.client import TagClient, TagOptions  # noqa: PLC0415 - whoever works with handles needs none of it
 
         chosen = TagOptions(client_name=options, **fields) if isinstance(options, str) else options
-        return Opening(lambda: TagClient.open(self.open_session, chosen, self.endpoint, self.options.timeout))
+        return AwaitableContextManager(
+            lambda: TagClient.open(self.open_session, chosen, self.endpoint, self.options.timeout)
+        )
 
     @property
     def galaxy(self) -> Galaxy:
         """The Galaxy's object tree."""
-        from mxgateway.galaxy import Galaxy  # noqa: PLC0415 - only who looks at the Galaxy needs it
+        from mxgateway.galaxy.client import Galaxy  # noqa: PLC0415 - only who looks at the Galaxy needs it
 
         return Galaxy(self._channel)
 
@@ -227,7 +226,7 @@ class GatewayClient:
         Nothing is asked before the feed is entered or iterated. `filter_prefix` leaves only alarms whose full reference
         begins so, whatever the case.
         """
-        from mxgateway.alarms import AlarmFeed  # noqa: PLC0415 - only who cares for alarms needs it
+        from mxgateway.alarms.feed import AlarmFeed  # noqa: PLC0415 - only who cares for alarms needs it
 
         return AlarmFeed(self._channel, filter_prefix)
 
@@ -237,7 +236,7 @@ class GatewayClient:
         Nothing is asked before it is entered or iterated. `filter_prefix` is that of `stream_alarms`. `timeout` in
         seconds is for the whole of it, the time that the reader takes included.
         """
-        from mxgateway.alarms import ActiveAlarms  # noqa: PLC0415
+        from mxgateway.alarms.active import ActiveAlarms  # noqa: PLC0415
 
         return ActiveAlarms(self._channel, filter_prefix, timeout)
 
@@ -257,7 +256,7 @@ class GatewayClient:
             MxGatewayAuthorizationError: the key lacks the scope `invoke:write`.
             MxGatewayError: as for every call.
         """
-        from mxgateway.alarms import acknowledge_alarm  # noqa: PLC0415
+        from mxgateway.alarms.acknowledge import acknowledge_alarm  # noqa: PLC0415
 
         await acknowledge_alarm(self._channel, reference, comment, operator_user, timeout)
 
@@ -359,66 +358,3 @@ async def _close_when_opened(opening: asyncio.Task[Session]) -> None:
     with suppress(MxGatewayError):
         session = await opening
         await session.close()
-
-
-async def _open_channel(options: ClientOptions) -> Channel:
-    try:
-        return await Channel.open(options)
-    except MxGatewayTransportError as error:
-        failure = error
-    if failure.hint is None and not isinstance(failure, MxGatewayCertificateError):
-        hint = await _hint(options, failure)
-        failure = failure.with_hint(hint) if hint else failure
-    raise failure
-
-
-async def _probe(channel: Channel) -> None:
-    """Ask the gateway something that touches no session, for the sake of any answer at all.
-
-    A Ping for no session is refused by every gateway, after it has looked at the key.
-    """
-    options = channel.options
-    request = pb.MxCommandRequest(client_correlation_id=channel.new_correlation_id())
-    request.command.kind = pb.MX_COMMAND_KIND_PING
-    request.command.ping.SetInParent()
-    try:
-        await channel.call(channel.gateway.Invoke, "connect", request, timeout=options.connect_timeout)
-    except MxGatewayError as error:
-        failure = error
-    else:
-        return
-    # With an HTTP status something else than a gateway answered, and the error says so.
-    if failure.http_status is None:
-        if isinstance(failure, _ANSWERS):
-            return
-        hint = await _hint(options, failure)
-        failure = failure.with_hint(hint) if hint else failure
-    raise failure
-
-
-async def _hint(options: ClientOptions, failure: MxGatewayError) -> str | None:
-    if isinstance(failure, MxGatewayProtocolError):
-        return "something else than an MXAccess Gateway answers there: check the port"
-    if not isinstance(failure, (MxGatewayTransportError, MxGatewayTimeoutError)):
-        return None
-    from mxgateway.diagnosis import diagnose  # noqa: PLC0415 - only a connection that fails needs it
-
-    return await diagnose(options, failure.details or "")
-
-
-def _warn_about_plaintext(options: ClientOptions) -> None:
-    host, _ = split_endpoint(options.endpoint)
-    if not options.plaintext or options.api_key is None or _is_loopback(host):
-        return
-    _logger.warning("the API key goes to %s in plaintext: everybody on the way can read it", options.endpoint)
-
-
-def _is_loopback(host: str) -> bool:
-    if host in {"localhost", "127.0.0.1", "::1"}:
-        return True
-    import ipaddress  # noqa: PLC0415 - the usual names of this machine need none of it
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

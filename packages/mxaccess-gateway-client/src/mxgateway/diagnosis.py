@@ -14,18 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mxgateway._tls import (
-    ShownCertificate,
-    certificate_names,
-    client_context,
-    hangs_up,
-    look_at_certificate,
-    open_tls,
-    trust_by_fingerprint,
-    trusting_context,
-)
+from mxgateway._support.validation import split_endpoint
+from mxgateway._transport.tls.certificate import ShownCertificate, certificate_names, look_at_certificate
+from mxgateway._transport.tls.handshake import client_context, hangs_up, open_tls, trusting_context
+from mxgateway._transport.tls.trust import trust_by_fingerprint
 from mxgateway.errors import ErrorFacts, MxGatewayTransportError
-from mxgateway.options import split_endpoint
 
 if TYPE_CHECKING:
     from mxgateway.options import ClientOptions

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Final, TypedDict
 import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway._alarm_commands import AlarmCommands
-from mxgateway._bulk_commands import BulkCommands
-from mxgateway._control_commands import ControlCommands, WorkerInfo
-from mxgateway._item_commands import ItemCommands
-from mxgateway._write_commands import WriteCommands
+from mxgateway._commands.alarms import AlarmCommands
+from mxgateway._commands.bulk import BulkCommands
+from mxgateway._commands.control import ControlCommands, WorkerInfo
+from mxgateway._commands.items import ItemCommands
+from mxgateway._commands.writes import WriteCommands
+from mxgateway._support.validation import check_seconds
 from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTransportError
-from mxgateway.events import EventStream, StreamPlace
-from mxgateway.options import check_seconds
+from mxgateway.events.stream import EventStream, StreamPlace
 from mxgateway.protocol import ProtocolStatusCode
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from mxgateway._channel import Channel
+    from mxgateway._transport.channel import Channel
 
 __all__ = ["OpenSessionOptions", "OpenSessionOptionsFields", "Session", "SessionInfo", "WorkerInfo"]
 

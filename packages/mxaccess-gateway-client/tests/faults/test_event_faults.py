@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import pytest
-from consumers import AHEAD, EventConsumer
-from fault_proxy import FaultProxy
-from gateway_process import GatewayProcess
-from storms import ALL_EVENTS, EVENTS, FAULTS, SEED, nothing_is_left, options
-from weather import EVERYTHING, LARGEST_BURST, NETWORK, Fault, Weather
 
 from mxgateway import GatewayClient, MxGatewayTransportError
 from mxgateway.testing import SimulatedGateway
+from support.faults.consumers import AHEAD, EventConsumer
+from support.faults.fault_proxy import FaultProxy
+from support.faults.gateway_process import GatewayProcess
+from support.faults.storms import ALL_EVENTS, EVENTS, FAULTS, SEED, nothing_is_left, options
+from support.faults.weather import EVERYTHING, LARGEST_BURST, NETWORK, Fault, Weather
 
 # Those that once found something, and that of this run.
 SEEDS: Final = (SEED, 1756423351)

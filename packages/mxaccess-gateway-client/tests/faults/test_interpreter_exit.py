@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from programs import run_python
 
 from mxgateway.testing import SimulatedGateway
+from support.programs import run_python
 
 PROGRAMS = 20
 AT_ONCE = 4

@@ -12,12 +12,12 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from fault_proxy import FaultProxy
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
-from scripted_gateway import SESSION_ID, ScriptedGateway
 
 from mxgateway import ClientOptions, EventStream, GatewayClient, MxGatewayError, MxGatewayTransportError
 from mxgateway.testing import SimulatedGateway
+from support.faults.fault_proxy import FaultProxy
+from support.scripted_gateway import SESSION_ID, ScriptedGateway
 
 # What a gRPC server allows by default: one ping in so many seconds without data, and two that come earlier.
 SECONDS_A_PING = 300.0

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import pytest
-from consumers import WatchConsumer
-from fault_proxy import FaultProxy
-from gateway_process import GatewayProcess
-from storms import SEED, nothing_is_left, options
-from weather import EVERYTHING, NETWORK, Fault, Weather
 
 from mxgateway import GatewayClient
+from support.faults.consumers import WatchConsumer
+from support.faults.fault_proxy import FaultProxy
+from support.faults.gateway_process import GatewayProcess
+from support.faults.storms import SEED, nothing_is_left, options
+from support.faults.weather import EVERYTHING, NETWORK, Fault, Weather
 
 # Those that once found something, and that of this run.
 SEEDS: Final = (SEED,)

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-from scripted_gateway import ScriptedGateway
 
 from mxgateway import MxGatewayProtocolError, Session, WriteBulkEntry
+from support.scripted_gateway import ScriptedGateway
 
 Ask: TypeAlias = Callable[[Session], Awaitable[tuple[object, ...]]]
 

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 import grpc
 import pytest
-from hostile_http2 import Answer, after_connecting, framed, hostile_http2
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-from scripted_galaxy import Page, ScriptedGalaxy, scripted_galaxy
 
 from mxgateway import GalaxyObject, GatewayClient, MxGatewayProtocolError, MxGatewayTimeoutError
+from support.hostile_http2 import Answer, after_connecting, framed, hostile_http2
+from support.scripted_galaxy import Page, ScriptedGalaxy, scripted_galaxy
 
 Read: TypeAlias = Callable[[GatewayClient], AsyncIterator[Any]]
 

@@ -11,7 +11,6 @@ from typing import TypeAlias
 import grpc
 import pytest
 from h2.errors import ErrorCodes
-from hostile_http2 import GRPC, OK, Answer, after_connecting, framed, hostile_http2, refused
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway import (
@@ -24,6 +23,7 @@ from mxgateway import (
     MxGatewayTimeoutError,
     MxGatewayTransportError,
 )
+from support.hostile_http2 import GRPC, OK, Answer, after_connecting, framed, hostile_http2, refused
 
 Call: TypeAlias = Callable[[GatewayClient], Awaitable[object]]
 Kinds: TypeAlias = "type[MxGatewayError] | tuple[type[MxGatewayError], ...]"

@@ -9,10 +9,8 @@ from collections.abc import Callable
 import pytest
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from hostile_http2 import Answer, after_connecting, framed, hostile_http2
 from looking import look_at, look_at_error
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-from scripted_gateway import ScriptedGateway
 
 from mxgateway import (
     GatewayClient,
@@ -24,6 +22,8 @@ from mxgateway import (
     Session,
     SessionState,
 )
+from support.hostile_http2 import Answer, after_connecting, framed, hostile_http2
+from support.scripted_gateway import ScriptedGateway
 
 STRANGE_NUMBERS = (-(2**31), -1, 4711, 2**31 - 1)
 DEPTHS = (1, 5, 20, 30, 40, 1000, 50_000)

@@ -11,8 +11,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from certificates import Certificates
-from scripted_gateway import Connection, ScriptedGateway, listening, serving
 
 from mxgateway import (
     GatewayClient,
@@ -22,6 +20,8 @@ from mxgateway import (
     MxGatewayTransportError,
 )
 from mxgateway.testing import SimulatedGateway
+from support.certificates import Certificates
+from support.scripted_gateway import Connection, ScriptedGateway, listening, serving
 
 _SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _GOAWAY = bytes([0, 0, 8, 7, 0, 0, 0, 0, 0]) + struct.pack("!II", 0, 2)

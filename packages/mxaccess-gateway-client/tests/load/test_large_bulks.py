@@ -6,9 +6,9 @@ import time
 from typing import Final
 
 import pytest
-from footprint import Footprints, a_gateway, nothing_grew
 
 from mxgateway import DataChange, EventStream, GatewayClient, Session, WriteBulkEntry, WriteComplete
+from support.footprint import Footprints, a_gateway, nothing_grew
 
 ITEMS: Final = 10_000
 PREFIX: Final = "Load.Tag"

@@ -13,10 +13,6 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 import pytest
-from fault_proxy import FaultProxy
-from footprint import Footprints, a_gateway, nothing_grew
-from gateway_process import GatewayProcess
-from gateway_program import COUNTER
 
 from mxgateway import (
     DataChange,
@@ -28,6 +24,10 @@ from mxgateway import (
     WatchLost,
     WatchRestored,
 )
+from support.faults.fault_proxy import FaultProxy
+from support.faults.gateway_process import GatewayProcess
+from support.faults.gateway_program import COUNTER
+from support.footprint import Footprints, a_gateway, nothing_grew
 
 TEN_HOURS: Final = 36_000.0
 LEASE: Final = 1800.0

@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 import pytest
-from footprint import Footprints, a_gateway, nothing_grew
-from gateway_program import COUNTER
 
 from mxgateway import GatewayClient, MxGatewayLimitError, Session, WriteComplete
 from mxgateway.testing import SimulatedGateway
+from support.faults.gateway_program import COUNTER
+from support.footprint import Footprints, a_gateway, nothing_grew
 
 # What a gateway takes by default.
 SESSIONS: Final = 64

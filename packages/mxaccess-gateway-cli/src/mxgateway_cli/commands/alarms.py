@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mxgateway_cli import options
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
+from mxgateway_cli.input import options
 
 if TYPE_CHECKING:
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = [
     "acknowledge_alarm",
@@ -52,8 +52,8 @@ async def stream_alarms(gateway: Gateway, output: Output, *, filter_prefix: str,
     Ends after --max-messages, after --timeout when one was given, or by Ctrl-C. Needs no session.
     """
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.alarm_output import print_feed_item  # noqa: PLC0415
-    from mxgateway_cli.taking import take  # noqa: PLC0415
+    from mxgateway_cli.jobs.take import take  # noqa: PLC0415
+    from mxgateway_cli.results.alarms import print_feed_item  # noqa: PLC0415
 
     client = await gateway.client()
     async with client.stream_alarms(filter_prefix) as feed:
@@ -70,7 +70,7 @@ async def stream_alarms(gateway: Gateway, output: Output, *, filter_prefix: str,
 async def query_active_alarms(gateway: Gateway, output: Output, *, filter_prefix: str) -> None:
     """Print the alarms that are active now. Needs no session."""
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.alarm_output import print_active_alarm  # noqa: PLC0415
+    from mxgateway_cli.results.alarms import print_active_alarm  # noqa: PLC0415
 
     client = await gateway.client()
     async with client.query_active_alarms(filter_prefix) as alarms:
@@ -138,7 +138,7 @@ async def unsubscribe_alarms(gateway: Gateway, output: Output, *, session_id: st
 async def session_active_alarms(gateway: Gateway, output: Output, *, session_id: str, filter_prefix: str) -> None:
     """Print the alarms that a session's worker knows as active (gateway command QueryActiveAlarms)."""
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.alarm_output import print_active_alarm  # noqa: PLC0415
+    from mxgateway_cli.results.alarms import print_active_alarm  # noqa: PLC0415
 
     for alarm in await (await gateway.attach(session_id)).query_active_alarms(filter_prefix):
         print_active_alarm(output, alarm)

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from mxgateway_cli.declaration import declared
-from mxgateway_cli.output import Output, output_options
-from mxgateway_cli.target import Target, connection_options
+from mxgateway_cli.connecting.gateway_command import declared
+from mxgateway_cli.connecting.target import Target, connection_options
+from mxgateway_cli.output.console import Output, output_options
 
 __all__ = ["batch"]
 
@@ -23,7 +23,7 @@ def _batch(context: click.Context, /, **parameters: Any) -> None:
     Options of the batch count for every line that doesn't say otherwise.
     """
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.batch import run_batch, spoken_options  # noqa: PLC0415
+    from mxgateway_cli.jobs.batch import run_batch, spoken_options  # noqa: PLC0415
 
     shared = spoken_options(context)
     output = Output.taken_from(context, parameters)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
-from mxgateway_cli.lists import as_references
+from mxgateway_cli.input.lists import as_references
 
 if TYPE_CHECKING:
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = ["bench_events", "bench_read_bulk"]
 
@@ -50,10 +50,10 @@ async def bench_read_bulk(
     Opens a session of its own and closes it.
     """
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli import benchmarks  # noqa: PLC0415
+    from mxgateway_cli.jobs import bench as job  # noqa: PLC0415
 
     tags = _tags(bulk_size, items)
-    await benchmarks.bench_read_bulk(await gateway.client(), tags, output, seconds=duration_seconds)
+    await job.bench_read_bulk(await gateway.client(), tags, output, seconds=duration_seconds)
 
 
 @gateway_command("bench-events", _bulk_size, _items, _duration, schema="event-figures")
@@ -65,10 +65,10 @@ async def bench_events(
     Opens a session of its own and closes it.
     """
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli import benchmarks  # noqa: PLC0415
+    from mxgateway_cli.jobs import bench as job  # noqa: PLC0415
 
     tags = _tags(bulk_size, items)
-    await benchmarks.bench_events(await gateway.client(), tags, output, seconds=duration_seconds)
+    await job.bench_events(await gateway.client(), tags, output, seconds=duration_seconds)
 
 
 def _tags(bulk_size: int | None, items: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxgateway_cli import bulk_options, options
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
+from mxgateway_cli.input import bulk_options, options
 
 if TYPE_CHECKING:
     from mxgateway import SubscribeResult
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = [
     "add_item_bulk",
@@ -121,7 +121,7 @@ async def read_bulk(
     A tag that the session has advised gives its last value, which is marked as cached.
     """
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.bulk_results import print_read_results  # noqa: PLC0415
+    from mxgateway_cli.results.bulk import print_read_results  # noqa: PLC0415
 
     session = await gateway.attach(session_id)
     results = await session.read_bulk(server_handle, items, worker_timeout=timeout_ms / 1000 or None)
@@ -130,6 +130,6 @@ async def read_bulk(
 
 def _print(output: Output, session_id: str, server_handle: int, results: tuple[SubscribeResult, ...]) -> None:
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.bulk_results import print_subscribe_results  # noqa: PLC0415
+    from mxgateway_cli.results.bulk import print_subscribe_results  # noqa: PLC0415
 
     print_subscribe_results(output, session_id, server_handle, results)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mxgateway_cli import bulk_options, options
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
+from mxgateway_cli.input import bulk_options, options
 
 if TYPE_CHECKING:
     from mxgateway import BulkWriteResult
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = ["write2_bulk", "write_bulk", "write_secured2_bulk", "write_secured_bulk"]
 
@@ -51,7 +51,7 @@ async def write_bulk(
     """
     # Imported here: --help must not have to wait for grpc.
     from mxgateway import WriteBulkEntry  # noqa: PLC0415
-    from mxgateway_cli.lists import parse_values  # noqa: PLC0415
+    from mxgateway_cli.input.lists import parse_values  # noqa: PLC0415
 
     entries = [
         WriteBulkEntry(item_handle=item_handle, value=value, user_id=user_id)
@@ -87,8 +87,8 @@ async def write2_bulk(
     """Write a value with its time to each of many advised items and print whether it was accepted."""
     # Imported here: --help must not have to wait for grpc.
     from mxgateway import Write2BulkEntry  # noqa: PLC0415
-    from mxgateway_cli.lists import parse_values  # noqa: PLC0415
-    from mxgateway_cli.values import parse_timestamp  # noqa: PLC0415
+    from mxgateway_cli.input.lists import parse_values  # noqa: PLC0415
+    from mxgateway_cli.input.values import parse_timestamp  # noqa: PLC0415
 
     when = parse_timestamp(timestamp)
     entries = [
@@ -125,7 +125,7 @@ async def write_secured_bulk(
     """Write to many attributes with secured or verified write security and print whether each was accepted."""
     # Imported here: --help must not have to wait for grpc.
     from mxgateway import WriteSecuredBulkEntry  # noqa: PLC0415
-    from mxgateway_cli.lists import parse_values  # noqa: PLC0415
+    from mxgateway_cli.input.lists import parse_values  # noqa: PLC0415
 
     entries = [
         WriteSecuredBulkEntry(
@@ -165,8 +165,8 @@ async def write_secured2_bulk(
     """Write with security and with the values' time to many attributes and print whether each was accepted."""
     # Imported here: --help must not have to wait for grpc.
     from mxgateway import WriteSecured2BulkEntry  # noqa: PLC0415
-    from mxgateway_cli.lists import parse_values  # noqa: PLC0415
-    from mxgateway_cli.values import parse_timestamp  # noqa: PLC0415
+    from mxgateway_cli.input.lists import parse_values  # noqa: PLC0415
+    from mxgateway_cli.input.values import parse_timestamp  # noqa: PLC0415
 
     when = parse_timestamp(timestamp)
     entries = [
@@ -185,6 +185,6 @@ async def write_secured2_bulk(
 
 def _print(output: Output, session_id: str, server_handle: int, results: tuple[BulkWriteResult, ...]) -> None:
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.bulk_results import print_write_results  # noqa: PLC0415
+    from mxgateway_cli.results.bulk import print_write_results  # noqa: PLC0415
 
     print_write_results(output, session_id, server_handle, results)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 
 if TYPE_CHECKING:
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = ["doctor"]
 
@@ -21,6 +21,6 @@ async def doctor(gateway: Gateway, output: Output) -> None:
     The status is that of the first check that failed. The session is closed however it ends.
     """
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.doctor import Doctor  # noqa: PLC0415
+    from mxgateway_cli.jobs.doctor import Doctor  # noqa: PLC0415
 
     await Doctor(gateway.options, output).examine()

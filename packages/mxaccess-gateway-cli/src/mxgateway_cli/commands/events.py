@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxgateway_cli import options
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
+from mxgateway_cli.input import options
 
 if TYPE_CHECKING:
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = ["drain_events", "stream_events"]
 
@@ -51,7 +51,7 @@ async def stream_events(
     The session stays open. Once its last stream has gone, a gateway gives it 30 seconds before it closes it.
     """
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.streaming import print_events  # noqa: PLC0415
+    from mxgateway_cli.jobs.stream import print_events  # noqa: PLC0415
 
     session = await gateway.attach(session_id)
     await print_events(session, output, after_sequence=after_sequence, max_events=max_events, duration=duration)
@@ -71,7 +71,7 @@ async def stream_events(
 async def drain_events(gateway: Gateway, output: Output, *, session_id: str, max_events: int | None) -> None:
     """Take the events that wait in a session, the oldest first, and print them; no stream brings them any more."""
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.streaming import print_event  # noqa: PLC0415
+    from mxgateway_cli.jobs.stream import print_event  # noqa: PLC0415
 
     session = await gateway.attach(session_id)
     for event in await session.drain_events(max_events or 0):

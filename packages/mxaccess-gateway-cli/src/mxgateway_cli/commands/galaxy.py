@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = ["browse", "galaxy_discover", "galaxy_last_deploy", "galaxy_test_connection", "galaxy_watch"]
 
@@ -60,7 +60,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
 async def galaxy_test_connection(gateway: Gateway, output: Output) -> None:
     """Ask whether the Galaxy's database answers the gateway; the status is 1 when it doesn't."""
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.command_failure import CommandFailure  # noqa: PLC0415
+    from mxgateway_cli.errors import CommandFailure  # noqa: PLC0415
     from mxgateway_cli.exit_status import ExitStatus  # noqa: PLC0415
 
     ok = await (await gateway.client()).galaxy.test_connection()
@@ -75,8 +75,8 @@ async def galaxy_test_connection(gateway: Gateway, output: Output) -> None:
 async def galaxy_last_deploy(gateway: Gateway, output: Output) -> None:
     """Print when the Galaxy was last deployed."""
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.galaxy_output import last_deploy_record  # noqa: PLC0415
-    from mxgateway_cli.readings import shown_moment  # noqa: PLC0415
+    from mxgateway_cli.output.readings import shown_moment  # noqa: PLC0415
+    from mxgateway_cli.results.galaxy import last_deploy_record  # noqa: PLC0415
 
     when = await (await gateway.client()).galaxy.last_deploy_time()
     output.result(last_deploy_record(when), "never" if when is None else shown_moment(when))
@@ -107,7 +107,7 @@ async def browse(
     Asks for a level only when it prints it. A filter counts on every level: what doesn't pass it hides what is below.
     """
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.galaxy_tree import GalaxyTree  # noqa: PLC0415
+    from mxgateway_cli.results.galaxy_tree import GalaxyTree  # noqa: PLC0415
 
     _check_root(tag_name, contained_path)
     filters["include_attributes"] = attributes
@@ -137,7 +137,7 @@ async def galaxy_discover(
 ) -> None:
     """Print all objects under an object of the Galaxy, by default the whole Galaxy, as they come."""
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.galaxy_tree import print_hierarchy  # noqa: PLC0415
+    from mxgateway_cli.results.galaxy_tree import print_hierarchy  # noqa: PLC0415
 
     _check_root(tag_name, contained_path)
     objects = (await gateway.client()).galaxy.discover(
@@ -172,9 +172,9 @@ async def galaxy_watch(
 ) -> None:
     """Print the deploys of the Galaxy as they happen, the present state first, until Ctrl-C or an option ends it."""
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.galaxy_output import print_deploy  # noqa: PLC0415
-    from mxgateway_cli.taking import take  # noqa: PLC0415
-    from mxgateway_cli.values import parse_timestamp  # noqa: PLC0415
+    from mxgateway_cli.input.values import parse_timestamp  # noqa: PLC0415
+    from mxgateway_cli.jobs.take import take  # noqa: PLC0415
+    from mxgateway_cli.results.galaxy import print_deploy  # noqa: PLC0415
 
     known = None if last_seen is None else parse_timestamp(last_seen)
     client = await gateway.client()

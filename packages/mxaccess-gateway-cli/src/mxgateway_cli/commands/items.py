@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxgateway_cli import options
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
+from mxgateway_cli.input import options
 
 if TYPE_CHECKING:
     from mxgateway import MxStatus
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = [
     "activate",
@@ -148,6 +148,6 @@ def _item_record(session_id: str, server_handle: int, item_handle: int) -> dict[
 
 def _print_status(output: Output, record: dict[str, Any], plain: str, status: MxStatus) -> None:
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.records import status_record  # noqa: PLC0415
+    from mxgateway_cli.output.records import status_record  # noqa: PLC0415
 
     output.result({**record, "status": status_record(status)}, f"{plain}: {status}")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxgateway_cli import options
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
+from mxgateway_cli.input import options
 
 if TYPE_CHECKING:
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = ["close_session", "open_session", "ping", "session_state", "shutdown_worker", "worker_info"]
 
@@ -80,7 +80,7 @@ async def session_state(gateway: Gateway, output: Output, *, session_id: str) ->
     """Print the state of a session; only a READY one takes commands and event streams."""
     state = await (await gateway.attach(session_id)).get_state()
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.records import enum_record  # noqa: PLC0415
+    from mxgateway_cli.output.records import enum_record  # noqa: PLC0415
 
     output.result({"sessionId": session_id, "state": enum_record("SESSION_STATE", state)}, state.name)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from mxgateway_cli.declaration import declared
+from mxgateway_cli.connecting.gateway_command import declared
 from mxgateway_cli.help import option
-from mxgateway_cli.output import Output, output_options
+from mxgateway_cli.output.console import Output, output_options
 
 __all__ = ["simulate"]
 
@@ -22,7 +22,7 @@ def _simulate(context: click.Context, /, **parameters: Any) -> None:
     """
     output = Output.taken_from(context, parameters)
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.simulation import Simulation, simulate_gateway  # noqa: PLC0415
+    from mxgateway_cli.jobs.simulate import Simulation, simulate_gateway  # noqa: PLC0415
 
     simulate_gateway(Simulation(**parameters), output)
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from mxgateway_cli import options
-from mxgateway_cli.declaration import declared
+from mxgateway_cli.connecting.gateway_command import declared
+from mxgateway_cli.connecting.target import Target, connection_options
 from mxgateway_cli.help import option
-from mxgateway_cli.output import Output, output_options
-from mxgateway_cli.target import Target, connection_options
-from mxgateway_cli.value_types import VALUE_TYPES
+from mxgateway_cli.input import options
+from mxgateway_cli.input.value_types import VALUE_TYPES
+from mxgateway_cli.output.console import Output, output_options
 
 __all__ = ["smoke"]
 
@@ -36,8 +36,8 @@ def _smoke(context: click.Context, /, **parameters: Any) -> None:
     if text is not None and value_type is None:
         raise click.UsageError("--write needs the type to send: give --type int32, for example")
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.smoke import Smoke, smoke_gateway, smoke_simulated_gateway  # noqa: PLC0415
-    from mxgateway_cli.values import parse_value  # noqa: PLC0415
+    from mxgateway_cli.input.values import parse_value  # noqa: PLC0415
+    from mxgateway_cli.jobs.smoke import Smoke, smoke_gateway, smoke_simulated_gateway  # noqa: PLC0415
 
     conversation = Smoke(
         item=item or _SIMULATED_ITEM,

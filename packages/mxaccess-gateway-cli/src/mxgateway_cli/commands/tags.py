@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxgateway_cli import options
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
+from mxgateway_cli.input import options
 
 if TYPE_CHECKING:
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = ["read", "watch"]
 
@@ -27,7 +27,7 @@ async def read(gateway: Gateway, output: Output, *, tags: tuple[str, ...], clien
     """
     # Imported here: --help must not have to wait for grpc.
     from mxgateway import TagReading  # noqa: PLC0415
-    from mxgateway_cli.tag_output import print_readings  # noqa: PLC0415
+    from mxgateway_cli.results.tags import print_readings  # noqa: PLC0415
 
     client = await gateway.client()
     async with client.open_session(client_session_name=client_name) as session:
@@ -65,7 +65,7 @@ async def watch(
     of its own and closes it.
     """
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.watching import watch_tags  # noqa: PLC0415
+    from mxgateway_cli.jobs.watch import watch_tags  # noqa: PLC0415
 
     client = await gateway.client()
     async with client.tags(client_name, supervisory=supervisory) as tag_client:

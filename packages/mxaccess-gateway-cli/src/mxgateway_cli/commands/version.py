@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from mxgateway_cli._version import VERSION
-from mxgateway_cli.declaration import declared
-from mxgateway_cli.output import Output, output_options
+from mxgateway_cli.connecting.gateway_command import declared
+from mxgateway_cli.output.console import Output, output_options
 
 __all__ = ["version"]
 
@@ -24,7 +24,7 @@ def _version(context: click.Context, /, **parameters: Any) -> None:
         output.line(f"mxgw-py {VERSION}")
         return
     # Imported here: the plain version must not have to wait for grpc.
-    from mxgateway_cli.versions import versions  # noqa: PLC0415
+    from mxgateway_cli.jobs.versions import versions  # noqa: PLC0415
 
     output.result(versions(), VERSION)
 

@@ -10,16 +10,16 @@ import click
 from click.core import ParameterSource
 
 from mxgateway.redaction import Secret, hide
-from mxgateway_cli import options
-from mxgateway_cli.declaration import gateway_command
+from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
+from mxgateway_cli.input import options
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mxgateway import MxValue
-    from mxgateway_cli.connection import Gateway
-    from mxgateway_cli.output import Output
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
 
 __all__ = ["archestra_user_to_id", "authenticate_user", "write", "write_secured"]
 
@@ -181,7 +181,7 @@ def _check_no_handles() -> None:
 
 def _parsed(value_type: str, text: str, timestamp: str | None) -> tuple[MxValue, datetime | None]:
     # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.values import parse_timestamp, parse_value  # noqa: PLC0415
+    from mxgateway_cli.input.values import parse_timestamp, parse_value  # noqa: PLC0415
 
     return parse_value(value_type, text), None if timestamp is None else parse_timestamp(timestamp)
 

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.testing.conditions import Gate, NextCalls
-from mxgateway.testing.refusals import Refused
-from mxgateway.testing.statuses import operational_error
+from mxgateway.testing.plant.statuses import operational_error
+from mxgateway.testing.state.conditions import Gate, NextCalls
+from mxgateway.testing.state.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
     from mxgateway.protocol import SessionState
     from mxgateway.status import AlarmProviderMode
-    from mxgateway.testing.alarm_board import AlarmBoard
-    from mxgateway.testing.clock import Clock
-    from mxgateway.testing.conditions import Conditions
-    from mxgateway.testing.network import Network
-    from mxgateway.testing.plant import Plant
-    from mxgateway.testing.sessions import Sessions
+    from mxgateway.testing.plant.alarm_board import AlarmBoard
+    from mxgateway.testing.plant.plant import Plant
+    from mxgateway.testing.server.network import Network
+    from mxgateway.testing.sessions.sessions import Sessions
+    from mxgateway.testing.state.clock import Clock
+    from mxgateway.testing.state.conditions import Conditions
 
 __all__ = ["Faults"]
 

@@ -10,28 +10,28 @@ import grpc.aio
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.testing.alarm_board import AlarmBoard
-from mxgateway.testing.alarm_rpcs import AlarmRpcs
-from mxgateway.testing.changes import Changes
-from mxgateway.testing.clock import Clock
-from mxgateway.testing.conditions import Conditions
-from mxgateway.testing.door import Door
 from mxgateway.testing.faults import Faults
-from mxgateway.testing.galaxy_rpcs import GalaxyRpcs
-from mxgateway.testing.keys import KeyRing, Scope
-from mxgateway.testing.limits import Limits
-from mxgateway.testing.network import Network
-from mxgateway.testing.plant import Plant
-from mxgateway.testing.session_rpcs import SessionRpcs
-from mxgateway.testing.sessions import Sessions, Surroundings
+from mxgateway.testing.plant.alarm_board import AlarmBoard
+from mxgateway.testing.plant.plant import Plant
+from mxgateway.testing.server.admission import Door
+from mxgateway.testing.server.alarm_rpcs import AlarmRpcs
+from mxgateway.testing.server.galaxy_rpcs import GalaxyRpcs
+from mxgateway.testing.server.network import Network
+from mxgateway.testing.server.session_rpcs import SessionRpcs
+from mxgateway.testing.sessions.sessions import Sessions, Surroundings
+from mxgateway.testing.state.changes import Changes
+from mxgateway.testing.state.clock import Clock
+from mxgateway.testing.state.conditions import Conditions
+from mxgateway.testing.state.keys import KeyRing, Scope
+from mxgateway.testing.state.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from mxgateway.testing.door import CallRecord
-    from mxgateway.testing.tls import ServerTls
-    from mxgateway.testing.views import SessionView
+    from mxgateway.testing.server.admission import CallRecord
+    from mxgateway.testing.server.tls import ServerTls
+    from mxgateway.testing.sessions.views import SessionView
 
 __all__ = ["GATEWAY_PROTOCOL_VERSION", "SimulatedGateway"]
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from mxgateway.client import GatewayClient
     from mxgateway.session import Session
-    from mxgateway.tags import TagClient
+    from mxgateway.tags.client import TagClient
     from mxgateway.testing.gateway import SimulatedGateway
-    from mxgateway.testing.plant import Plant
+    from mxgateway.testing.plant.plant import Plant
 
 __all__ = ["mx_client", "mx_gateway", "mx_gateway_options", "mx_plant", "mx_session", "mx_tags"]
 

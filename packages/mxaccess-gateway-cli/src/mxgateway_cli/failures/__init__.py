@@ -1,0 +1,1 @@
+"""Errors as one line and an exit status."""

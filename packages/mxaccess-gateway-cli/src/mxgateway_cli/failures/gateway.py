@@ -1,0 +1,93 @@
+"""What the library's errors mean as exit statuses, and the facts that they bring."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from mxgateway import (
+    MxAccessError,
+    MxGatewayAuthenticationError,
+    MxGatewayAuthorizationError,
+    MxGatewayCommandError,
+    MxGatewayConfigurationError,
+    MxGatewayError,
+    MxGatewayLimitError,
+    MxGatewayProtocolError,
+    MxGatewaySessionError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+    MxGatewayUsageError,
+    MxGatewayWorkerError,
+)
+from mxgateway_cli.errors import Failure
+from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.output.records import enum_record, status_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["EXIT_STATUSES", "explain_gateway_error"]
+
+EXIT_STATUSES: Mapping[type[MxGatewayError], ExitStatus] = {
+    MxGatewayError: ExitStatus.FAILED,
+    MxGatewayConfigurationError: ExitStatus.USAGE,
+    MxGatewayUsageError: ExitStatus.FAILED,
+    MxGatewayTransportError: ExitStatus.TRANSPORT,
+    MxGatewayProtocolError: ExitStatus.TRANSPORT,
+    MxGatewayTimeoutError: ExitStatus.TIMED_OUT,
+    MxGatewayAuthenticationError: ExitStatus.AUTHENTICATION,
+    MxGatewayAuthorizationError: ExitStatus.AUTHENTICATION,
+    MxGatewaySessionError: ExitStatus.SESSION,
+    MxGatewayWorkerError: ExitStatus.SESSION,
+    MxGatewayLimitError: ExitStatus.SESSION,
+    MxGatewayCommandError: ExitStatus.FAILED,
+    MxAccessError: ExitStatus.MXACCESS,
+}
+
+# The library speaks of its own fields; at the command line they are options.
+_FIELDS = re.compile(
+    r"(?<![\w./\\])(server_name_override|client_certificate_file|client_key_file|certificate_fingerprint|ca_file"
+    r"|known_gateways_file|trust_on_first_use"
+    r"|server_handle|item_handle|session_id)(?![\w./\\])"
+)
+
+
+def explain_gateway_error(error: Exception) -> Failure | None:
+    """Say what an error of the library means, or None when it is somebody else's."""
+    if not isinstance(error, MxGatewayError):
+        return None
+    status = next(EXIT_STATUSES[kind] for kind in type(error).__mro__ if kind in EXIT_STATUSES)
+    return Failure(
+        status=status, type=type(error).__name__, message=_in_words_of_the_options(str(error)), facts=_facts(error)
+    )
+
+
+def _facts(error: MxGatewayError) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    if error.method:
+        facts["method"] = error.method
+    if error.session_id:
+        facts["sessionId"] = error.session_id
+    if error.correlation_id:
+        facts["correlationId"] = error.correlation_id
+    if error.grpc_status is not None:
+        facts["grpcStatus"] = error.grpc_status.name
+    if error.http_status is not None:
+        facts["httpStatus"] = error.http_status
+    if error.trusted_fingerprints:
+        facts["trustedFingerprints"] = list(error.trusted_fingerprints)
+    if error.shown_fingerprint is not None:
+        facts["shownFingerprint"] = error.shown_fingerprint
+    if error.protocol_status is not None:
+        facts["protocolStatus"] = enum_record("PROTOCOL_STATUS_CODE", error.protocol_status)
+    if error.hresult is not None:
+        facts["hresult"] = error.hresult
+    if error.statuses:
+        facts["statuses"] = [status_record(status) for status in error.statuses]
+    return facts
+
+
+def _in_words_of_the_options(message: str) -> str:
+    message = _FIELDS.sub(lambda field: f"--{field.group().replace('_', '-')}", message)
+    return message.replace("drop plaintext", "drop --plaintext").replace("plaintext=True", "--plaintext")

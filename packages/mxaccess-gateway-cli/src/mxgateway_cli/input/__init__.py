@@ -1,0 +1,1 @@
+"""Text from the command line to values and lists."""

@@ -1,0 +1,1 @@
+"""Commands that consist of more than one call."""

@@ -1,0 +1,138 @@
+"""A simulated gateway that runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mxgateway.testing import Plant, PlantFileError, ServerTls, SimulatedGateway
+from mxgateway_cli.connecting.runner import run
+from mxgateway_cli.errors import CommandFailure
+from mxgateway_cli.exit_status import ExitStatus
+
+if TYPE_CHECKING:
+    from mxgateway_cli.output.console import Output
+
+__all__ = ["Simulation", "simulate_gateway"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """How to simulate a gateway.
+
+    Attributes:
+        host: the address to listen on.
+        port: the port, or 0 for any free one.
+        certificate_file: the gateway's certificate (PEM); plaintext when it is None.
+        key_file: its private key (PEM).
+        client_ca_file: the CA of the clients' certificates (PEM); clients need none when it is None.
+        plant_file: the Galaxy (TOML); the usual test tags when it is None.
+    """
+
+    host: str
+    port: int
+    certificate_file: str | None
+    key_file: str | None
+    client_ca_file: str | None
+    plant_file: str | None
+
+
+def simulate_gateway(simulation: Simulation, output: Output) -> None:
+    """Run a simulated gateway until a signal ends it.
+
+    Raises:
+        click.UsageError: a file can't be used.
+        CommandFailure: the address can't be listened on.
+    """
+    gateway = SimulatedGateway(
+        host=simulation.host, port=simulation.port, tls=_tls(simulation), plant=_plant(simulation.plant_file)
+    )
+    # Being told to stop is how a gateway ends.
+    with contextlib.suppress(KeyboardInterrupt):
+        run(lambda: _serve(gateway, simulation, output))
+
+
+async def _serve(gateway: SimulatedGateway, simulation: Simulation, output: Output) -> None:
+    try:
+        await gateway.start()
+    except RuntimeError as error:
+        raise CommandFailure(
+            f"can't listen on {simulation.host}:{simulation.port}: {error}", ExitStatus.FAILED
+        ) from error
+    try:
+        _announce(gateway, simulation, output)
+        await asyncio.Event().wait()
+    finally:
+        await gateway.stop()
+
+
+def _announce(gateway: SimulatedGateway, simulation: Simulation, output: Output) -> None:
+    """Say where it listens, so that what is printed can be pasted into a shell.
+
+    Here alone a key is printed: it was made a moment ago, and opens nothing but this.
+    """
+    if output.as_json:
+        click.echo(json.dumps({"endpoint": gateway.endpoint, "apiKey": gateway.api_key}))
+        return
+    lines = {"MXGATEWAY_ENDPOINT": gateway.endpoint, "MXGATEWAY_API_KEY": gateway.api_key}
+    if simulation.certificate_file is None:
+        lines["MXGATEWAY_PLAINTEXT"] = "1"
+    set_variable = "set " if os.name == "nt" else "export "
+    for name, value in lines.items():
+        click.echo(f"{set_variable}{name}={value}")
+    output.diagnostics.note("A simulated gateway, until Ctrl-C. Not a real one.")
+
+
+def _tls(simulation: Simulation) -> ServerTls | None:
+    certificate, key = simulation.certificate_file, simulation.key_file
+    if certificate is None or key is None:
+        if certificate or key or simulation.client_ca_file:
+            raise click.UsageError("TLS needs both: --certificate-file and --key-file")
+        return None
+    for path in (certificate, key, simulation.client_ca_file):
+        _must_be_pem(path)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        problem = error.reason or str(error)
+    else:
+        return ServerTls(
+            certificate_chain=Path(certificate),
+            private_key=Path(key),
+            client_ca=None if simulation.client_ca_file is None else Path(simulation.client_ca_file),
+        )
+    raise click.UsageError(f"{certificate} and {key} are no certificate and its private key: {problem}")
+
+
+def _must_be_pem(path: str | None) -> None:
+    if path is None:
+        return
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        problem = f"can't be read: {error.strerror or type(error).__name__}"
+    else:
+        if b"-----BEGIN " in content:
+            return
+        problem = "is no PEM file: PEM is text and begins with -----BEGIN"
+    raise click.UsageError(f"{path} {problem}")
+
+
+def _plant(path: str | None) -> Plant | None:
+    if path is None:
+        return None
+    try:
+        return Plant.from_toml(path)
+    except OSError as error:
+        problem = f"can't be read: {error.strerror or type(error).__name__}"
+    except PlantFileError as error:
+        problem = str(error)
+    raise click.UsageError(f"the plant file {path}: {problem}")

@@ -1,0 +1,1 @@
+"""Records, lines and tables on stdout; messages on stderr."""

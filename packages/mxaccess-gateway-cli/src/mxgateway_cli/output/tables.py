@@ -1,0 +1,47 @@
+"""Rows of the same kind: a table on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mxgateway_cli.output.console import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mxgateway_cli.output.console import Output
+
+__all__ = ["Row", "print_rows"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row.
+
+    Attributes:
+        cells: its texts, one for each heading.
+        line: the same as one line of a pipe.
+        style: its colour on a terminal.
+    """
+
+    cells: Sequence[str]
+    line: str
+    style: str = ""
+
+
+def print_rows(output: Output, headings: Sequence[str], rows: Sequence[Row]) -> None:
+    """Print the rows."""
+    if not output.terminal:
+        for row in rows:
+            output.line(row.line)
+        return
+    from rich.table import Table  # noqa: PLC0415 - only where there is a terminal
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, header_style="bold", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row.cells), style=row.style)
+    output.console.print(table)

@@ -1,0 +1,216 @@
+"""The bulk commands say of each entry what became of it, in the order of the entries."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from cli_support.command_line import Result, good, mxgw_py
+from cli_support.schemas import fits, schema_of
+from mxgateway import Session
+from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.exit_status import ExitStatus
+
+INT, DOUBLE, UNKNOWN = "TestChildObject.TestInt", "TestChildObject.TestDouble", "NoSuchObject_999.NoSuchAttr"
+SECURED, VERIFIED = "TestChildObject.TestSecured", "TestChildObject.TestVerified"
+TIME = "2026-01-05T09:00:00+01:00"
+
+
+@pytest.fixture
+async def server(session: Session, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A registration in the session, which the environment names."""
+    server_handle = await session.register("tests")
+    monkeypatch.setenv("MXGATEWAY_SERVER_HANDLE", str(server_handle))
+    return server_handle
+
+
+async def _subscribed(session: Session, server: int, *items: str) -> str:
+    results = await session.subscribe_bulk(server, items)
+    return ",".join(str(result.item_handle) for result in results)
+
+
+def _sent(gateway: SimulatedGateway) -> Any:
+    """The command of the last Invoke."""
+    return cast("Any", [call for call in gateway.calls if call.rpc == "Invoke"][-1].request).command
+
+
+def _results(result: Result, command: str) -> list[dict[str, Any]]:
+    fits(result.record, schema_of(command))
+    results: list[dict[str, Any]] = result.record["results"]
+    return results
+
+
+@pytest.mark.usefixtures("server")
+async def test_a_list_is_subscribed_and_unsubscribed_in_one_round_trip_each(gateway: SimulatedGateway) -> None:
+    subscribed = _results(await good("subscribe-bulk", "--items", f"{INT}, {DOUBLE}", "--json"), "subscribe-bulk")
+    handles = ",".join(str(entry["itemHandle"]) for entry in subscribed)
+    unsubscribed = _results(await good("unsubscribe-bulk", "--item-handles", handles, "--json"), "unsubscribe-bulk")
+
+    assert [entry["tagAddress"] for entry in subscribed] == [INT, DOUBLE]
+    assert [entry["itemHandle"] for entry in unsubscribed] == [entry["itemHandle"] for entry in subscribed]
+    assert all(entry["wasSuccessful"] for entry in [*subscribed, *unsubscribed])
+    assert list(_sent(gateway).unsubscribe_bulk.item_handles) == [entry["itemHandle"] for entry in subscribed]
+
+
+@pytest.mark.usefixtures("server")
+async def test_the_single_steps_do_the_same() -> None:
+    added = _results(await good("add-item-bulk", "--items", f"{INT},{DOUBLE}", "--json"), "add-item-bulk")
+    handles = ",".join(str(entry["itemHandle"]) for entry in added)
+
+    for command in ("advise-item-bulk", "un-advise-item-bulk", "remove-item-bulk"):
+        results = _results(await good(command, "--item-handles", handles, "--json"), command)
+        assert [entry["itemHandle"] for entry in results] == [entry["itemHandle"] for entry in added]
+
+
+@pytest.mark.usefixtures("server")
+async def test_a_failed_entry_is_printed_at_its_place_and_makes_the_status_6() -> None:
+    added = (await good("add-item-bulk", "--items", INT, "--json")).record["results"][0]["itemHandle"]
+
+    result = await mxgw_py("advise-item-bulk", "--item-handles", f"{added},4711", "--json")
+
+    assert [entry["wasSuccessful"] for entry in _results(result, "advise-item-bulk")] == [True, False]
+    assert result.status == ExitStatus.MXACCESS
+    assert result.error_record["error"] == "1 of 2 entries failed, see their results"
+    fits(result.error_record, "error")
+
+
+@pytest.mark.usefixtures("server")
+async def test_a_pipe_gets_a_line_an_entry() -> None:
+    result = await mxgw_py("advise-item-bulk", "--item-handles", "4711")
+
+    (line,) = result.stdout.splitlines()
+    assert line.split()[:2] == ["FAILED", "4711"]
+
+
+async def test_what_is_advised_is_read_from_the_cache(session: Session, server: int) -> None:
+    await _subscribed(session, server, INT)
+
+    result = await good("read-bulk", "--items", f"{INT},{DOUBLE}", "--timeout-ms", "500", "--json")
+
+    integer, double = _results(result, "read-bulk")
+    assert (integer["wasCached"], integer["value"]["int32Value"]) == (True, 42)
+    assert (double["wasCached"], double["value"]["doubleValue"]) == (False, pytest.approx(3.14159, rel=1e-4))
+
+
+@pytest.mark.usefixtures("server")
+async def test_the_worker_gets_the_time_that_it_may_wait(gateway: SimulatedGateway) -> None:
+    await good("read-bulk", "--items", INT, "--timeout-ms", "1500")
+
+    assert _sent(gateway).read_bulk.timeout_ms == 1500
+
+
+@pytest.mark.usefixtures("server")
+async def test_a_tag_that_can_t_be_read_is_a_failed_entry() -> None:
+    result = await mxgw_py("read-bulk", "--items", f"{INT},{UNKNOWN}")
+
+    assert result.status == ExitStatus.MXACCESS
+    assert [line.split()[:2] for line in result.stdout.splitlines()] == [["ok", INT], ["FAILED", UNKNOWN]]
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "arm"),
+    [
+        ("write-bulk", ["--user-id", "3"], "write_bulk"),
+        ("write2-bulk", ["--timestamp", TIME], "write2_bulk"),
+        ("write-secured-bulk", ["--current-user-id", "1", "--verifier-user-id", "2"], "write_secured_bulk"),
+        ("write-secured2-bulk", ["--current-user-id", "1", "--timestamp", TIME], "write_secured2_bulk"),
+    ],
+)
+async def test_every_value_goes_to_its_item(
+    gateway: SimulatedGateway, session: Session, server: int, command: str, more: list[str], arm: str
+) -> None:
+    handles = await _subscribed(session, server, SECURED, VERIFIED)
+
+    result = await mxgw_py(command, "--item-handles", handles, "--type", "int32", "--values", "7,-8", *more, "--json")
+
+    entries = getattr(_sent(gateway), arm).entries
+    assert [entry.value.int32_value for entry in entries] == [7, -8]
+    assert [str(entry.item_handle) for entry in entries] == handles.split(",")
+    assert len(_results(result, command)) == 2
+    if "--timestamp" in more:
+        assert {entry.timestamp_value.timestamp_value.ToJsonString() for entry in entries} == {"2026-01-05T08:00:00Z"}
+    if "--current-user-id" in more:
+        assert {entry.current_user_id for entry in entries} == {1}
+    if "--user-id" in more:
+        assert {entry.user_id for entry in entries} == {3}
+
+
+async def test_an_accepted_write_is_one_that_happens(gateway: SimulatedGateway, session: Session, server: int) -> None:
+    handles = await _subscribed(session, server, INT, DOUBLE)
+
+    await good("write-bulk", "--item-handles", handles, "--type", "double", "--values", "7,0.5")
+
+    await gateway.wait_for(lambda: gateway.plant[DOUBLE].value == 0.5)
+
+
+async def test_a_refused_write_has_its_reason_and_makes_the_status_6(session: Session, server: int) -> None:
+    item_handle = await session.add_item(server, INT)
+
+    result = await mxgw_py("write-bulk", "--item-handles", item_handle, "--type", "int32", "--values", "1", "--json")
+
+    (entry,) = _results(result, "write-bulk")
+    assert result.status == ExitStatus.MXACCESS
+    assert (entry["wasSuccessful"], entry["hresult"]) == (False, -2147024809)
+
+
+@pytest.mark.parametrize(
+    ("value_type", "values", "kind", "sent"),
+    [
+        ("string", '["a,b", "c"]', "string_value", ["a,b", "c"]),
+        ("bool", "[true, false]", "bool_value", [True, False]),
+        ("int64", "[9007199254740993, 1]", "int64_value", [9007199254740993, 1]),
+    ],
+)
+async def test_values_may_stand_in_a_json_array(
+    gateway: SimulatedGateway,
+    session: Session,
+    server: int,
+    value_type: str,
+    values: str,
+    kind: str,
+    sent: list[object],
+) -> None:
+    handles = await _subscribed(session, server, INT, DOUBLE)
+
+    await mxgw_py("write-bulk", "--item-handles", handles, "--type", value_type, "--values", values)
+
+    assert [getattr(entry.value, kind) for entry in _sent(gateway).write_bulk.entries] == sent
+
+
+async def test_arrays_stand_in_a_json_array_of_arrays(gateway: SimulatedGateway, session: Session, server: int) -> None:
+    handles = await _subscribed(session, server, "TestChildObject.TestIntArray[]", "TestChildObject.TestLongArray[]")
+
+    await good("write-bulk", "--item-handles", handles, "--type", "int32[]", "--values", "[[1, 2], [3]]")
+
+    entries = _sent(gateway).write_bulk.entries
+    assert [list(entry.value.array_value.int32_values.values) for entry in entries] == [[1, 2], [3]]
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["subscribe-bulk", "--items", "A.B,,C.D"], "names nothing at one place"),
+        (["advise-item-bulk", "--item-handles", "1,two"], "no list of handles"),
+        (["advise-item-bulk", "--item-handles", "2147483648"], "no list of handles"),
+        (["write-bulk", "--item-handles", "1,2", "--type", "int32", "--values", "1"], "1 values for the 2"),
+        (["write-bulk", "--item-handles", "1,2", "--type", "int32", "--values", "1,x"], "'x' is no int32"),
+        (["write-bulk", "--item-handles", "1", "--type", "int32", "--values", "[true]"], "no int32"),
+        (["write-bulk", "--item-handles", "1", "--type", "string", "--values", "[1]"], "no string"),
+        (["write-bulk", "--item-handles", "1", "--type", "int32[]", "--values", "1,2"], "JSON array of arrays"),
+        (["write-bulk", "--item-handles", "1", "--type", "int32", "--values", "[1"], "JSON array, but"),
+        (["write2-bulk", "--item-handles", "1", "--type", "int32", "--values", "1"], "--timestamp"),
+        (["write-secured-bulk", "--item-handles", "1", "--type", "int32", "--values", "1"], "--current-user-id"),
+    ],
+)
+async def test_a_list_that_can_t_be_meant_is_refused_before_anything_is_sent(
+    gateway: SimulatedGateway, arguments: list[str], hint: str
+) -> None:
+    before = len(gateway.calls)
+
+    result = await mxgw_py(*arguments)
+
+    assert result.status == ExitStatus.USAGE
+    assert hint in result.error
+    assert len(gateway.calls) == before

@@ -1,0 +1,166 @@
+"""`smoke` has one conversation with a gateway, shows its steps, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from cli_support.command_line import good, mxgw_py
+from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.exit_status import ExitStatus
+
+ITEM = "TestChildObject.TestInt"
+STEPS = [
+    "connect",
+    "open-session",
+    "register",
+    "add-item",
+    "advise",
+    "data-change",
+    "un-advise",
+    "remove-item",
+    "unregister",
+    "close-session",
+]
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_it_goes_through_every_step_and_shows_the_value() -> None:
+    result = await good("smoke", "--item", ITEM)
+
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert [(verdict, step) for verdict, step, *_ in lines] == [("ok", step) for step in STEPS]
+    assert all(unit == "ms" and float(took) >= 0 for _, _, took, unit, *_ in lines)
+    assert f"{ITEM}: good (192) 42" in result.stdout
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_json_gives_one_object_a_step() -> None:
+    records = (await good("smoke", "--item", ITEM, "--json")).records
+
+    assert [record["step"] for record in records] == STEPS
+    assert all(record["ok"] for record in records)
+    event = records[STEPS.index("data-change")]["event"]
+    assert (event["value"]["int32Value"], event["quality"], event["workerSequence"]) == (42, 192, "1")
+
+
+async def test_it_brings_its_own_gateway_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_ENDPOINT", "nobody.invalid:5000")
+
+    assert f"{ITEM}: good (192) 42" in (await good("smoke", "--simulate")).stdout
+
+
+async def test_it_writes_when_asked_and_waits_for_the_outcome(gateway: SimulatedGateway) -> None:
+    result = await good("smoke", "--item", ITEM, "--write", "123", "--type", "int32", "--json")
+
+    by_step = {record["step"]: record for record in result.records}
+    assert list(by_step) == [*STEPS[:6], "write", "write-complete", *STEPS[6:]]
+    assert by_step["write-complete"]["event"]["family"] == "MX_EVENT_FAMILY_ON_WRITE_COMPLETE"
+    assert gateway.plant[ITEM].value == 123
+
+
+async def test_the_environment_never_makes_it_write(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_WRITE", "1")
+    monkeypatch.setenv("MXGATEWAY_TYPE", "int32")
+
+    await good("smoke", "--item", ITEM)
+
+    assert gateway.plant[ITEM].value == 42
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_an_uncertain_first_value_is_waited_out() -> None:
+    result = await good("smoke", "--item", "TestChildObject.TestSettling")
+
+    assert "TestChildObject.TestSettling: good (192) 9" in result.stdout
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_value_that_never_gets_good_is_a_failure_that_says_the_quality() -> None:
+    result = await mxgw_py("smoke", "--item", "TestChildObject.TestUncertain", "--timeout", "0.3")
+
+    assert result.status == ExitStatus.FAILED
+    assert "no good value within 0.3 s: the last quality is uncertain (64)" in result.error
+    assert "FAILED  data-change" in result.stdout
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_an_unknown_item_ends_at_once_with_the_reason_of_mxaccess() -> None:
+    result = await mxgw_py("smoke", "--item", "NoSuchObject_999.NoSuchAttr", "--json")
+
+    assert result.status == ExitStatus.MXACCESS
+    assert result.records[-1]["step"] == "close-session"
+    assert result.error_record["type"] == "MxAccessError"
+    assert "invalid reference" in result.error_record["error"]
+    assert [status["detail"] for status in result.error_record["statuses"]] == [6]
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_refused_write_is_mxaccess_s_refusal() -> None:
+    result = await mxgw_py("smoke", "--item", "TestChildObject.TestReadOnly", "--write", "1", "--type", "int32")
+
+    assert result.status == ExitStatus.MXACCESS
+    assert "TestChildObject.TestReadOnly is view only" in result.error
+
+
+@pytest.mark.parametrize("rpc", ["Invoke", "StreamEvents"])
+async def test_it_closes_the_session_when_a_step_fails(gateway: SimulatedGateway, rpc: str) -> None:
+    # The first Invoke is the question that connecting asks; whatever its answer is, there is a gateway.
+    count = 2 if rpc == "Invoke" else 1
+    gateway.faults.refuse_next_calls(count, grpc.StatusCode.RESOURCE_EXHAUSTED, "too much", rpc=rpc)
+
+    result = await mxgw_py("smoke", "--item", ITEM)
+
+    assert result.status == ExitStatus.SESSION
+    assert "too much" in result.error
+    assert result.stdout.splitlines()[-1].split()[:2] == ["ok", "close-session"]
+
+
+async def test_no_answer_within_the_timeout_is_a_timeout_and_leaves_no_session(gateway: SimulatedGateway) -> None:
+    gateway.faults.delay_commands(30)
+
+    result = await mxgw_py("smoke", "--item", ITEM, "--timeout", "0.3")
+
+    assert result.status == ExitStatus.TIMED_OUT
+    assert "Register" in result.error
+
+
+async def test_a_write_that_never_has_an_outcome_says_that_it_may_still_happen() -> None:
+    async with SimulatedGateway(write_time=60) as gateway:
+        arguments = ["--endpoint", gateway.endpoint, "--plaintext", "--item", ITEM, "--timeout", "0.5"]
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("MXGATEWAY_API_KEY", gateway.api_key)
+            result = await mxgw_py("smoke", *arguments, "--write", "5", "--type", "int32")
+
+        assert result.status == ExitStatus.TIMED_OUT
+        assert "it may still happen" in result.error
+        assert not gateway.sessions
+
+
+async def test_a_session_that_the_gateway_can_t_close_is_named(gateway: SimulatedGateway) -> None:
+    gateway.faults.refuse_next_calls(1, grpc.StatusCode.PERMISSION_DENIED, "not now", rpc="CloseSession")
+
+    result = await mxgw_py("smoke", "--item", ITEM)
+
+    assert result.status == ExitStatus.AUTHENTICATION
+    assert "CloseSession" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ([], "--item"),
+        (["--item", ITEM, "--write", "1"], "--type"),
+        (["--item", ITEM, "--write", "one", "--type", "int32"], "'one' is no int32"),
+        (["--simulate", "--endpoint", "localhost:5000"], "--simulate"),
+    ],
+)
+async def test_a_command_line_that_can_t_work_is_refused_before_anything_is_sent(
+    gateway: SimulatedGateway, arguments: list[str], hint: str
+) -> None:
+    result = await mxgw_py("smoke", *arguments)
+
+    assert result.status == ExitStatus.USAGE
+    assert hint in result.error
+    assert result.stdout == ""
+    assert not gateway.calls

@@ -1,0 +1,179 @@
+"""`read`, `write --tag` and `watch` take tags by name and leave no session behind."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+
+from cli_support.command_line import ended, first_line, good, mxgw_py, started
+from cli_support.schemas import fits
+from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.exit_status import ExitStatus
+
+INT, READ_ONLY, UNKNOWN = "TestChildObject.TestInt", "TestChildObject.TestReadOnly", "NoSuchObject_999.NoSuchAttr"
+WRITE_5 = ["write", "--type", "int32", "--value", "5"]
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_pipe_gets_a_line_a_tag_in_their_order() -> None:
+    result = await good("read", "TestChildObject.TestStringArray[]", INT)
+
+    array, integer = result.stdout.splitlines()
+    assert array.startswith("TestChildObject.TestStringArray[] ")
+    assert array.endswith("good (192) ['one', 'two', 'three']")
+    assert integer.split()[0] == INT
+    assert integer.endswith("Z good (192) 42")
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_json_gives_an_object_a_tag() -> None:
+    records = (await good("read", INT, "TestChildObject.TestNotConnected", "--json")).records
+
+    for record in records:
+        fits(record, "reading")
+    assert [record["quality"] for record in records] == [192, 8]
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_tag_that_can_t_be_read_doesn_t_hide_the_others_and_makes_the_status_6() -> None:
+    result = await mxgw_py("read", UNKNOWN, INT)
+
+    assert result.status == ExitStatus.MXACCESS
+    assert f"{INT} " in result.stdout
+    assert "1 of 2 tags could not be read" in result.error
+    assert UNKNOWN in result.error
+
+
+async def test_reading_needs_no_right_to_events(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = gateway.add_key("session:open", "session:close", "invoke:read")
+    monkeypatch.setenv("MXGATEWAY_API_KEY", key)
+
+    assert "42" in (await good("read", INT)).stdout
+
+
+async def test_a_write_by_name_is_done_when_it_returns(gateway: SimulatedGateway) -> None:
+    assert (await good(*WRITE_5, "--tag", INT)).stdout == f"written {INT}\n"
+    assert gateway.plant[INT].value == 5
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_write_by_name_fits_its_schema() -> None:
+    fits((await good(*WRITE_5, "--tag", INT, "--json")).record, "write")
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_refused_write_by_name_says_why() -> None:
+    result = await mxgw_py(*WRITE_5, "--tag", READ_ONLY)
+
+    assert result.status == ExitStatus.MXACCESS
+    assert f"{READ_ONLY} is view only" in result.error
+    assert result.stdout == ""
+
+
+async def test_a_write_without_an_outcome_in_time_says_that_it_may_have_happened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with SimulatedGateway(write_time=60) as gateway:
+        monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.api_key)
+        target = ["--endpoint", gateway.endpoint, "--plaintext", "--timeout", "0.5"]
+        result = await mxgw_py(*WRITE_5, "--tag", INT, *target)
+
+        assert result.status == ExitStatus.TIMED_OUT
+        assert "may" in result.error
+        assert not gateway.sessions
+
+
+async def test_a_supervisory_write_by_name_carries_its_user(gateway: SimulatedGateway) -> None:
+    # Nobody has signed in as user 2 in the command's own session: MXAccess looks at the user, and refuses it.
+    when = "2026-01-05T08:00:00Z"
+    result = await mxgw_py(*WRITE_5, "--tag", INT, "--supervisory", "--user-id", "2", "--timestamp", when)
+
+    assert "user 2 is unknown" in result.error
+    commands = [cast("Any", call.request).command for call in gateway.calls if call.rpc == "Invoke"]
+    assert any(command.WhichOneof("payload") == "advise_supervisory" for command in commands)
+    (write,) = [command.write2 for command in commands if command.WhichOneof("payload") == "write2"]
+    assert write.user_id == 2
+
+
+async def test_the_environment_never_names_the_tag_to_write(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MXGATEWAY_TAG", INT)
+
+    result = await mxgw_py(*WRITE_5)
+
+    assert result.status == ExitStatus.USAGE
+    assert "--tag NAME" in result.error
+    assert gateway.plant[INT].value == 42
+
+
+@pytest.mark.usefixtures("advised_item")
+async def test_the_environments_handles_don_t_stand_in_the_way_of_a_name(gateway: SimulatedGateway) -> None:
+    await good(*WRITE_5, "--tag", "TestChildObject.TestFreeAccess")
+
+    assert gateway.plant["TestChildObject.TestFreeAccess"].value == 5
+    assert gateway.plant[INT].value == 42
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_name_and_a_handle_contradict_each_other() -> None:
+    result = await mxgw_py(*WRITE_5, "--tag", INT, "--item-handle", "1")
+
+    assert result.status == ExitStatus.USAGE
+    assert "--tag and --item-handle name two things" in result.error
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_watching_begins_with_the_present_values() -> None:
+    lines = (await good("watch", INT, READ_ONLY, "--max-events", "2")).stdout.splitlines()
+
+    assert sorted(line.split(" ", 1)[1] for line in lines) == [f"{INT} good (192) 42", f"{READ_ONLY} good (192) 7"]
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_watching_ends_after_its_duration() -> None:
+    assert INT in (await good("watch", INT, "--duration", "0.3")).stdout
+
+
+async def test_what_happens_to_a_watch_stands_between_its_changes(gateway: SimulatedGateway) -> None:
+    async with started("watch", INT, "--json") as process:
+        kinds = [json.loads(await first_line(process))]
+        await gateway.faults.restart()
+        while kinds[-1]["kind"] != "change" or len(kinds) == 1:
+            kinds.append(json.loads(await first_line(process)))
+        process.terminate()
+        result = await ended(process)
+
+    for record in kinds:
+        fits(record, "watch")
+    assert [record["kind"] for record in kinds] == ["change", "lost", "restored", "change"]
+    assert kinds[2]["resumed"] is False
+    assert kinds[3]["repeated"] is True
+    assert result.status == ExitStatus.INTERRUPTED
+    assert "Traceback" not in result.stderr
+
+
+async def test_a_watch_of_tags_that_are_all_refused_ends(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scopes = "session:open", "session:close", "invoke:read", "events:read"
+    monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.add_key(*scopes, galaxy=("TestMachine_001.*",)))
+
+    result = await mxgw_py("watch", INT, READ_ONLY, "--json")
+
+    for record in result.records:
+        fits(record, "watch")
+    assert {record["kind"] for record in result.records} == {"refused"}
+    assert result.status == ExitStatus.MXACCESS
+    assert "none of the tags can be watched" in result.error_record["error"]
+
+
+@pytest.mark.parametrize("command", ["read", "watch"])
+async def test_no_tag_is_bad_usage(gateway: SimulatedGateway, command: str) -> None:
+    result = await mxgw_py(command)
+
+    assert result.status == ExitStatus.USAGE
+    assert "TAG..." in result.error
+    assert not gateway.calls

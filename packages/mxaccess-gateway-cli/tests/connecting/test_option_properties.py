@@ -1,0 +1,212 @@
+"""Whatever text stands behind an option: a value, or one line that says what is wrong; never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as some
+
+from mxgateway import ClientOptions, MxGatewayConfigurationError, from_mx_value
+from mxgateway_cli.app import COMMANDS, app, run
+from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.input.lists import as_handles, as_references, parse_values
+from mxgateway_cli.input.value_types import VALUE_TYPES
+from mxgateway_cli.input.values import parse_timestamp, parse_value
+from mxgateway_cli.jobs.batch import END_OF_RESULT, run_batch
+from mxgateway_cli.output.console import Diagnostics, Output
+
+MANY = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+# Not ours, but a digit to Python.
+FIVE = "\N{ARABIC-INDIC DIGIT FIVE}"
+UNFORESEEN = re.compile(r"unexpected \w+: ")
+DEEP = "[" * 100_000
+LONG = "9" * 10_000
+# What such options are made of, and what they are not.
+PIECES = some.sampled_from(
+    [
+        *("1", "-5", "2.5", "1e400", "nan", "inf", "true", "[", "]", "[[1,2],[3,4]]", ",", '"', "{}", "null", " "),
+        *("2026-01-05T08:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "9" * 30, "é", "\x00"),
+        *("localhost:5000", "http://", "::1", "[::1]:5000", ":", "a/b", "--", "=", "\n", "'", "\\", "\ud800", FIVE),
+    ]
+)
+TEXTS = some.lists(PIECES, max_size=6).map("".join) | some.text(max_size=30)
+
+
+def deep_json() -> str:
+    """A JSON array that is too deep for any array."""
+    return "[" * 2000 + "1" + "]" * 2000
+
+
+@MANY
+@given(some.sampled_from(VALUE_TYPES), TEXTS)
+@example("int32[]", DEEP)
+@example("int32[]", deep_json())
+@example("string[]", '[{"a": 1}]')
+@example("int64", LONG)
+@example("double[]", f"[{LONG}]")
+def test_a_value_is_a_value_or_a_usage_error(value_type: str, text: str) -> None:
+    try:
+        message = parse_value(value_type, text)
+    except click.UsageError as error:
+        assert_one_line(error)
+    else:
+        from_mx_value(message)
+
+
+@MANY
+@given(TEXTS)
+@example(LONG)
+@example("0001-01-01T00:00:00+23:59")
+@example("9999-12-31T23:59:59-23:59")
+def test_a_timestamp_is_an_aware_time_or_a_usage_error(text: str) -> None:
+    try:
+        when = parse_timestamp(text)
+    except click.UsageError as error:
+        assert_one_line(error)
+    else:
+        assert when.utcoffset() is not None
+        from_mx_value(parse_value("timestamp", text))
+
+
+@MANY
+@given(some.sampled_from(VALUE_TYPES), TEXTS, some.integers(1, 3))
+@example("int32", DEEP, 1)
+@example("int32[]", DEEP, 1)
+@example("int32[]", deep_json(), 1)
+@example("string", '["a", null]', 2)
+@example("int32", '{"a": 1}', 1)
+def test_values_are_one_for_each_entry_or_a_usage_error(value_type: str, text: str, count: int) -> None:
+    try:
+        values = parse_values(value_type, text, count)
+    except click.UsageError as error:
+        assert_one_line(error)
+    else:
+        assert len(values) == count
+
+
+@MANY
+@given(TEXTS)
+@example(LONG)
+@example("1_0")
+@example(FIVE)
+def test_handles_are_whole_numbers_of_32_bits_or_a_usage_error(text: str) -> None:
+    context, parameter = click.Context(app), click.Option(["--item-handles"])
+    try:
+        handles = as_handles(context, parameter, text)
+    except click.UsageError as error:
+        assert_one_line(error)
+    else:
+        assert [str(handle) for handle in handles] == [str(int(part)) for part in text.split(",")]
+        assert text.isascii()
+        assert "_" not in text
+
+
+@MANY
+@given(TEXTS)
+def test_references_are_names_or_a_usage_error(text: str) -> None:
+    context, parameter = click.Context(app), click.Option(["--items"])
+    try:
+        references = as_references(context, parameter, text)
+    except click.UsageError as error:
+        assert_one_line(error)
+    else:
+        assert references is not None
+        assert all(reference.strip() for reference in references)
+
+
+@MANY
+@given(TEXTS)
+@example(f"localhost:{LONG}")
+@example(f"localhost:{FIVE}")
+def test_an_endpoint_is_host_and_port_or_a_configuration_error(text: str) -> None:
+    with contextlib.suppress(MxGatewayConfigurationError):
+        assert ClientOptions(endpoint=text, plaintext=True).endpoint == text
+
+
+def assert_one_line(error: click.UsageError) -> None:
+    """A usage error becomes one line that can be printed anywhere."""
+    with contextlib.redirect_stderr(io.StringIO()) as stderr:
+        Diagnostics(as_json=False, debug=False).error(" ".join(error.format_message().split()), {})
+    assert len(stderr.getvalue().splitlines()) == 1
+    assert len(stderr.getvalue()) < 1000
+
+
+def options() -> Iterator[tuple[str, str]]:
+    """Every option of every command that takes a text."""
+    for commands in COMMANDS.values():
+        for name in commands:
+            command = app.get_command(click.Context(app), name)
+            assert command is not None
+            for parameter in command.params:
+                if isinstance(parameter, click.Option) and not parameter.is_flag:
+                    yield name, parameter.opts[0]
+
+
+# They wait for the end of stdin, or for a signal.
+WITHOUT_AN_END = {"batch", "simulate"}
+
+
+@pytest.mark.parametrize(
+    "name", [name for commands in COMMANDS.values() for name in commands if name not in WITHOUT_AN_END]
+)
+def test_every_option_of_a_command_takes_any_text_or_says_what_is_wrong(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With a key but without an endpoint: whatever is understood ends there.
+    monkeypatch.setenv("MXGATEWAY_API_KEY", "mxgw_1_secret")
+    mine = [option for command, option in options() if command == name and option != "--endpoint"]
+
+    @settings(MANY, max_examples=25)
+    @given(some.lists(some.tuples(some.sampled_from(mine or ["--json"]), TEXTS), max_size=4))
+    def look(given_options: list[tuple[str, str]]) -> None:
+        arguments = [name, *(f"{option}={text}" if mine else option for option, text in given_options)]
+        status, stderr = ran([argument.replace("\x00", "") for argument in arguments])
+        if name != "version":
+            assert status == ExitStatus.USAGE, (arguments, stderr)
+            assert len(stderr.splitlines()) == 1, (arguments, stderr)
+            assert not UNFORESEEN.search(stderr)
+            assert "Traceback" not in stderr
+
+    look()
+
+
+def ran(arguments: list[str]) -> tuple[int, str]:
+    """Run a command line in this process and give its status and what it says on stderr."""
+    stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _ in range(2))
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        status = run(arguments)
+    stderr.seek(0)
+    return int(status), stderr.read()
+
+
+NAMES = [name for commands in COMMANDS.values() for name in commands]
+LINES = some.lists(some.sampled_from([*NAMES, "--json", "--item", "--help", "'", '"']) | TEXTS, max_size=5)
+
+
+@settings(MANY, max_examples=60)
+@given(some.lists(LINES.map(" ".join), max_size=4))
+@example([DEEP, "\ud800", "write --type int32[] --value " + deep_json()])
+def test_every_line_of_a_batch_is_answered(lines: list[str]) -> None:
+    output = Output(as_json=True, diagnostics=Diagnostics(as_json=True, debug=False))
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace", newline="\n")
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(io.StringIO()):
+        run_batch(lines, [], output)
+    stdout.seek(0)
+    said = stdout.read().split("\n")
+
+    assert said.count(END_OF_RESULT) == len(lines)
+    for line in said:
+        record: dict[str, Any] = json.loads(line) if line.startswith('{"error"') else {}
+        assert not UNFORESEEN.search(record.get("error", ""))

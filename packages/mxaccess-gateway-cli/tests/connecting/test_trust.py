@@ -1,0 +1,204 @@
+"""Trust on first use: only when it is asked for, with the fingerprint on stderr, and never with another certificate."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from conftest import API_KEY
+
+from cli_support.command_line import Result, good, mxgw_py
+from cli_support.schemas import fits
+from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.exit_status import ExitStatus
+from support.certificates import Certificates
+
+OTHER = "ab" * 32
+FIRST_USE = "--trust-on-first-use"
+
+
+class Home:
+    """The folder in which a user's configuration is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def known(self) -> str | None:
+        """What the command line remembers of gateways where nobody says where to."""
+        files = [path for path in self.folder.rglob("known_gateways") if path.parent.name == "mxgw-py"]
+        return files[0].read_text(encoding="utf-8") if files else None
+
+    def remember(self, endpoint: str, fingerprint: str) -> str:
+        """Give a file that knows a gateway."""
+        path = self.folder / "known"
+        path.write_text(f"{endpoint} {fingerprint}\n", encoding="utf-8")
+        return str(path)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home of the test's own."""
+    for name in ("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path))
+    return Home(tmp_path)
+
+
+@pytest.fixture
+async def gateway(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedGateway]:
+    """A gateway with a certificate that nobody here knows, which the environment names."""
+    async with SimulatedGateway(api_key=API_KEY, tls=certificates.gateway.server(), ramp_interval=None) as gateway:
+        monkeypatch.setenv("MXGATEWAY_ENDPOINT", gateway.endpoint)
+        monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.api_key)
+        yield gateway
+        assert not gateway.sessions
+
+
+async def _read(*arguments: object) -> Result:
+    return await mxgw_py("read", "TestChildObject.TestInt", *arguments)
+
+
+async def test_the_first_use_shows_the_fingerprint_and_the_next_says_nothing(
+    gateway: SimulatedGateway, certificates: Certificates, home: Home
+) -> None:
+    first = await _read(FIRST_USE)
+    second = await _read(FIRST_USE)
+
+    assert first.status == second.status == ExitStatus.GOOD
+    assert first.error.startswith(f"mxgw-py: warning: {gateway.endpoint} is trusted on first use and remembered in ")
+    assert certificates.gateway.fingerprint in first.error
+    assert second.stderr == ""
+    assert f"{gateway.endpoint} {certificates.gateway.fingerprint}" in (home.known or "")
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_the_first_use_is_a_warning_in_json(certificates: Certificates) -> None:
+    result = await _read(FIRST_USE, "--json")
+
+    fits(result.error_record, "warning")
+    assert certificates.gateway.fingerprint in result.error_record["warning"]
+
+
+async def test_nothing_is_trusted_or_remembered_unless_it_is_asked_for(gateway: SimulatedGateway, home: Home) -> None:
+    refused = await _read()
+    await _read(FIRST_USE)
+    remembered = home.known
+    seen = len(gateway.calls)
+    refused_again = await _read()
+
+    assert refused.status == refused_again.status == ExitStatus.TRANSPORT
+    assert "give its CA as --ca-file" in refused_again.error
+    assert len(gateway.calls) == seen
+    assert remembered == home.known
+
+
+async def test_another_certificate_is_refused_with_both_fingerprints_and_what_to_do(
+    gateway: SimulatedGateway, certificates: Certificates, home: Home
+) -> None:
+    known = home.remember(gateway.endpoint, OTHER)
+
+    plain = await _read(FIRST_USE, "--known-gateways-file", known)
+    record = (await _read(FIRST_USE, "--known-gateways-file", known, "--json")).error_record
+
+    assert plain.status == ExitStatus.TRANSPORT
+    assert f"in --known-gateways-file {known} stands {OTHER}" in plain.error
+    assert "somebody may sit between you and the gateway" in plain.error
+    fits(record, "error")
+    assert record["type"] == "MxGatewayCertificateError"
+    assert record["trustedFingerprints"] == [OTHER]
+    assert record["shownFingerprint"] == certificates.gateway.fingerprint
+    assert not gateway.calls
+
+
+async def test_a_file_that_knows_the_gateway_is_enough(
+    gateway: SimulatedGateway, certificates: Certificates, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = home.remember(gateway.endpoint, certificates.gateway.fingerprint)
+    monkeypatch.setenv("MXGATEWAY_KNOWN_GATEWAYS_FILE", known)
+
+    await good("read", "TestChildObject.TestInt")
+
+
+async def test_a_file_that_does_not_know_the_gateway_refuses_it(gateway: SimulatedGateway, home: Home) -> None:
+    result = await _read("--known-gateways-file", home.remember("other.plant:5001", OTHER))
+
+    assert result.status == ExitStatus.TRANSPORT
+    assert "or set --trust-on-first-use" in result.error
+    assert not gateway.calls
+
+
+@pytest.mark.parametrize(
+    "other", [["--ca-file", "ca.crt"], ["--certificate-fingerprint", OTHER]], ids=lambda other: other[0]
+)
+async def test_two_ways_to_trust_are_refused(gateway: SimulatedGateway, home: Home, other: list[str]) -> None:
+    result = await _read(FIRST_USE, *other)
+
+    assert result.status == ExitStatus.USAGE
+    assert f"{other[0]} and --trust-on-first-use are two ways to trust: give one of them" in result.error
+    assert not gateway.calls
+    assert home.known is None
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_first_use_in_plaintext_is_refused() -> None:
+    result = await _read(FIRST_USE, "--plaintext")
+
+    assert result.status == ExitStatus.USAGE
+    assert "--plaintext has no TLS, but --trust-on-first-use asks for it" in result.error
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_way_to_trust_on_the_command_line_goes_before_one_of_the_environment(
+    certificates: Certificates, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MXGATEWAY_TRUST_ON_FIRST_USE", "1")
+
+    await good("read", "TestChildObject.TestInt", "--ca-file", certificates.ca)
+
+    assert home.known is None
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_the_environment_may_ask_for_first_use(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_TRUST_ON_FIRST_USE", "1")
+
+    assert (await _read()).status == ExitStatus.GOOD
+    assert home.known is not None
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_home_that_can_not_be_written_is_told(home: Home) -> None:
+    (home.folder / ".config").write_text("in the way")
+    (home.folder / "mxgw-py").write_text("in the way")
+    (home.folder / "Library").write_text("in the way")
+
+    result = await _read(FIRST_USE)
+
+    assert result.status == ExitStatus.USAGE
+    assert "can't be made" in result.error
+    assert "give --known-gateways-file FILE" in result.error
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_the_doctor_says_that_a_gateway_is_not_known_yet() -> None:
+    first, second = [await mxgw_py("doctor", FIRST_USE, "--json") for _ in range(2)]
+
+    verdicts = [{record["check"]: record for record in result.records}["tls"] for result in (first, second)]
+    assert [tls["verdict"] for tls in verdicts] == ["warning", "ok"]
+    assert verdicts[0]["advice"] == "the gateway isn't known yet: compare the fingerprint with the gateway's own"
+    assert second.stderr == ""
+
+
+async def test_the_doctor_refuses_another_certificate(
+    gateway: SimulatedGateway, certificates: Certificates, home: Home
+) -> None:
+    known = home.remember(gateway.endpoint, OTHER)
+
+    result = await mxgw_py("doctor", "--known-gateways-file", known, "--json")
+
+    tls = {record["check"]: record for record in result.records}["tls"]
+    assert (result.status, tls["verdict"]) == (ExitStatus.TRANSPORT, "failed")
+    assert certificates.gateway.fingerprint in tls["advice"]
+    assert OTHER in tls["advice"]
+    assert not gateway.calls

@@ -1,0 +1,274 @@
+"""Whatever is wrong with what a person gave: one line that says what to change, the right status, and no key in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli_support.command_line import Result, mxgw_py
+from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.exit_status import ExitStatus
+from support.certificates import Certificates
+
+ITEM = "TestChildObject.TestInt"
+KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
+SECRETS = (KEY, "marker_secret", "both-kinds")
+
+
+async def _refused(status: ExitStatus, hint: str, *arguments: object) -> Result:
+    """Run a command line that has to fail like this: as text, as JSON, and with its traceback."""
+    result = await mxgw_py(*arguments)
+    assert result.status == status, result
+    assert hint in result.error
+    assert result.error.startswith("mxgw-py: error: ")
+    as_json = await mxgw_py(*arguments, "--json")
+    assert as_json.status == status
+    assert hint in as_json.error_record["error"]
+    assert as_json.error_record["exitStatus"] == status
+    debugged = await mxgw_py(*arguments, "--debug")
+    assert debugged.status == status
+    assert "Traceback" in debugged.stderr
+    for each in (result, as_json, debugged):
+        assert not [secret for secret in SECRETS if secret in each.stdout + each.stderr]
+    assert "Traceback" not in result.stderr + as_json.stderr
+    return result
+
+
+@pytest.fixture
+async def tls_gateway(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedGateway]:
+    """A gateway with TLS whose certificate is good, which nobody may leave with a session."""
+    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+    async with SimulatedGateway(tls=certificates.gateway.server(), api_key=KEY) as gateway:
+        yield gateway
+        assert not gateway.sessions
+
+
+@pytest.fixture
+async def closed_port() -> int:
+    """A port where nothing listens."""
+    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    port: int = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    return port
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "hint"),
+    [
+        ("localhost", "is not host:port"),
+        ("http://localhost:5000", "is a URL: give 'localhost:5000', and --plaintext for http"),
+        ("localhost:port", "no port between 1 and 65535"),
+        ("local host:5000", "no host name can have"),
+    ],
+)
+async def test_a_wrong_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str, hint: str) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+
+    await _refused(ExitStatus.USAGE, hint, "smoke", "--item", ITEM, "--endpoint", endpoint)
+
+
+async def test_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+
+    await _refused(ExitStatus.USAGE, "--endpoint", "ping", "--session-id", "session-1")
+
+
+async def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+
+    await _refused(ExitStatus.TRANSPORT, "is unknown", "open-session", "--endpoint", "nobody.invalid:5001")
+
+
+async def test_a_closed_port(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+    endpoint = f"127.0.0.1:{closed_port}"
+
+    await _refused(ExitStatus.TRANSPORT, "nothing listens", "open-session", "--endpoint", endpoint, "--plaintext")
+
+
+async def test_plaintext_to_a_tls_port(tls_gateway: SimulatedGateway) -> None:
+    arguments = ("open-session", "--endpoint", tls_gateway.endpoint, "--plaintext")
+
+    await _refused(ExitStatus.TRANSPORT, "drop --plaintext", *arguments)
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_tls_to_a_plaintext_port() -> None:
+    await _refused(ExitStatus.TRANSPORT, "--plaintext", "open-session", "--tls")
+
+
+async def test_a_missing_ca_file(tls_gateway: SimulatedGateway, tmp_path: Path) -> None:
+    missing = tmp_path / "ca_file" / "ca.crt"
+    arguments = ("open-session", "--endpoint", tls_gateway.endpoint, "--ca-file", missing)
+
+    await _refused(ExitStatus.USAGE, f"--ca-file {missing} doesn't exist", *arguments)
+
+
+async def test_a_ca_file_that_is_no_pem_file(tls_gateway: SimulatedGateway, tmp_path: Path) -> None:
+    file = tmp_path / "ca.der"
+    file.write_bytes(b"\x30\x82\x01\x00")
+    arguments = ("open-session", "--endpoint", tls_gateway.endpoint, "--ca-file", file)
+
+    await _refused(ExitStatus.USAGE, "is no PEM file", *arguments)
+
+
+async def test_an_expired_certificate(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+    async with SimulatedGateway(tls=certificates.expired.server(), api_key=KEY) as gateway:
+        arguments = ("open-session", "--endpoint", gateway.endpoint, "--ca-file", certificates.ca)
+        await _refused(ExitStatus.TRANSPORT, "has expired", *arguments)
+        assert not gateway.sessions
+
+
+async def test_a_certificate_of_a_foreign_authority(tls_gateway: SimulatedGateway, certificates: Certificates) -> None:
+    endpoint = ("open-session", "--endpoint", tls_gateway.endpoint)
+
+    await _refused(ExitStatus.TRANSPORT, "--ca-file", *endpoint)
+    await _refused(ExitStatus.TRANSPORT, "was not made by the CA in", *endpoint, "--ca-file", certificates.foreign_ca)
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_wrong_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY + "x")
+
+    await _refused(ExitStatus.AUTHENTICATION, "API key", "smoke", "--item", ITEM)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "missing"),
+    [
+        ((), "session:open"),
+        (("session:open", "session:close"), "invoke:read"),
+        (("session:open", "session:close", "invoke:read"), "events:read"),
+        (("session:open", "session:close", "invoke:read", "events:read"), "invoke:write"),
+    ],
+)
+async def test_a_missing_scope(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, scopes: tuple[str, ...], missing: str
+) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.add_key(*scopes))
+
+    await _refused(ExitStatus.AUTHENTICATION, missing, "smoke", "--item", ITEM, "--write", "1", "--type", "int32")
+    assert not gateway.sessions
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize(
+    "name", ["ping", "session-state", "close-session", "register", "stream-events", "drain-events"]
+)
+async def test_an_unknown_session(name: str) -> None:
+    await _refused(ExitStatus.SESSION, "session-0", name, "--session-id", "session-0")
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize("session_id", ["", "  "])
+async def test_an_empty_session_id(session_id: str) -> None:
+    await _refused(ExitStatus.USAGE, "--session-id", "ping", "--session-id", session_id)
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_value_that_doesn_t_fit_its_type() -> None:
+    arguments = ("write", "--session-id", "session-0", "--server-handle", "1", "--item-handle", "1")
+
+    await _refused(ExitStatus.USAGE, "'12.5' is no int32", *arguments, "--type", "int32", "--value", "12.5")
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_tls_with_plaintext() -> None:
+    await _refused(ExitStatus.USAGE, "--plaintext and --tls", "open-session", "--tls", "--plaintext")
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+async def test_no_key_in_the_environment(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.delenv("MXGATEWAY_API_KEY")
+    if value is not None:
+        monkeypatch.setenv("MXGATEWAY_API_KEY", value)
+
+    await _refused(ExitStatus.USAGE, "MXGATEWAY_API_KEY", "open-session")
+    assert not gateway.calls
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_a_variable_that_holds_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANT_KEY", f"{KEY} and more")
+
+    await _refused(ExitStatus.USAGE, "PLANT_KEY holds no API key", "open-session", "--api-key-env", "PLANT_KEY")
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00", f"{KEY}\n{KEY}\n".encode()])
+async def test_a_file_that_holds_no_key(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+
+    await _refused(ExitStatus.USAGE, str(file), "open-session", "--api-key-file", file)
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_the_key_where_the_name_of_a_variable_belongs() -> None:
+    await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", "--api-key-env", KEY)
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_the_key_as_an_option() -> None:
+    await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", "--api-key", KEY)
+    await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", f"--api-key={KEY}")
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_the_key_as_an_argument() -> None:
+    await _refused(ExitStatus.USAGE, "Got unexpected extra argument (see", "open-session", KEY)
+
+
+async def test_something_else_than_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        arguments = ("open-session", "--plaintext", "--endpoint", endpoint, "--timeout", "3")
+        result = await mxgw_py(*arguments)
+
+    assert result.status in {ExitStatus.TRANSPORT, ExitStatus.TIMED_OUT}
+    assert endpoint in result.error
+
+
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["smoke", "--no-such-option"], ["smoke", "--type", "int7"]])
+async def test_a_command_line_that_nobody_knows(arguments: list[str]) -> None:
+    result = await _refused(ExitStatus.USAGE, arguments[-1], *arguments)
+
+    assert "--help" in result.error
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize("flag", ["0", "off"])
+async def test_a_flag_that_the_environment_turns_off_is_off(monkeypatch: pytest.MonkeyPatch, flag: str) -> None:
+    monkeypatch.setenv("MXGATEWAY_JSON", flag)
+
+    result = await mxgw_py("ping", "--session-id", "session-0")
+
+    with pytest.raises(json.JSONDecodeError):
+        _: Any = json.loads(result.error)
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_the_secret_part_of_the_key_where_a_session_s_id_belongs() -> None:
+    secret = KEY.removeprefix("mxgw_").partition("_")[2]
+
+    for more in ([], ["--json"], ["--debug"]):
+        result = await mxgw_py("ping", "--session-id", secret, *more)
+        assert result.status == ExitStatus.USAGE
+        assert secret not in result.stdout + result.stderr

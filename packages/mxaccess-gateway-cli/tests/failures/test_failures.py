@@ -1,0 +1,102 @@
+"""Every error has its exit status and its one line."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stderr
+
+import pytest
+
+import mxgateway
+from mxgateway import (
+    ApiKey,
+    ErrorFacts,
+    MxAccessError,
+    MxGatewayAuthorizationError,
+    MxGatewayCommandError,
+    MxGatewayConfigurationError,
+    MxGatewayError,
+    MxGatewayEventLossError,
+    MxGatewayLimitError,
+    MxGatewaySessionError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+    MxGatewayVersionError,
+    MxGatewayWorkerError,
+    ProtocolStatusCode,
+)
+from mxgateway.redaction import Secret, hide
+from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.failures.report import explain, report
+from mxgateway_cli.output.console import Diagnostics
+
+ERRORS = [value for value in vars(mxgateway).values() if isinstance(value, type) and issubclass(value, MxGatewayError)]
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_no_error_of_the_library_is_unexpected(kind: type[MxGatewayError]) -> None:
+    failure = explain(kind("what went wrong"))
+
+    assert failure.type == kind.__name__
+    assert "unexpected" not in failure.message
+    assert failure.status != ExitStatus.GOOD
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (MxGatewayConfigurationError, ExitStatus.USAGE),
+        (MxGatewayTransportError, ExitStatus.TRANSPORT),
+        (MxGatewayVersionError, ExitStatus.TRANSPORT),
+        (MxGatewayEventLossError, ExitStatus.TRANSPORT),
+        (MxGatewayAuthorizationError, ExitStatus.AUTHENTICATION),
+        (MxGatewaySessionError, ExitStatus.SESSION),
+        (MxGatewayWorkerError, ExitStatus.SESSION),
+        (MxGatewayLimitError, ExitStatus.SESSION),
+        (MxAccessError, ExitStatus.MXACCESS),
+        (MxGatewayCommandError, ExitStatus.FAILED),
+        (MxGatewayTimeoutError, ExitStatus.TIMED_OUT),
+    ],
+)
+def test_each_kind_has_its_exit_status(kind: type[MxGatewayError], status: ExitStatus) -> None:
+    assert explain(kind("what went wrong")).status == status
+
+
+def test_the_facts_of_an_error_come_along() -> None:
+    error = MxAccessError(
+        "refused",
+        ErrorFacts(session_id="session-1", hresult=-1, protocol_status=ProtocolStatusCode(99), method="Write"),
+    )
+
+    assert explain(error).facts == {
+        "method": "Write",
+        "sessionId": "session-1",
+        "hresult": -1,
+        "protocolStatus": 99,
+    }
+
+
+def test_a_hint_speaks_of_options_but_leaves_paths_alone() -> None:
+    error = MxGatewayConfigurationError("ca_file /etc/ca_file/server_handle.crt is empty: give ca_file")
+
+    assert explain(error).message == "--ca-file /etc/ca_file/server_handle.crt is empty: give --ca-file"
+
+
+def test_an_error_that_nobody_foresaw_is_one_line_too() -> None:
+    failure = explain(ZeroDivisionError("line one\nline two"))
+
+    assert failure.status == ExitStatus.FAILED
+    assert failure.message == "unexpected ZeroDivisionError: line one line two (--debug shows where)"
+
+
+def test_a_traceback_shows_no_secret() -> None:
+    diagnostics = Diagnostics(as_json=False, debug=True)
+    diagnostics.hold(ApiKey("mxgw_1_a-secret_of-mine"))
+    diagnostics.hold(hide(Secret.password('pass"word')))
+
+    with redirect_stderr(io.StringIO()) as stderr:
+        report(ValueError('mxgw_1_a-secret_of-mine, a-secret_of-mine and pass"word, mxgw_9_somebody-else'), diagnostics)
+
+    shown = stderr.getvalue()
+    assert "Traceback" in shown or "ValueError" in shown
+    assert not [secret for secret in ("a-secret", 'pass"word', "somebody-else") if secret in shown]

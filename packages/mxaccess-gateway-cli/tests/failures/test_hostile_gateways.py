@@ -1,0 +1,133 @@
+"""Whatever answers at the endpoint: one line on stderr, the right exit status, no traceback, and an end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from cli_support.command_line import Result, ended, mxgw_py, started
+from mxgateway_cli.exit_status import ExitStatus
+from support.hostile_http2 import Answer, after_connecting, framed, hostile_http2, refused
+from support.scripted_gateway import listening
+
+KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
+NO_TIME = Timestamp(seconds=2**62)
+FAILED = pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR, diagnostic_text="no\x1b[31m\nway")
+
+
+def answering(answer: Answer) -> Callable[[], AbstractAsyncContextManager[str]]:
+    """A server that answers like this after connecting."""
+
+    @asynccontextmanager
+    async def serve() -> AsyncGenerator[str]:
+        async with hostile_http2(after_connecting(answer)) as server:
+            yield server.endpoint
+
+    return serve
+
+
+def saying(words: bytes) -> Callable[[], AbstractAsyncContextManager[str]]:
+    """A server that says this and listens."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(words)
+        await reader.read()
+
+    return lambda: listening(talk)
+
+
+GATEWAYS: dict[str, tuple[Callable[[], AbstractAsyncContextManager[str]], tuple[ExitStatus, ...]]] = {
+    "an ssh server": (saying(b"SSH-2.0-OpenSSH_9.6\r\n"), (ExitStatus.TRANSPORT, ExitStatus.TIMED_OUT)),
+    "a server that says nothing": (saying(b""), (ExitStatus.TRANSPORT, ExitStatus.TIMED_OUT)),
+    "a page of the web": (
+        answering(Answer(head=((b":status", b"404"), (b"content-type", b"text/html")), body=b"<html>", tail=())),
+        (ExitStatus.TRANSPORT,),
+    ),
+    "a message that nobody can read": (answering(Answer(body=framed(b"\xff" * 50))), (ExitStatus.TRANSPORT,)),
+    "no reply": (answering(Answer()), (ExitStatus.TRANSPORT, ExitStatus.SESSION)),
+    "details that are no UTF-8": (answering(refused(5, b"\xff\xfe caf\xc3\xa9 %zz")), (ExitStatus.SESSION,)),
+    "details of 100 KB": (answering(refused(5, b"%ff" * 100_000)), (ExitStatus.SESSION,)),
+    "details with lines and colours": (answering(refused(5, b"a%0d%0ab%1b[31mc%00")), (ExitStatus.SESSION,)),
+    "a message over the limit": (answering(Answer(body=framed(bytes(1 << 24) + b"x"))), (ExitStatus.SESSION,)),
+    "a gRPC status that nobody knows": (answering(refused(99)), (ExitStatus.TRANSPORT,)),
+}
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+    monkeypatch.setenv("MXGATEWAY_PLAINTEXT", "1")
+    monkeypatch.setenv("MXGATEWAY_SESSION_ID", "session-1")
+    monkeypatch.setenv("MXGATEWAY_TIMEOUT", "1")
+
+
+@pytest.mark.parametrize("command", ["ping", "stream-events"])
+@pytest.mark.parametrize(("serve", "statuses"), GATEWAYS.values(), ids=GATEWAYS)
+async def test_a_process_ends_with_one_line_and_the_right_status(
+    serve: Callable[[], AbstractAsyncContextManager[str]], statuses: tuple[ExitStatus, ...], command: str
+) -> None:
+    async with serve() as endpoint, started(command, "--endpoint", endpoint) as process, asyncio.timeout(30):
+        result = await ended(process)
+
+    assert result.status in statuses, result
+    assert result.stdout == ""
+    assert result.error.startswith("mxgw-py: error: ")
+    assert endpoint in result.error
+    assert result.error.isprintable()
+    assert len(result.error) < 3000
+
+
+async def test_a_refusal_of_a_million_statuses_is_one_line_and_one_object() -> None:
+    reply = pb.MxCommandReply(
+        protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE, message="x" * 1_000_000),
+        statuses=[FAILED] * 200_000,
+    )
+    async with hostile_http2(after_connecting(Answer(body=framed(reply)))) as server:
+        text = await mxgw_py("ping", "--endpoint", server.endpoint, "--timeout", "30")
+        as_json = await mxgw_py("ping", "--endpoint", server.endpoint, "--timeout", "30", "--json")
+
+    assert (text.status, as_json.status) == (ExitStatus.MXACCESS, ExitStatus.MXACCESS)
+    assert text.error.isprintable()
+    assert len(text.error) < 10_000
+    assert len(as_json.error_record["statuses"]) <= 1000
+
+
+EVENTS = (
+    pb.MxEvent(worker_sequence=1, family=pb.MX_EVENT_FAMILY_ON_DATA_CHANGE, value=pb.MxValue(timestamp_value=NO_TIME)),
+    pb.MxEvent(worker_sequence=2, family=pb.MxEventFamily.ValueType(4711), item_handle=-(2**31)),
+    pb.MxEvent(worker_sequence=3, family=pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE, statuses=[FAILED]),
+    pb.MxEvent(
+        worker_sequence=4, family=pb.MX_EVENT_FAMILY_ON_DATA_CHANGE, value=pb.MxValue(string_value="\x1b[2J\n" * 1000)
+    ),
+    pb.MxEvent(worker_sequence=5, family=pb.MX_EVENT_FAMILY_ON_DATA_CHANGE, source_timestamp=NO_TIME),
+)
+
+
+async def streamed(*arguments: str) -> Result:
+    """What stream-events prints of the events, and of one that is missing behind them."""
+    body = b"".join(map(framed, (*EVENTS, pb.MxEvent(worker_sequence=7))))
+    async with hostile_http2(after_connecting(Answer(body=body, tail=None))) as server:
+        return await mxgw_py("stream-events", "--endpoint", server.endpoint, *arguments)
+
+
+async def test_every_event_is_a_line_and_the_hole_behind_them_an_error() -> None:
+    result = await streamed()
+
+    assert result.status == ExitStatus.TRANSPORT
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["1", "2", "3", "4", "5"]
+    assert all(line.isprintable() for line in result.stdout.splitlines())
+    assert "hole of 1 events" in result.error
+
+
+async def test_an_event_without_a_json_form_ends_the_json_stream_with_one_object() -> None:
+    result = await streamed("--json")
+
+    assert result.status == ExitStatus.FAILED
+    assert "the event with workerSequence 1 has no JSON form" in result.error_record["error"]
+    assert [json.loads(line) for line in result.stdout.splitlines()] == []

@@ -1,0 +1,297 @@
+"""Every command, in every mode, against a gateway that echoes key and password wherever it can: none is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import io
+import os
+import signal
+import sys
+import urllib.parse
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from cli_support.command_line import PROGRAM, Result, ended, mxgw_py, started
+from mxgateway import GatewayClient
+from mxgateway_cli.app import COMMANDS, app, run
+from mxgateway_cli.exit_status import ExitStatus
+from support.echoing_gateway import SESSION_ID, EchoingGateway, Way, echoing_gateway
+from support.secret_search import SecretSearch
+
+SECRET = "Zq7-vX9_kW4-hJ2_tR8-mN6_pL5-bD3_"
+KEY = f"mxgw_0a1b2c3d_{SECRET}"
+GUID = "01234567-89ab-cdef-0123-456789abcdef"
+PASSWORD = "wY5_uE8-gC2_xS7-fB4"
+# What these do takes no gateway, or none that echoes: simulate prints a key that it has made itself.
+ALONE = {"version", "simulate"}
+NAMES = [name for names in COMMANDS.values() for name in names if name not in ALONE]
+MODES = {"text": [], "json": ["--json"], "debug": ["--debug"], "json and debug": ["--json", "--debug"], "terminal": []}
+# What a command needs beyond what its options say they need.
+ARGUMENTS: dict[str, list[str]] = {
+    "acknowledge-alarm": ["--reference", "Provider!Group.Tag"],
+    "batch": [],
+    "bench-events": ["--duration-seconds", "0.2"],
+    "bench-read-bulk": ["--duration-seconds", "0.2"],
+    "galaxy-watch": ["--max-events", "1"],
+    "read": ["TestObject.TestInt"],
+    "smoke": ["--item", "TestObject.TestInt", "--timeout", "2"],
+    "stream-alarms": ["--max-messages", "1"],
+    "stream-events": ["--max-events", "1"],
+    "watch": ["TestObject.TestInt", "--duration", "0.5"],
+    "write": ["--tag", "TestObject.TestInt"],
+}
+VALUES: dict[str, str] = {
+    "--timestamp": "2026-01-05T08:00:00Z",
+    "--type": "int32",
+    "--guid": GUID,
+    "--alarm-guid": GUID,
+    "--user-guid": GUID,
+}
+# What batch reads from stdin.
+LINES = "ping\nread TestObject.TestInt\nauthenticate-user --user operator --server-handle 1\n"
+ECHOES: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "for a URL": lambda secret: urllib.parse.quote(secret).replace("_", "%5F"),
+    "in base64": lambda secret: base64.b64encode(secret.encode()).decode(),
+    "its last characters": lambda secret: f"...{secret[-8:]}",
+}
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def search() -> SecretSearch:
+    """A search for the key and the password."""
+    return SecretSearch(SECRET, PASSWORD)
+
+
+@pytest.fixture
+async def echoing(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EchoingGateway]:
+    """A gateway that echoes; the environment names it, the key, the password, and a session."""
+    async with echoing_gateway() as gateway:
+        for name, text in {
+            "ENDPOINT": gateway.endpoint,
+            "API_KEY": KEY,
+            "PLAINTEXT": "1",
+            "SESSION_ID": SESSION_ID,
+            "USER_PASSWORD": PASSWORD,
+        }.items():
+            monkeypatch.setenv(f"MXGATEWAY_{name}", text)
+        yield gateway
+
+
+def command_line(name: str) -> list[str]:
+    """Give a command with what it needs to be carried out."""
+    command = app.get_command(click.Context(app), name)
+    assert command is not None
+    arguments = [name, *ARGUMENTS.get(name, [])]
+    for parameter in command.params:
+        flag = parameter.opts[0]
+        if parameter.required and flag.startswith("--") and flag not in {*arguments, "--session-id"}:
+            arguments += [flag, VALUES.get(flag, "1")]
+    return arguments
+
+
+async def shown(mode: str, arguments: list[str]) -> Result:
+    """Run a command line in a mode."""
+    if mode != "terminal":
+        return await mxgw_py(*arguments, *MODES[mode])
+
+    def work() -> Result:
+        with contextlib.redirect_stdout(_Terminal()) as stdout, contextlib.redirect_stderr(_Terminal()) as stderr:
+            status = run(arguments)
+        return Result(status=int(status), stdout=stdout.getvalue(), stderr=stderr.getvalue())
+
+    return await asyncio.to_thread(work)
+
+
+@pytest.mark.parametrize("mode", ["text", "json and debug", "terminal"])
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_command_shows_a_secret(
+    echoing: EchoingGateway, search: SecretSearch, monkeypatch: pytest.MonkeyPatch, name: str, mode: str
+) -> None:
+    monkeypatch.setattr(
+        sys,
+        "stdin",
+        io.StringIO("ping\nread TestObject.TestInt\nauthenticate-user --user operator --server-handle 1\n"),
+    )
+    echoing.echo = f"{KEY} and {SECRET}, {PASSWORD if name == 'authenticate-user' else ''}"
+
+    for echoing.way in (Way.STATUS, Way.REFUSAL, Way.STRANGER, Way.SUCCESS):
+        result = await shown(mode, command_line(name))
+
+        assert result.status != ExitStatus.USAGE, result
+        assert not search.find([result.stdout, result.stderr])
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("mode", MODES)
+async def test_no_error_shows_a_secret_however_it_is_written(
+    echoing: EchoingGateway, search: SecretSearch, mode: str, echo: str
+) -> None:
+    for name, secret in (("register", KEY), ("open-session", KEY), ("authenticate-user", PASSWORD)):
+        echoing.echo = ECHOES[echo](secret)
+        for echoing.way in (Way.STATUS, Way.REFUSAL, Way.STRANGER):
+            result = await shown(mode, command_line(name))
+
+            assert result.status not in {ExitStatus.GOOD, ExitStatus.USAGE}
+            known = search if secret == KEY or echo != "its last characters" else SecretSearch(SECRET)
+            assert not known.find([result.stdout, result.stderr])
+
+
+@pytest.mark.parametrize("name", [*NAMES, *ALONE])
+async def test_no_help_and_no_mistake_shows_what_the_environment_holds(
+    echoing: EchoingGateway, search: SecretSearch, name: str
+) -> None:
+    assert echoing.endpoint
+
+    for arguments in (["--help"], ["--no-such-option", KEY], [f"--password={PASSWORD}"], ["--api-key", KEY]):
+        result = await mxgw_py(name, *arguments)
+        assert not search.find([result.stdout, result.stderr])
+
+
+@pytest.mark.parametrize("mode", ["text", "json", "debug"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"batch", "read", "watch"}])
+async def test_a_secret_in_the_wrong_place_of_a_command_line_is_not_repeated(
+    echoing: EchoingGateway, search: SecretSearch, name: str, mode: str
+) -> None:
+    command = app.get_command(click.Context(app), name)
+    assert command is not None
+    if not any(isinstance(parameter, click.Argument) for parameter in command.params):
+        result = await shown(mode, [*command_line(name), PASSWORD])
+        assert result.status == ExitStatus.USAGE
+        assert not search.find([result.stdout, result.stderr])
+    for parameter in command.params:
+        flag = parameter.opts[0]
+        if flag.startswith("--") and not getattr(parameter, "is_flag", False):
+            echoing.way = Way.STATUS
+            result = await shown(mode, [*command_line(name), flag, KEY])
+            assert not search.find([result.stdout, result.stderr]), flag
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_crash_shows_no_secret(
+    echoing: EchoingGateway, search: SecretSearch, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    def crash(*_: object, **__: object) -> Any:
+        inner = ExceptionGroup(f"two of {KEY}", [ValueError(f"Bearer {KEY}"), KeyError(SECRET)])
+        inner.add_note(f"noted: {urllib.parse.quote(KEY)}")
+        raise RuntimeError(f"nobody foresaw {KEY!r} or {SECRET[-9:]}") from inner
+
+    monkeypatch.setattr(GatewayClient, "connect", crash)
+    assert echoing.endpoint
+
+    result = await shown(mode, command_line("register"))
+
+    assert result.status == ExitStatus.FAILED
+    assert "RuntimeError" in result.stderr
+    assert not search.find([result.stdout, result.stderr])
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_what_others_log_shows_no_secret(
+    echoing: EchoingGateway, search: SecretSearch, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    connect = GatewayClient.connect
+
+    def connect_and_forget(*arguments: Any) -> Any:
+        async def fail() -> None:
+            raise RuntimeError(f"nobody asks for {KEY}")
+
+        _forgotten.append(asyncio.get_running_loop().create_task(fail()))
+        _forgotten.clear()
+        return connect(*arguments)
+
+    monkeypatch.setattr(GatewayClient, "connect", connect_and_forget)
+    echoing.way = Way.SUCCESS
+
+    result = await shown(mode, command_line("ping"))
+
+    assert "never retrieved" in result.stderr
+    assert not search.find([result.stdout, result.stderr])
+
+
+_forgotten: list[asyncio.Task[None]] = []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signals to one process alone")
+@pytest.mark.parametrize("more", [[], ["--debug"], ["--json"]])
+async def test_ctrl_c_shows_no_secret(echoing: EchoingGateway, search: SecretSearch, more: list[str]) -> None:
+    echoing.held, echoing.way = asyncio.Event(), Way.SUCCESS
+
+    async with started(*command_line("authenticate-user"), *more) as process:
+        await asyncio.wait_for(echoing.arrived.wait(), 20)
+        visible = _command_line_of(process.pid)
+        process.send_signal(signal.SIGINT)
+        result = await ended(process)
+
+    assert result.status == ExitStatus.INTERRUPTED
+    assert not search.find([visible, result.stdout, result.stderr])
+
+
+@pytest.mark.parametrize("more", [[], ["--debug"], ["--json"]])
+async def test_a_closed_pipe_shows_no_secret(echoing: EchoingGateway, search: SecretSearch, more: list[str]) -> None:
+    echoing.way = Way.SUCCESS
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    process = await asyncio.create_subprocess_exec(
+        *PROGRAM, "ping", *more, stdout=writing, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+    )
+    os.close(writing)
+    _, errors = await process.communicate()
+
+    assert not search.find([errors.decode()])
+
+
+def _command_line_of(number: int) -> str:
+    """Give what everybody on the machine sees of a process."""
+    shown_by_system = Path(f"/proc/{number}/cmdline")
+    return shown_by_system.read_text() if shown_by_system.exists() else ""
+
+
+async def test_grpc_traces_nothing(
+    echoing: EchoingGateway, search: SecretSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRPC_TRACE", "all")
+    monkeypatch.setenv("GRPC_VERBOSITY", "DEBUG")
+    echoing.way = Way.SUCCESS
+
+    async with started("ping", "--debug") as process:
+        result = await ended(process)
+
+    assert result.status == ExitStatus.GOOD
+    assert "GRPC_TRACE doesn't count here" in result.stderr
+    assert not search.find([result.stdout, result.stderr])
+
+
+WATCHED = """
+import sys
+events = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.fork", "os.forkpty"}
+sys.addaudithook(lambda event, arguments: event in events and print("CHILD", event, arguments))
+from mxgateway_cli.__main__ import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("name", ["doctor", "smoke", "authenticate-user", "read", "browse", "stream-alarms"])
+async def test_no_command_starts_a_process_that_would_inherit_the_key(echoing: EchoingGateway, name: str) -> None:
+    echoing.way = Way.SUCCESS
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WATCHED, *command_line(name)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+
+    assert b"CHILD" not in output

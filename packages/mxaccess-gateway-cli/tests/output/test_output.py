@@ -1,0 +1,82 @@
+"""What a terminal, a pipe and a reader that goes away get."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from contextlib import redirect_stdout
+
+import pytest
+
+from cli_support.command_line import PROGRAM
+from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.output.console import Diagnostics, Output, printable
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def _output(*, as_json: bool = False) -> Output:
+    return Output(as_json=as_json, diagnostics=Diagnostics(as_json=as_json, debug=False))
+
+
+def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    with redirect_stdout(_Terminal()) as terminal:
+        _output().result({"serverHandle": 1, "capabilities": ["a", "b"]}, "1")
+
+    lines = [line.split() for line in ESCAPE.sub("", terminal.getvalue()).splitlines()]
+    assert lines == [["server", "handle", "1"], ["capabilities", "a,", "b"]]
+
+
+def test_a_pipe_gets_the_bare_result() -> None:
+    with redirect_stdout(io.StringIO()) as pipe:
+        _output().result({"serverHandle": 1}, "1")
+
+    assert pipe.getvalue() == "1\n"
+
+
+def test_json_is_the_same_on_a_terminal() -> None:
+    with redirect_stdout(_Terminal()) as terminal:
+        _output(as_json=True).result({"text": "ä"}, "x")
+
+    assert terminal.getvalue() == '{"text": "\\u00e4"}\n'
+
+
+def test_a_terminal_gets_colours_where_they_mean_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with redirect_stdout(_Terminal()) as terminal:
+        _output().line("good", "green")
+
+    assert terminal.getvalue() != ESCAPE.sub("", terminal.getvalue()) == "good\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("plain ä", "plain ä"), ("a\x1b[2Jb", r"a\x1b[2Jb"), ("a\nb\x07\u202e", r"a\nb\x07\u202e")]
+)
+def test_what_moves_a_cursor_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    pid = os.posix_spawn(
+        sys.executable,
+        [*PROGRAM, "smoke", "--simulate"],
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_DUP2, write, 1)],
+    )
+    os.close(write)
+
+    _, status = os.waitpid(pid, 0)
+
+    assert os.waitstatus_to_exitcode(status) == ExitStatus.GOOD

@@ -1,0 +1,1 @@
+"""Server streams: how messages are read and handed to the event loop."""

@@ -1,0 +1,1 @@
+"""Certificates: files, trust and credentials."""

@@ -1,0 +1,1 @@
+"""The commands that the rpc Invoke carries."""

@@ -1,0 +1,1 @@
+"""The simulated Galaxy behind the gateway."""

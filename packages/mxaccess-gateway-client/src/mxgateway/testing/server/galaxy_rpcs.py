@@ -1,0 +1,235 @@
+"""The rpcs of GalaxyRepository: the Galaxy's object tree, page by page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
+
+from mxgateway.testing.plant.users import SecurityClassification
+from mxgateway.testing.plant.values import native_data_type, timestamp
+from mxgateway.testing.server.admission import Rpc
+from mxgateway.testing.server.galaxy_tree import GalaxyFilter, GalaxyTree
+from mxgateway.testing.state.keys import Scope
+from mxgateway.testing.state.refusals import Refused
+from mxgateway.testing.state.subscriptions import Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mxgateway.testing.plant.plant import Plant
+    from mxgateway.testing.plant.tags import Tag
+    from mxgateway.testing.server.admission import Call
+    from mxgateway.testing.server.galaxy_tree import Node
+    from mxgateway.testing.state.clock import Clock
+    from mxgateway.testing.state.conditions import Conditions
+
+__all__ = ["GalaxyRpcs"]
+
+_Asked = TypeVar("_Asked", galaxy_pb.DiscoverHierarchyRequest, galaxy_pb.BrowseChildrenRequest)
+
+_PAGE_SIZE = 500
+_LARGEST_PAGE = 5000
+_MOST_WAITING_DEPLOYS = 100
+
+
+class GalaxyRpcs:
+    """Everything that GalaxyRepository can be asked."""
+
+    def __init__(self, plant: Plant, clock: Clock, conditions: Conditions) -> None:
+        self._plant = plant
+        self._clock = clock
+        self._conditions = conditions
+
+    def rpcs(self) -> Mapping[str, Rpc]:
+        """Give every method, with the scope that it needs."""
+        return {
+            "TestConnection": Rpc(self._test_connection, Scope.METADATA_READ),
+            "GetLastDeployTime": Rpc(self._get_last_deploy_time, Scope.METADATA_READ),
+            "DiscoverHierarchy": Rpc(self._discover_hierarchy, Scope.METADATA_READ),
+            "BrowseChildren": Rpc(self._browse_children, Scope.METADATA_READ),
+            "WatchDeployEvents": Rpc(self._watch_deploy_events, Scope.METADATA_READ),
+        }
+
+    async def _test_connection(self, _: galaxy_pb.TestConnectionRequest, __: Call) -> galaxy_pb.TestConnectionReply:
+        return galaxy_pb.TestConnectionReply(ok=not self._conditions.galaxy_down)
+
+    async def _get_last_deploy_time(
+        self, _: galaxy_pb.GetLastDeployTimeRequest, __: Call
+    ) -> galaxy_pb.GetLastDeployTimeReply:
+        self._must_be_up()
+        last_deploy = self._plant.last_deploy
+        return galaxy_pb.GetLastDeployTimeReply(
+            present=last_deploy is not None, time_of_last_deploy=None if last_deploy is None else timestamp(last_deploy)
+        )
+
+    async def _discover_hierarchy(
+        self, request: galaxy_pb.DiscoverHierarchyRequest, call: Call
+    ) -> galaxy_pb.DiscoverHierarchyReply:
+        self._must_be_up()
+        tree = GalaxyTree(self._plant, call.key)
+        root = _start(tree, request.WhichOneof("root"), request)
+        depth = request.max_depth.value if request.HasField("max_depth") else None
+        if depth is not None and depth < 0:
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"a max_depth of {depth} is none")
+        levels = depth
+        if root is not None and depth is not None:
+            # The root itself comes as well, and the depth counts what is under it.
+            levels = depth + 1
+        nodes = tree.walk(tree.top if root is None else (root,), levels)
+        wanted = _filter(request)
+        found = [node for node in nodes if wanted.lets_through(node)]
+        page, next_page_token = self._page(request, found)
+        return galaxy_pb.DiscoverHierarchyReply(
+            objects=[_object(node, _with_attributes(request)) for node in page],
+            next_page_token=next_page_token,
+            total_object_count=len(found),
+        )
+
+    async def _browse_children(
+        self, request: galaxy_pb.BrowseChildrenRequest, call: Call
+    ) -> galaxy_pb.BrowseChildrenReply:
+        self._must_be_up()
+        tree = GalaxyTree(self._plant, call.key)
+        parent = _start(tree, request.WhichOneof("parent"), request)
+        wanted = _filter(request)
+        found = [node for node in (tree.top if parent is None else parent.children) if wanted.lets_through(node)]
+        page, next_page_token = self._page(request, found)
+        return galaxy_pb.BrowseChildrenReply(
+            children=[_object(node, _with_attributes(request)) for node in page],
+            next_page_token=next_page_token,
+            total_child_count=len(found),
+            child_has_children=[any(wanted.lets_through(child) for child in node.children) for node in page],
+            cache_sequence=self._plant.deploys,
+        )
+
+    async def _watch_deploy_events(self, _: galaxy_pb.WatchDeployEventsRequest, call: Call) -> None:
+        self._must_be_up()
+        subscription = Subscription([self._deploy_event()], _MOST_WAITING_DEPLOYS)
+
+        def deployed() -> None:
+            subscription.put(self._deploy_event())
+
+        self._plant.deploy_listeners[deployed] = None
+        try:
+            while (event := await subscription.next()) is not None:
+                await call.send(event)
+        finally:
+            del self._plant.deploy_listeners[deployed]
+
+    def _deploy_event(self) -> galaxy_pb.DeployEvent:
+        last_deploy = self._plant.last_deploy
+        return galaxy_pb.DeployEvent(
+            sequence=self._plant.deploys,
+            observed_at=timestamp(self._clock.now()),
+            time_of_last_deploy=None if last_deploy is None else timestamp(last_deploy),
+            object_count=len(self._plant.objects),
+            attribute_count=len(self._plant),
+        )
+
+    def _must_be_up(self) -> None:
+        if self._conditions.galaxy_down:
+            raise Refused(grpc.StatusCode.UNAVAILABLE, "the Galaxy's database is down")
+
+    def _page(self, request: _Asked, found: Sequence[Node]) -> tuple[Sequence[Node], str]:
+        """Give the nodes of the page that was asked for, and the token of the next one."""
+        if request.page_size < 0:
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"a page_size of {request.page_size} is none")
+        size = min(request.page_size or _PAGE_SIZE, _LARGEST_PAGE)
+        question = _digest(request, self._plant.deploys)
+        first = 0
+        if request.page_token:
+            first, asked_before = _read_token(request.page_token)
+            if asked_before != question:
+                raise Refused(
+                    grpc.StatusCode.INVALID_ARGUMENT, "the page_token belongs to other filters, or to an older deploy"
+                )
+        end = first + size
+        return found[first:end], _token(end, question) if end < len(found) else ""
+
+
+def _start(tree: GalaxyTree, arm: str | None, request: _Asked) -> Node | None:
+    """Give the object to start from; None for the Galaxy itself."""
+    if arm is None:
+        return None
+    value = getattr(request, arm)
+    if arm.endswith("_gobject_id"):
+        if value == 0:
+            return None
+        node = tree.by_id(value)
+    elif arm.endswith("_tag_name"):
+        node = tree.by_tag_name(value)
+    else:
+        node = tree.by_path(value)
+    if node is None:
+        raise Refused(grpc.StatusCode.NOT_FOUND, f"the Galaxy has no object with {arm} {value!r}")
+    return node
+
+
+def _filter(request: _Asked) -> GalaxyFilter:
+    return GalaxyFilter(
+        category_ids=tuple(request.category_ids),
+        templates=tuple(request.template_chain_contains),
+        glob=request.tag_name_glob,
+        alarm_bearing_only=request.alarm_bearing_only,
+        historized_only=request.historized_only,
+    )
+
+
+def _with_attributes(request: _Asked) -> bool:
+    return request.include_attributes if request.HasField("include_attributes") else True
+
+
+def _digest(request: _Asked, deploys: int) -> str:
+    question = type(request)()
+    question.CopyFrom(request)
+    question.ClearField("page_token")
+    question.ClearField("page_size")
+    asked = question.SerializeToString(deterministic=True)
+    return hashlib.sha256(b"%d " % deploys + asked).hexdigest()[:16]
+
+
+def _token(first: int, question: str) -> str:
+    return base64.urlsafe_b64encode(f"{first} {question}".encode()).decode()
+
+
+def _read_token(token: str) -> tuple[int, str]:
+    try:
+        first, question = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
+        return int(first), question
+    except (binascii.Error, ValueError) as error:
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the page_token is none of this gateway") from error
+
+
+def _object(node: Node, with_attributes: bool) -> galaxy_pb.GalaxyObject:  # noqa: FBT001 - there is nothing to mix up
+    each = node.object
+    return galaxy_pb.GalaxyObject(
+        gobject_id=each.gobject_id,
+        tag_name=each.tag_name,
+        contained_name=each.contained_name,
+        browse_name=each.contained_name or each.tag_name,
+        parent_gobject_id=node.parent_id,
+        is_area=each.is_area,
+        category_id=each.category_id,
+        template_chain=each.templates,
+        attributes=[_attribute(tag) for tag in node.attributes] if with_attributes else (),
+    )
+
+
+def _attribute(tag: Tag) -> galaxy_pb.GalaxyAttribute:
+    return galaxy_pb.GalaxyAttribute(
+        attribute_name=tag.attribute_name,
+        full_tag_reference=tag.reference,
+        mx_data_type=native_data_type(tag.type.traits.data_type),
+        data_type_name=tag.type.traits.data_type_name,
+        is_array=tag.is_array,
+        array_dimension=tag.dimensions[0] if tag.is_array else 0,
+        security_classification=tag.security,
+        is_writable=tag.security is not SecurityClassification.VIEW_ONLY,
+        is_historized=tag.historized,
+        is_alarm=tag.alarm is not None,
+    )

@@ -1,0 +1,1 @@
+"""A session, its worker and its MXAccess object."""

@@ -1,0 +1,131 @@
+"""What becomes of a write that MXAccess has accepted: who may do it, and whether the value fits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from mxgateway.testing.plant.statuses import not_writable, operational_error, security_error
+from mxgateway.testing.plant.tags import GOOD, Written
+from mxgateway.testing.plant.users import SecurityClassification
+from mxgateway.testing.plant.values import WrongType, decode_array, decode_scalar, decode_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+    from mxgateway.testing.plant.plant import Target
+    from mxgateway.testing.plant.tags import Tag
+    from mxgateway.testing.plant.users import Identities, User
+    from mxgateway.testing.plant.values import Value
+
+__all__ = ["Signature", "Write", "WriteDenied"]
+
+
+class WriteDenied(Exception):
+    """The plant doesn't take a write; ON_WRITE_COMPLETE says why."""
+
+    def __init__(self, *reasons: pb.MxStatusProxy) -> None:
+        super().__init__(reasons[0].diagnostic_text)
+        self.reasons = reasons
+
+
+class Signature(NamedTuple):
+    """In whose name a write comes.
+
+    Attributes:
+        user_id: who writes; 0 is nobody.
+        verifier_id: who signs as well; 0 is nobody.
+        secured: whether it is one of the WriteSecured commands.
+        supervisory: whether the item has a supervisory advise, without which a plain write's user does not count.
+    """
+
+    user_id: int = 0
+    verifier_id: int = 0
+    secured: bool = False
+    supervisory: bool = False
+
+
+class Write(NamedTuple):
+    """One write, from Write, Write2, WriteSecured or WriteSecured2."""
+
+    target: Target
+    value: pb.MxValue
+    timestamp: pb.MxValue | None
+    signature: Signature
+
+    def prepare(self, identities: Identities) -> Callable[[], None]:
+        """Check everything and give what carries the write out.
+
+        Raises:
+            WriteDenied: it can't or may not be carried out.
+        """
+        tag = self.target.tag
+        if tag is None:
+            raise WriteDenied(self.target.problem)
+        if tag.write_refusal:
+            raise WriteDenied(*tag.write_refusal)
+        user, verifier = _signed(tag, self.signature, identities)
+        try:
+            value = self._whole_value(tag, self.target.index)
+            moment = None if self.timestamp is None else decode_timestamp(self.timestamp)
+        except WrongType as error:
+            raise WriteDenied(operational_error(f"{tag.name}: {error}")) from error
+
+        def carry_out() -> None:
+            tag.last_write = Written(value=value, user=user, verifier=verifier)
+            tag.take(value, GOOD, moment)
+
+        return carry_out
+
+    def _whole_value(self, tag: Tag, index: int | None) -> Value:
+        if not tag.is_array:
+            return decode_scalar(self.value, tag.type)
+        if index is None:
+            return decode_array(self.value, tag.type, tag.dimensions)
+        values = list(tag.value) if isinstance(tag.value, tuple) else []
+        if not 1 <= index <= len(values):
+            raise WrongType(f"the array has no element {index} any more")
+        values[index - 1] = decode_scalar(self.value, tag.type)
+        return tuple(values)
+
+
+def _signed(tag: Tag, signature: Signature, identities: Identities) -> tuple[User | None, User | None]:
+    """Give who wrote and who verified, as far as the plant looks at that."""
+    if tag.security is SecurityClassification.VIEW_ONLY:
+        raise WriteDenied(not_writable(tag.name))
+    if signature.secured:
+        user = identities.authenticated(signature.user_id)
+        if user is None:
+            raise _denied(f"user {signature.user_id} was not authenticated in this session")
+        _must_be_allowed(user, tag)
+        if tag.security is not SecurityClassification.VERIFIED_WRITE:
+            return user, identities.authenticated(signature.verifier_id)
+        return user, _verifier(user, signature, identities)
+    if tag.security in {SecurityClassification.SECURED_WRITE, SecurityClassification.VERIFIED_WRITE}:
+        raise _denied(f"{tag.name} takes only secured writes")
+    if not (signature.supervisory and signature.user_id):
+        return None, None
+    user = identities.known(signature.user_id)
+    if user is None:
+        raise _denied(f"user {signature.user_id} is unknown in this session")
+    _must_be_allowed(user, tag)
+    return user, None
+
+
+def _verifier(user: User, signature: Signature, identities: Identities) -> User:
+    verifier = identities.authenticated(signature.verifier_id)
+    if verifier is None:
+        raise _denied(f"verifier {signature.verifier_id} was not authenticated in this session")
+    if verifier is user or not verifier.may_verify:
+        raise _denied(f"{verifier.name} may not verify this write of {user.name}")
+    return verifier
+
+
+def _must_be_allowed(user: User, tag: Tag) -> None:
+    if tag.security is not SecurityClassification.FREE_ACCESS and tag.security not in user.may:
+        raise _denied(f"{user.name} may not write {tag.name}, which asks for {tag.security.name.lower()}")
+
+
+def _denied(text: str) -> WriteDenied:
+    return WriteDenied(security_error(text))

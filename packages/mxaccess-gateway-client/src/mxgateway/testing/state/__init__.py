@@ -1,0 +1,1 @@
+"""State that all parts of the simulated gateway share."""

@@ -1,0 +1,78 @@
+"""Each method of a session sends exactly its command, in MXAccess's order of arguments, and gives what came back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway import (
+    MxGatewayProtocolError,
+    Session,
+)
+from support.bulk_command_cases import BULK_CASES
+from support.command_cases import ITEM_CASES, Case
+from support.scripted_gateway import SESSION_ID, ScriptedGateway
+
+CASES = ITEM_CASES | BULK_CASES
+PROMISING = {name: case for name, case in CASES.items() if case.reply is not None}
+
+
+def filled(payload: pb.MxCommandReply | None) -> Callable[[pb.MxCommandReply], None]:
+    """Let a reply have this payload, or none."""
+
+    def edit(reply: pb.MxCommandReply) -> None:
+        arm = reply.WhichOneof("payload")
+        if arm is not None:
+            reply.ClearField(arm)
+        if payload is not None:
+            reply.MergeFrom(payload)
+
+    return edit
+
+
+def test_every_command_of_a_session_is_tested_here() -> None:
+    methods = {
+        name
+        for name, _ in inspect.getmembers(Session, inspect.iscoroutinefunction)
+        if not name.startswith("_") and name not in {"close", "invoke"}
+    }
+
+    assert methods == set(CASES)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+async def test_a_method_sends_its_command_and_gives_what_came_back(
+    scripted: ScriptedGateway, scripted_session: Session, case: Case
+) -> None:
+    scripted.edit_reply = filled(case.reply)
+
+    result = await case.call(scripted_session)
+
+    request = scripted.command()
+    assert request.session_id == SESSION_ID
+    assert request.command == case.command
+    assert result == case.result
+
+
+@pytest.mark.parametrize("case", PROMISING.values(), ids=PROMISING)
+async def test_an_ok_reply_without_the_promised_payload_is_no_zero(
+    scripted: ScriptedGateway, scripted_session: Session, case: Case
+) -> None:
+    scripted.edit_reply = filled(None)
+
+    with pytest.raises(MxGatewayProtocolError, match=r"is OK but lacks its .* payload"):
+        await case.call(scripted_session)
+
+
+@pytest.mark.parametrize("case", PROMISING.values(), ids=PROMISING)
+async def test_an_ok_reply_with_the_payload_of_another_command_is_no_answer(
+    scripted: ScriptedGateway, scripted_session: Session, case: Case
+) -> None:
+    other = "register" if case is not CASES["register"] else "add_item"
+    scripted.edit_reply = filled(CASES[other].reply)
+
+    with pytest.raises(MxGatewayProtocolError, match=r"is OK but lacks its .* payload"):
+        await case.call(scripted_session)

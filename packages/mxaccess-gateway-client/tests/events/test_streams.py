@@ -1,0 +1,414 @@
+"""An event stream is resumed, refused, overtaken or broken: whatever is lost raises or is told."""
+
+from __future__ import annotations
+
+import gc
+
+import grpc
+import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway import (
+    DataChange,
+    GatewayClient,
+    MxEvent,
+    MxEventFamily,
+    MxGatewayEventLossError,
+    MxGatewayLimitError,
+    MxGatewaySessionError,
+    MxGatewayStreamEndedError,
+    MxGatewayTransportError,
+    MxGatewayUsageError,
+    MxGatewayWorkerError,
+    ReplayGap,
+    Session,
+    SessionState,
+)
+from mxgateway.testing import SimulatedGateway
+from support.event_reading import TAG, advised, numbered, take, values
+from support.scripted_gateway import SESSION_ID, ScriptedGateway
+from support.waiting import until
+
+
+async def test_a_stream_counts_what_it_delivered_and_what_waits(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+    stream = session.stream_events()
+    assert (stream.last_sequence, stream.delivered, stream.pending, stream.is_open) == (0, 0, 0, False)
+
+    async with stream:
+        assert stream.is_open
+        await anext(stream)
+        for number in range(3):
+            gateway.plant[TAG].set(number)
+        await anext(stream)
+        await until(lambda: stream.pending == 2)
+        assert (stream.last_sequence, stream.delivered, stream.pending) == (2, 2, 2)
+
+    assert not stream.is_open
+
+
+async def test_events_that_came_before_the_stream_are_not_lost(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+    for number in range(10):
+        gateway.plant[TAG].set(number)
+
+    async with session.stream_events() as stream:
+        events = await take(stream, 11)
+
+    assert values(events)[1:] == list(range(10))
+
+
+async def test_a_closed_stream_ends_the_loop_and_leaves_the_session_open(
+    gateway: SimulatedGateway, session: Session
+) -> None:
+    await advised(session)
+    stream = session.stream_events()
+    seen: list[MxEvent] = []
+    async for event in stream:
+        seen.append(event)
+        await stream.close()
+
+    assert len(seen) == 1
+    await gateway.wait_for(lambda: gateway.sessions[0].streams == 0)
+    assert gateway.sessions[0].state is SessionState.READY
+    assert await session.get_state() is SessionState.READY
+
+
+async def test_a_stream_can_be_closed_twice_and_before_it_began(session: Session) -> None:
+    stream = session.stream_events()
+
+    await stream.close()
+    await stream.close()
+
+    assert [event async for event in stream] == []
+
+
+async def test_a_closed_stream_can_not_be_entered_again(session: Session) -> None:
+    stream = session.stream_events()
+    await stream.close()
+
+    with pytest.raises(MxGatewayUsageError, match="the stream is closed"):
+        await stream.__aenter__()
+
+
+async def test_break_frees_the_sessions_place_for_the_next_stream(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+
+    async for event in session.stream_events():
+        assert isinstance(event, DataChange)
+        break
+
+    await gateway.wait_for(lambda: gateway.sessions[0].streams == 0)
+    assert gateway.calls[-1].rpc == "StreamEvents"
+    assert gateway.calls[-1].cancelled
+
+
+async def test_a_new_stream_may_follow_a_closed_one_at_once(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+    last = 0
+    for number in range(50):
+        async with session.stream_events(after_sequence=last) as stream:
+            event = await anext(stream)
+            assert event.sequence == last + 1
+            last = stream.last_sequence
+            gateway.plant[TAG].set(number)
+
+
+async def test_a_new_stream_may_follow_one_left_with_break_at_once(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+    last = 0
+    for number in range(50):
+        async for event in session.stream_events(after_sequence=last):
+            assert event.sequence == last + 1
+            last = event.sequence
+            gateway.plant[TAG].set(number)
+            break
+
+
+@pytest.mark.parametrize("way", ["close", "break"])
+async def test_a_place_that_the_gateway_has_not_freed_yet_is_asked_for_again(
+    gateway: SimulatedGateway, session: Session, way: str
+) -> None:
+    await advised(session)
+    if way == "close":
+        async with session.stream_events() as stream:
+            await anext(stream)
+    else:
+        async for _ in session.stream_events():
+            break
+    gateway.faults.refuse_next_calls(3, grpc.StatusCode.FAILED_PRECONDITION, rpc="StreamEvents")
+    gateway.plant[TAG].set(5)
+
+    async with session.stream_events(after_sequence=1) as stream:
+        assert (await anext(stream)).value == 5
+
+    assert len([call for call in gateway.calls if call.rpc == "StreamEvents"]) == 5
+
+
+async def test_a_place_that_somebody_else_has_is_not_asked_for_again(
+    gateway: SimulatedGateway, session: Session
+) -> None:
+    gateway.faults.refuse_next_calls(2, grpc.StatusCode.FAILED_PRECONDITION, rpc="StreamEvents")
+
+    with pytest.raises(MxGatewaySessionError):
+        await anext(session.stream_events())
+
+    assert len([call for call in gateway.calls if call.rpc == "StreamEvents"]) == 1
+
+
+async def test_a_stream_that_nobody_holds_any_more_ends_at_the_gateway(
+    gateway: SimulatedGateway, session: Session
+) -> None:
+    await advised(session)
+    stream = session.stream_events()
+    await anext(stream)
+
+    del stream
+    gc.collect()
+
+    await gateway.wait_for(lambda: gateway.sessions[0].streams == 0)
+
+
+async def test_a_resume_brings_what_was_not_seen_and_goes_on_live(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+    async with session.stream_events() as stream:
+        await anext(stream)
+    for number in range(10):
+        gateway.plant[TAG].set(number)
+
+    async with session.stream_events(after_sequence=stream.last_sequence) as resumed:
+        assert resumed.last_sequence == 1
+        events = await take(resumed, 10)
+        gateway.plant[TAG].set(4711)
+        events.append(await anext(resumed))
+
+    assert [event.sequence for event in events] == list(range(2, 13))
+    assert values(events) == [*range(10), 4711]
+
+
+async def test_a_resume_brings_what_was_on_its_way_when_the_stream_was_closed(
+    gateway: SimulatedGateway, session: Session
+) -> None:
+    await advised(session)
+    stream = session.stream_events()
+    await anext(stream)
+    for number in range(100):
+        gateway.plant[TAG].set(number)
+    await until(lambda: stream.pending)
+    await stream.close()
+
+    async with session.stream_events(after_sequence=stream.last_sequence) as resumed:
+        events = await take(resumed, 100)
+
+    assert values(events) == list(range(100))
+
+
+async def test_a_resume_that_comes_too_late_begins_with_a_gap(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+    async with session.stream_events() as stream:
+        await anext(stream)
+    for number in range(5):
+        gateway.plant[TAG].set(number)
+    gateway.faults.age_out_replay(session.session_id)
+    gateway.plant[TAG].set(99)
+
+    async with session.stream_events(after_sequence=stream.last_sequence) as resumed:
+        gap, event = await take(resumed, 2)
+        gateway.plant[TAG].set(100)
+        after = await anext(resumed)
+
+    assert isinstance(gap, ReplayGap)
+    assert (gap.requested_after_sequence, gap.oldest_available_sequence) == (1, 7)
+    assert (gap.family, gap.sequence, gap.hresult) == (MxEventFamily.UNSPECIFIED, 0, None)
+    assert repr(gap) == "ReplayGap(after 1, oldest 7)"
+    assert (event.value, event.sequence) == (99, 7)
+    assert (after.value, resumed.last_sequence) == (100, 8)
+
+
+async def test_an_overflow_is_reported_and_the_session_is_faulted(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+    async with session.stream_events() as stream:
+        await anext(stream)
+        gateway.faults.overflow_events(session.session_id)
+
+        with pytest.raises(MxGatewayLimitError, match="overflowed at 10000 events") as caught:
+            await anext(stream)
+
+    assert "take the events faster" in str(caught.value)
+    assert caught.value.grpc_status is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await session.get_state() is SessionState.FAULTED
+
+
+async def test_a_killed_worker_is_told_to_the_stream_and_to_the_next_command(
+    gateway: SimulatedGateway, session: Session
+) -> None:
+    item = await advised(session)
+    async with session.stream_events() as stream:
+        await anext(stream)
+        gateway.faults.kill_worker(session.session_id)
+
+        with pytest.raises(MxGatewayTransportError, match="has ended unexpectedly"):
+            await anext(stream)
+    with pytest.raises((MxGatewaySessionError, MxGatewayWorkerError)):
+        await session.write(1, item, 5)
+
+
+async def test_a_faulted_session_is_told_to_the_stream(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+    async with session.stream_events() as stream:
+        await anext(stream)
+        gateway.faults.fault_session(session.session_id)
+
+        with pytest.raises(MxGatewaySessionError, match="FAULTED"):
+            await anext(stream)
+
+
+async def test_a_gateway_that_dies_in_the_middle_of_a_stream_raises(
+    gateway: SimulatedGateway, session: Session
+) -> None:
+    await advised(session)
+    async with session.stream_events() as stream:
+        await anext(stream)
+        await gateway.faults.restart()
+
+        with pytest.raises(MxGatewayTransportError):
+            await anext(stream)
+
+
+async def test_a_stream_that_failed_fails_again(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+    async with session.stream_events() as stream:
+        await anext(stream)
+        await gateway.faults.drop_connections()
+        for _ in range(2):
+            with pytest.raises(MxGatewayTransportError):
+                await anext(stream)
+        assert not stream.is_open
+
+
+async def test_a_stream_resumes_over_a_new_connection(gateway: SimulatedGateway, session: Session) -> None:
+    await advised(session)
+    async with session.stream_events() as stream:
+        await anext(stream)
+        gateway.plant[TAG].set(1)
+        await gateway.faults.drop_connections()
+        gateway.plant[TAG].set(2)
+        with pytest.raises(MxGatewayTransportError):
+            await take(stream, 2)
+
+    async with session.stream_events(after_sequence=stream.last_sequence) as resumed:
+        events = await take(resumed, 3 - stream.last_sequence)
+
+    assert events[-1].value == 2
+    assert events[-1].sequence == 3
+
+
+async def test_a_session_closed_elsewhere_ends_the_stream_with_an_error(
+    client: GatewayClient, session: Session
+) -> None:
+    await advised(session)
+    async with session.stream_events() as stream:
+        await anext(stream)
+        await client.attach_session(session.session_id).close()
+
+        with pytest.raises(MxGatewayStreamEndedError, match="ended the stream") as caught:
+            await anext(stream)
+
+    assert caught.value.session_id == session.session_id
+    assert caught.value.hint
+
+
+async def test_a_stream_of_an_unknown_session_raises(client: GatewayClient) -> None:
+    with pytest.raises(MxGatewaySessionError) as caught:
+        await anext(client.attach_session(SESSION_ID).stream_events())
+
+    assert caught.value.grpc_status is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_stream_ahead_of_the_session_is_refused(session: Session) -> None:
+    with pytest.raises(Exception, match="is ahead of the session"):
+        await anext(session.stream_events(after_sequence=99))
+
+
+@pytest.mark.parametrize("after_sequence", [-1, 2**64])
+async def test_a_sequence_that_no_event_can_have_is_refused(session: Session, after_sequence: int) -> None:
+    with pytest.raises(ValueError, match=r"after_sequence .* is not between 0 and 18446744073709551615"):
+        session.stream_events(after_sequence=after_sequence)
+
+
+async def test_nothing_is_asked_before_the_stream_is_used(gateway: SimulatedGateway, session: Session) -> None:
+    session.stream_events()
+    await session.ping()
+
+    assert "StreamEvents" not in {call.rpc for call in gateway.calls}
+
+
+async def test_a_stream_that_the_gateway_ends_with_ok_raises(
+    scripted: ScriptedGateway, scripted_session: Session
+) -> None:
+    scripted.events = numbered(1, 2)
+    scripted.end_of_events = (grpc.StatusCode.OK, "")
+    stream = scripted_session.stream_events()
+
+    assert [event.sequence for event in await take(stream, 2)] == [1, 2]
+    with pytest.raises(MxGatewayStreamEndedError):
+        await anext(stream)
+
+
+@pytest.mark.parametrize(
+    ("after", "sequences", "good", "words"),
+    [
+        (0, [1, 2, 5], 2, "has a hole of 2 events: 5 came after 2"),
+        (0, [7, 8, 10], 2, "has a hole of 1 events: 10 came after 8"),
+        (0, [3, 4, 4], 2, "runs backwards: 4 came after 4"),
+        (0, [3, 4, 1], 2, "runs backwards: 1 came after 4"),
+        (5, [7], 0, "has a hole of 1 events: 7 came after 5"),
+        (5, [5], 0, "runs backwards: 5 came after 5"),
+        (5, [6, 7, 9], 2, "has a hole of 1 events: 9 came after 7"),
+    ],
+)
+async def test_a_hole_or_a_step_back_in_the_sequence_raises_and_ends_the_stream(
+    scripted: ScriptedGateway, scripted_session: Session, after: int, sequences: list[int], good: int, words: str
+) -> None:
+    scripted.events = numbered(*sequences, 1000)
+    stream = scripted_session.stream_events(after_sequence=after)
+    assert [event.sequence for event in await take(stream, good)] == sequences[:good]
+
+    for _ in range(2):
+        with pytest.raises(MxGatewayEventLossError, match=f"{words} .*read the items afresh"):
+            await anext(stream)
+
+    assert stream.last_sequence == (sequences[good - 1] if good else after)
+    await stream.close()
+
+
+async def test_a_fresh_stream_may_begin_at_any_sequence(scripted: ScriptedGateway, scripted_session: Session) -> None:
+    scripted.events = numbered(4711, 4712)
+
+    async with scripted_session.stream_events() as stream:
+        assert [event.sequence for event in await take(stream, 2)] == [4711, 4712]
+
+
+async def test_after_a_gap_the_sequence_must_still_rise(scripted: ScriptedGateway, scripted_session: Session) -> None:
+    gap = pb.MxEvent(replay_gap=pb.ReplayGap(requested_after_sequence=5, oldest_available_sequence=9))
+    scripted.events = [gap, *numbered(9, 11)]
+
+    async with scripted_session.stream_events(after_sequence=5) as stream:
+        assert [type(event) for event in await take(stream, 2)] == [ReplayGap, DataChange]
+        with pytest.raises(MxGatewayEventLossError, match="hole of 1 events"):
+            await anext(stream)
+
+
+async def test_a_slow_reader_holds_the_gateway_back_and_loses_nothing(
+    scripted: ScriptedGateway, scripted_session: Session
+) -> None:
+    scripted.events = numbered(*range(1, 20_001))
+
+    async with scripted_session.stream_events() as stream:
+        await anext(stream)
+        await until(lambda: stream.pending >= 4096)
+        await scripted_session.ping()
+        assert stream.pending < 4500
+        events = await take(stream, 19_999)
+
+    assert [event.sequence for event in events] == list(range(2, 20_001))

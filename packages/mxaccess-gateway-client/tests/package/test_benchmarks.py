@@ -1,0 +1,114 @@
+"""The benchmarks work: every topic can be measured, and the results reach the README. Their figures are no test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import report
+from comparison import Comparison, Plan, Rival, at_least, ours_below
+
+PACKAGE = Path(__file__).parents[2]
+BENCHMARKS = PACKAGE / "benchmarks"
+PLAN = Plan(rounds=3, brief=True)
+
+EVENTS = Comparison(
+    what="events",
+    unit="events/s",
+    rival=Rival.RAW,
+    theirs=(20_000, 50_000, 40_000),
+    ours=(120_000, 125_000, 128_000),
+    target=at_least(3),
+    more_is_better=True,
+)
+LATENCY = Comparison(
+    what="latency", unit="p99 ms", rival=Rival.ASYNCUA, theirs=(5, 5, 5), ours=(1, 20, 11), target=ours_below(10)
+)
+
+
+# Dozens of processes are started and loaded, which takes its time on a machine that has other things to do.
+pytestmark = pytest.mark.timeout(600)
+
+
+def run_benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, in the shortest form in which it still measures."""
+    return run_command("--brief", "--rounds", "1", *arguments)
+
+
+def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, as people call it."""
+    command = [sys.executable, "-X", "utf8", str(BENCHMARKS), *arguments]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=580, check=False)
+
+
+@pytest.mark.parametrize(
+    ("topic", "what"),
+    [
+        ("events", "| events, processes free to move, raw in its "),
+        ("slow-source", "| events from a gateway in Python, "),
+        ("streams", "| 16 saturated streams in one process | events/s in all |"),
+        ("latency", "| latency at 100,000 events/s | p50 ms |"),
+        ("loop-lag", "| other tasks' wait while a consumer works 500 us an event | p99 ms |"),
+        ("unary", "| a command, one in flight: Write | p50 us |"),
+        ("imports", "| `import mxgateway`, beside grpc.aio and the generated code | CPU ms |"),
+        ("exit", "| interpreters that end within 2 s under an open stream | of 2 |"),
+        ("tags", "| 100 tags subscribed, a first value of each | round trips |"),
+    ],
+)
+def test_a_topic_is_measured(topic: str, what: str) -> None:
+    done = run_benchmarks("--only", topic)
+
+    assert done.returncode == 0, done.stderr
+    assert what in done.stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells a process how large it is now")
+def test_memory_is_measured() -> None:
+    done = run_benchmarks("--only", "memory")
+
+    assert done.returncode == 0, done.stderr
+    assert "| memory taken while a consumer stalls for 5 s | MB |" in done.stdout
+
+
+def test_asyncua_is_measured_where_it_is_installed() -> None:
+    done = run_benchmarks("--only", "asyncua")
+
+    if find_spec("asyncua") is None:
+        assert done.returncode == 2
+        assert "asyncua must be installed, as `hatch run benchmark` does" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert "| a read of 10 tags at once | ms |" in done.stdout
+
+
+@pytest.mark.parametrize("part", [["--brief"], ["--only", "unary"], ["--rounds", "4"]])
+def test_only_a_whole_run_is_written(part: list[str]) -> None:
+    done = run_command("--write", *part)
+
+    assert done.returncode == 2
+    assert "--write: only all topics at full length, in at least 5 rounds, are worth being written" in done.stderr
+
+
+def test_results_show_medians_and_ranges_and_which_target_is_missed() -> None:
+    results = report.markdown([EVENTS, LATENCY], PLAN)
+
+    assert "Medians of 3 interleaved rounds" in results
+    assert "| events | events/s | 40,000 | 125,000 | **3.20** (2.50 to 6) | ≥ 3 |" in results
+    assert "| latency | p99 ms | 5 | 11 | **2.20** (0.200 to 4) | ours < 10, missed |" in results
+
+
+def test_the_readme_shows_the_newest_results() -> None:
+    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    results = report.markdown([EVENTS], PLAN)
+
+    shown = report.put_into(report.put_into(readme, report.markdown([LATENCY], PLAN)), results)
+
+    assert results in shown
+    assert "latency" not in shown.partition("benchmark results: begin")[2].partition("benchmark results: end")[0]
+    assert "(benchmarks/results.svg)" in shown
+    begin, end = "<!-- benchmark results: begin -->", "<!-- benchmark results: end -->"
+    assert shown.partition(begin)[0] == readme.partition(begin)[0]
+    assert shown.partition(end)[2] == readme.partition(end)[2]

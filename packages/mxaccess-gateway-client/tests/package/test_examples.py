@@ -1,0 +1,189 @@
+"""Every example runs as it stands and prints what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from mxgateway.testing import SimulatedGateway
+from support.programs import start_python
+from support.tagging import INT, STRING, UNKNOWN, commands, writes
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+RAMP = "TestMachine_001.TestChangingInt"
+ALARM = "TestChildObject.TestAlarmed"
+# The library's warnings, which Python writes to stderr where nobody configures logging.
+LOST_AND_RESTORED = r"the events of \S+ are lost: .*\n(.* is not back yet, .*\n)*the events of \S+ go on, anew\n"
+
+
+class Example:
+    """An example that runs in a process of its own, against the gateway of this test."""
+
+    def __init__(self, gateway: SimulatedGateway, folder: Path) -> None:
+        self._gateway = gateway
+        self._folder = folder
+
+    async def start(self, *command: str | Path) -> asyncio.subprocess.Process:
+        """Start Python with these arguments."""
+        return await start_python(self._gateway, self._folder, *command)
+
+    async def run(self, name: str, *arguments: str, status: int = 0) -> list[str]:
+        """Run an example to its end; gives the lines that it printed."""
+        return await self.end(await self.start(EXAMPLES / name, *arguments), status)
+
+    async def end(self, process: asyncio.subprocess.Process, status: int = 0, errors: str = "") -> list[str]:
+        """Wait for the end of an example, whose stderr must be like `errors`; gives the lines that it printed."""
+        async with asyncio.timeout(30):
+            output, told = await process.communicate()
+        assert process.returncode == status, told.decode()
+        assert re.fullmatch(errors, told.decode()), told.decode()
+        return output.decode().splitlines()
+
+
+@pytest.fixture
+def example(gateway: SimulatedGateway, tmp_path: Path) -> Example:
+    """What runs an example, in an empty folder."""
+    return Example(gateway, tmp_path)
+
+
+def test_every_example_is_here_and_in_the_readme() -> None:
+    tests = Path(__file__).read_text(encoding="utf-8")
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+
+    for path in sorted(EXAMPLES.glob("*.py")):
+        assert f'"{path.name}"' in tests
+        assert f"[{path.name}](examples/{path.name})" in readme
+
+
+async def test_read_tags_prints_values_and_reasons(example: Example) -> None:
+    lines = await example.run("read_tags.py", INT, UNKNOWN, STRING)
+
+    assert re.fullmatch(rf"{INT} = 42 \(.*good.*, 20.*\)", lines[0], re.IGNORECASE)
+    assert lines[1].startswith(f"{UNKNOWN}: ")
+    assert lines[2].startswith(f"{STRING} = Hello (")
+    assert len(await example.run("read_tags.py")) == 2
+
+
+async def test_write_and_confirm_prints_what_mxaccess_says(example: Example, gateway: SimulatedGateway) -> None:
+    assert await example.run("write_and_confirm.py", INT, "123") == [f"{INT} = 123"]
+    assert gateway.plant[INT].value == 123
+    with gateway.faults.refused_writes(INT):
+        (line,) = await example.run("write_and_confirm.py", INT, "5", status=1)
+    assert line.startswith("refused: ")
+    assert "refuses on request" in line
+    assert gateway.plant[INT].value == 123
+    assert writes(gateway) == 2
+
+
+async def test_watch_tags_prints_changes_and_what_happens_to_the_connection(
+    example: Example, gateway: SimulatedGateway
+) -> None:
+    process = await example.start(EXAMPLES / "watch_tags.py", "4", INT, STRING)
+    assert process.stdout is not None
+    first = sorted([(await process.stdout.readline()).decode() for _ in range(2)], key=lambda line: line.split()[2])
+    assert [re.sub(r"^\S+ \S+ ", "", line).partition(" (")[0].strip() for line in first] == [
+        f"{INT} = 42",
+        f"{STRING} = Hello",
+    ]
+    await gateway.faults.restart()
+    lines = await example.end(process, errors=LOST_AND_RESTORED)
+
+    assert lines[0].startswith("the values get old: ")
+    assert lines[1] == "back, with a new session"
+    assert len(lines) == 4
+
+
+async def test_log_to_csv_writes_changes_and_losses(
+    example: Example, gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    process = await example.start(EXAMPLES / "log_to_csv.py", "changes.csv", "4", INT)
+    await gateway.wait_for(lambda: [item for session in gateway.sessions for item in session.items if item.advised])
+    path = tmp_path / "changes.csv"
+    async with asyncio.timeout(5):
+        while path.read_text(encoding="utf-8").count("\n") < 2:  # noqa: ASYNC110 - nobody tells of a row
+            await asyncio.sleep(0.01)
+    await gateway.faults.restart()
+    lines = await example.end(process, errors=LOST_AND_RESTORED)
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+    assert lines == ["changes.csv is written"]
+    assert [(row["tag"], row["value"], row["quality"]) for row in rows if row["tag"]] == [(INT, "42", "192")] * 2
+    assert [row["remark"].partition("(")[0] for row in rows] == ["", "WatchLost", "WatchRestored", "repeated"]
+
+
+async def test_bulk_subscribe_advises_a_thousand_tags_in_one_round_trip(
+    example: Example, gateway: SimulatedGateway
+) -> None:
+    lines = await example.run("bulk_subscribe.py")
+
+    assert re.fullmatch(r"1000 tags in \d+\.\d{3} s", lines[0])
+    assert re.fullmatch(r"first values of all after \d+\.\d{3} s", lines[1])
+    assert commands(gateway)["SUBSCRIBE_BULK"] == 1
+    assert commands(gateway)["UNSUBSCRIBE_BULK"] == 1
+
+
+async def test_alarms_prints_the_active_ones_and_what_happens_to_them(
+    example: Example, gateway: SimulatedGateway
+) -> None:
+    (reference,) = await active(example)
+    lines = await example.run("alarms.py", "1", reference)
+
+    assert lines[0].startswith(f"{reference} is ACTIVE, severity 700: Too hot")
+    assert lines[1] == "these were active; from now on come changes"
+    assert re.fullmatch(rf"20\S+ \S+  {re.escape(reference)}: ACKNOWLEDGE python-client seen by an example", lines[2])
+
+    process = await example.start(EXAMPLES / "alarms.py", "1", "Nobody!Nothing.Here")
+    await gateway.wait_for(lambda: len([call for call in gateway.calls if call.rpc == "AcknowledgeAlarm"]) == 2)
+    gateway.plant[ALARM].set(10.0)
+    lines = await example.end(process)
+    assert lines[0].startswith(f"{reference} is ACTIVE_ACKED")
+    assert lines[2].startswith("Nobody!Nothing.Here is not acknowledged: ")
+    assert ": CLEAR" in lines[3]
+
+
+async def active(example: Example) -> list[str]:
+    """The references of the active alarms, as the example prints them before anything changes."""
+    process = await example.start(EXAMPLES / "alarms.py")
+    assert process.stdout is not None
+    references: list[str] = []
+    while " is ACTIVE" in (line := (await process.stdout.readline()).decode()):
+        references.append(line.partition(" is ")[0])
+    process.kill()
+    await process.communicate()
+    return references
+
+
+async def test_browse_prints_the_tree(example: Example) -> None:
+    lines = await example.run("browse.py", "3")
+
+    assert lines[0].startswith("deployed 2026-01-05 08:00")
+    assert "TestPlant (area)" in lines
+    assert "    TestChildObject ($TestChildObject)" in lines
+    assert "      .TestIntArray  Integer[]" in lines
+    assert not [line for line in lines if "TestPump" in line]
+    assert await example.run("browse.py", "1", "TestChildObject") == [
+        lines[0],
+        "TestPump ($Pump)",
+        "  .Running  Boolean",
+        "  .Speed  Double",
+    ]
+
+
+async def test_the_test_harness_passes_its_own_tests(example: Example) -> None:
+    options = ("-q", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
+    process = await example.start("-m", "pytest", *options, EXAMPLES / "test_automation.py")
+    lines = await example.end(process)
+
+    assert lines[-1].startswith("3 passed")
+
+
+async def test_an_example_without_its_arguments_says_how_to_call_it(example: Example) -> None:
+    process = await example.start(EXAMPLES / "log_to_csv.py")
+    _, errors = await process.communicate()
+
+    assert process.returncode == 1
+    assert errors.decode().startswith("usage: log_to_csv.py FILE ROWS TAG")

@@ -1,0 +1,104 @@
+"""Every Python snippet of the READMEs runs as it stands, with warnings as errors, against a simulated gateway."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mxgateway.testing import SimulatedGateway
+from support.programs import run_python
+
+PACKAGE = Path(__file__).parents[2]
+ROOT = PACKAGE.parents[1]
+
+# What every library for this gateway shows first.
+FIRST_SNIPPET = """
+import asyncio
+import os
+
+from mxgateway import GatewayClient
+
+
+async def main():
+    client = await GatewayClient.connect(
+        endpoint=os.environ["MXGATEWAY_ENDPOINT"],
+        api_key=os.environ["MXGATEWAY_API_KEY"],
+        plaintext=True,
+    )
+    session = await client.open_session()
+    server_handle = await session.register("python-client")
+    item_handle = await session.add_item(server_handle, "TestChildObject.TestInt")
+    await session.advise(server_handle, item_handle)
+
+    async for event in session.stream_events():
+        print(event)
+        break
+
+    await session.close()
+    await client.close()
+
+
+asyncio.run(main())
+"""
+
+
+def snippets(readme: Path) -> list[str]:
+    """The Python snippets of a README."""
+    return re.findall(r"^```python\n(.*?)^```$", readme.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+ALL_SNIPPETS = [
+    pytest.param(snippet, id=f"{readme.parent.name}-{number}")
+    for readme in (PACKAGE / "README.md", ROOT / "README.md")
+    for number, snippet in enumerate(snippets(readme), start=1)
+]
+
+
+async def run(gateway: SimulatedGateway, snippet: str, folder: Path) -> str:
+    """Run a snippet and give what it printed."""
+    program = folder / "snippet.py"
+    program.write_text(snippet, encoding="utf-8")
+    output, errors = await run_python(gateway, folder, program)
+    assert errors == ""
+    return output
+
+
+def test_both_readmes_show_how_to_begin() -> None:
+    assert len(snippets(PACKAGE / "README.md")) >= 3
+    assert snippets(ROOT / "README.md")
+
+
+@pytest.mark.parametrize("snippet", ALL_SNIPPETS)
+async def test_a_snippet_of_a_readme_runs_as_it_stands(snippet: str, tmp_path: Path) -> None:
+    async with SimulatedGateway() as gateway:
+        output = await run(gateway, snippet, tmp_path)
+        assert not gateway.sessions
+
+    assert output
+
+
+async def test_the_first_snippet_runs_unchanged(tmp_path: Path) -> None:
+    async with SimulatedGateway() as gateway:
+        output = await run(gateway, FIRST_SNIPPET, tmp_path)
+
+        assert output.startswith("DataChange(sequence=1, item_handle=1, value=42, ")
+        assert not gateway.sessions
+
+
+def test_the_figures_are_those_of_the_last_run() -> None:
+    _, results = (PACKAGE / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8").split("\n", 1)
+    assert results.strip() in (PACKAGE / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    _, section = (PACKAGE / "README.md").read_text(encoding="utf-8").split("\n## What is promised under each fault", 1)
+    rows = re.findall(r"^\|(.+)\|(.+)\|(.+)\|$", section.partition("\n## ")[0], re.MULTILINE)[2:]
+    assert rows
+    for fault, _, shown_by in rows:
+        tests = re.findall(r"`([\w/]+\.py)::(\w+)`", shown_by)
+        assert tests, fault
+        for path, name in tests:
+            source = (PACKAGE / "tests" / path).read_text(encoding="utf-8")
+            assert re.search(rf"^(async )?def {name}\(", source, re.MULTILINE), f"{path}::{name}"

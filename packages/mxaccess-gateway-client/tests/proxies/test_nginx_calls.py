@@ -1,0 +1,277 @@
+"""Through a real nginx calls work as without one, and what nginx says for itself is told from what a gateway says."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from mxgateway import (
+    ClientOptions,
+    GatewayClient,
+    MxGatewayAuthenticationError,
+    MxGatewayAuthorizationError,
+    MxGatewayCertificateError,
+    MxGatewayError,
+    MxGatewayLimitError,
+    MxGatewayProtocolError,
+    MxGatewayTransportError,
+)
+from mxgateway.testing import Limits, SimulatedGateway
+from support.certificates import Certificates, write_certificate
+from support.faults.fault_proxy import FaultProxy
+from support.nginx import free_port, nginx_before, nginx_with
+
+README = Path(__file__).parents[2] / "README.md"
+LONG_TEXT = "x" * 2_000_000
+
+
+async def test_calls_go_through_tls_in_front(
+    gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
+) -> None:
+    async with (
+        nginx_before(tmp_path, gateway.endpoint, shown=certificates.gateway) as nginx,
+        GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, ca_file=certificates.ca) as client,
+        client.open_session() as session,
+    ):
+        server = await session.register("test")
+        results = await session.add_item_bulk(server, ["TestChildObject.TestInt"] * 1000)
+        assert all(result.was_successful for result in results)
+        assert [child.tag_name async for child in client.galaxy.browse_children()]
+        assert await client.query_active_alarms().__anext__()
+
+
+async def test_a_certificate_is_remembered_whatever_its_name(gateway: SimulatedGateway, tmp_path: Path) -> None:
+    # A name that nginx would refuse as the host of a request.
+    shown = write_certificate(tmp_path, common_name="MXAccess Gateway")
+    async with nginx_before(tmp_path, gateway.endpoint, shown=shown) as nginx:
+        for _ in range(2):
+            async with GatewayClient.connect(
+                endpoint=nginx.endpoint,
+                api_key=gateway.api_key,
+                known_gateways_file=tmp_path / "known",
+                trust_on_first_use=True,
+            ) as client:
+                assert client.certificate_fingerprint == shown.fingerprint
+
+
+async def test_a_new_certificate_is_refused_by_who_remembers_the_old_one(
+    gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    options = ClientOptions(
+        endpoint=f"127.0.0.1:{free_port()}",
+        api_key=gateway.api_key,
+        known_gateways_file=tmp_path / "known",
+        trust_on_first_use=True,
+    )
+    port = int(options.endpoint.rpartition(":")[2])
+    old, new = write_certificate(tmp_path, "127.0.0.1"), write_certificate(tmp_path, "127.0.0.1")
+    async with nginx_before(tmp_path, gateway.endpoint, shown=old, port=port), GatewayClient.connect(options):
+        seen = len(gateway.calls)
+    async with nginx_before(tmp_path, gateway.endpoint, shown=new, port=port):
+        with pytest.raises(MxGatewayCertificateError) as caught:
+            await GatewayClient.connect(options)
+
+    assert (caught.value.trusted_fingerprints, caught.value.shown_fingerprint) == ((old.fingerprint,), new.fingerprint)
+    assert len(gateway.calls) == seen
+
+
+async def test_a_client_certificate_that_nginx_wants_is_asked_for(
+    gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
+) -> None:
+    wants = f"ssl_client_certificate {certificates.ca}; ssl_verify_client on;"
+    async with nginx_before(tmp_path, gateway.endpoint, shown=certificates.gateway, server=wants) as nginx:
+        with pytest.raises(MxGatewayProtocolError, match="it may want a client certificate") as caught:
+            await GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, ca_file=certificates.ca)
+        assert caught.value.http_status == 400
+
+        async with GatewayClient.connect(
+            endpoint=nginx.endpoint,
+            api_key=gateway.api_key,
+            ca_file=certificates.ca,
+            client_certificate_file=certificates.client.certificate,
+            client_key_file=certificates.client.key,
+        ):
+            pass
+
+
+PAGES: dict[int, type[MxGatewayError]] = {
+    301: MxGatewayProtocolError,
+    400: MxGatewayProtocolError,
+    401: MxGatewayAuthenticationError,
+    403: MxGatewayAuthorizationError,
+    404: MxGatewayProtocolError,
+    405: MxGatewayProtocolError,
+    413: MxGatewayLimitError,
+    429: MxGatewayLimitError,
+    431: MxGatewayLimitError,
+    500: MxGatewayTransportError,
+    502: MxGatewayTransportError,
+    503: MxGatewayTransportError,
+    504: MxGatewayTransportError,
+}
+
+
+async def test_a_page_of_nginx_says_that_it_is_none_of_the_gateways(gateway: SimulatedGateway, tmp_path: Path) -> None:
+    # Which page is shown is asked for by the key.
+    pages = " ".join(f'if ($http_authorization ~ "page-{status}") {{ return {status}; }}' for status in PAGES)
+    async with nginx_before(tmp_path, gateway.endpoint, location=pages) as nginx:
+        for status, kind in PAGES.items():
+            with pytest.raises(MxGatewayError) as caught:
+                await GatewayClient.connect(endpoint=nginx.endpoint, api_key=f"mxgw_1_page-{status}", plaintext=True)
+
+            error = caught.value
+            assert (type(error), error.http_status) == (kind, status)
+            assert f"HTTP status {status} came instead of a gateway's answer" in str(error)
+            assert error.hint is not None
+    assert not gateway.calls
+
+
+@pytest.mark.parametrize("status", [403, 502])
+async def test_a_page_that_comes_later_ends_calls_and_streams_and_not_the_session(
+    gateway: SimulatedGateway, tmp_path: Path, status: int
+) -> None:
+    page = tmp_path / "page"
+    sometimes = f"set $page 0; if (-f {page}) {{ return {status}; }}"
+    async with (
+        nginx_before(tmp_path, gateway.endpoint, location=sometimes) as nginx,
+        GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        client.open_session() as session,
+    ):
+        await asyncio.to_thread(page.touch)
+        with pytest.raises(PAGES[status]) as of_a_call:
+            await session.ping()
+        with pytest.raises((PAGES[status], MxGatewayTransportError)) as of_a_stream:
+            await anext(session.stream_events())
+        await asyncio.to_thread(page.unlink)
+        await session.ping()
+
+    assert of_a_call.value.http_status == status
+    # gRPC doesn't always see the status of what ends a stream.
+    assert of_a_stream.value.http_status in {status, None}
+    assert of_a_stream.value.hint is not None
+
+
+async def test_a_page_that_is_no_error_is_none_of_the_gateways_either(
+    gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    async with nginx_before(tmp_path, gateway.endpoint, location="return 200 'welcome';") as nginx:
+        with pytest.raises(MxGatewayTransportError, match="what answered speaks no gRPC"):
+            await GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True)
+
+
+async def test_a_gateway_that_is_down_behind_nginx_says_so(tmp_path: Path) -> None:
+    async with nginx_before(tmp_path, f"127.0.0.1:{free_port()}") as nginx:
+        with pytest.raises(MxGatewayTransportError, match="the proxy doesn't reach the gateway") as caught:
+            await GatewayClient.connect(endpoint=nginx.endpoint, plaintext=True)
+    assert caught.value.http_status == 502
+
+
+async def test_a_key_too_long_for_nginx_is_refused_and_not_shown(gateway: SimulatedGateway, tmp_path: Path) -> None:
+    key = f"mxgw_1_{'very-secret' * 300}"
+    async with nginx_before(tmp_path, gateway.endpoint, server="large_client_header_buffers 4 1k;") as nginx:
+        with pytest.raises(MxGatewayTransportError) as caught:
+            await GatewayClient.connect(endpoint=nginx.endpoint, api_key=key, plaintext=True)
+    assert "very-secret" not in str(caught.value)
+
+
+async def test_a_command_too_large_for_nginx_is_a_limit_and_the_next_one_goes_through(
+    gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    async with (
+        # The default: a megabyte.
+        nginx_before(tmp_path, gateway.endpoint) as nginx,
+        GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        client.open_session() as session,
+    ):
+        server = await session.register("test")
+        item = await session.add_item(server, "TestChildObject.TestString")
+        await session.advise(server, item)
+        with pytest.raises(MxGatewayLimitError, match="client_max_body_size") as caught:
+            await session.write(server, item, LONG_TEXT)
+        assert caught.value.http_status == 413
+
+        await session.write(server, item, "short")
+
+
+async def test_calls_that_cross_the_end_of_a_connection_are_carried_out_once(tmp_path: Path) -> None:
+    # nginx ends a connection after so many calls, with a GOAWAY, and those that were on their way are not seen by it.
+    tasks, calls, each_connection = 8, 60, "keepalive_requests 20;"
+    async with (
+        SimulatedGateway(ramp_interval=None, limits=Limits(recorded_calls=10_000)) as gateway,
+        nginx_before(tmp_path, gateway.endpoint, server=each_connection) as nginx,
+        GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        client.open_session() as session,
+    ):
+        server = await session.register("test")
+
+        async def add_items() -> list[int]:
+            return [await session.add_item(server, "TestChildObject.TestInt") for _ in range(calls)]
+
+        handles = await asyncio.gather(*(add_items() for _ in range(tasks)))
+
+        # A handle for each call: none was lost, none was carried out twice.
+        assert sorted(handle for each in handles for handle in each) == list(range(1, tasks * calls + 1))
+
+
+async def test_calls_go_on_through_reloads(gateway: SimulatedGateway, tmp_path: Path) -> None:
+    async with (
+        nginx_before(tmp_path, gateway.endpoint) as nginx,
+        GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        client.open_session() as session,
+    ):
+        reloaded = asyncio.Event()
+
+        async def ping() -> int:
+            for count in range(1, 100_000):
+                await session.ping()
+                if reloaded.is_set():
+                    return count
+            return 0
+
+        pings = [asyncio.create_task(ping()) for _ in range(4)]
+        for _ in range(3):
+            await nginx.reload()
+        reloaded.set()
+        assert all(await asyncio.gather(*pings))
+
+
+async def test_a_connection_that_nginx_ended_for_idleness_is_made_again(
+    gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    async with (
+        nginx_before(tmp_path, gateway.endpoint, server="keepalive_timeout 100ms;") as nginx,
+        FaultProxy(int(nginx.endpoint.rpartition(":")[2])) as wire,
+        GatewayClient.connect(endpoint=wire.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        client.open_session() as session,
+    ):
+        for _ in range(3):
+            await session.ping()
+            await wire.wait_until(lambda: wire.connections == 0)
+        await session.ping()
+
+
+async def test_the_readmes_configuration_works(
+    gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
+) -> None:
+    (block,) = re.findall(r"^```nginx\n(.*?)^```$", await asyncio.to_thread(README.read_text), re.MULTILINE | re.DOTALL)
+    port = free_port()
+    for theirs, ours in {
+        "listen 5001 ": f"listen 127.0.0.1:{port} ",
+        "127.0.0.1:5000": gateway.endpoint,
+        "/etc/nginx/gateway.crt": str(certificates.gateway.certificate),
+        "/etc/nginx/gateway.key": str(certificates.gateway.key),
+    }.items():
+        assert theirs in block
+        block = block.replace(theirs, ours)
+
+    async with (
+        nginx_with(tmp_path, block, port) as nginx,
+        GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, ca_file=certificates.ca) as client,
+        client.tags("test") as tags,
+    ):
+        await tags.write("TestChildObject.TestString", LONG_TEXT)
+        (reading,) = await tags.read("TestChildObject.TestString")
+        assert reading.value == LONG_TEXT

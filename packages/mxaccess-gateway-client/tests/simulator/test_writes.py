@@ -1,0 +1,417 @@
+"""Writes: accepted at once, and done or refused later."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway.testing import SimulatedGateway
+from support.wire import connected, int32
+
+if TYPE_CHECKING:
+    from support.wire import Stream, WireSession
+
+E_INVALIDARG = 0x80070057 - (1 << 32)
+SECURITY_ERROR = pb.MX_STATUS_CATEGORY_SECURITY_ERROR
+OPERATIONAL_ERROR = pb.MX_STATUS_CATEGORY_OPERATIONAL_ERROR
+
+STRINGS = pb.MxValue(array_value=pb.MxArray(string_values=pb.StringArray(values=["a", "b"])))
+
+
+def sparse(total_length: int, **elements: pb.MxValue) -> pb.MxValue:
+    """Make a sparse array; `_2=...` is the element at index 2."""
+    return pb.MxValue(
+        sparse_array_value=pb.MxSparseArray(
+            total_length=total_length,
+            elements=[pb.MxSparseElement(index=int(name[1:]), value=value) for name, value in elements.items()],
+        )
+    )
+
+
+async def outcome(events: Stream[pb.MxEvent]) -> pb.MxEvent:
+    """Give the next ON_WRITE_COMPLETE."""
+    while True:
+        event = await events.next()
+        if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
+            return event
+
+
+async def written(
+    session: WireSession, definition: str, value: pb.MxValue, user_id: int = 0
+) -> pb.MxStatusCategory.ValueType:
+    """Write to a tag, which must be accepted, and give the category of its outcome."""
+    async with session.events() as events:
+        handles = await session.advised(definition)
+        reply = await session.write(handles, value, user_id)
+        assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
+        (status,) = (await outcome(events)).statuses
+    return status.category
+
+
+async def test_the_outcome_of_a_write_is_told_by_an_event_of_its_item(
+    gateway: SimulatedGateway, session: WireSession
+) -> None:
+    async with session.events() as events:
+        server, item = await session.advised("TestChildObject.TestInt")
+        await events.next()
+        await session.write((server, item), int32(7))
+        complete, changed = await events.take(2)
+    assert complete.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE
+    assert complete.WhichOneof("body") == "on_write_complete"
+    assert (complete.server_handle, complete.item_handle) == (server, item)
+    assert [(status.success, status.category) for status in complete.statuses] == [(1, pb.MX_STATUS_CATEGORY_OK)]
+    assert (changed.value.int32_value, changed.quality) == (7, 192)
+    assert gateway.plant["TestChildObject.TestInt"].value == 7
+
+
+async def test_writes_take_the_time_that_they_take() -> None:
+    async with SimulatedGateway(write_time=5, ramp_interval=None) as gateway, connected(gateway) as wire:
+        session = await wire.open_session()
+        async with session.events() as events:
+            handles = await session.advised("TestChildObject.TestInt")
+            await events.next()
+            await session.write(handles, int32(7))
+            assert gateway.plant["TestChildObject.TestInt"].value == 42
+            gateway.clock.advance(5)
+            assert (await events.next()).family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE
+
+
+async def test_an_item_that_is_not_advised_takes_no_write(session: WireSession) -> None:
+    server = await session.register()
+    item = await session.add_item(server, "TestChildObject.TestInt")
+    handles: dict[str, Any] = {"server_handle": server, "item_handle": item, "value": int32(1)}
+    for kind in (
+        pb.MX_COMMAND_KIND_WRITE,
+        pb.MX_COMMAND_KIND_WRITE2,
+        pb.MX_COMMAND_KIND_WRITE_SECURED,
+        pb.MX_COMMAND_KIND_WRITE_SECURED2,
+    ):
+        reply = await session.reply(kind, **handles)
+        assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
+        assert reply.hresult == E_INVALIDARG
+        assert reply.diagnostic_message == "Value does not fall within the expected range."
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "held"),
+    [
+        ("TestBool", pb.MxValue(bool_value=False), False),
+        ("TestByte", int32(255), 255),
+        ("TestShort", int32(-32768), -32768),
+        ("TestInt", int32(-(1 << 31)), -(1 << 31)),
+        ("TestInt", pb.MxValue(int64_value=7), 7),
+        ("TestLong", pb.MxValue(int64_value=1 << 62), 1 << 62),
+        ("TestLong", int32(7), 7),
+        ("TestFloat", pb.MxValue(float_value=0.5), 0.5),
+        ("TestFloat", pb.MxValue(double_value=0.1), 0.10000000149011612),
+        ("TestDouble", pb.MxValue(double_value=0.1), 0.1),
+        ("TestDouble", int32(3), 3.0),
+        ("TestString", pb.MxValue(string_value="naïve ☃"), "naïve ☃"),
+        ("TestTime", pb.MxValue(timestamp_value=Timestamp(seconds=1)), datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)),
+        ("TestStringArray", STRINGS, ("a", "b")),
+        ("TestIntArray[2]", int32(22), (1, 22, 3, 4, 5)),
+        (
+            "TestIntMatrix",
+            pb.MxValue(
+                array_value=pb.MxArray(int32_values=pb.Int32Array(values=[6, 5, 4, 3, 2, 1]), dimensions=[2, 3])
+            ),
+            (6, 5, 4, 3, 2, 1),
+        ),
+        ("TestTune", pb.MxValue(double_value=1.0), 1.0),
+        ("TestFreeAccess", int32(1), 1),
+    ],
+)
+async def test_a_value_that_fits_is_written(
+    gateway: SimulatedGateway, session: WireSession, attribute: str, value: pb.MxValue, held: object
+) -> None:
+    assert await written(session, f"TestChildObject.{attribute}", value) == pb.MX_STATUS_CATEGORY_OK
+    tag = gateway.plant[f"TestChildObject.{attribute.partition('[')[0]}"]
+    assert tag.value == held
+    assert tag.last_write is not None
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("TestBool", int32(1)),
+        ("TestByte", int32(256)),
+        ("TestByte", int32(-1)),
+        ("TestShort", int32(32768)),
+        ("TestInt", pb.MxValue(int64_value=1 << 31)),
+        ("TestInt", pb.MxValue(double_value=1.0)),
+        ("TestInt", pb.MxValue(bool_value=True)),
+        ("TestInt", pb.MxValue(string_value="1")),
+        ("TestInt", pb.MxValue(is_null=True)),
+        ("TestInt", pb.MxValue()),
+        ("TestInt", STRINGS),
+        ("TestInt", sparse(1, _0=int32(1))),
+        ("TestFloat", pb.MxValue(double_value=1e300)),
+        ("TestString", int32(1)),
+        ("TestTime", pb.MxValue(timestamp_value=Timestamp(seconds=1 << 60))),
+        ("TestStringArray", pb.MxValue(string_value="a")),
+        ("TestStringArray", pb.MxValue(array_value=pb.MxArray())),
+        ("TestIntArray", STRINGS),
+        ("TestIntArray", sparse(3, _1=pb.MxValue(string_value="a"))),
+        ("TestIntArray[1]", pb.MxValue(string_value="a")),
+        ("TestIntMatrix", pb.MxValue(array_value=pb.MxArray(int32_values=pb.Int32Array(values=[1, 2, 3])))),
+        (
+            "TestIntMatrix",
+            pb.MxValue(array_value=pb.MxArray(int32_values=pb.Int32Array(values=range(6)), dimensions=[3, 2])),
+        ),
+    ],
+)
+async def test_a_value_of_a_wrong_type_is_accepted_and_refused_later(
+    gateway: SimulatedGateway, session: WireSession, attribute: str, value: pb.MxValue
+) -> None:
+    tag = gateway.plant[f"TestChildObject.{attribute.partition('[')[0]}"]
+    before = tag.reading
+    assert await written(session, f"TestChildObject.{attribute}", value) == OPERATIONAL_ERROR
+    assert tag.reading is before
+    assert tag.last_write is None
+
+
+async def test_a_write_replaces_a_whole_array(gateway: SimulatedGateway, session: WireSession) -> None:
+    await written(session, "TestChildObject.TestStringArray", STRINGS)
+    assert gateway.plant["TestChildObject.TestStringArray"].value == ("a", "b")
+    assert gateway.plant["TestChildObject.TestStringArray"].dimensions == (2,)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "held"),
+    [
+        ("TestBoolArray", pb.MxValue(bool_value=True), (False, False, True)),
+        ("TestIntArray", int32(9), (0, 0, 9)),
+        ("TestDoubleArray", pb.MxValue(double_value=0.5), (0.0, 0.0, 0.5)),
+        ("TestStringArray", pb.MxValue(string_value="z"), ("", "", "z")),
+        (
+            "TestTimeArray",
+            pb.MxValue(timestamp_value=Timestamp(seconds=60)),
+            (
+                datetime(1970, 1, 1, tzinfo=UTC),
+                datetime(1970, 1, 1, tzinfo=UTC),
+                datetime(1970, 1, 1, 0, 1, tzinfo=UTC),
+            ),
+        ),
+    ],
+)
+async def test_a_sparse_array_is_filled_up_with_defaults(
+    gateway: SimulatedGateway, session: WireSession, attribute: str, value: pb.MxValue, held: object
+) -> None:
+    assert await written(session, f"TestChildObject.{attribute}", sparse(3, _2=value)) == pb.MX_STATUS_CATEGORY_OK
+    assert gateway.plant[f"TestChildObject.{attribute}"].value == held
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        sparse(2, _2=int32(1)),
+        sparse(2_000_000, _0=int32(1)),
+        sparse(2, _0=int32(1), _00=int32(2)),
+    ],
+    ids=["outside", "too long", "twice"],
+)
+async def test_a_sparse_array_that_contradicts_itself_is_an_invalid_request(
+    session: WireSession, value: pb.MxValue
+) -> None:
+    handles = await session.advised("TestChildObject.TestIntArray")
+    reply = await session.write(handles, value)
+    assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+    assert "sparse" in reply.protocol_status.message
+
+
+async def test_writes_to_elements_of_one_array_do_not_undo_each_other(
+    gateway: SimulatedGateway, session: WireSession
+) -> None:
+    async with session.events() as events:
+        server, first = await session.advised("TestChildObject.TestIntArray[1]")
+        _, second = await session.advised("TestChildObject.TestIntArray[2]", server)
+        await session.write((server, first), int32(11))
+        await session.write((server, second), int32(22))
+        await outcome(events)
+        await outcome(events)
+    assert gateway.plant["TestChildObject.TestIntArray"].value == (11, 22, 3, 4, 5)
+
+
+async def test_an_unknown_tag_takes_the_write_and_refuses_it_later(session: WireSession) -> None:
+    async with session.events() as events:
+        handles = await session.advised("NoSuchObject_999.NoSuchAttr")
+        await session.write(handles, int32(1))
+        (status,) = (await outcome(events)).statuses
+    assert (status.category, status.detail) == (pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, 6)
+
+
+async def test_several_statuses_can_come(gateway: SimulatedGateway, session: WireSession) -> None:
+    statuses = [
+        pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_COMMUNICATION_ERROR, detail=2),
+        pb.MxStatusProxy(category=OPERATIONAL_ERROR),
+    ]
+    async with session.events() as events:
+        handles = await session.advised("TestChildObject.TestInt")
+        with gateway.faults.refused_writes("TestChildObject.TestInt", *statuses):
+            await session.write(handles, int32(1))
+            assert list((await outcome(events)).statuses) == statuses
+        with gateway.faults.refused_writes("TestChildObject.TestInt"):
+            await session.write(handles, int32(1))
+            assert [each.category for each in (await outcome(events)).statuses] == [OPERATIONAL_ERROR]
+        await session.write(handles, int32(1))
+        assert (await outcome(events)).statuses[0].category == pb.MX_STATUS_CATEGORY_OK
+
+
+async def test_write2_brings_its_own_time(gateway: SimulatedGateway, session: WireSession) -> None:
+    async with session.events() as events:
+        server, item = await session.advised("TestChildObject.TestInt")
+        when = pb.MxValue(timestamp_value=Timestamp(seconds=1_600_000_000))
+        command: dict[str, Any] = {"server_handle": server, "item_handle": item, "value": int32(1)}
+        await session.done(pb.MX_COMMAND_KIND_WRITE2, timestamp_value=when, **command)
+        assert (await outcome(events)).statuses[0].category == pb.MX_STATUS_CATEGORY_OK
+        assert (await events.next()).source_timestamp.seconds == 1_600_000_000
+        await session.done(pb.MX_COMMAND_KIND_WRITE2, timestamp_value=int32(1), **command)
+        assert (await outcome(events)).statuses[0].category == OPERATIONAL_ERROR
+    assert gateway.plant["TestChildObject.TestInt"].timestamp == datetime.fromtimestamp(1_600_000_000, UTC)
+
+
+async def test_nobody_writes_what_is_view_only(session: WireSession) -> None:
+    assert await written(session, "TestChildObject.TestReadOnly", int32(1)) == SECURITY_ERROR
+
+
+@pytest.mark.parametrize("attribute", ["TestSecured", "TestVerified"])
+async def test_a_secured_attribute_takes_no_plain_write(session: WireSession, attribute: str) -> None:
+    assert await written(session, f"TestChildObject.{attribute}", int32(5)) == SECURITY_ERROR
+
+
+async def test_the_user_of_a_plain_write_does_not_count_under_a_plain_advise(
+    gateway: SimulatedGateway, session: WireSession
+) -> None:
+    assert await written(session, "TestChildObject.TestInt", int32(1), user_id=4711) == pb.MX_STATUS_CATEGORY_OK
+    last = gateway.plant["TestChildObject.TestInt"].last_write
+    assert last is not None
+    assert last.user is None
+
+
+async def test_the_user_of_a_plain_write_counts_under_a_supervisory_advise(
+    gateway: SimulatedGateway, session: WireSession
+) -> None:
+    tag = gateway.plant["TestChildObject.TestTune"]
+    value = pb.MxValue(double_value=2.0)
+    async with session.events() as events:
+        server = await session.register()
+        item = await session.add_item(server, tag.name)
+        await session.done(pb.MX_COMMAND_KIND_ADVISE_SUPERVISORY, server_handle=server, item_handle=item)
+        assert gateway.sessions[0].items[0].supervisory
+
+        async def category(user_id: int) -> pb.MxStatusCategory.ValueType:
+            await session.write((server, item), value, user_id)
+            return (await outcome(events)).statuses[0].category
+
+        assert await category(1) == SECURITY_ERROR  # nobody has met this user yet
+        guid = "6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01"
+        await session.done(pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID, server_handle=server, user_id_guid=guid)
+        assert await category(1) == SECURITY_ERROR  # the operator may not tune
+        supervisor = await session.authenticate(server, "supervisor", "supervisor-secret")
+        assert await category(supervisor) == pb.MX_STATUS_CATEGORY_OK
+        assert tag.last_write
+        assert tag.last_write.user
+        assert tag.last_write.user.name == "supervisor"
+        assert await category(0) == pb.MX_STATUS_CATEGORY_OK
+
+
+class Signers:
+    """A session with two authenticated users and one item."""
+
+    def __init__(self, session: WireSession, events: Stream[pb.MxEvent]) -> None:
+        self.session = session
+        self.events = events
+        self.handles = (0, 0)
+        self.operator = self.supervisor = self.guest = 0
+
+    async def advise(self, definition: str) -> None:
+        self.handles = server, _ = await self.session.advised(definition)
+        self.operator = await self.session.authenticate(server, "operator", "operator-secret")
+        self.supervisor = await self.session.authenticate(server, "supervisor", "supervisor-secret")
+        self.guest = await self.session.authenticate(server, "guest", "guest-secret")
+
+    async def category(self, user_id: int, verifier_id: int = 0) -> pb.MxStatusCategory.ValueType:
+        server, item = self.handles
+        await self.session.done(
+            pb.MX_COMMAND_KIND_WRITE_SECURED,
+            server_handle=server,
+            item_handle=item,
+            current_user_id=user_id,
+            verifier_user_id=verifier_id,
+            value=int32(5),
+        )
+        return (await outcome(self.events)).statuses[0].category
+
+
+async def test_a_secured_write_needs_an_authenticated_user_who_may(
+    gateway: SimulatedGateway, session: WireSession
+) -> None:
+    async with session.events() as events:
+        signers = Signers(session, events)
+        await signers.advise("TestChildObject.TestSecured")
+        assert await signers.category(0) == SECURITY_ERROR
+        assert await signers.category(99) == SECURITY_ERROR
+        assert await signers.category(signers.guest) == SECURITY_ERROR
+        assert gateway.plant["TestChildObject.TestSecured"].last_write is None
+        assert await signers.category(signers.operator) == pb.MX_STATUS_CATEGORY_OK
+    assert gateway.plant["TestChildObject.TestSecured"].value == 5
+
+
+async def test_a_guid_alone_is_no_authentication(session: WireSession) -> None:
+    async with session.events() as events:
+        signers = Signers(session, events)
+        signers.handles = await session.advised("TestChildObject.TestSecured")
+        reply = await session.done(
+            pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID,
+            server_handle=signers.handles[0],
+            user_id_guid="6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01",
+        )
+        assert await signers.category(reply.archestra_user_to_id.user_id) == SECURITY_ERROR
+
+
+async def test_a_verified_write_needs_somebody_else_who_may_verify(
+    gateway: SimulatedGateway, session: WireSession
+) -> None:
+    async with session.events() as events:
+        signers = Signers(session, events)
+        await signers.advise("TestChildObject.TestVerified")
+        assert await signers.category(signers.operator) == SECURITY_ERROR
+        assert await signers.category(signers.operator, signers.operator) == SECURITY_ERROR
+        assert await signers.category(signers.operator, signers.guest) == SECURITY_ERROR
+        assert await signers.category(signers.supervisor, signers.supervisor) == SECURITY_ERROR
+        assert await signers.category(signers.operator, signers.supervisor) == pb.MX_STATUS_CATEGORY_OK
+    last = gateway.plant["TestChildObject.TestVerified"].last_write
+    assert last
+    assert last.user
+    assert last.verifier
+    assert (last.user.name, last.verifier.name) == ("operator", "supervisor")
+
+
+async def test_write_secured2_brings_its_own_time(gateway: SimulatedGateway, session: WireSession) -> None:
+    async with session.events() as events:
+        signers = Signers(session, events)
+        await signers.advise("TestChildObject.TestSecured")
+        server, item = signers.handles
+        await session.done(
+            pb.MX_COMMAND_KIND_WRITE_SECURED2,
+            server_handle=server,
+            item_handle=item,
+            current_user_id=signers.operator,
+            value=int32(6),
+            timestamp_value=pb.MxValue(timestamp_value=Timestamp(seconds=60)),
+        )
+        assert (await outcome(events)).statuses[0].category == pb.MX_STATUS_CATEGORY_OK
+    assert gateway.plant["TestChildObject.TestSecured"].timestamp == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
+
+
+async def test_a_user_of_one_session_is_none_of_another(session: WireSession) -> None:
+    await session.authenticate(await session.register(), "operator", "operator-secret")
+    stranger = await session.wire.open_session()
+    async with stranger.events() as events:
+        signers = Signers(stranger, events)
+        signers.handles = await stranger.advised("TestChildObject.TestSecured")
+        assert await signers.category(1) == SECURITY_ERROR

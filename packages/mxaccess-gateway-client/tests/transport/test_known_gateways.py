@@ -1,0 +1,261 @@
+"""The file of known gateways: what is remembered on first use, what is read, and what several processes make of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mxgateway import (
+    MxGatewayCertificateError,
+    MxGatewayConfigurationError,
+)
+from mxgateway.testing import SimulatedGateway
+from support.certificates import Certificates, write_certificate
+from support.secure_gateways import KnownFile, Switch, gateway_with, port_of, refusal, talk
+from support.waiting import until
+
+OTHER = "ab" * 32
+
+
+async def test_the_first_certificate_is_remembered_and_shown_once(
+    foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
+
+    (record,) = [record for record in caplog.records if record.name == "mxgateway.tls"]
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == (
+        f"{foreign_gateway.endpoint} is trusted on first use and remembered in {known.path}: "
+        f"a certificate for 127.0.0.1, localhost with the SHA-256 "
+        f"fingerprint {certificates.gateway.fingerprint}; compare it with the gateway's own"
+    )
+    assert known.entries == [[foreign_gateway.endpoint, certificates.gateway.fingerprint]]
+
+
+async def test_what_was_remembered_is_trusted_without_first_use(
+    foreign_gateway: SimulatedGateway, known: KnownFile
+) -> None:
+    await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
+    await talk(foreign_gateway, known_gateways_file=known.path)
+
+
+@pytest.mark.parametrize("first_use", [False, True])
+async def test_a_known_gateway_with_another_certificate_is_refused_and_the_file_stays_as_it_is(
+    foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile, first_use: bool
+) -> None:
+    known.write(f"{foreign_gateway.endpoint} {OTHER}\n")
+
+    error = await refusal(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=first_use)
+
+    assert isinstance(error, MxGatewayCertificateError)
+    assert (error.trusted_fingerprints, error.shown_fingerprint) == ((OTHER,), certificates.gateway.fingerprint)
+    assert certificates.gateway.fingerprint in str(error)
+    assert f"in known_gateways_file {known.path} stands {OTHER}" in str(error)
+    assert "only if the gateway has a new certificate, put the new fingerprint there" in str(error)
+    assert known.read() == f"{foreign_gateway.endpoint} {OTHER}\n"
+
+
+async def test_an_unknown_gateway_is_refused_unless_first_use_is_asked_for(
+    foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile
+) -> None:
+    known.write(f"other.plant:5001 {OTHER}\n")
+
+    error = await refusal(foreign_gateway, known_gateways_file=known.path)
+
+    assert isinstance(error, MxGatewayCertificateError)
+    assert (error.trusted_fingerprints, error.shown_fingerprint) == ((), certificates.gateway.fingerprint)
+    assert f"the gateway isn't in known_gateways_file {known.path}" in str(error)
+    assert certificates.gateway.fingerprint in str(error)
+    assert known.read() == f"other.plant:5001 {OTHER}\n"
+
+
+async def test_a_gateway_may_have_a_second_certificate_for_the_day_it_gets_it(
+    certificates: Certificates, known: KnownFile
+) -> None:
+    async with gateway_with(certificates.gateway) as gateway:
+        new = certificates.named_otherwise.fingerprint
+        known.write(f"{gateway.endpoint} {certificates.gateway.fingerprint}\n{gateway.endpoint} {new}\n")
+        await talk(gateway, known_gateways_file=known.path)
+    async with gateway_with(certificates.named_otherwise, port=port_of(gateway)) as gateway:
+        await talk(gateway, known_gateways_file=known.path)
+
+
+async def test_lines_are_read_in_any_spelling(
+    foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile
+) -> None:
+    digits = certificates.gateway.fingerprint.upper()
+    colons = ":".join(digits[index : index + 2] for index in range(0, 64, 2))
+    known.write(f"\ufeff# gateways\n\n  LOCALHOST:{port_of(foreign_gateway)}\t{colons} # hall 7\r\n")
+
+    await talk(foreign_gateway, endpoint=f"localhost:{port_of(foreign_gateway)}", known_gateways_file=known.path)
+
+
+async def test_gateways_are_told_apart_by_host_andport_of(certificates: Certificates, known: KnownFile) -> None:
+    async with gateway_with(certificates.gateway) as one, gateway_with(certificates.named_otherwise) as another:
+        for gateway in (one, another):
+            await talk(gateway, known_gateways_file=known.path, trust_on_first_use=True)
+        for gateway in (one, another):
+            await talk(gateway, known_gateways_file=known.path)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6 on this machine")
+@pytest.mark.parametrize("name", ["::1", "gateway.plant"])
+async def test_an_ipv6_gateway_is_remembered_whatever_its_spelling(tmp_path: Path, known: KnownFile, name: str) -> None:
+    shown = write_certificate(tmp_path, name)
+    async with gateway_with(shown, host="::1") as gateway:
+        await talk(gateway, known_gateways_file=known.path, trust_on_first_use=True)
+        await talk(gateway, known_gateways_file=known.path, endpoint=f"[0:0:0:0:0:0:0:1]:{port_of(gateway)}")
+
+    assert f"\n[::1]:{port_of(gateway)} {shown.fingerprint}" in known.read()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"gateway:5001\n", "has a line 1 that is not host:port and a SHA-256 fingerprint"),
+        (b"# heading\ngateway:5001 abcdef\n", "has a line 2 that is not"),
+        (f"gateway {OTHER}".encode(), "has a line 1 that is not"),
+        (f"gateway:5001 {OTHER} {OTHER}".encode(), "has a line 1 that is not"),
+        (b"\xff\xfe\x00", "is no text file"),
+    ],
+)
+@pytest.mark.parametrize("first_use", [False, True])
+async def test_a_file_that_can_not_be_understood_is_told_and_left_alone(
+    foreign_gateway: SimulatedGateway, known: KnownFile, content: bytes, words: str, first_use: bool
+) -> None:
+    known.write(content)
+
+    error = await refusal(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=first_use)
+
+    assert isinstance(error, MxGatewayConfigurationError)
+    assert str(error).startswith(f"known_gateways_file {known.path} {words}")
+    assert known.path.read_bytes() == content
+
+
+async def test_a_missing_file_is_told_unless_first_use_may_make_it(
+    foreign_gateway: SimulatedGateway, known: KnownFile
+) -> None:
+    error = await refusal(foreign_gateway, known_gateways_file=known.path)
+
+    assert isinstance(error, MxGatewayConfigurationError)
+    assert str(error) == f"known_gateways_file {known.path} doesn't exist"
+    assert not known.exists
+
+
+@pytest.mark.parametrize("first_use", [False, True])
+async def test_a_directory_is_told(foreign_gateway: SimulatedGateway, tmp_path: Path, first_use: bool) -> None:
+    error = await refusal(foreign_gateway, known_gateways_file=tmp_path, trust_on_first_use=first_use)
+
+    assert str(error) == f"known_gateways_file {tmp_path} is a directory"
+
+
+async def test_a_file_that_can_not_be_written_is_told_and_the_gateway_not_trusted(
+    foreign_gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    nowhere = tmp_path / "no such folder" / "known_gateways"
+
+    error = await refusal(foreign_gateway, known_gateways_file=nowhere, trust_on_first_use=True)
+
+    assert isinstance(error, MxGatewayConfigurationError)
+    assert str(error).startswith(f"known_gateways_file {nowhere} can't be written")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file's mode means nothing on Windows")
+async def test_the_file_is_its_owners_alone(foreign_gateway: SimulatedGateway, known: KnownFile) -> None:
+    await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
+
+    assert known.mode == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few people make symbolic links")
+async def test_a_symbolic_link_stays_one(foreign_gateway: SimulatedGateway, known: KnownFile, tmp_path: Path) -> None:
+    behind = KnownFile(tmp_path / "behind")
+    behind.write("# mine, without a line's end")
+    known.link_to(behind)
+
+    await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
+
+    assert known.is_link
+    assert behind.read().startswith(f"# mine, without a line's end\n{foreign_gateway.endpoint} ")
+
+
+async def test_nothing_is_left_beside_the_file_but_its_lock(
+    foreign_gateway: SimulatedGateway, known: KnownFile
+) -> None:
+    await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
+
+    assert known.neighbours == ["known_gateways.lock"]
+
+
+async def test_several_processes_may_meet_their_gateways_at_once(certificates: Certificates, known: KnownFile) -> None:
+    async with (
+        gateway_with(certificates.gateway) as one,
+        gateway_with(certificates.named_otherwise) as another,
+    ):
+        gateways = [one, another] * 3
+        processes = [
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-c",
+                MEET,
+                gateway.endpoint,
+                gateway.api_key,
+                known.path,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            for gateway in gateways
+        ]
+        said = [json.loads((await process.communicate())[0]) for process in processes]
+
+    shown = {one.endpoint: certificates.gateway, another.endpoint: certificates.named_otherwise}
+    assert said == [shown[gateway.endpoint].fingerprint for gateway in gateways]
+    assert sorted(known.entries) == sorted([endpoint, pair.fingerprint] for endpoint, pair in shown.items())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks the file as other processes do, which fcntl is for")
+async def test_who_comes_second_must_see_what_the_first_remembered(
+    certificates: Certificates, known: KnownFile
+) -> None:
+    import fcntl  # noqa: PLC0415 - Windows has none
+
+    async with gateway_with(certificates.gateway) as gateway, Switch(port_of(gateway)) as switch:
+        lock = os.open(f"{known.path}.lock", os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            options: dict[str, Any] = {"known_gateways_file": known.path, "trust_on_first_use": True}
+            second = asyncio.create_task(refusal(gateway, endpoint=switch.endpoint, **options))
+            # It has looked twice, found no file before, and waits for the lock.
+            await until(lambda: switch.made == 2)
+            known.write(f"{switch.endpoint} {OTHER}\n")
+        finally:
+            os.close(lock)
+        error = await second
+
+        assert isinstance(error, MxGatewayCertificateError)
+        assert (error.trusted_fingerprints, error.shown_fingerprint) == ((OTHER,), certificates.gateway.fingerprint)
+        assert known.read() == f"{switch.endpoint} {OTHER}\n"
+
+
+MEET = """
+import asyncio, json, sys
+from mxgateway import GatewayClient
+
+async def main():
+    endpoint, key, known = sys.argv[1:]
+    connection = GatewayClient.connect(
+        endpoint=endpoint, api_key=key, known_gateways_file=known, trust_on_first_use=True
+    )
+    async with connection as client:
+        print(json.dumps(client.certificate_fingerprint))
+
+asyncio.run(main())
+"""

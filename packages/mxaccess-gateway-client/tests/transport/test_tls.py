@@ -1,0 +1,374 @@
+"""TLS trusts what it is told to trust, nothing else, and every mistake says what to change."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from mxgateway import GatewayClient, MxGatewayConfigurationError, MxGatewayTransportError
+from mxgateway.testing import SimulatedGateway
+from support.certificates import Certificates, write_certificate
+from support.secure_gateways import gateway_with, refusal, talk
+
+
+@pytest.fixture
+async def tls_gateway(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
+    """A gateway with a certificate for 127.0.0.1 and localhost."""
+    async with gateway_with(certificates.gateway) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def named_gateway(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
+    """A gateway with a certificate for gateway.plant."""
+    async with gateway_with(certificates.named_otherwise) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def strict_gateway(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
+    """A gateway that wants to know its clients."""
+    async with gateway_with(certificates.gateway, certificates.ca) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+async def test_a_ca_file_is_trusted(tls_gateway: SimulatedGateway, certificates: Certificates, as_text: bool) -> None:
+    await talk(tls_gateway, ca_file=str(certificates.ca) if as_text else certificates.ca)
+
+
+async def test_a_ca_file_may_hold_several_cas(
+    tls_gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.crt"
+    bundle.write_bytes(certificates.foreign_ca.read_bytes() + b"\n" + certificates.ca.read_bytes())
+
+    await talk(tls_gateway, ca_file=bundle)
+
+
+async def test_the_key_travels_over_tls_too(tls_gateway: SimulatedGateway, certificates: Certificates) -> None:
+    await talk(tls_gateway, ca_file=certificates.ca)
+
+    assert {call.authorised for call in tls_gateway.calls} == {True}
+
+
+async def test_a_server_name_override_is_the_name_that_counts(
+    named_gateway: SimulatedGateway, certificates: Certificates
+) -> None:
+    await talk(named_gateway, ca_file=certificates.ca, server_name_override="gateway.plant")
+
+
+async def test_a_certificate_for_another_name_is_refused_and_names_the_right_one(
+    named_gateway: SimulatedGateway, certificates: Certificates
+) -> None:
+    error = await refusal(named_gateway, ca_file=certificates.ca)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "is for gateway.plant: use one of them in the endpoint or as server_name_override" in str(error)
+
+
+async def test_a_foreign_ca_is_refused(tls_gateway: SimulatedGateway, certificates: Certificates) -> None:
+    error = await refusal(tls_gateway, ca_file=certificates.foreign_ca)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert f"was not made by the CA in {certificates.foreign_ca}" in str(error)
+
+
+async def test_the_default_roots_do_not_trust_a_plants_own_ca(tls_gateway: SimulatedGateway) -> None:
+    error = await refusal(tls_gateway)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "is not trusted" in str(error)
+    assert "give its CA as ca_file" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("expired", "has expired: it needs a new one"),
+        ("not_yet_valid", "is not valid yet: compare the clocks of both machines"),
+    ],
+)
+async def test_a_certificate_out_of_its_time_is_refused(certificates: Certificates, pair: str, words: str) -> None:
+    async with gateway_with(getattr(certificates, pair)) as gateway:
+        error = await refusal(gateway, ca_file=certificates.ca)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert words in str(error)
+
+
+async def test_a_certificate_that_is_not_for_servers_is_refused(tmp_path: Path) -> None:
+    ca = write_certificate(tmp_path, common_name="ca", is_ca=True)
+    shown = write_certificate(tmp_path, "127.0.0.1", usage=ExtendedKeyUsageOID.CLIENT_AUTH, by=ca)
+    async with gateway_with(shown) as gateway:
+        error = await refusal(gateway, ca_file=ca.certificate)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "isn't one for servers" in str(error)
+
+
+async def test_a_name_override_that_is_not_in_the_certificate_is_refused(
+    tls_gateway: SimulatedGateway, certificates: Certificates
+) -> None:
+    error = await refusal(tls_gateway, ca_file=certificates.ca, server_name_override="gateway.plant")
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "is for 127.0.0.1, localhost: use one of them" in str(error)
+
+
+@pytest.mark.parametrize("protocols", [[], ["http/1.1"]])
+async def test_a_web_servers_port_is_told_from_a_gateways(certificates: Certificates, protocols: list[str]) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.gateway.certificate, certificates.gateway.key)
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(MxGatewayTransportError, match="speaks TLS, but not HTTP/2, which gRPC needs"):
+            await GatewayClient.connect(endpoint=endpoint, ca_file=certificates.ca)
+
+
+@pytest.mark.parametrize("is_ca", [None, False, True])
+async def test_a_self_signed_certificate_is_its_own_ca_file(tmp_path: Path, is_ca: bool | None) -> None:
+    shown = write_certificate(tmp_path, "127.0.0.1", is_ca=is_ca)
+    async with gateway_with(shown) as gateway:
+        await talk(gateway, ca_file=shown.certificate)
+
+
+async def test_a_self_signed_certificate_that_nothing_trusts_is_called_so(tmp_path: Path) -> None:
+    async with gateway_with(write_certificate(tmp_path, "127.0.0.1")) as gateway:
+        error = await refusal(gateway)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "is self-signed: compare its fingerprint with the gateway's own" in str(error)
+
+
+async def test_plaintext_to_a_tls_port_is_refused(tls_gateway: SimulatedGateway) -> None:
+    error = await refusal(tls_gateway, plaintext=True)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "the port speaks TLS: drop plaintext" in str(error)
+
+
+async def test_tls_to_a_plaintext_port_is_refused_and_never_falls_back(gateway: SimulatedGateway) -> None:
+    error = await refusal(gateway)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "plaintext=True" in str(error)
+
+
+async def test_a_client_certificate_is_shown(strict_gateway: SimulatedGateway, certificates: Certificates) -> None:
+    await talk(
+        strict_gateway,
+        ca_file=certificates.ca,
+        client_certificate_file=certificates.client.certificate,
+        client_key_file=certificates.client.key,
+    )
+
+
+async def test_a_gateway_that_wants_a_client_certificate_says_so(
+    strict_gateway: SimulatedGateway, certificates: Certificates
+) -> None:
+    error = await refusal(strict_gateway, ca_file=certificates.ca)
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert "it may ask for a client certificate (client_certificate_file, client_key_file)" in str(error)
+
+
+async def test_a_client_certificate_of_another_ca_is_refused_and_named(
+    strict_gateway: SimulatedGateway, certificates: Certificates
+) -> None:
+    shown = certificates.foreign_client
+
+    error = await refusal(
+        strict_gateway,
+        ca_file=certificates.ca,
+        client_certificate_file=shown.certificate,
+        client_key_file=shown.key,
+    )
+
+    assert isinstance(error, MxGatewayTransportError)
+    assert f"doesn't accept the client certificate in {shown.certificate}" in str(error)
+
+
+BAD_CA_FILES = {
+    "missing": "doesn't exist",
+    "directory": "is a directory",
+    "empty": "is empty",
+    "blank": "is empty",
+    "binary": "is no PEM file",
+    "text": "is no PEM file",
+    "key": "holds no CERTIFICATE",
+    "broken": "holds no usable certificate",
+}
+
+
+def bad_file(kind: str, folder: Path, certificates: Certificates) -> Path:
+    """A file that is none of what is asked for."""
+    path = folder / kind
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "key":
+        shutil.copy(certificates.client.key, path)
+    elif kind != "missing":
+        pem = certificates.ca.read_bytes()
+        content = {
+            "empty": b"",
+            "blank": b"\n \n",
+            "binary": ssl.PEM_cert_to_DER_cert(pem.decode()),
+            "text": b"see the other folder\n",
+            "broken": pem[:60] + pem[160:],
+        }
+        path.write_bytes(content[kind])
+    return path
+
+
+@pytest.mark.parametrize(("kind", "words"), BAD_CA_FILES.items(), ids=BAD_CA_FILES)
+async def test_a_ca_file_that_can_not_be_used_is_told_before_anything_connects(
+    tls_gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path, kind: str, words: str
+) -> None:
+    path = bad_file(kind, tmp_path, certificates)
+
+    error = await refusal(tls_gateway, ca_file=path)
+
+    assert isinstance(error, MxGatewayConfigurationError)
+    assert str(error).startswith(f"ca_file {path} {words}")
+
+
+@pytest.mark.parametrize("option", ["client_certificate_file", "client_key_file"])
+@pytest.mark.parametrize("kind", ["missing", "directory", "empty", "text"])
+async def test_a_client_file_that_can_not_be_used_is_told_before_anything_connects(
+    tls_gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path, option: str, kind: str
+) -> None:
+    path = bad_file(kind, tmp_path, certificates)
+    files: Any = {
+        "client_certificate_file": certificates.client.certificate,
+        "client_key_file": certificates.client.key,
+        option: path,
+    }
+
+    error = await refusal(tls_gateway, ca_file=certificates.ca, **files)
+
+    assert isinstance(error, MxGatewayConfigurationError)
+    assert str(error).startswith(f"{option} {path} ")
+
+
+async def test_the_key_of_another_certificate_is_told(
+    tls_gateway: SimulatedGateway, certificates: Certificates
+) -> None:
+    error = await refusal(
+        tls_gateway,
+        ca_file=certificates.ca,
+        client_certificate_file=certificates.client.certificate,
+        client_key_file=certificates.other_client.key,
+    )
+
+    assert isinstance(error, MxGatewayConfigurationError)
+    assert "is not the key of client_certificate_file" in str(error)
+
+
+async def test_an_encrypted_key_is_told_and_no_password_is_asked_for(
+    tls_gateway: SimulatedGateway, certificates: Certificates
+) -> None:
+    error = await refusal(
+        tls_gateway,
+        ca_file=certificates.ca,
+        client_certificate_file=certificates.client.certificate,
+        client_key_file=certificates.encrypted_key,
+    )
+
+    assert isinstance(error, MxGatewayConfigurationError)
+    assert "is encrypted, which gRPC can't use: decrypt it first" in str(error)
+
+
+async def test_certificate_and_key_may_stand_in_one_file(
+    strict_gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
+) -> None:
+    both = tmp_path / "both"
+    both.write_bytes(certificates.client.key.read_bytes() + b"\n" + certificates.client.certificate.read_bytes())
+
+    await talk(strict_gateway, ca_file=certificates.ca, client_certificate_file=both, client_key_file=both)
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        # What gRPC takes for its default roots, and what the rest of Python does.
+        ("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "connected"),
+        ("SSL_CERT_FILE", "gRPC has its own default roots: give its CA as ca_file"),
+    ],
+)
+async def test_the_default_roots_are_those_of_grpc(
+    tls_gateway: SimulatedGateway, certificates: Certificates, variable: str, said: str
+) -> None:
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", CONNECT, tls_gateway.endpoint, tls_gateway.api_key),
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {variable: str(certificates.ca)},
+    )
+    stdout, _ = await program.communicate()
+
+    assert said in stdout.decode()
+
+
+CONNECT = """
+import asyncio, sys
+from mxgateway import GatewayClient, MxGatewayError
+
+async def main():
+    try:
+        async with GatewayClient.connect(endpoint=sys.argv[1], api_key=sys.argv[2]):
+            print("connected")
+    except MxGatewayError as error:
+        print(error)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows a file's mode keeps nobody from reading it")
+def test_a_file_that_may_not_be_read_is_told_before_anything_connects(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    locked = tmp_path / "locked.crt"
+    shutil.copy(certificates.ca, locked)
+    locked.chmod(0)
+
+    # The superuser may read everything: the client runs in a process that becomes nobody.
+    program: list[str | Path] = [sys.executable, "-c", CONNECT_AS_NOBODY, tmp_path / "missing.crt", locked]
+    said = subprocess.run(program, capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    assert said.stdout.splitlines() == [
+        f"ca_file {tmp_path / 'missing.crt'} doesn't exist",
+        "ca_file locked.crt can't be read (Permission denied)",
+    ]
+
+
+CONNECT_AS_NOBODY = """
+import asyncio, os, sys
+from mxgateway import GatewayClient, MxGatewayConfigurationError
+
+async def connect(ca_file):
+    try:
+        await GatewayClient.connect(endpoint="127.0.0.1:1", ca_file=ca_file)
+    except MxGatewayConfigurationError as error:
+        print(error)
+
+# Nobody may read Python's own files either, perhaps: the first call brings them.
+asyncio.run(connect(sys.argv[1]))
+if os.geteuid() == 0:
+    os.chown(".", 65534, -1)
+    os.setuid(65534)
+asyncio.run(connect(os.path.basename(sys.argv[2])))
+"""

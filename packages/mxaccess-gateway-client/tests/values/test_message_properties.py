@@ -1,0 +1,164 @@
+"""Over arbitrary messages: whatever a gateway may send, views, results and errors show it and raise nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+from looking import look_at, look_at_error, look_at_value
+from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway import (
+    ActiveAlarm,
+    AlarmProviderStatus,
+    BulkReadResult,
+    BulkWriteResult,
+    DeployEvent,
+    ErrorFacts,
+    GalaxyObject,
+    MxDataType,
+    MxEventFamily,
+    MxStatus,
+    MxStatusCategory,
+    MxStatusSource,
+    SubscribeResult,
+    UnrecognizedAlarmMessage,
+)
+from mxgateway._transport.failures import error_from_grpc, error_from_reply, error_from_status
+from mxgateway.events.views import to_event
+
+_DEEPEST = 6
+_INTEGERS = {
+    FieldDescriptor.CPPTYPE_INT32: some.integers(-(2**31), 2**31 - 1),
+    FieldDescriptor.CPPTYPE_INT64: some.integers(-(2**63), 2**63 - 1),
+    FieldDescriptor.CPPTYPE_UINT32: some.integers(0, 2**32 - 1),
+    FieldDescriptor.CPPTYPE_UINT64: some.integers(0, 2**64 - 1),
+    # An enum of proto3 is open: any number may come.
+    FieldDescriptor.CPPTYPE_ENUM: some.integers(-3, 25) | some.integers(-(2**31), 2**31 - 1),
+    FieldDescriptor.CPPTYPE_BOOL: some.booleans(),
+    FieldDescriptor.CPPTYPE_DOUBLE: some.floats(),
+    FieldDescriptor.CPPTYPE_FLOAT: some.floats(width=32),
+}
+MANY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@some.composite
+def messages(draw: some.DrawFn, descriptor: Descriptor, depth: int = 0) -> Any:
+    """Any message of a type, not too deep."""
+    message = GetMessageClass(descriptor)()
+    names = [field.name for field in descriptor.fields if depth < _DEEPEST or field.message_type is None]
+    for name in draw(some.lists(some.sampled_from(names), max_size=8, unique=True)) if names else ():
+        _fill(draw, message, descriptor.fields_by_name[name], depth)
+    return message
+
+
+def _fill(draw: some.DrawFn, message: Message, field: FieldDescriptor, depth: int) -> None:
+    target = getattr(message, field.name)
+    if field.message_type is not None:
+        parts = messages(field.message_type, depth + 1)
+        if isinstance(target, Message):
+            target.CopyFrom(draw(parts))
+            target.SetInParent()
+        else:
+            target.extend(draw(some.lists(parts, max_size=3)))
+        return
+    if field.type == field.TYPE_STRING:
+        values: some.SearchStrategy[Any] = some.text(some.characters(codec="utf-8"), max_size=20)
+    elif field.type == field.TYPE_BYTES:
+        values = some.binary(max_size=20)
+    else:
+        values = _INTEGERS[field.cpp_type]
+    if isinstance(target, (bool, int, float, str, bytes)):
+        setattr(message, field.name, draw(values))
+    else:
+        target.extend(draw(some.lists(values, max_size=5)))
+
+
+def any_of(kind: type[Message]) -> some.SearchStrategy[Any]:
+    """Any message of a class."""
+    descriptor: Any = kind.DESCRIPTOR
+    return messages(descriptor)
+
+
+@settings(MANY, max_examples=200)
+@given(any_of(pb.MxEvent), some.sampled_from([*MxEventFamily, 4711, -1]))
+def test_an_event_of_any_family_shows_all_it_has(message: pb.MxEvent, family: int) -> None:
+    message.family = pb.MxEventFamily.ValueType(family)
+
+    look_at(to_event(message))
+
+
+@MANY
+@given(any_of(pb.MxValue))
+def test_a_value_is_read_or_refused_and_what_was_read_can_be_written_back(message: pb.MxValue) -> None:
+    look_at_value(message)
+
+
+VIEWS: dict[type[Message], Callable[[Any], object]] = {
+    pb.ActiveAlarmSnapshot: ActiveAlarm,
+    pb.AlarmProviderStatus: AlarmProviderStatus,
+    pb.AlarmFeedMessage: UnrecognizedAlarmMessage,
+    pb.BulkReadResult: BulkReadResult,
+    pb.BulkWriteResult: BulkWriteResult.from_message,
+    pb.SubscribeResult: SubscribeResult.from_message,
+    pb.MxStatusProxy: MxStatus.from_message,
+    galaxy_pb.DeployEvent: DeployEvent,
+    galaxy_pb.GalaxyObject: GalaxyObject.from_message,
+}
+
+
+@pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
+def test_a_view_shows_all_it_has(kind: type[Message]) -> None:
+    @MANY
+    @given(any_of(kind))
+    def look(message: Message) -> None:
+        look_at(VIEWS[kind](message))
+
+    look()
+
+
+@MANY
+@given(any_of(pb.MxStatusProxy))
+def test_a_status_is_judged_by_its_category_alone(message: pb.MxStatusProxy) -> None:
+    status = MxStatus.from_message(message)
+
+    assert status.failed == (MxStatusCategory.COMMUNICATION_ERROR <= message.category <= MxStatusCategory.OTHER_ERROR)
+    assert (int(status.category), int(status.detected_by)) == (message.category, message.detected_by)
+
+
+@pytest.mark.parametrize("enum", [MxDataType, MxEventFamily, MxStatusCategory, MxStatusSource])
+@given(number=some.integers(-(2**31), 2**31 - 1))
+def test_every_number_is_a_member_of_every_enum(enum: type[MxStatusCategory], number: int) -> None:
+    member = enum(number)
+
+    assert member == number
+    assert enum(int(member)) == member
+    assert member.words
+    assert len(enum) < 30
+
+
+@MANY
+@given(any_of(pb.MxCommandReply))
+def test_a_refusal_is_one_line_with_its_facts(message: pb.MxCommandReply) -> None:
+    facts = ErrorFacts(method="Write", target="gateway:5000", session_id=message.session_id)
+    status = pb.ProtocolStatus()
+    status.CopyFrom(message.protocol_status)
+
+    look_at_error(error_from_reply(message, facts))
+    look_at_error(error_from_status(status, facts))
+
+
+@MANY
+@given(some.sampled_from(grpc.StatusCode), some.text(max_size=5000), some.booleans())
+def test_a_failed_call_is_one_line_with_its_facts(status: grpc.StatusCode, text: str, in_session: bool) -> None:
+    facts = ErrorFacts(method="Write", target="gateway:5000", session_id="session-1" if in_session else None)
+
+    look_at_error(error_from_grpc(status, text, facts))

@@ -257,6 +257,12 @@ class MxGatewayLimitError(MxGatewayError):
 class MxGatewaySessionError(MxGatewayError):
     """The session is unknown, not ready, faulted or gone."""
 
+    @property
+    def gone(self) -> bool:
+        """Whether the gateway does not know the session, or no longer knows it."""
+        unknown = ProtocolStatusCode.SESSION_NOT_FOUND
+        return self.grpc_status is grpc.StatusCode.NOT_FOUND or self.protocol_status == unknown
+
 
 class MxGatewayStreamEndedError(MxGatewaySessionError):
     """The gateway ended an event stream that nobody here closed: events from now on are lost to it."""

@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict
 
-import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._commands.alarms import AlarmCommands
@@ -18,7 +17,6 @@ from mxgateway._commands.writes import WriteCommands
 from mxgateway._support.validation import check_seconds
 from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTransportError
 from mxgateway.events.stream import EventStream, StreamPlace
-from mxgateway.protocol import ProtocolStatusCode
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -210,8 +208,7 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
         try:
             await self._ask_to_close()
         except MxGatewaySessionError as error:
-            gone = ProtocolStatusCode.SESSION_NOT_FOUND
-            if error.grpc_status is not grpc.StatusCode.NOT_FOUND and error.protocol_status != gone:
+            if not error.gone:
                 raise
             _logger.info("%s was gone before it was closed: %s", self.session_id, error)
         self._closed = True

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("mxgateway.channel")
 
-__all__ = ["Channel", "ReplyT", "RequestT"]
+__all__ = ["Channel", "ReplyT", "RequestT", "StreamMethod"]
 
 RequestT = TypeVar("RequestT", bound="Message")
 ReplyT = TypeVar("ReplyT")
@@ -50,7 +50,9 @@ class _UnaryMethod(Protocol[RequestT, ReplyT]):
     ) -> grpc.aio.UnaryUnaryCall[RequestT, ReplyT]: ...
 
 
-class _StreamMethod(Protocol[RequestT, ReplyT]):
+class StreamMethod(Protocol[RequestT, ReplyT]):
+    """A method of a gRPC stub that streams its replies."""
+
     def __call__(
         self, request: RequestT, *, timeout: float | None = None, metadata: grpc.aio.Metadata | None = None
     ) -> grpc.aio.UnaryStreamCall[RequestT, ReplyT]: ...
@@ -215,7 +217,7 @@ class Channel:
         raise failure
 
     def stream(
-        self, method: _StreamMethod[RequestT, ReplyT], request: RequestT, *, timeout: float | None = None
+        self, method: StreamMethod[RequestT, ReplyT], request: RequestT, *, timeout: float | None = None
     ) -> grpc.aio.UnaryStreamCall[RequestT, ReplyT]:
         """Start a call that streams replies; the caller owns it, cancels it and awaits its end.
 

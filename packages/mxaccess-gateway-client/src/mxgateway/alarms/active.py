@@ -13,9 +13,8 @@ from mxgateway.events.alarm_fields import AlarmFields
 from mxgateway.status import AlarmConditionState
 
 if TYPE_CHECKING:
-    import grpc.aio
-
     from mxgateway._transport.channel import Channel
+    from mxgateway._transport.streams.reader import Reader
 
 __all__ = ["ActiveAlarm", "ActiveAlarms"]
 
@@ -80,8 +79,8 @@ class ActiveAlarms(Stream[pb.ActiveAlarmSnapshot, ActiveAlarm]):
         # Here an OK from the gateway is the promised end.
         raise StopAsyncIteration
 
-    def _call(self) -> grpc.aio.UnaryStreamCall[pb.QueryActiveAlarmsRequest, pb.ActiveAlarmSnapshot]:
-        return self._channel.stream(self._channel.gateway.QueryActiveAlarms, self._request, timeout=self._timeout)
+    def _open_reader(self) -> Reader[pb.ActiveAlarmSnapshot]:
+        return self._read_in_task(self._channel.gateway.QueryActiveAlarms, self._request)
 
     def _item(self, message: pb.ActiveAlarmSnapshot) -> ActiveAlarm:
         return ActiveAlarm(message)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-import grpc.aio
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._transport.streams.stream import Stream
 from mxgateway.alarms.active import ActiveAlarm
+from mxgateway.errors import MxGatewayLimitError, MxGatewayStreamEndedError
 from mxgateway.events.views import AlarmTransition
 from mxgateway.status import AlarmProviderMode
 from mxgateway.values import datetime_field
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mxgateway._transport.channel import Channel
+    from mxgateway._transport.streams.reader import Reader
 
 __all__ = ["AlarmFeed", "AlarmFeedItem", "AlarmProviderStatus", "AlarmSnapshotComplete", "UnrecognizedAlarmMessage"]
 
@@ -110,9 +111,8 @@ class AlarmFeed(Stream[pb.AlarmFeedMessage, AlarmFeedItem]):
     _method = "StreamAlarms"
     _hints = MappingProxyType(
         {
-            grpc.StatusCode.OK: "open a new feed: its first items say how the alarms stand",
-            grpc.StatusCode.RESOURCE_EXHAUSTED: "take the items faster, and open a new feed: its first items say how "
-            "the alarms stand",
+            MxGatewayStreamEndedError: "open a new feed: its first items say how the alarms stand",
+            MxGatewayLimitError: "take the items faster, and open a new feed: its first items say how the alarms stand",
         }
     )
 
@@ -123,8 +123,8 @@ class AlarmFeed(Stream[pb.AlarmFeedMessage, AlarmFeedItem]):
         super().__init__(channel, correlation_id=request.client_correlation_id)
         self._request = request
 
-    def _call(self) -> grpc.aio.UnaryStreamCall[pb.StreamAlarmsRequest, pb.AlarmFeedMessage]:
-        return self._channel.stream(self._channel.gateway.StreamAlarms, self._request)
+    def _open_reader(self) -> Reader[pb.AlarmFeedMessage]:
+        return self._read_in_task(self._channel.gateway.StreamAlarms, self._request)
 
     def _item(self, message: pb.AlarmFeedMessage) -> AlarmFeedItem:
         match message.WhichOneof("payload"):

@@ -9,12 +9,11 @@ import weakref
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-import grpc.aio
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._transport.streams.stream import Stream
 from mxgateway._transport.streams.thread_reader import ThreadReader
-from mxgateway.errors import MxGatewayEventLossError
+from mxgateway.errors import MxGatewayEventLossError, MxGatewayLimitError, MxGatewayStreamEndedError
 from mxgateway.events.views import FAMILIES, MxEvent, ReplayGap, to_event
 
 if TYPE_CHECKING:
@@ -90,9 +89,9 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
     _method = "StreamEvents"
     _hints = MappingProxyType(
         {
-            grpc.StatusCode.OK: "the session was closed or has ended there: ask get_state, or open a new one",
-            grpc.StatusCode.RESOURCE_EXHAUSTED: "take the events faster; the gateway may have faulted the session: ask "
-            "get_state, or open a new one",
+            MxGatewayStreamEndedError: "the session was closed or has ended there: ask get_state, or open a new one",
+            MxGatewayLimitError: "take the events faster; the gateway may have faulted the session: ask get_state, or "
+            "open a new one",
         }
     )
 
@@ -123,22 +122,22 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
         super().__del__()
 
     async def _may_ask_again(self, end: StreamEnd) -> bool:
-        if end.status is not grpc.StatusCode.FAILED_PRECONDITION or self.delivered or not self._place.was_just_left:
+        if not end.refused or self.delivered or not self._place.was_just_left:
             return False
         await asyncio.sleep(_PAUSE_TO_LEAVE)
         return not self._closed
 
-    def _read(self) -> Reader[pb.MxEvent]:
+    def _open_reader(self) -> Reader[pb.MxEvent]:
         if self._place.stream not in {None, self}:
             raise self._misuse("the session has an open event stream already, and the gateway gives it only one")
         call = self._channel.stream_events(self._request)
-        name = f"mxgateway {self._method}"
-        reader = super()._read() if call is None else ThreadReader(self._channel, call, name=name)
+        reader: Reader[pb.MxEvent]
+        if call is None:
+            reader = self._read_in_task(self._channel.gateway.StreamEvents, self._request)
+        else:
+            reader = ThreadReader(self._channel, call, name=f"mxgateway {self._method}")
         self._place.take(self)
         return reader
-
-    def _call(self) -> grpc.aio.UnaryStreamCall[pb.StreamEventsRequest, pb.MxEvent]:
-        return self._channel.stream(self._channel.gateway.StreamEvents, self._request)
 
     def _item(self, message: pb.MxEvent) -> MxEvent:
         view = FAMILIES.get(message.family)

@@ -5,12 +5,18 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias, TypedDict, Unpack
 
-import grpc.aio
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 
 from mxgateway._support.validation import check_seconds
 from mxgateway._transport.streams.stream import Stream
-from mxgateway.errors import ErrorFacts, MxGatewayConfigurationError, MxGatewayEventLossError, MxGatewayProtocolError
+from mxgateway.errors import (
+    ErrorFacts,
+    MxGatewayConfigurationError,
+    MxGatewayEventLossError,
+    MxGatewayLimitError,
+    MxGatewayProtocolError,
+    MxGatewayStreamEndedError,
+)
 from mxgateway.galaxy.objects import GalaxyObject
 from mxgateway.galaxy.pages import ChildPages, GalaxyObjects, HierarchyPages
 from mxgateway.values import datetime_field, fill_timestamp
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mxgateway._transport.channel import Channel
+    from mxgateway._transport.streams.reader import Reader
 
 __all__ = ["DeployEvent", "DeployWatch", "Galaxy", "GalaxyFilters", "GalaxyPlace"]
 
@@ -116,15 +123,15 @@ class DeployWatch(Stream[galaxy_pb.DeployEvent, DeployEvent]):
     """
 
     _method = "WatchDeployEvents"
-    _hints = MappingProxyType({grpc.StatusCode.OK: _WATCH_AGAIN, grpc.StatusCode.RESOURCE_EXHAUSTED: _WATCH_AGAIN})
+    _hints = MappingProxyType({MxGatewayStreamEndedError: _WATCH_AGAIN, MxGatewayLimitError: _WATCH_AGAIN})
 
     def __init__(self, channel: Channel, request: galaxy_pb.WatchDeployEventsRequest) -> None:
         super().__init__(channel)
         self._request = request
         self._last_sequence = 0
 
-    def _call(self) -> grpc.aio.UnaryStreamCall[galaxy_pb.WatchDeployEventsRequest, galaxy_pb.DeployEvent]:
-        return self._channel.stream(self._channel.galaxy.WatchDeployEvents, self._request)
+    def _open_reader(self) -> Reader[galaxy_pb.DeployEvent]:
+        return self._read_in_task(self._channel.galaxy.WatchDeployEvents, self._request)
 
     def _item(self, message: galaxy_pb.DeployEvent) -> DeployEvent:
         sequence, last = message.sequence, self._last_sequence

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+import grpc
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import grpc
 
 
 __all__ = ["CAPACITY", "MessageT_co", "Reader", "StreamEnd"]
@@ -30,6 +30,11 @@ class StreamEnd:
 
     status: grpc.StatusCode | None
     details: str | None = field(repr=False)  # not redacted yet
+
+    @property
+    def refused(self) -> bool:
+        """Whether the session's present state did not allow the stream, for example because it has another one."""
+        return self.status is grpc.StatusCode.FAILED_PRECONDITION
 
 
 class Reader(Protocol[MessageT_co]):

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 
 import grpc
-import grpc.aio
 
 from mxgateway._transport.failures import error_from_grpc
 from mxgateway._transport.streams.task_reader import TaskReader
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from mxgateway._transport.channel import Channel
+    from mxgateway._transport.channel import Channel, RequestT, StreamMethod
     from mxgateway._transport.streams.reader import Reader, StreamEnd
 
 __all__ = ["Stream"]
@@ -41,7 +40,7 @@ class Stream(ABC, Generic[MessageT, ItemT]):
     """
 
     _method: ClassVar[str]
-    _hints: ClassVar[Mapping[grpc.StatusCode, str]] = MappingProxyType({})
+    _hints: ClassVar[Mapping[type[MxGatewayError], str]] = MappingProxyType({})
 
     def __init__(
         self,
@@ -128,8 +127,8 @@ class Stream(ABC, Generic[MessageT, ItemT]):
             reader.cancel()
 
     @abstractmethod
-    def _call(self) -> grpc.aio.UnaryStreamCall[Any, MessageT]:
-        """Ask the gateway."""
+    def _open_reader(self) -> Reader[MessageT]:
+        """Ask the gateway for the stream and return the reader of its messages."""
 
     @abstractmethod
     def _item(self, message: MessageT) -> ItemT:
@@ -139,12 +138,13 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         if self._closed:
             raise self._misuse("the stream is closed")
         if self._reader is None:
-            self._reader = self._read()
+            self._reader = self._open_reader()
         return self._reader
 
-    def _read(self) -> Reader[MessageT]:
-        """Ask the gateway and read what it answers."""
-        return TaskReader(self._channel, self._call(), name=f"mxgateway {self._method}")
+    def _read_in_task(self, method: StreamMethod[RequestT, MessageT], request: RequestT) -> Reader[MessageT]:
+        """Send a request and return a task that reads the replies: the way for all streams but that of events."""
+        call = self._channel.stream(method, request, timeout=self._timeout)
+        return TaskReader(self._channel, call, name=f"mxgateway {self._method}")
 
     async def _may_ask_again(self, end: StreamEnd) -> bool:  # noqa: ARG002 - for those that look at it
         """Whether the end is none, and the gateway is to be asked again; waits until then."""
@@ -177,7 +177,7 @@ class Stream(ABC, Generic[MessageT, ItemT]):
                 if end is not None:
                     if not await self._may_ask_again(end):
                         self._fail(self._error(end))
-                    reader = self._reader = self._read()
+                    reader = self._reader = self._open_reader()
         finally:
             self._waiting = False
         self._taken = iter(messages)
@@ -198,11 +198,13 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         if end.status is None:
             return self._misuse("the client was closed under the stream")
         if end.status is grpc.StatusCode.OK:
-            return MxGatewayStreamEndedError(
-                "the gateway ended the stream, and nobody here asked for that", self._facts(self._hints.get(end.status))
+            failure: MxGatewayError = MxGatewayStreamEndedError(
+                "the gateway ended the stream, and nobody here asked for that", self._facts()
             )
-        facts = self._facts(self._hints.get(end.status))
-        return error_from_grpc(end.status, end.details, facts)
+        else:
+            failure = error_from_grpc(end.status, end.details, self._facts())
+        hint = self._hints.get(type(failure))
+        return failure if hint is None or failure.hint is not None else failure.with_hint(hint)
 
     def _facts(self, hint: str | None = None) -> ErrorFacts:
         return ErrorFacts(

@@ -272,9 +272,7 @@ class GatewayClient:
             original, request = request, pb.MxCommandRequest()
             request.CopyFrom(original)
             request.client_correlation_id = self._channel.new_correlation_id()
-        return await self._channel.call(
-            self._channel.gateway.Invoke, "Invoke", request, timeout=timeout, session_id=request.session_id
-        )
+        return await self._channel.invoke(request, "Invoke", timeout=timeout)
 
     async def close(self) -> None:
         """Close the sessions that are still open, end every call and the connection.

@@ -58,13 +58,7 @@ class CommandSender:
                 f"the request has {size} bytes, more than the {limit} of max_message_bytes, and was not sent",
                 replace(self._facts(request), hint=hint),
             )
-        reply = await channel.call(
-            channel.gateway.Invoke,
-            method_name(request.command.kind),
-            request,
-            timeout=timeout,
-            session_id=self._session_id,
-        )
+        reply = await channel.invoke(request, method_name(request.command.kind), timeout=timeout)
         if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(reply):
             raise error_from_reply(reply, self._facts(request))
         stranger = _stranger(request, reply)

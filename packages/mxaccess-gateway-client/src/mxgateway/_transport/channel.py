@@ -216,6 +216,14 @@ class Channel:
         del details
         raise failure
 
+    async def invoke(self, request: pb.MxCommandRequest, name: str, *, timeout: float | None) -> pb.MxCommandReply:
+        """Send a command of a session and return the reply (rpc `Invoke`); `name` is the method that errors show.
+
+        Raises:
+            MxGatewayError: as `call` does.
+        """
+        return await self.call(self.gateway.Invoke, name, request, timeout=timeout, session_id=request.session_id)
+
     def stream(
         self, method: StreamMethod[RequestT, ReplyT], request: RequestT, *, timeout: float | None = None
     ) -> grpc.aio.UnaryStreamCall[RequestT, ReplyT]:

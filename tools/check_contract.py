@@ -25,7 +25,7 @@ def main() -> int:
     """Run all three checks; gives the exit status."""
     npx = shutil.which("npx")
     if npx is None:
-        print("check_contract: there is no npx here; use `hatch run contract`", file=sys.stderr)
+        print("check_contract: there is no npx here; use `hatch run proto-lint`", file=sys.stderr)
         return 2
     buf = [npx, "--yes", BUF]
     checks = [

@@ -376,7 +376,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     written = f"{before}{begin}{true_table}{end}{after}"
     if check and written != text:
-        print(f"the table in {README.relative_to(ROOT)} is stale: hatch run contract-table", file=sys.stderr)
+        print(f"the table in {README.relative_to(ROOT)} is stale: hatch run readme-contract", file=sys.stderr)
         return 1
     if not check:
         README.write_text(written, encoding="utf-8", newline="\n")

@@ -46,7 +46,7 @@ def test_a_stale_table_is_told_and_left_as_it_is(readme: Path, capsys: pytest.Ca
     before = readme.read_text(encoding="utf-8")
 
     assert contract_table.main(["--check"]) == 1
-    assert "README.md is stale: hatch run contract-table" in capsys.readouterr().err
+    assert "README.md is stale: hatch run readme-contract" in capsys.readouterr().err
     assert readme.read_text(encoding="utf-8") == before
 
 

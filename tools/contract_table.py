@@ -135,7 +135,7 @@ def family_row(
 ) -> Row:
     """Where an event family is."""
     kind = type(to_event(pb.MxEvent(family=pb.MxEventFamily.ValueType(number))))
-    known = kind is not MxEvent and kind.__name__ in mxgateway.__all__
+    known = kind is not MxEvent and kind.__name__ in dir(mxgateway)
     return Row(
         contract=name.removeprefix("MX_EVENT_FAMILY_"),
         places=(

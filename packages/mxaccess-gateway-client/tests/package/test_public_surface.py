@@ -1,110 +1,26 @@
-"""What `import mxgateway` gives, and that it does nothing else."""
+"""The public names of the packages, and an import without side effects."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import importlib
 import inspect
 import subprocess
 import sys
 import typing
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import mxgateway
+import mxgateway.testing
 from mxgateway import ClientOptions, OpenSessionOptions
 from mxgateway.options import ClientOptionsFields
 from mxgateway.session import OpenSessionOptionsFields
 
-PUBLIC = """
-GATEWAY_PROTOCOL_VERSION
-ActiveAlarm
-ActiveAlarms
-AlarmConditionState
-AlarmFeed
-AlarmFeedItem
-AlarmProviderMode
-AlarmProviderModeChanged
-AlarmProviderStatus
-AlarmSnapshotComplete
-AlarmTransition
-AlarmTransitionKind
-ApiKey
-BufferedDataChange
-BufferedSample
-BulkReadResult
-BulkWriteResult
-ClientOptions
-DataChange
-DeployEvent
-DeployWatch
-ErrorFacts
-EventStream
-Galaxy
-GalaxyAttribute
-GalaxyObject
-GalaxyObjects
-GalaxyPlace
-GatewayClient
-MxAccessError
-MxDataType
-MxEvent
-MxEventFamily
-MxGatewayAuthenticationError
-MxGatewayAuthorizationError
-MxGatewayCertificateError
-MxGatewayCommandError
-MxGatewayConfigurationError
-MxGatewayError
-MxGatewayEventLossError
-MxGatewayGalaxyChangedError
-MxGatewayLimitError
-MxGatewayNotFoundError
-MxGatewayProtocolError
-MxGatewaySessionError
-MxGatewayStreamEndedError
-MxGatewayTimeoutError
-MxGatewayTransportError
-MxGatewayUsageError
-MxGatewayVersionError
-MxGatewayWorkerError
-MxScalar
-MxStatus
-MxStatusCategory
-MxStatusSource
-MxValue
-MxValueInput
-MxValueOutput
-OpenSessionOptions
-OperationComplete
-OverflowPolicy
-ProtocolStatusCode
-Quality
-ReplayGap
-Session
-SessionInfo
-SessionState
-SparseArray
-SubscribeResult
-TagChange
-TagClient
-TagOptions
-TagReading
-TagRefused
-TagWatch
-UnrecognizedAlarmMessage
-WatchGap
-WatchItem
-WatchLost
-WatchRestored
-WorkerInfo
-Write2BulkEntry
-WriteBulkEntry
-WriteComplete
-WriteSecured2BulkEntry
-WriteSecuredBulkEntry
-from_mx_value
-to_mx_value
-"""
+PACKAGES = pytest.mark.parametrize("package", [mxgateway, mxgateway.testing], ids=lambda package: package.__name__)
 
 IMPORT_AND_LOOK = """
 import asyncio, logging, os, sys, threading
@@ -141,33 +57,48 @@ print("fine")
 """
 
 
-def test_the_public_names_are_these() -> None:
-    assert mxgateway.__all__ == PUBLIC.split()
+@PACKAGES
+def test_each_name_is_public_in_the_module_that_the_stub_names(package: ModuleType) -> None:
+    # The stub is the only list of the public names, for Python and for type checkers.
+    stub = ast.parse(Path(str(package.__file__)).with_suffix(".pyi").read_text(encoding="utf-8"))
+    module_of = {
+        alias.name: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    names = {name: module for name, module in module_of.items() if module is not None}
+
+    assert package.__all__ == sorted(names)
+    for name, module_name in names.items():
+        module = importlib.import_module(f"{package.__name__}.{module_name}")
+        assert getattr(package, name) is getattr(module, name), name
+        assert name in module.__all__, name
 
 
-def test_the_public_names_are_sorted_and_exist() -> None:
-    # Constants, classes, functions: as ruff sorts them.
-    assert mxgateway.__all__ == sorted(
-        set(mxgateway.__all__), key=lambda name: (not name.isupper(), not name[0].isupper(), name)
-    )
-    for name in mxgateway.__all__:
-        assert hasattr(mxgateway, name), name
+@PACKAGES
+def test_public_names_are_listed_by_dir(package: ModuleType) -> None:
+    assert set(package.__all__) <= set(dir(package))
 
 
-def test_every_public_class_says_what_it_is_and_where_it_is_from() -> None:
-    for name in mxgateway.__all__:
+@PACKAGES
+def test_unknown_name_raises_attribute_error(package: ModuleType) -> None:
+    with pytest.raises(AttributeError, match=rf"No {package.__name__} attribute Gateway") as caught:
+        _ = package.Gateway
+    assert (caught.value.name, caught.value.obj) == ("Gateway", package)
+
+
+def test_every_public_class_has_a_docstring() -> None:
+    for name in dir(mxgateway):
         public = getattr(mxgateway, name)
         if isinstance(public, type) and public.__module__.startswith("mxgateway"):
             assert public.__doc__, name
 
 
-def test_every_module_names_what_it_exports() -> None:
+def test_every_module_lists_what_it_exports() -> None:
     for name, module in sys.modules.items():
         if name.startswith("mxgateway.") and not name.startswith("mxgateway.testing"):
             assert getattr(module, "__all__", ()) or hasattr(module, "__path__"), name
 
 
-def test_the_import_has_no_side_effect() -> None:
+def test_import_has_no_side_effect() -> None:
     process = subprocess.run(
         [sys.executable, "-c", IMPORT_AND_LOOK], capture_output=True, text=True, timeout=30, check=False
     )
@@ -180,7 +111,7 @@ def test_the_import_has_no_side_effect() -> None:
     ("options", "fields"),
     [(ClientOptions, ClientOptionsFields), (OpenSessionOptions, OpenSessionOptionsFields)],
 )
-def test_the_keywords_of_a_function_are_the_fields_of_its_options(options: typing.Any, fields: type) -> None:
+def test_keywords_of_a_function_are_the_fields_of_its_options(options: typing.Any, fields: type) -> None:
     assert {field.name: field.type for field in dataclasses.fields(options)} == {
         name: annotation.__forward_arg__ for name, annotation in fields.__annotations__.items()
     }

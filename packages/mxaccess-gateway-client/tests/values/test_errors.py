@@ -38,7 +38,7 @@ from support.scripted_gateway import SESSION_ID, ScriptedGateway
 
 CLASSES = [
     each
-    for each in map(mxgateway.__dict__.get, mxgateway.__all__)
+    for each in (getattr(mxgateway, name) for name in dir(mxgateway))
     if isinstance(each, type) and issubclass(each, MxGatewayError)
 ]
 

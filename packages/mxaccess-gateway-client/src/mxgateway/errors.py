@@ -1,25 +1,26 @@
-"""Everything that can go wrong, and the one place that says which class stands for what.
+"""The errors of the library, and which status raises which error.
 
     MxGatewayError
-    ├── MxGatewayConfigurationError (ValueError)    options, files or values that can't work
-    ├── MxGatewayUsageError (RuntimeError)          closed, busy, or used from another loop or process
-    ├── MxGatewayTransportError                     no connection, or it broke
-    ├── MxGatewayTimeoutError (TimeoutError)        no answer within the time
-    ├── MxGatewayAuthenticationError                the key is missing or wrong
-    ├── MxGatewayAuthorizationError                 the key lacks a scope
-    ├── MxGatewayLimitError                         a limit of the gateway or of this client is reached
+    ├── MxGatewayConfigurationError (ValueError)    invalid options, files or arguments
+    ├── MxGatewayUsageError (RuntimeError)          closed, busy, or used from another event loop or process
+    ├── MxGatewayTransportError                     cannot connect, or the connection was lost
+    │   └── MxGatewayCertificateError               the gateway's certificate is not the trusted one
+    ├── MxGatewayTimeoutError (TimeoutError)        no reply before the deadline
+    ├── MxGatewayAuthenticationError                the API key is missing or invalid
+    ├── MxGatewayAuthorizationError                 the API key lacks a scope
+    ├── MxGatewayLimitError                         a limit of the gateway or of this client is exceeded
     ├── MxGatewaySessionError                       the session is unknown, not ready or gone
-    │   └── MxGatewayStreamEndedError               the gateway ended an event stream nobody closed
-    ├── MxGatewayWorkerError                        the session's worker is away
-    ├── MxGatewayProtocolError                      the gateway answers what the contract doesn't allow
-    │   ├── MxGatewayVersionError                   it speaks a protocol version this client doesn't know
-    │   └── MxGatewayEventLossError                 the numbers of a stream have a hole: events were lost
+    │   └── MxGatewayStreamEndedError               the gateway ended a stream that the caller did not close
+    ├── MxGatewayWorkerError                        the session's worker is unavailable
+    ├── MxGatewayProtocolError                      the reply violates the contract
+    │   ├── MxGatewayVersionError                   the gateway speaks an unknown protocol version
+    │   └── MxGatewayEventLossError                 the sequence of a stream has a gap: events were lost
     ├── MxGatewayGalaxyChangedError                 the Galaxy was deployed while its objects were read
-    └── MxGatewayCommandError                       the gateway refuses the request
-        ├── MxGatewayNotFoundError                  what the request names isn't there, such as an object of the Galaxy
-        └── MxAccessError                           MXAccess refuses it: hresult, statuses, diagnostic_message
+    └── MxGatewayCommandError                       the gateway refused the request
+        ├── MxGatewayNotFoundError                  the request names something unknown, such as a Galaxy object
+        └── MxAccessError                           MXAccess refused: hresult, statuses, diagnostic_message
 
-Facts are attributes; the message is made from them. No error holds the API key or a password.
+Facts are attributes, and the message is built from them. No error holds the API key or a password.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 
 from mxgateway.protocol import ProtocolStatusCode
-from mxgateway.redaction import redact
+from mxgateway.redaction import redact, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,35 +66,32 @@ __all__ = [
     "MxGatewayUsageError",
     "MxGatewayVersionError",
     "MxGatewayWorkerError",
-    "shortened",
 ]
 
-# Long status texts come from the other side: enough to understand, not enough to flood a log.
-_LONGEST_TEXT = 2000
-_MOST_STATUSES = 10
+_MAX_STATUSES_IN_MESSAGE = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorFacts:
-    """What is known about a failure.
+    """Facts about a failure; a fact that does not apply is None or empty.
 
     Attributes:
-        method: the MXAccess method or gateway rpc.
-        target: the endpoint.
-        session_id: the session, if there is one.
-        correlation_id: the `client_correlation_id` of the call; the gateway's log has it too.
-        timeout: seconds that the call had.
-        grpc_status: the gRPC status code of a call that failed as a whole.
-        http_status: the HTTP status of an answer that came from no gateway, but from a proxy before it for example.
-        trusted_fingerprints: SHA-256 of the gateway's certificate as it is pinned or remembered, 64 hex digits each.
-        shown_fingerprint: SHA-256 of the certificate that the gateway showed instead, 64 hex digits.
-        protocol_status: the gateway's own verdict in a normal reply.
-        details: the text that came with either, redacted.
-        hresult: the COM result of an MXAccess refusal, as a signed 32 bit number.
-        statuses: every MxStatus of the reply, up to the first 1000, or 100 of a reply of more than 64 KiB.
-        diagnostic_message: what the worker says about it, redacted.
-        hint: what to look at or to change.
-        reply: the reply itself, where there was one, its texts redacted; of more than 64 KiB without its payload.
+        method: MXAccess method or gateway rpc.
+        target: endpoint of the gateway, `host:port`.
+        session_id: session that the call belongs to.
+        correlation_id: `client_correlation_id` of the call. The gateway logs it too.
+        timeout: timeout of the call in seconds.
+        grpc_status: gRPC status code of a call that failed as a whole.
+        http_status: HTTP status of a reply that does not come from a gateway, but for example from a proxy.
+        trusted_fingerprints: SHA-256 fingerprints of the pinned or remembered certificates, 64 hex digits each.
+        shown_fingerprint: SHA-256 fingerprint of the certificate that the gateway showed instead, 64 hex digits.
+        protocol_status: status that the gateway set in a normal reply.
+        details: text that came with `grpc_status` or `protocol_status`, redacted.
+        hresult: COM result of an MXAccess refusal, as a signed 32-bit number.
+        statuses: MxStatus entries of the reply: the first 1000, or the first 100 if the reply exceeds 64 KiB.
+        diagnostic_message: message of the worker, redacted.
+        hint: what to check or to change.
+        reply: reply message, its texts redacted. A reply that exceeds 64 KiB has lost its payload.
     """
 
     method: str | None = None
@@ -115,97 +113,97 @@ class ErrorFacts:
 
 
 class MxGatewayError(Exception):
-    """The base of all errors of this library; each fact of ErrorFacts is an attribute of the same name."""
+    """Base class of all errors of this library. Each fact of ErrorFacts is an attribute of the same name."""
 
     def __init__(self, summary: str, facts: ErrorFacts | None = None) -> None:
-        # Here, and therefore for every error wherever it comes from.
-        summary = redact(shortened(summary))
+        # Every error is redacted here, whatever raised it.
+        summary = redact(shorten(summary))
         super().__init__(summary)
         self.summary: str = summary
         self.facts: ErrorFacts = _redacted(facts or ErrorFacts())
 
     @property
     def method(self) -> str | None:
-        """The MXAccess method or gateway rpc."""
+        """MXAccess method or gateway rpc."""
         return self.facts.method
 
     @property
     def target(self) -> str | None:
-        """The endpoint."""
+        """Endpoint of the gateway, `host:port`."""
         return self.facts.target
 
     @property
     def session_id(self) -> str | None:
-        """The session, if there is one."""
+        """Session that the call belongs to."""
         return self.facts.session_id
 
     @property
     def correlation_id(self) -> str | None:
-        """The `client_correlation_id` of the call."""
+        """`client_correlation_id` of the call. The gateway logs it too."""
         return self.facts.correlation_id
 
     @property
     def timeout(self) -> float | None:
-        """Seconds that the call had."""
+        """Timeout of the call in seconds."""
         return self.facts.timeout
 
     @property
     def grpc_status(self) -> grpc.StatusCode | None:
-        """The gRPC status code of a call that failed as a whole."""
+        """GRPC status code of a call that failed as a whole."""
         return self.facts.grpc_status
 
     @property
     def http_status(self) -> int | None:
-        """The HTTP status of an answer that came from no gateway, but from a proxy before it for example."""
+        """HTTP status of a reply that does not come from a gateway, but for example from a proxy."""
         return self.facts.http_status
 
     @property
     def trusted_fingerprints(self) -> tuple[str, ...]:
-        """SHA-256 of the gateway's certificate as it is pinned or remembered, 64 hex digits each."""
+        """SHA-256 fingerprints of the pinned or remembered certificates, 64 hex digits each."""
         return self.facts.trusted_fingerprints
 
     @property
     def shown_fingerprint(self) -> str | None:
-        """SHA-256 of the certificate that the gateway showed instead, 64 hex digits."""
+        """SHA-256 fingerprint of the certificate that the gateway showed instead, 64 hex digits."""
         return self.facts.shown_fingerprint
 
     @property
     def protocol_status(self) -> ProtocolStatusCode | None:
-        """The gateway's own verdict in a normal reply."""
+        """Status that the gateway set in a normal reply."""
         return self.facts.protocol_status
 
     @property
     def details(self) -> str | None:
-        """The text that came with either status, redacted."""
+        """Text that came with `grpc_status` or `protocol_status`, redacted."""
         return self.facts.details
 
     @property
     def hresult(self) -> int | None:
-        """The COM result of an MXAccess refusal, as a signed 32 bit number."""
+        """COM result of an MXAccess refusal, as a signed 32-bit number."""
         return self.facts.hresult
 
     @property
     def statuses(self) -> tuple[MxStatus, ...]:
-        """Every MxStatus of the reply, up to the first 1000, or 100 of a reply of more than 64 KiB."""
+        """MxStatus entries of the reply: the first 1000, or the first 100 if the reply exceeds 64 KiB."""
         return self.facts.statuses
 
     @property
     def diagnostic_message(self) -> str | None:
-        """What the worker says about it, redacted."""
+        """Message of the worker, redacted."""
         return self.facts.diagnostic_message
 
     @property
     def hint(self) -> str | None:
-        """What to look at or to change."""
+        """What to check or to change."""
         return self.facts.hint
 
     @property
     def reply(self) -> pb.MxCommandReply | None:
-        """The reply itself, where there was one."""
+        """Reply message, its texts redacted. A reply that exceeds 64 KiB has lost its payload."""
         return self.facts.reply
 
     def with_hint(self, hint: str) -> Self:
-        """Give the same error with a hint."""
+        """Return the same error with a hint."""
         return type(self)(self.summary, replace(self.facts, hint=hint))
 
     def __str__(self) -> str:
@@ -219,26 +217,26 @@ class MxGatewayError(Exception):
 
 
 class MxGatewayConfigurationError(MxGatewayError, ValueError):
-    """Options, certificate files or values that can't work, found before anything is sent."""
+    """An option, certificate file or argument is invalid. Raised before anything is sent."""
 
 
 class MxGatewayUsageError(MxGatewayError, RuntimeError):
-    """The client, session or stream can't be used like this: closed, busy, or from another event loop or process."""
+    """The client, session or stream cannot be used: it is closed, busy, or belongs to another event loop or process."""
 
 
 class MxGatewayTransportError(MxGatewayError):
-    """There is no connection to the gateway, or it broke."""
+    """The client cannot connect to the gateway, or the connection was lost."""
 
 
 class MxGatewayCertificateError(MxGatewayTransportError):
-    """The gateway shows another certificate than the one pinned or remembered, or one that nobody has trusted yet."""
+    """The gateway's certificate differs from the pinned or remembered one, or none has been trusted yet."""
 
 
 class MxGatewayTimeoutError(MxGatewayError, TimeoutError):
-    """No answer came within the time.
+    """No reply arrived before the deadline.
 
-    A deadline stops the waiting, not the worker: what was asked for may still happen. Ask `get_state` or close the
-    session before its handles are used again.
+    A deadline stops the waiting, not the worker: the command may still take effect. Call `get_state` or close the
+    session before using its handles again.
     """
 
 
@@ -247,11 +245,11 @@ class MxGatewayAuthenticationError(MxGatewayError):
 
 
 class MxGatewayAuthorizationError(MxGatewayError):
-    """The API key lacks the scope that this call needs."""
+    """The API key lacks the scope that the call needs."""
 
 
 class MxGatewayLimitError(MxGatewayError):
-    """A limit is reached: sessions, pending commands, queued events, or the size of a message."""
+    """A limit is exceeded: number of sessions, pending commands or queued events, or size of a message."""
 
 
 class MxGatewaySessionError(MxGatewayError):
@@ -259,50 +257,50 @@ class MxGatewaySessionError(MxGatewayError):
 
     @property
     def gone(self) -> bool:
-        """Whether the gateway does not know the session, or no longer knows it."""
+        """Whether the session is unknown to the gateway, for example because it has ended."""
         unknown = ProtocolStatusCode.SESSION_NOT_FOUND
         return self.grpc_status is grpc.StatusCode.NOT_FOUND or self.protocol_status == unknown
 
 
 class MxGatewayStreamEndedError(MxGatewaySessionError):
-    """The gateway ended an event stream that nobody here closed: events from now on are lost to it."""
+    """The gateway ended a stream that the caller did not close. The stream delivers nothing more."""
 
 
 class MxGatewayWorkerError(MxGatewayError):
-    """The session's worker process is away."""
+    """The session's worker process is unavailable."""
 
 
 class MxGatewayProtocolError(MxGatewayError):
-    """The gateway, or something else at its address, answered what the contract doesn't allow."""
+    """The reply violates the contract. It may come from something other than a gateway."""
 
 
 class MxGatewayVersionError(MxGatewayProtocolError):
-    """The gateway speaks a protocol version that this client doesn't know."""
+    """The gateway speaks a protocol version that is unknown to this client."""
 
 
 class MxGatewayEventLossError(MxGatewayProtocolError):
-    """The numbers of a stream have a hole or run backwards: events were lost, what was believed may be wrong."""
+    """The sequence of a stream has a gap or runs backwards: events were lost, and known values may be outdated."""
 
 
 class MxGatewayGalaxyChangedError(MxGatewayError):
-    """The Galaxy was deployed while its objects were read: what came is of two states and must be read again."""
+    """The Galaxy was deployed while its objects were read: they are from two states and must be read again."""
 
 
 class MxGatewayCommandError(MxGatewayError):
-    """The gateway refuses the request as it stands."""
+    """The gateway refused the request as invalid."""
 
 
 class MxGatewayNotFoundError(MxGatewayCommandError):
-    """What the request names isn't there, such as an object of the Galaxy; a session is MxGatewaySessionError's."""
+    """The request names something unknown, such as a Galaxy object. An unknown session raises MxGatewaySessionError."""
 
 
 class MxAccessError(MxGatewayCommandError):
-    """MXAccess itself refused: see `hresult`, `statuses` and `diagnostic_message`."""
+    """MXAccess refused the command: see `hresult`, `statuses` and `diagnostic_message`."""
 
 
 GRPC_STATUS_ERRORS: Mapping[grpc.StatusCode, type[MxGatewayError]] = MappingProxyType(
     {
-        # An OK without a reply is no answer of this contract.
+        # OK without a reply violates the contract.
         grpc.StatusCode.OK: MxGatewayProtocolError,
         grpc.StatusCode.CANCELLED: MxGatewayTransportError,
         grpc.StatusCode.UNKNOWN: MxGatewayTransportError,
@@ -323,7 +321,7 @@ GRPC_STATUS_ERRORS: Mapping[grpc.StatusCode, type[MxGatewayError]] = MappingProx
     }
 )
 
-# What has no session must not be told of one.
+# Errors of calls without a session must not mention a session.
 SESSIONLESS_GRPC_STATUS_ERRORS: Mapping[grpc.StatusCode, type[MxGatewayError]] = MappingProxyType(
     {
         **GRPC_STATUS_ERRORS,
@@ -333,7 +331,7 @@ SESSIONLESS_GRPC_STATUS_ERRORS: Mapping[grpc.StatusCode, type[MxGatewayError]] =
     }
 )
 
-# What answers with an HTTP status is no gateway; a status that isn't here is that of a server in trouble.
+# A gateway never replies with an HTTP status. A status that is missing here raises MxGatewayTransportError.
 HTTP_STATUS_ERRORS: Mapping[int, type[MxGatewayError]] = MappingProxyType(
     {
         **dict.fromkeys(range(300, 500), MxGatewayProtocolError),
@@ -350,7 +348,7 @@ HTTP_STATUS_ERRORS: Mapping[int, type[MxGatewayError]] = MappingProxyType(
 PROTOCOL_STATUS_ERRORS: Mapping[ProtocolStatusCode, type[MxGatewayError]] = MappingProxyType(
     {
         ProtocolStatusCode.UNSPECIFIED: MxGatewayProtocolError,
-        # An OK becomes an error only when the reply contradicts it.
+        # OK is an error only if the rest of the reply reports a failure.
         ProtocolStatusCode.OK: MxGatewayProtocolError,
         ProtocolStatusCode.INVALID_REQUEST: MxGatewayCommandError,
         ProtocolStatusCode.SESSION_NOT_FOUND: MxGatewaySessionError,
@@ -365,7 +363,7 @@ PROTOCOL_STATUS_ERRORS: Mapping[ProtocolStatusCode, type[MxGatewayError]] = Mapp
 
 
 def _redacted(facts: ErrorFacts) -> ErrorFacts:
-    texts: dict[str, Any] = {name: redact(shortened(text)) for name, text in _texts(facts)}
+    texts: dict[str, Any] = {name: redact(shorten(text)) for name, text in _texts(facts)}
     statuses = tuple(replace(status, diagnostic_text=redact(status.diagnostic_text)) for status in facts.statuses)
     return replace(facts, statuses=statuses, **texts)
 
@@ -379,28 +377,19 @@ def _texts(facts: ErrorFacts) -> Iterator[tuple[str, str]]:
 
 def _message(summary: str, facts: ErrorFacts) -> str:
     where = " ".join(part for part in (facts.method, f"on {facts.target}" if facts.target else None) if part)
-    reasons = [shortened(f"{where}: {summary}" if where else summary)]
+    parts = [shorten(f"{where}: {summary}" if where else summary)]
     if facts.timeout is not None and facts.grpc_status is grpc.StatusCode.DEADLINE_EXCEEDED:
-        reasons[0] += f" ({facts.timeout:g} s)"
-    said = [text for text in (facts.diagnostic_message, facts.details) if text]
-    # The gateway often says the same thing twice.
-    reasons += said[:1] if len(set(said)) == 1 else said
+        parts[0] += f" ({facts.timeout:g} s)"
+    texts = [text for text in (facts.diagnostic_message, facts.details) if text]
+    # The gateway often repeats one text in both fields.
+    parts += texts[:1] if len(set(texts)) == 1 else texts
     if facts.hresult is not None and facts.hresult != 0:
-        reasons.append(f"hresult 0x{facts.hresult & 0xFFFFFFFF:08X}")
+        parts.append(f"hresult 0x{facts.hresult & 0xFFFFFFFF:08X}")
     failed = [status for status in facts.statuses if status.failed]
-    reasons += [shortened(str(status)) for status in failed[:_MOST_STATUSES]]
-    if len(failed) > _MOST_STATUSES:
-        reasons.append(f"and {len(failed) - _MOST_STATUSES} more")
+    parts += [shorten(str(status)) for status in failed[:_MAX_STATUSES_IN_MESSAGE]]
+    if len(failed) > _MAX_STATUSES_IN_MESSAGE:
+        parts.append(f"and {len(failed) - _MAX_STATUSES_IN_MESSAGE} more")
     if facts.session_id:
-        reasons.append(shortened(facts.session_id))
-    text = " | ".join(" ".join(reason.split()) for reason in reasons)
+        parts.append(shorten(facts.session_id))
+    text = " | ".join(" ".join(part.split()) for part in parts)
     return f"{text} -> {facts.hint}" if facts.hint else text
-
-
-def shortened(text: str) -> str:
-    """Give a text that came from the other side; a long one is cut, and redacted before that."""
-    if len(text) <= _LONGEST_TEXT:
-        return text
-    # Redacted before it is cut: no cut may leave a piece of a secret that is too short to be found.
-    words = f"... ({len(text)} characters)"
-    return redact(text[: 2 * _LONGEST_TEXT])[: _LONGEST_TEXT - len(words)] + words

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-__all__ = ["REDACTED", "Secret", "SecretBytes", "hide", "redact", "redact_message", "shows_secret"]
+__all__ = ["REDACTED", "Secret", "SecretBytes", "hide", "redact", "redact_message", "shorten", "shows_secret"]
 
 REDACTED: Final = "***"
 
@@ -23,6 +23,8 @@ _PART: Final = 6
 # A password is made of words. To hide one where another text has it as well would say that it is in the password.
 _PART_OF_PASSWORD: Final = 12
 _MOST_CHARACTERS: Final = 128 * 1024
+# Status texts from the gateway: long enough to understand, short enough not to flood a log.
+_MAX_STATUS_TEXT_CHARACTERS: Final = 2000
 
 # Whatever looks like a gateway key or a bearer token goes, even one that is not ours: a gateway may echo another's.
 # Patterns as text: re compiles them, once, when something is said, and nobody waits for that when this is imported.
@@ -135,6 +137,15 @@ def redact(text: str) -> str:
             pieces += [text[kept:start], REDACTED]
         kept = max(kept, end)
     return "".join([*pieces, text[kept:]])
+
+
+def shorten(text: str) -> str:
+    """Return a text of the gateway unchanged, or redacted and cut if it is longer than 2,000 characters."""
+    if len(text) <= _MAX_STATUS_TEXT_CHARACTERS:
+        return text
+    # Redact before cutting: a cut could leave a piece of a secret that is too short to be found.
+    end = f"... ({len(text)} characters)"
+    return redact(text[: 2 * _MAX_STATUS_TEXT_CHARACTERS])[: _MAX_STATUS_TEXT_CHARACTERS - len(end)] + end
 
 
 def shows_secret(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+import re
 from typing import Any
 
 import grpc
@@ -32,6 +33,7 @@ from mxgateway import (
     MxStatusSource,
     ProtocolStatusCode,
     Session,
+    errors,
 )
 from mxgateway.errors import GRPC_STATUS_ERRORS, PROTOCOL_STATUS_ERRORS
 from support.scripted_gateway import SESSION_ID, ScriptedGateway
@@ -72,6 +74,20 @@ OF_PROTOCOL_STATUS = {
     ProtocolStatusCode.PROTOCOL_VIOLATION: MxGatewayProtocolError,
     ProtocolStatusCode.MXACCESS_FAILURE: MxAccessError,
 }
+
+
+def test_docstring_of_the_module_shows_the_tree_of_classes() -> None:
+    shown: list[tuple[str, str]] = []
+    branches = re.findall(r"^    ([ │├└─]*)(Mx\w+)(?: \((\w+)\))?", str(errors.__doc__), re.MULTILINE)
+    parents: dict[int, str] = {}
+    for indent, name, builtin in branches:
+        depth = len(indent) // 4
+        parents[depth] = name
+        bases = [parents[depth - 1]] if depth else ["Exception"]
+        shown.append((name, " ".join(filter(None, [*bases, builtin]))))
+
+    assert len(shown) == len(CLASSES)
+    assert dict(shown) == {each.__name__: " ".join(base.__name__ for base in each.__bases__) for each in CLASSES}
 
 
 def name_of(part: Any) -> str:

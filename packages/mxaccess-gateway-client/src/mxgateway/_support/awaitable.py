@@ -1,8 +1,10 @@
-"""A thing that is opened by awaiting it or by entering it: `await connect()` and `async with connect()`."""
+"""Objects that are opened by `await` or by `async with`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from mxgateway.errors import MxGatewayUsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -24,24 +26,39 @@ OpenedT = TypeVar("OpenedT", bound=_Closable)
 
 
 class AwaitableContextManager(Generic[OpenedT]):
-    """Opens when it is awaited or entered, each time anew; entered, it also closes on exit."""
+    """The result of a method such as `connect`, to be awaited or to be entered with `async with`.
 
-    __slots__ = ("_open", "_opened")
+    Each await opens a new object, which the caller closes. Entering opens a new object too, and leaving closes it.
+
+    Entering raises MxGatewayUsageError if this object is entered already: call the method again for a second object.
+    """
+
+    __slots__ = ("_entered", "_open", "_opened")
 
     def __init__(self, open_: Callable[[], Coroutine[Any, Any, OpenedT]]) -> None:
-        # A function, not a coroutine: one that is never awaited must not warn.
+        # A function, not a coroutine: a coroutine that is never awaited would log a warning.
         self._open = open_
         self._opened: OpenedT | None = None
+        self._entered = False
 
     def __await__(self) -> Generator[Any, Any, OpenedT]:
         return self._open().__await__()
 
     async def __aenter__(self) -> OpenedT:
-        self._opened = await self._open()
+        if self._entered:
+            # There is one `_opened` to close. A second one would replace the first, which would then stay open.
+            raise MxGatewayUsageError("this context manager is already entered: call the method that returned it again")
+        self._entered = True
+        try:
+            self._opened = await self._open()
+        except BaseException:
+            self._entered = False
+            raise
         return await self._opened.__aenter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._opened is not None:
-            await self._opened.__aexit__(kind, error, traceback)
+        opened, self._opened, self._entered = self._opened, None, False
+        if opened is not None:
+            await opened.__aexit__(kind, error, traceback)

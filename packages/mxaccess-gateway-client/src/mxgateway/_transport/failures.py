@@ -25,10 +25,9 @@ from mxgateway.errors import (
     MxGatewayTimeoutError,
     MxGatewayTransportError,
     MxGatewayWorkerError,
-    shortened,
 )
 from mxgateway.protocol import ProtocolStatusCode
-from mxgateway.redaction import redact_message
+from mxgateway.redaction import redact_message, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +99,7 @@ _HTTP_HINTS: Mapping[int, str] = MappingProxyType(
 
 def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFacts) -> MxGatewayError:
     """Give the error for a call that ended with a gRPC status; a call whose facts have no session_id has no session."""
-    text = shortened(details or "")
+    text = shorten(details or "")
     answer = _HTTP_STATUS.match(text)
     if answer is not None:
         return _error_from_http(int(answer[1]), replace(facts, grpc_status=status, details=text))
@@ -128,7 +127,7 @@ def error_from_status(status: pb.ProtocolStatus, facts: ErrorFacts) -> MxGateway
     """Give the error for a reply that has nothing but a protocol status, which isn't OK."""
     code = ProtocolStatusCode(status.code)
     kind = PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
-    return kind(_SUMMARIES[kind], replace(facts, protocol_status=code, details=shortened(status.message)))
+    return kind(_SUMMARIES[kind], replace(facts, protocol_status=code, details=shorten(status.message)))
 
 
 def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayError:
@@ -143,10 +142,10 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayEr
         replace(
             facts,
             protocol_status=code,
-            details=shortened(reply.protocol_status.message),
+            details=shorten(reply.protocol_status.message),
             hresult=reply.hresult if reply.HasField("hresult") else None,
             statuses=tuple(MxStatus.from_message(status) for status in reply.statuses),
-            diagnostic_message=shortened(reply.diagnostic_message),
+            diagnostic_message=shorten(reply.diagnostic_message),
             reply=reply,
         ),
     )
@@ -165,7 +164,7 @@ def _keep_what_explains(reply: pb.MxCommandReply) -> None:
     if payload is not None:
         reply.ClearField(payload)
     del reply.statuses[_MOST_STATUSES_KEPT_OF_MANY:]
-    reply.diagnostic_message = shortened(reply.diagnostic_message)
-    reply.protocol_status.message = shortened(reply.protocol_status.message)
+    reply.diagnostic_message = shorten(reply.diagnostic_message)
+    reply.protocol_status.message = shorten(reply.protocol_status.message)
     for status in reply.statuses:
-        status.diagnostic_text = shortened(status.diagnostic_text)
+        status.diagnostic_text = shorten(status.diagnostic_text)

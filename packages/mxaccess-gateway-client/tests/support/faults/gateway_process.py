@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-_PROGRAM: Final = Path(__file__).with_name("gateway_program.py")
+_PROGRAM: Final = "support.faults.gateway_program"
+_TESTS: Final = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +61,13 @@ class GatewayProcess:
     async def __aenter__(self) -> Self:
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
-            str(_PROGRAM),
+            "-m",
+            _PROGRAM,
             json.dumps(self._limits),
             stdin=PIPE,
             stdout=PIPE,
             # gRPC's core tells of its own accord when connections break.
-            env={**os.environ, "GRPC_VERBOSITY": "NONE"},
+            env={**os.environ, "GRPC_VERBOSITY": "NONE", "PYTHONPATH": str(_TESTS)},
         )
         assert process.stdout is not None
         first = json.loads(await process.stdout.readline())

@@ -62,9 +62,9 @@ async def closed_port() -> int:
     ("endpoint", "hint"),
     [
         ("localhost", "is not host:port"),
-        ("http://localhost:5000", "is a URL: give 'localhost:5000', and --plaintext for http"),
-        ("localhost:port", "no port between 1 and 65535"),
-        ("local host:5000", "no host name can have"),
+        ("http://localhost:5000", "is a URL: use 'localhost:5000' and --plaintext"),
+        ("localhost:port", "must end with a port from 1 to 65535"),
+        ("local host:5000", "cannot be part of a host name"),
     ],
 )
 async def test_a_wrong_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str, hint: str) -> None:

@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 __all__ = ["ApiKey"]
 
-# So much of a key is in no text by chance; keys of a gateway have 43.
-_LONG: Final = 16
+# A text does not contain this many characters of a key by chance. The secret part of a gateway's key has 43.
+_MIN_DISTINCTIVE_CHARACTERS: Final = 16
 
 
 @final
 class ApiKey:
-    """A gateway API key, `mxgw_<key-id>_<secret>`, that never shows itself.
+    """A gateway API key, `mxgw_<key-id>_<secret>`, that is never displayed.
 
-    Its repr and str are redacted, it can't be pickled, and a copy is the same object. As long as it lives, no error of
-    this library holds it. White space around the key is dropped, so that a key read from a file or pasted from a mail
-    works.
+    Its repr and str are redacted, it cannot be pickled, and copying it returns the same object. As long as the object
+    exists, no error of this library holds the key. Whitespace around the key is removed, so that a key read from a
+    file or pasted from an email works.
 
     Raises:
-        ValueError: the key is empty or no str, or holds characters that can't stand in a gRPC header. The text names
-            the position, never the key.
+        ValueError: the key is empty, not a str, or has a character that a gRPC header cannot carry. The message gives
+            the position of the character, never the key.
     """
 
     __slots__ = ("_key", "_secret")
@@ -35,20 +35,20 @@ class ApiKey:
         if problem is None:
             self._key = Secret(key.strip())
             self._secret = hide(Secret(_secret_part(self._key.reveal())))
-        # A traceback that shows local variables must not show it.
+        # A traceback that shows local variables must not show the key.
         del key
         if problem is not None:
             raise ValueError(problem)
 
     @classmethod
     def from_file(cls, path: str | Path) -> ApiKey:
-        """Read a key from a text file that holds nothing else.
+        """Read a key from a text file that contains nothing else.
 
         Raises:
-            OSError: the file can't be read.
-            ValueError: it is empty or holds something that is no key.
+            OSError: the file cannot be read.
+            ValueError: the file is empty, is not a text file, or does not contain a valid key.
         """
-        from pathlib import Path  # noqa: PLC0415 - only a key that lies in a file needs it
+        from pathlib import Path  # noqa: PLC0415 - needed only for a key in a file
 
         try:
             return cls(Path(path).read_text(encoding="utf-8-sig"))
@@ -57,14 +57,17 @@ class ApiKey:
         raise ValueError(problem)
 
     def reveal(self) -> str:
-        """Give the key itself, for the one place that sends it."""
+        """Return the key itself, for the one place that sends it."""
         return self._key.reveal()
 
     @property
     def echo(self) -> bytes:
-        """What a message holds in which a gateway echoes the key: its secret, or all of it where that is short."""
+        """The bytes that show that a message echoes the key: its secret part, or the whole key if that part is short.
+
+        They are never displayed.
+        """
         secret, key = self._secret.reveal(), self._key.reveal()
-        return SecretBytes((secret if len(secret) >= _LONG else key).encode("ascii"))
+        return SecretBytes((secret if len(secret) >= _MIN_DISTINCTIVE_CHARACTERS else key).encode("ascii"))
 
     def __repr__(self) -> str:
         return f"ApiKey('{REDACTED}')"
@@ -82,23 +85,23 @@ class ApiKey:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an ApiKey can't be pickled: it would leave the process in clear text")
+        raise TypeError("an ApiKey cannot be pickled: it would leave the process in clear text")
 
 
 def _problem(key: object) -> str | None:
     if not isinstance(key, str):
-        return f"the API key is a {type(key).__name__}: give a str"
+        return f"the API key must be a str, not {type(key).__name__}"
     key = key.strip()
     if not key:
         return "the API key is empty"
     for position, character in enumerate(key):
         if not "!" <= character <= "~":
-            return f"no API key can have the character at position {position} (U+{ord(character):04X})"
+            return f"the API key has an invalid character at position {position} (U+{ord(character):04X})"
     return None
 
 
 def _secret_part(key: str) -> str:
-    """Give what of a key must not be seen even without the parts before it; of a key of another shape that is all."""
+    """Return the part of a key that must stay secret even by itself; of a key in another form, the whole key."""
     shape, _, rest = key.partition("_")
     key_id, _, secret = rest.partition("_")
     return secret if shape == "mxgw" and key_id and secret else key

@@ -12,7 +12,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._connect import open_channel, probe, warn_about_plaintext
 from mxgateway._support.awaitable import AwaitableContextManager
-from mxgateway._support.validation import take_key
+from mxgateway._support.validation import wrap_api_key
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayConfigurationError,
@@ -82,7 +82,7 @@ class GatewayClient:
             MxGatewayAuthenticationError: the gateway doesn't accept the key.
             MxGatewayProtocolError: something else than an MXAccess Gateway answers.
         """
-        take_key(fields)
+        wrap_api_key(fields)
         if options is not None and fields:
             raise TypeError("connect takes a ClientOptions or its fields, not both")
         chosen = options if options is not None else ClientOptions(**fields)

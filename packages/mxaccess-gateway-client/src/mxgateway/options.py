@@ -1,12 +1,12 @@
-"""ClientOptions: how to reach a gateway."""
+"""How to reach and trust a gateway: ClientOptions."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
-from mxgateway._support.validation import check_seconds, normal_fingerprint, split_endpoint, take_key
+from mxgateway._support.validation import check_seconds, normalize_fingerprint, split_endpoint, wrap_api_key
 from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.redaction import Secret
 
@@ -18,77 +18,75 @@ if TYPE_CHECKING:
 __all__ = ["ClientOptions", "ClientOptionsFields", "FilePath"]
 
 FilePath: TypeAlias = str | os.PathLike[str]
-_WAYS_TO_TRUST = ("certificate_fingerprint", "known_gateways_file", "ca_file")
-_TLS_FIELDS = (
-    "ca_file",
-    "server_name_override",
-    "client_certificate_file",
-    "client_key_file",
-    "certificate_fingerprint",
-    "known_gateways_file",
-    "trust_on_first_use",
-)
+
+# Metadata of the fields that make sense only with TLS, and of those of which at most one can be set because each of
+# them decides which certificate is trusted.
+_TLS: dict[str, bool] = {"tls": True}
+_WAY_TO_TRUST: dict[str, bool] = {"tls": True, "way_to_trust": True}
+
 _ENVIRONMENT_PREFIX = "MXGATEWAY_"
 _TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 _FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
 
 
-class _TakesKeys(type):
-    """Takes the key before the fields are looked at."""
+class _WrapsApiKey(type):
+    """Convert the API key before the generated `__init__` runs, so that none of its frames holds the key as text."""
 
-    if not TYPE_CHECKING:  # for whom the fields are the arguments
+    if not TYPE_CHECKING:  # type checkers read the arguments from the fields
 
         def __call__(cls, **given: Any) -> Any:
-            take_key(given)
+            wrap_api_key(given)
             return super().__call__(**given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientOptions(metaclass=_TakesKeys):
-    """How to reach a gateway and how to prove who asks.
+class ClientOptions(metaclass=_WrapsApiKey):
+    """How to reach a gateway, how to trust it, and how to authenticate to it.
 
     Attributes:
-        endpoint: `host:port`, by convention port 5000 for plaintext and 5001 for TLS; an IPv6 address stands in
+        endpoint: `host:port`, by convention port 5000 for plaintext and 5001 for TLS. An IPv6 address is written in
             brackets, `[::1]:5001`.
-        api_key: the key, as text or as an ApiKey; None sends none, which a gateway refuses.
-        plaintext: without TLS. Never a fall-back: it is used exactly when asked for.
+        api_key: the API key, as text or as an ApiKey. None sends no key, and a gateway then refuses every call.
+        plaintext: connect without TLS. The client never falls back to plaintext by itself.
         ca_file: a PEM file with the certificates to trust instead of the default roots.
         server_name_override: the name to expect in the gateway's certificate instead of the endpoint's host.
-        client_certificate_file: a PEM file with the client's certificate chain, for a gateway that asks for one.
-        client_key_file: the PEM file with its unencrypted private key.
-        certificate_fingerprint: SHA-256 of the gateway's own certificate, 64 hex digits, colons allowed. The
-            connection is refused when the gateway shows another one; the name in the certificate is not compared.
-        known_gateways_file: a text file with the fingerprint of each gateway's certificate, `host:port` and 64 hex
-            digits a line. Each gateway must show what stands there, as with `certificate_fingerprint`.
-        trust_on_first_use: whether a gateway that isn't in `known_gateways_file` is trusted and written down there,
-            with a warning in the log that shows its fingerprint. The first connection is then not protected against
-            somebody in between, every later one is. A gateway that is known is never trusted with another certificate.
-        timeout: seconds that a call may take unless it says otherwise.
-        connect_timeout: seconds that `connect` waits for the gateway's answer.
-        close_timeout: seconds that closing a session in `close` and in context managers may take.
-        max_message_bytes: the largest message in bytes, each way.
-        keepalive_time: seconds of silence after which the connection is probed while a call or a stream is open.
-            Servers end connections that are probed more often than they allow ("too many pings"); a gRPC server allows
-            one in 300 s by default.
-        keepalive_timeout: seconds until an unanswered probe ends the connection. A gateway that vanished without a word
-            is noticed at the latest `keepalive_time` and this after its last one: after 330 s by default.
-        use_http_proxy: whether `http_proxy` and `https_proxy` of the environment count. Off, because company proxies
-            rarely know the plant network, and never localhost.
+        client_certificate_file: a PEM file with the client's certificate chain, for a gateway that requires one.
+        client_key_file: a PEM file with the unencrypted private key of `client_certificate_file`.
+        certificate_fingerprint: SHA-256 of the gateway's own certificate, 64 hex digits; colons are allowed. If the
+            gateway shows another certificate, connecting fails. The name in the certificate is not compared.
+        known_gateways_file: a text file with one `host:port` and one SHA-256 fingerprint of 64 hex digits per line.
+            Each gateway must show the certificate listed for it, as with `certificate_fingerprint`.
+        trust_on_first_use: trust a gateway that is not in `known_gateways_file` yet, add it to the file, and log a
+            warning with its fingerprint. The first connection is not protected against a man in the middle; every
+            later one is. A gateway that is in the file is never trusted with another certificate.
+        timeout: seconds that a call may take unless the call has a timeout of its own.
+        connect_timeout: seconds that `connect` waits for the gateway's first reply.
+        close_timeout: seconds that closing a session may take, in `close` and in context managers.
+        max_message_bytes: the largest message in bytes, in each direction.
+        keepalive_time: seconds without traffic after which the client probes the connection while a call or a stream
+            is open. A server ends a connection that is probed too often ("too many pings"); by default a gRPC server
+            allows one probe in 300 s.
+        keepalive_timeout: seconds after which an unanswered probe ends the connection. A gateway that vanished without
+            closing its connection is noticed at most `keepalive_time` plus this time after its last message: after
+            330 s by default.
+        use_http_proxy: use the proxies in the environment variables `http_proxy` and `https_proxy`. Off by default,
+            because company proxies rarely reach the plant network, and never localhost.
 
     Raises:
-        MxGatewayConfigurationError: a field is out of its range, or fields contradict each other. The text names it.
+        MxGatewayConfigurationError: a field is out of range, or fields contradict each other. The message names the
+            field.
     """
 
     endpoint: str
     api_key: ApiKey | str | None = None
     plaintext: bool = False
-    ca_file: FilePath | None = None
-    server_name_override: str | None = None
-    client_certificate_file: FilePath | None = None
-    client_key_file: FilePath | None = None
-    certificate_fingerprint: str | None = None
-    known_gateways_file: FilePath | None = None
-    trust_on_first_use: bool = False
+    ca_file: FilePath | None = field(default=None, metadata=_WAY_TO_TRUST)
+    server_name_override: str | None = field(default=None, metadata=_TLS)
+    client_certificate_file: FilePath | None = field(default=None, metadata=_TLS)
+    client_key_file: FilePath | None = field(default=None, metadata=_TLS)
+    certificate_fingerprint: str | None = field(default=None, metadata=_WAY_TO_TRUST)
+    known_gateways_file: FilePath | None = field(default=None, metadata=_WAY_TO_TRUST)
+    trust_on_first_use: bool = field(default=False, metadata=_TLS)
     timeout: float = 30.0
     connect_timeout: float = 10.0
     close_timeout: float = 5.0
@@ -106,24 +104,24 @@ class ClientOptions(metaclass=_TakesKeys):
     def from_env(
         cls, environment: Mapping[str, str] | None = None, /, **changes: Unpack[ClientOptionsFields]
     ) -> ClientOptions:
-        """Make options from `MXGATEWAY_*` variables, one a field: MXGATEWAY_ENDPOINT, MXGATEWAY_API_KEY and so on.
+        """Return options from environment variables: MXGATEWAY_ENDPOINT, MXGATEWAY_API_KEY and so on, one per field.
 
-        Fields given as keywords go before the environment. An empty variable counts as not set.
+        Fields given as keywords override the environment. An empty variable counts as not set.
 
         Raises:
-            MxGatewayConfigurationError: MXGATEWAY_ENDPOINT is missing, or a variable can't be read; the text says
-                which.
-            TypeError: a keyword is no field.
+            MxGatewayConfigurationError: MXGATEWAY_ENDPOINT is missing, or a variable is invalid. The message names the
+                variable.
+            TypeError: a keyword is not a field.
         """
-        take_key(changes)
+        wrap_api_key(changes)
         texts = _variables(os.environ if environment is None else environment)
-        # A traceback that shows local variables must not show all of the environment.
+        # A traceback that shows local variables must not show the whole environment.
         environment = None
         values: dict[str, Any] = {}
-        for field in fields(cls):
-            if field.name in texts and field.name not in changes:
-                name = _ENVIRONMENT_PREFIX + field.name.upper()
-                values[field.name] = _from_text(name, texts[field.name], field.default)
+        for option in fields(cls):
+            if option.name in texts and option.name not in changes:
+                variable = _ENVIRONMENT_PREFIX + option.name.upper()
+                values[option.name] = _from_text(variable, texts[option.name], option.default)
         values.update(changes)
         if "endpoint" not in values:
             raise MxGatewayConfigurationError("no endpoint: set MXGATEWAY_ENDPOINT to host:port")
@@ -138,25 +136,24 @@ class ClientOptions(metaclass=_TakesKeys):
             )
 
     def _check_tls(self) -> None:
-        given = [name for name in _TLS_FIELDS if getattr(self, name) not in (None, False)]
-        if self.plaintext and given:
+        given = [option for option in fields(self) if getattr(self, option.name) not in (None, False)]
+        tls = [option.name for option in given if "tls" in option.metadata]
+        if self.plaintext and tls:
             raise MxGatewayConfigurationError(
-                f"plaintext has no TLS, but {' and '.join(given)} ask for it: drop the one or the other"
+                f"plaintext=True cannot be combined with {' and '.join(tls)}: remove plaintext=True or the TLS options"
             )
         if (self.client_certificate_file is None) != (self.client_key_file is None):
             raise MxGatewayConfigurationError(
-                "client_certificate_file and client_key_file go together: give both or none"
+                "client_certificate_file and client_key_file belong together: set both or neither"
             )
-        if self.certificate_fingerprint is not None and normal_fingerprint(self.certificate_fingerprint) is None:
+        if self.certificate_fingerprint is not None and normalize_fingerprint(self.certificate_fingerprint) is None:
             raise MxGatewayConfigurationError("certificate_fingerprint is not a SHA-256 fingerprint of 64 hex digits")
-        ways = [name for name in _WAYS_TO_TRUST if getattr(self, name) is not None]
+        ways = [option.name for option in given if "way_to_trust" in option.metadata]
         if len(ways) > 1:
-            raise MxGatewayConfigurationError(f"{ways[0]} and {ways[1]} are two ways to trust: give one of them")
+            raise MxGatewayConfigurationError(f"{ways[0]} and {ways[1]} are two ways to trust: set only one of them")
         if self.trust_on_first_use and self.known_gateways_file is None:
-            contradiction = f": {ways[0]} is another way to trust" if ways else ""
-            raise MxGatewayConfigurationError(
-                f"trust_on_first_use needs a known_gateways_file to remember the gateway in{contradiction}"
-            )
+            contradiction = f", and cannot be combined with {ways[0]}" if ways else ""
+            raise MxGatewayConfigurationError(f"trust_on_first_use needs a known_gateways_file{contradiction}")
 
 
 class ClientOptionsFields(TypedDict, total=False):
@@ -182,22 +179,22 @@ class ClientOptionsFields(TypedDict, total=False):
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the texts of the fields that an environment names."""
-    names = [field.name for field in fields(ClientOptions)]
+    """Return the text of each field whose variable is set."""
+    names = [option.name for option in fields(ClientOptions)]
     found = {name: environment.get(_ENVIRONMENT_PREFIX + name.upper(), "").strip() for name in names}
     return {name: Secret(text) if name == "api_key" else text for name, text in found.items() if text}
 
 
 def _from_text(name: str, text: str, default: object) -> object:
-    """Read an environment variable as the type of the field's default."""
+    """Convert an environment variable to the type of the field's default."""
     if isinstance(default, bool):
         if text.lower() in _TRUE_WORDS | _FALSE_WORDS:
             return text.lower() in _TRUE_WORDS
-        raise MxGatewayConfigurationError(f"{name} is {text!r}: give 1 or 0")
+        raise MxGatewayConfigurationError(f"invalid {name} {text!r}: use 1 or 0")
     if isinstance(default, (int, float)):
         try:
             return type(default)(text)
         except ValueError:
-            number = "a whole number" if isinstance(default, int) else "a number of seconds"
-        raise MxGatewayConfigurationError(f"{name} is {text!r}: give {number}")
+            expected = "a whole number" if isinstance(default, int) else "a number of seconds"
+        raise MxGatewayConfigurationError(f"invalid {name} {text!r}: expected {expected}")
     return text

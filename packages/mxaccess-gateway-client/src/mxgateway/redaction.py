@@ -89,7 +89,7 @@ class Secret(str):
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret can't be pickled: it would leave the process in clear text")
+        raise TypeError("a secret cannot be pickled: it would leave the process in clear text")
 
 
 @final

@@ -103,7 +103,7 @@ MISTAKES = {
     "endpoint as a URL": Mistake(
         make=lambda site: site.connect(site.plain, endpoint="http://gateway:5000"),
         kind=MxGatewayConfigurationError,
-        words="give 'gateway:5000', and plaintext=True",
+        words="use 'gateway:5000' and plaintext=True",
     ),
     "unknown host": Mistake(
         make=lambda site: site.connect(site.plain, endpoint="gateway.invalid:5000", plaintext=True),
@@ -148,7 +148,7 @@ MISTAKES = {
     "plaintext with TLS options": Mistake(
         make=lambda site: site.connect(site.plain, plaintext=True, ca_file=site.certificates.ca),
         kind=MxGatewayConfigurationError,
-        words="drop the one or the other",
+        words="remove plaintext=True or the TLS options",
     ),
     "wrong key": Mistake(
         make=lambda site: site.connect(site.plain, plaintext=True, api_key=f"{site.plain.api_key}x"),

@@ -117,5 +117,5 @@ def test_a_secret_does_not_show_itself() -> None:
         [repr(secret), str(secret), f"{secret}", f"{secret:>30}", "%s %r" % (secret, secret), repr({"key": [secret]})]  # noqa: UP031
     )
     assert Secret(secret).reveal() == "Zq7-vX9_kW4"
-    with pytest.raises(TypeError, match="can't be pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(secret)

@@ -105,11 +105,11 @@ async def test_reading_a_watched_tag_gives_the_value_that_is_known(tags: TagClie
 async def test_what_is_no_tag_is_refused_and_disturbs_nobody(
     gateway: SimulatedGateway, tags: TagClient, tag: Any
 ) -> None:
-    with pytest.raises(MxGatewayConfigurationError, match="is no name"):
+    with pytest.raises(MxGatewayConfigurationError, match="invalid tag name"):
         await tags.read(INT, tag)
-    with pytest.raises(MxGatewayConfigurationError, match="is no name"):
+    with pytest.raises(MxGatewayConfigurationError, match="invalid tag name"):
         await tags.write(tag, 1)
-    with pytest.raises(MxGatewayConfigurationError, match="is no name"):
+    with pytest.raises(MxGatewayConfigurationError, match="invalid tag name"):
         tags.watch(INT, tag)
     async with tags.watch(INT) as watch:
         assert await first_values(watch) == {INT: 42}

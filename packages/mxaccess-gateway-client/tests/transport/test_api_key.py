@@ -270,7 +270,7 @@ def test_options_do_not_show_the_key() -> None:
 
 
 def test_options_with_a_key_can_not_be_pickled() -> None:
-    with pytest.raises(TypeError, match="can't be pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(ClientOptions(endpoint="gateway:5001", api_key=API_KEY))
 
 
@@ -295,7 +295,7 @@ def test_a_key_can_be_revealed_compared_and_copied() -> None:
 
 
 def test_a_key_can_not_be_pickled() -> None:
-    with pytest.raises(TypeError, match="can't be pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(ApiKey(API_KEY))
 
 

@@ -1,4 +1,4 @@
-"""Options are frozen, checked when they are made, and every refusal names the field to change."""
+"""Options are frozen and checked on creation, and every error names the field to change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEY = "mxgw_0a1b2c3d_secret"
 FINGERPRINT = "ab" * 32
 
 
-def test_only_the_endpoint_is_needed_and_tls_is_the_default() -> None:
+def test_only_the_endpoint_is_required_and_tls_is_the_default() -> None:
     options = ClientOptions(endpoint="gateway.plant:5001")
 
     assert not options.plaintext
@@ -42,7 +42,7 @@ def test_options_are_keyword_only(kind: type) -> None:
 @pytest.mark.parametrize(
     "endpoint", ["localhost:5000", "10.1.2.3:5001", "gateway.plant:1", "[::1]:5001", "[fe80::1%eth0]:65535"]
 )
-def test_an_endpoint_is_host_and_port(endpoint: str) -> None:
+def test_endpoint_is_host_and_port(endpoint: str) -> None:
     assert ClientOptions(endpoint=endpoint).endpoint == endpoint
 
 
@@ -53,22 +53,22 @@ def test_an_endpoint_is_host_and_port(endpoint: str) -> None:
         ("gateway.plant", "is not host:port"),
         (":5001", "is not host:port"),
         ("::1:5001", "is not host:port"),
-        ("gateway:", "no port between 1 and 65535"),
-        ("gateway:https", "no port between 1 and 65535"),
-        ("gateway:0", "no port between 1 and 65535"),
-        ("gateway:65536", "no port between 1 and 65535"),
-        ("gateway:-1", "no port between 1 and 65535"),
-        ("gateway:\u0665\u0660", "no port between 1 and 65535"),
-        ("https://gateway:5001", "is a URL: give 'gateway:5001'$"),
-        ("https://gateway:5001/", "is a URL: give 'gateway:5001'$"),
-        ("http://gateway:5000", "is a URL: give 'gateway:5000', and plaintext=True for http"),
-        ("gate way:5001", "no host name can have"),
-        ("user@gateway:5001", "no host name can have"),
-        ("a,b:5001", "no host name can have"),
-        ("gateway/path:5001", "no host name can have"),
+        ("gateway:", "must end with a port from 1 to 65535"),
+        ("gateway:https", "must end with a port from 1 to 65535"),
+        ("gateway:0", "must end with a port from 1 to 65535"),
+        ("gateway:65536", "must end with a port from 1 to 65535"),
+        ("gateway:-1", "must end with a port from 1 to 65535"),
+        ("gateway:\u0665\u0660", "must end with a port from 1 to 65535"),
+        ("https://gateway:5001", "is a URL: use 'gateway:5001'$"),
+        ("https://gateway:5001/", "is a URL: use 'gateway:5001'$"),
+        ("http://gateway:5000", "is a URL: use 'gateway:5000' and plaintext=True"),
+        ("gate way:5001", "cannot be part of a host name"),
+        ("user@gateway:5001", "cannot be part of a host name"),
+        ("a,b:5001", "cannot be part of a host name"),
+        ("gateway/path:5001", "cannot be part of a host name"),
     ],
 )
-def test_an_endpoint_that_is_something_else_is_refused_with_what_to_write(endpoint: str, words: str) -> None:
+def test_invalid_endpoint_is_refused_with_the_expected_form(endpoint: str, words: str) -> None:
     with pytest.raises(MxGatewayConfigurationError, match=words) as caught:
         ClientOptions(endpoint=endpoint)
 
@@ -77,7 +77,7 @@ def test_an_endpoint_that_is_something_else_is_refused_with_what_to_write(endpoi
 
 @pytest.mark.parametrize("name", ["timeout", "connect_timeout", "close_timeout", "keepalive_time", "keepalive_timeout"])
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e9])
-def test_a_time_is_a_positive_number_of_seconds(name: str, seconds: float) -> None:
+def test_timeouts_must_be_positive_seconds(name: str, seconds: float) -> None:
     fields: dict[str, Any] = {name: seconds}
 
     with pytest.raises(MxGatewayConfigurationError, match=rf"^{name} .* is not a positive number of seconds"):
@@ -85,13 +85,13 @@ def test_a_time_is_a_positive_number_of_seconds(name: str, seconds: float) -> No
 
 
 @pytest.mark.parametrize("size", [0, -1, 1023, 2**31])
-def test_a_message_size_has_its_limits(size: int) -> None:
+def test_message_size_must_be_in_range(size: int) -> None:
     with pytest.raises(MxGatewayConfigurationError, match=f"max_message_bytes {size} "):
         ClientOptions(endpoint="gateway:5001", max_message_bytes=size)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
-def test_a_command_timeout_is_a_positive_number_of_seconds(seconds: float) -> None:
+def test_command_timeout_must_be_positive_seconds(seconds: float) -> None:
     with pytest.raises(MxGatewayConfigurationError, match=r"^command_timeout"):
         OpenSessionOptions(command_timeout=seconds)
 
@@ -107,26 +107,28 @@ def test_a_command_timeout_is_a_positive_number_of_seconds(seconds: float) -> No
         {"trust_on_first_use": True},
     ],
 )
-def test_plaintext_with_anything_of_tls_is_refused(field: dict[str, Any]) -> None:
-    with pytest.raises(MxGatewayConfigurationError, match=rf"^plaintext has no TLS, but {next(iter(field))}"):
+def test_plaintext_with_a_tls_option_is_refused(field: dict[str, Any]) -> None:
+    words = rf"^plaintext=True cannot be combined with {next(iter(field))}"
+
+    with pytest.raises(MxGatewayConfigurationError, match=words):
         ClientOptions(endpoint="gateway:5000", plaintext=True, **field)
 
 
 @pytest.mark.parametrize("field", ["client_certificate_file", "client_key_file"])
-def test_a_client_certificate_needs_its_key_and_the_reverse(field: str) -> None:
+def test_client_certificate_and_its_key_need_each_other(field: str) -> None:
     fields: dict[str, Any] = {field: "file.pem"}
 
-    with pytest.raises(MxGatewayConfigurationError, match="client_certificate_file and client_key_file go together"):
+    with pytest.raises(MxGatewayConfigurationError, match="and client_key_file belong together"):
         ClientOptions(endpoint="gateway:5001", **fields)
 
 
 @pytest.mark.parametrize("fingerprint", [FINGERPRINT, FINGERPRINT.upper(), ":".join(["AB"] * 32)])
-def test_a_fingerprint_is_64_hex_digits_with_or_without_colons(fingerprint: str) -> None:
+def test_fingerprint_is_64_hex_digits_with_or_without_colons(fingerprint: str) -> None:
     assert ClientOptions(endpoint="g:1", certificate_fingerprint=fingerprint).certificate_fingerprint == fingerprint
 
 
 @pytest.mark.parametrize("fingerprint", ["", "ab", "AB:" * 20, FINGERPRINT + "ab", "zz" * 32])
-def test_a_fingerprint_that_is_none_is_refused(fingerprint: str) -> None:
+def test_invalid_fingerprint_is_refused(fingerprint: str) -> None:
     with pytest.raises(MxGatewayConfigurationError, match="certificate_fingerprint is not a SHA-256"):
         ClientOptions(endpoint="g:1", certificate_fingerprint=fingerprint)
 
@@ -149,18 +151,18 @@ def test_two_ways_to_trust_are_refused(fields: dict[str, Any], first_use: bool) 
 
 
 @pytest.mark.parametrize("fields", [{}, {"ca_file": "ca.pem"}, {"certificate_fingerprint": FINGERPRINT}])
-def test_trust_on_first_use_needs_a_file_to_remember_in(fields: dict[str, Any]) -> None:
+def test_trust_on_first_use_needs_a_known_gateways_file(fields: dict[str, Any]) -> None:
     with pytest.raises(MxGatewayConfigurationError, match="trust_on_first_use needs a known_gateways_file"):
         ClientOptions(endpoint="g:1", trust_on_first_use=True, **fields)
 
 
 @pytest.mark.parametrize("key", [KEY, ApiKey(KEY)])
-def test_a_key_is_kept_as_an_api_key(key: str | ApiKey) -> None:
+def test_key_is_stored_as_an_api_key(key: str | ApiKey) -> None:
     assert ClientOptions(endpoint="g:1", api_key=key).api_key == ApiKey(KEY)
 
 
 @pytest.mark.parametrize("key", [KEY.encode(), 5, [KEY]])
-def test_a_key_of_another_type_is_refused_and_not_shown(key: Any) -> None:
+def test_key_of_another_type_is_refused_and_not_shown(key: Any) -> None:
     with pytest.raises(MxGatewayConfigurationError, match="api_key") as caught:
         ClientOptions(endpoint="g:1", api_key=key)
 
@@ -168,14 +170,14 @@ def test_a_key_of_another_type_is_refused_and_not_shown(key: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "  ", "mxgw_a_sécret", "mxgw_a_sec ret"])
-def test_a_key_that_can_not_be_sent_is_refused_and_not_shown(key: str) -> None:
+def test_key_that_cannot_be_sent_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(MxGatewayConfigurationError, match="API key") as caught:
         ClientOptions(endpoint="g:1", api_key=key)
 
     assert "cret" not in str(caught.value)
 
 
-def test_an_environment_gives_every_field() -> None:
+def test_environment_variables_set_fields() -> None:
     options = ClientOptions.from_env(
         {
             "MXGATEWAY_ENDPOINT": "gateway:5001",
@@ -202,7 +204,7 @@ def test_an_environment_gives_every_field() -> None:
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ClientOptions)])
-def test_every_field_has_its_variable(name: str) -> None:
+def test_every_field_has_a_variable(name: str) -> None:
     texts = {
         "endpoint": "other:1",
         "plaintext": "1",
@@ -225,15 +227,15 @@ def test_every_field_has_its_variable(name: str) -> None:
     assert getattr(options, name) != getattr(ClientOptions(endpoint="gateway:5001"), name)
 
 
-def test_the_real_environment_is_read_when_no_other_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_ENDPOINT", "gateway:5000")
     monkeypatch.setenv("MXGATEWAY_PLAINTEXT", "true")
 
     assert ClientOptions.from_env() == ClientOptions(endpoint="gateway:5000", plaintext=True)
 
 
-def test_keywords_go_before_the_environment() -> None:
-    environment = {"MXGATEWAY_ENDPOINT": "gateway:5000", "MXGATEWAY_TIMEOUT": "no number"}
+def test_keywords_override_the_environment() -> None:
+    environment = {"MXGATEWAY_ENDPOINT": "gateway:5000", "MXGATEWAY_TIMEOUT": "invalid"}
 
     assert ClientOptions.from_env(environment, timeout=7.0).timeout == 7.0
 
@@ -241,33 +243,33 @@ def test_keywords_go_before_the_environment() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("MXGATEWAY_PLAINTEXT", "maybe", "MXGATEWAY_PLAINTEXT is 'maybe': give 1 or 0"),
-        ("MXGATEWAY_TIMEOUT", "soon", "MXGATEWAY_TIMEOUT is 'soon': give a number of seconds"),
-        ("MXGATEWAY_MAX_MESSAGE_BYTES", "1.5", "MXGATEWAY_MAX_MESSAGE_BYTES is '1.5': give a whole number"),
+        ("MXGATEWAY_PLAINTEXT", "maybe", "invalid MXGATEWAY_PLAINTEXT 'maybe': use 1 or 0"),
+        ("MXGATEWAY_TIMEOUT", "soon", "invalid MXGATEWAY_TIMEOUT 'soon': expected a number of seconds"),
+        ("MXGATEWAY_MAX_MESSAGE_BYTES", "1.5", "invalid MXGATEWAY_MAX_MESSAGE_BYTES '1.5': expected a whole number"),
         ("MXGATEWAY_TIMEOUT", "-1", "timeout -1.0 is not a positive number"),
     ],
 )
-def test_a_variable_that_can_not_be_read_is_named(name: str, text: str, words: str) -> None:
+def test_invalid_variable_is_named(name: str, text: str, words: str) -> None:
     with pytest.raises(MxGatewayConfigurationError, match=words):
         ClientOptions.from_env({"MXGATEWAY_ENDPOINT": "gateway:5000", name: text})
 
 
 @pytest.mark.parametrize("environment", [{}, {"MXGATEWAY_ENDPOINT": " "}])
-def test_a_missing_endpoint_names_its_variable(environment: dict[str, str]) -> None:
+def test_missing_endpoint_names_its_variable(environment: dict[str, str]) -> None:
     with pytest.raises(MxGatewayConfigurationError, match="set MXGATEWAY_ENDPOINT to host:port"):
         ClientOptions.from_env(environment)
 
 
-def test_a_keyword_that_is_no_field_is_a_type_error() -> None:
+def test_unknown_keyword_raises_type_error() -> None:
     fields: dict[str, Any] = {"tls": True}
 
     with pytest.raises(TypeError, match="tls"):
         ClientOptions.from_env({"MXGATEWAY_ENDPOINT": "gateway:5000"}, **fields)
 
 
-def test_options_can_be_varied() -> None:
+def test_options_can_be_replaced() -> None:
     options = ClientOptions(endpoint="gateway:5001", api_key=KEY, ca_file=Path("ca.pem"))
 
-    varied = dataclasses.replace(options, timeout=5.0)
+    changed = dataclasses.replace(options, timeout=5.0)
 
-    assert (varied.api_key, varied.ca_file, varied.timeout) == (ApiKey(KEY), Path("ca.pem"), 5.0)
+    assert (changed.api_key, changed.ca_file, changed.timeout) == (ApiKey(KEY), Path("ca.pem"), 5.0)

@@ -1,1 +1,1 @@
-"""Small helpers without knowledge of a gateway."""
+"""Helpers that know nothing about a gateway."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mxgateway._support.validation import normal_fingerprint, split_endpoint
+from mxgateway._support.validation import normalize_fingerprint, split_endpoint
 from mxgateway._transport.tls.pem_files import read_option_file, unusable_file
 from mxgateway.errors import MxGatewayConfigurationError
 
@@ -89,7 +89,7 @@ class KnownGateways:
             words = line.partition("#")[0].split()
             if not words:
                 continue
-            fingerprint = normal_fingerprint(words[-1])
+            fingerprint = normalize_fingerprint(words[-1])
             # A line that is passed over could be the one that was to protect.
             if len(words) != 2 or fingerprint is None:
                 raise self._not_understood(number)

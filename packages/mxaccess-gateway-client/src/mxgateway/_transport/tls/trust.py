@@ -8,7 +8,7 @@ import ssl
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mxgateway._support.validation import normal_fingerprint
+from mxgateway._support.validation import normalize_fingerprint
 from mxgateway._transport.tls.certificate import (
     ShownCertificate,
     certificate_names,
@@ -70,7 +70,7 @@ def trust_by_fingerprint(options: ClientOptions) -> Trust | None:
         MxGatewayConfigurationError: `known_gateways_file` can't be read or understood.
     """
     if options.certificate_fingerprint is not None:
-        pinned = normal_fingerprint(options.certificate_fingerprint) or ""
+        pinned = normalize_fingerprint(options.certificate_fingerprint) or ""
         return Trust(fingerprints=(pinned,), where="certificate_fingerprint", first_use=False)
     if options.known_gateways_file is None:
         return None

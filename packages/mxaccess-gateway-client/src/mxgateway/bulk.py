@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mxgateway.status import MxDataType, MxStatus, Quality
-from mxgateway.values import MxValueInput, MxValueOutput, from_mx_value, show_mx_value, to_datetime
+from mxgateway.values import MxValueInput, MxValueOutput, from_mx_value
+from mxgateway.values.decoding import show_mx_value
+from mxgateway.values.timestamps import to_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime

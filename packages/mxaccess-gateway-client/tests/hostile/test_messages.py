@@ -170,7 +170,7 @@ async def test_a_value_as_deep_as_protobuf_reads_says_what_is_wrong_with_it(dept
 
         look_at(seen)
         if depth > 1:
-            with pytest.raises(ValueError, match="element 0 of the sparse array holds an array"):
+            with pytest.raises(ValueError, match="element 0 of the sparse array is an array"):
                 _ = seen.value
 
 

@@ -51,17 +51,17 @@ REFUSED: list[tuple[Any, MxDataType | None, type[Exception], str]] = [
     (["one", b"two"], None, TypeError, "element 1: b'two' is not a str"),
     ([1, 2**63], None, ValueError, "element 1: 9223372036854775808 does not fit in 64 bits"),
     ([WHEN, datetime(2026, 1, 2)], None, ValueError, "element 1: .* no time zone"),  # noqa: DTZ001 - the point
-    ([[1, 2], [3]], None, ValueError, "row 1 has the dimensions"),
-    ([[1, 2], 3], None, TypeError, "both sequences and single values"),
-    ({"a": 1}, None, TypeError, "of type dict has no MxValue"),
-    ({1, 2}, None, TypeError, "of type set has no MxValue"),
-    (object(), None, TypeError, "of type object has no MxValue"),
-    (Decimal("1.5"), None, TypeError, "of type Decimal has no MxValue"),
-    (date(2026, 1, 2), None, TypeError, "of type date has no MxValue"),
-    (timedelta(seconds=1), None, TypeError, "of type timedelta has no MxValue"),
-    (1j, None, TypeError, "of type complex has no MxValue"),
-    (bytearray(b"raw"), None, TypeError, "of type bytearray has no MxValue"),
-    (memoryview(b"raw"), None, TypeError, "of type memoryview has no MxValue"),
+    ([[1, 2], [3]], None, ValueError, "row 1 has dimensions"),
+    ([[1, 2], 3], None, TypeError, "mixes sequences and single values"),
+    ({"a": 1}, None, TypeError, "of type dict cannot be converted to an MxValue"),
+    ({1, 2}, None, TypeError, "of type set cannot be converted to an MxValue"),
+    (object(), None, TypeError, "of type object cannot be converted to an MxValue"),
+    (Decimal("1.5"), None, TypeError, "of type Decimal cannot be converted to an MxValue"),
+    (date(2026, 1, 2), None, TypeError, "of type date cannot be converted to an MxValue"),
+    (timedelta(seconds=1), None, TypeError, "of type timedelta cannot be converted to an MxValue"),
+    (1j, None, TypeError, "of type complex cannot be converted to an MxValue"),
+    (bytearray(b"raw"), None, TypeError, "of type bytearray cannot be converted to an MxValue"),
+    (memoryview(b"raw"), None, TypeError, "of type memoryview cannot be converted to an MxValue"),
     (1.5, MxDataType.INTEGER, TypeError, "1.5 is not an int"),
     (math.nan, MxDataType.INTEGER, TypeError, "nan is not an int"),
     (True, MxDataType.INTEGER, TypeError, "True is not an int"),
@@ -70,15 +70,15 @@ REFUSED: list[tuple[Any, MxDataType | None, type[Exception], str]] = [
     (1, MxDataType.BOOLEAN, TypeError, "1 is not a bool"),
     (1, MxDataType.STRING, TypeError, "1 is not a str"),
     ("1", MxDataType.DOUBLE, TypeError, "'1' is not a float"),
-    (2**53 + 1, MxDataType.DOUBLE, ValueError, "no double holds exactly"),
-    (10**400, MxDataType.DOUBLE, ValueError, "no double holds exactly"),
-    (1e39, MxDataType.FLOAT, ValueError, "too large for a 32 bit float"),
-    (2**24 + 1, MxDataType.FLOAT, ValueError, "no 32 bit float holds exactly"),
+    (2**53 + 1, MxDataType.DOUBLE, ValueError, "cannot be represented exactly as a double"),
+    (10**400, MxDataType.DOUBLE, ValueError, "cannot be represented exactly as a double"),
+    (1e39, MxDataType.FLOAT, ValueError, "too large for a 32-bit float"),
+    (2**24 + 1, MxDataType.FLOAT, ValueError, "cannot be represented exactly as a 32-bit float"),
     ("now", MxDataType.TIME, TypeError, "'now' is not a datetime"),
     ("text", MxDataType.UNKNOWN, TypeError, "'text' is not bytes"),
-    (1, MxDataType.ELAPSED_TIME, TypeError, "ELAPSED_TIME: give an MxValue"),
-    (1, MxDataType.NO_DATA, TypeError, "NO_DATA: give an MxValue"),
-    (1, MxDataType(99), TypeError, "UNRECOGNIZED_99: give an MxValue"),
+    (1, MxDataType.ELAPSED_TIME, TypeError, "ELAPSED_TIME: pass an MxValue"),
+    (1, MxDataType.NO_DATA, TypeError, "NO_DATA: pass an MxValue"),
+    (1, MxDataType(99), TypeError, "UNRECOGNIZED_99: pass an MxValue"),
     (pb.MxValue(data_type=pb.MX_DATA_TYPE_INTEGER, int32_value=1), MxDataType.DOUBLE, TypeError, "has data type"),
 ]
 
@@ -209,7 +209,7 @@ def test_nanoseconds_are_cut_to_microseconds() -> None:
 
 @pytest.mark.parametrize("seconds", [-(2**62), 2**62, 253402300800])
 def test_a_time_outside_of_pythons_years_is_a_value_error(seconds: int) -> None:
-    with pytest.raises(ValueError, match=rf"{seconds} seconds since 1970 lies outside the years 1 to 9999"):
+    with pytest.raises(ValueError, match=rf"{seconds} seconds since 1970 is outside the years 1 to 9999"):
         from_mx_value(pb.MxValue(timestamp_value=Timestamp(seconds=seconds)))
 
 
@@ -308,7 +308,7 @@ def test_sequences_are_nested_no_deeper_than_an_array_can_be() -> None:
     deep: list[Any] = []
     deep.append(deep)
 
-    with pytest.raises(ValueError, match="nested more than 60 deep"):
+    with pytest.raises(ValueError, match="nested more than 60 levels deep"):
         to_mx_value(deep)
 
 
@@ -425,7 +425,7 @@ def test_an_element_of_a_sparse_array_must_fit_its_type(element: MxScalar, error
 def test_a_sparse_array_of_another_type_than_asked_for_is_refused() -> None:
     sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=3, elements={1: 1})
 
-    with pytest.raises(TypeError, match="holds INTEGER, not DOUBLE"):
+    with pytest.raises(TypeError, match="has element type INTEGER, not DOUBLE"):
         to_mx_value(sparse, MxDataType.DOUBLE)
 
 

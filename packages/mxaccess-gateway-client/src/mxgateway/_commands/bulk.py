@@ -11,7 +11,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway._commands.invoke import CommandSender, set_handle, set_server_handle
 from mxgateway._support.validation import check_seconds
 from mxgateway.errors import MxGatewayConfigurationError, MxGatewayLimitError
-from mxgateway.values import fill_mx_value
+from mxgateway.values.encoding import fill_mx_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

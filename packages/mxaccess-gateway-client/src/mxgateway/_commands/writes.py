@@ -9,7 +9,8 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway._commands.invoke import CommandSender, set_handles, set_server_handle
 from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.redaction import Secret, hide
-from mxgateway.values import SparseArray, fill_mx_value
+from mxgateway.values import SparseArray
+from mxgateway.values.encoding import fill_mx_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from mxgateway.alarms.active import ActiveAlarm
 from mxgateway.errors import MxGatewayLimitError, MxGatewayStreamEndedError
 from mxgateway.events.views import AlarmTransition
 from mxgateway.status import AlarmProviderMode
-from mxgateway.values import datetime_field
+from mxgateway.values.timestamps import datetime_field
 
 if TYPE_CHECKING:
     from datetime import datetime

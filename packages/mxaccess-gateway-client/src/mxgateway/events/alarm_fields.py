@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mxgateway.status import AlarmProviderMode
-from mxgateway.values import datetime_field, from_mx_value
+from mxgateway.values import from_mx_value
+from mxgateway.values.timestamps import datetime_field
 
 if TYPE_CHECKING:
     from datetime import datetime

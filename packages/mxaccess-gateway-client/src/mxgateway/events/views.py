@@ -9,7 +9,9 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.events.alarm_fields import AlarmFields
 from mxgateway.status import AlarmTransitionKind, MxEventFamily, MxStatus, Quality
-from mxgateway.values import MxValueOutput, datetime_field, from_mx_value, show_mx_value, to_datetime
+from mxgateway.values import MxValueOutput, from_mx_value
+from mxgateway.values.decoding import show_mx_value
+from mxgateway.values.timestamps import datetime_field, to_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime

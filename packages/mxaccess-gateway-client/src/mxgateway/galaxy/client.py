@@ -19,7 +19,7 @@ from mxgateway.errors import (
 )
 from mxgateway.galaxy.objects import GalaxyObject
 from mxgateway.galaxy.pages import ChildPages, GalaxyObjects, HierarchyPages
-from mxgateway.values import datetime_field, fill_timestamp
+from mxgateway.values.timestamps import datetime_field, fill_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mxgateway.errors import MxGatewayError, MxGatewayLimitError, MxGatewayUsageError
 from mxgateway.status import MxStatus, Quality
-from mxgateway.values import MxValueOutput, from_mx_value, show_mx_value, to_datetime
+from mxgateway.values import MxValueOutput, from_mx_value
+from mxgateway.values.decoding import show_mx_value
+from mxgateway.values.timestamps import to_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime

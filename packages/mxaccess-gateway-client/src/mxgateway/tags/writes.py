@@ -26,7 +26,8 @@ from mxgateway.status import MxStatus
 from mxgateway.tags.batches import Batches
 from mxgateway.tags.items import check_refusal
 from mxgateway.tags.requests import Call, Deadlines, own_copy
-from mxgateway.values import fill_mx_value, to_mx_value
+from mxgateway.values import to_mx_value
+from mxgateway.values.encoding import fill_mx_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

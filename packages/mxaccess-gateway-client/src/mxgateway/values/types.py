@@ -1,0 +1,69 @@
+"""The Python types that stand for an MxValue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+if TYPE_CHECKING:
+    from mxgateway.status import MxDataType
+
+__all__ = ["MAX_DIMENSIONS", "MxLists", "MxScalar", "MxValue", "MxValueInput", "MxValueOutput", "SparseArray"]
+
+MxValue: TypeAlias = pb.MxValue
+"""The generated message, for values that Python types cannot express, such as an int64 that would fit in 32 bits."""
+
+# The limit of a COM SAFEARRAY. It also bounds the nesting that a hostile peer can cause.
+MAX_DIMENSIONS: Final = 60
+
+MxScalar: TypeAlias = bool | int | float | str | bytes | datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparseArray:
+    """An array of which only some elements are given (`MxSparseArray`).
+
+    Writing it replaces the whole array of the attribute: the gateway fills the other elements with defaults (false, 0,
+    an empty string, the epoch).
+
+    Attributes:
+        element_data_type: data type of the elements.
+        total_length: number of elements of the whole array.
+        elements: the given elements by index. Indices start at 0, although `[N]` in a tag name starts at 1.
+
+    Raises:
+        ValueError: an index is outside `total_length`.
+    """
+
+    element_data_type: MxDataType
+    total_length: int
+    elements: Mapping[int, MxScalar | None]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.total_length < 2**32:
+            raise ValueError(f"total_length {self.total_length} is not between 0 and 4294967295")
+        for index in self.elements:
+            if not 0 <= index < self.total_length:
+                raise ValueError(f"index {index} is outside the array of {self.total_length} elements (indices from 0)")
+        object.__setattr__(self, "elements", MappingProxyType(dict(self.elements)))
+
+    def __reduce__(self) -> tuple[Callable[..., SparseArray], tuple[MxDataType, int, dict[int, MxScalar | None]]]:
+        return _sparse_array, (self.element_data_type, self.total_length, dict(self.elements))
+
+
+def _sparse_array(
+    element_data_type: MxDataType, total_length: int, elements: dict[int, MxScalar | None]
+) -> SparseArray:
+    return SparseArray(element_data_type=element_data_type, total_length=total_length, elements=elements)
+
+
+# Nested as deep as an array has dimensions. Every output is a valid input: a value that was read can be written.
+_MxSequences: TypeAlias = Sequence["MxScalar | _MxSequences"]
+MxLists: TypeAlias = list["MxScalar | MxLists"]
+MxValueInput: TypeAlias = MxScalar | _MxSequences | SparseArray | pb.MxValue | None
+MxValueOutput: TypeAlias = MxScalar | MxLists | SparseArray | None

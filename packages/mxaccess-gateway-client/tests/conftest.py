@@ -84,6 +84,24 @@ async def tags(client: GatewayClient) -> AsyncIterator[TagClient]:
 
 
 @pytest.fixture
+async def slow_gateway() -> AsyncIterator[SimulatedGateway]:
+    """A gateway that sends the outcome of a write when the test advances its clock by 10 s."""
+    async with SimulatedGateway(write_time=10, ramp_interval=None) as gateway:
+        yield gateway
+        assert not gateway.sessions
+
+
+@pytest.fixture
+async def slow_tags(slow_gateway: SimulatedGateway) -> AsyncIterator[TagClient]:
+    """A TagClient of the slow gateway."""
+    async with (
+        GatewayClient.connect(endpoint=slow_gateway.endpoint, api_key=slow_gateway.api_key, plaintext=True) as client,
+        client.tags("test", reconnect_delay=0.01) as tags,
+    ):
+        yield tags
+
+
+@pytest.fixture
 def many(gateway: SimulatedGateway) -> list[str]:
     """The names of a thousand tags, whose values are their numbers."""
     return add_tags(gateway, 1000)

@@ -93,6 +93,8 @@ from .tags import WatchGap as WatchGap
 from .tags import WatchItem as WatchItem
 from .tags import WatchLost as WatchLost
 from .tags import WatchRestored as WatchRestored
+from .tags import WriteOutcome as WriteOutcome
+from .tags import WriteState as WriteState
 from .values import MxScalar as MxScalar
 from .values import MxValue as MxValue
 from .values import MxValueInput as MxValueInput

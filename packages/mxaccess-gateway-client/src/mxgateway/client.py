@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from mxgateway.galaxy.client import Galaxy
     from mxgateway.options import ClientOptionsFields
     from mxgateway.session import OpenSessionOptions, OpenSessionOptionsFields, Session
-    from mxgateway.tags.client import TagClient, TagOptions, TagOptionsFields
+    from mxgateway.tags.client import TagClient
+    from mxgateway.tags.options import TagOptions, TagOptionsFields
 
 _logger = logging.getLogger("mxgateway.client")
 
@@ -206,11 +207,12 @@ class GatewayClient:
         """
         if not isinstance(options, str) and fields:
             raise TypeError("tags takes a TagOptions, or a name and fields, not both")
-        from mxgateway.tags.client import TagClient, TagOptions  # noqa: PLC0415 - whoever works with handles needs none of it
+        from mxgateway.tags.client import open_tag_client  # noqa: PLC0415 - programs that use handles do not need it
+        from mxgateway.tags.options import TagOptions  # noqa: PLC0415
 
         chosen = TagOptions(client_name=options, **fields) if isinstance(options, str) else options
         return AwaitableContextManager(
-            lambda: TagClient.open(self.open_session, chosen, self.endpoint, self.options.timeout)
+            lambda: open_tag_client(self.open_session, chosen, self.endpoint, self.options.timeout)
         )
 
     @property

@@ -17,7 +17,10 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RAMP = "TestMachine_001.TestChangingInt"
 ALARM = "TestChildObject.TestAlarmed"
 # The library's warnings, which Python writes to stderr where nobody configures logging.
-LOST_AND_RESTORED = r"the events of \S+ are lost: .*\n(.* is not back yet, .*\n)*the events of \S+ go on, anew\n"
+LOST_AND_RESTORED = (
+    r"event stream of '\S+' lost: .*\n(.* is not restored yet, .*\n)*"
+    r"event stream of '\S+' restored in a new session\n"
+)
 
 
 class Example:

@@ -99,3 +99,15 @@ async def lost(watch: TagWatch) -> MxGatewayError:
     item = await following(watch)
     assert isinstance(item, WatchLost), item
     return item.error
+
+
+async def sent(gateway: SimulatedGateway, write: Coroutine[None, None, None], count: int = 1) -> asyncio.Task[None]:
+    """Start a write, and wait until the gateway has accepted `count` writes in all."""
+    writing = asyncio.create_task(write)
+    await taken(gateway, count)
+    return writing
+
+
+async def taken(gateway: SimulatedGateway, count: int) -> None:
+    """Wait until the gateway has accepted this many writes."""
+    await gateway.wait_for(lambda: writes(gateway) == count and not gateway.sessions[0].pending_commands)

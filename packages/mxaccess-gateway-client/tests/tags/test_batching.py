@@ -180,7 +180,7 @@ async def test_a_write_that_is_refused_at_once_says_why_and_the_others_go_on(
     assert "A.C was not written" in str(unreached)
     assert "the key does not reach it" in str(unreached)
     assert isinstance(silent, MxGatewayTimeoutError)
-    assert "A.D may have been written: no outcome came" in str(silent)
+    assert "A.D may have been written: no outcome arrived" in str(silent)
     assert isinstance(contradicted, MxAccessError)
     assert "A.E was not written" in str(contradicted)
 

@@ -61,7 +61,7 @@ async def test_a_revoked_key_ends_everything_with_that_error(
             with pytest.raises(MxGatewayAuthenticationError):
                 await following(late)
     assert key not in caplog.text
-    assert "given up" in caplog.text
+    assert "has ended" in caplog.text
 
 
 async def test_another_protocol_version_after_an_update_ends_it_with_that_error() -> None:
@@ -206,9 +206,9 @@ async def test_what_happens_is_logged_once_for_each_time(
         assert await following(watch) == ANEW
 
     texts = [record.getMessage() for record in caplog.records if record.name == "mxgateway.tags"]
-    assert len([text for text in texts if "are lost" in text]) == 1
-    assert len([text for text in texts if "not back yet" in text]) >= 2
-    assert len([text for text in texts if "go on, anew" in text]) == 1
+    assert len([text for text in texts if " lost: " in text]) == 1
+    assert len([text for text in texts if "not restored yet" in text]) >= 2
+    assert len([text for text in texts if "restored in a new session" in text]) == 1
 
 
 async def test_nothing_of_a_tag_client_is_left_when_it_is_closed_and_dropped(client: GatewayClient) -> None:

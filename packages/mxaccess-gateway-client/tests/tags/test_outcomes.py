@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
 
 import grpc
 import pytest
@@ -30,39 +29,11 @@ from support.tagging import (
     commands,
     following,
     following_change,
+    sent,
+    taken,
     until_value,
     writes,
 )
-
-
-@pytest.fixture
-async def slow_gateway() -> AsyncIterator[SimulatedGateway]:
-    """A gateway that tells the outcome of a write when the test pushes its clock forward."""
-    async with SimulatedGateway(write_time=10, ramp_interval=None) as gateway:
-        yield gateway
-        assert not gateway.sessions
-
-
-@pytest.fixture
-async def slow_tags(slow_gateway: SimulatedGateway) -> AsyncIterator[TagClient]:
-    """A TagClient of that gateway, which knows the usual tag already."""
-    async with (
-        GatewayClient.connect(endpoint=slow_gateway.endpoint, api_key=slow_gateway.api_key, plaintext=True) as client,
-        client.tags("test", reconnect_delay=0.01) as tags,
-    ):
-        yield tags
-
-
-async def sent(gateway: SimulatedGateway, write: Coroutine[None, None, None], count: int = 1) -> asyncio.Task[None]:
-    """Begin a write, and wait until the gateway has taken it."""
-    writing = asyncio.create_task(write)
-    await taken(gateway, count)
-    return writing
-
-
-async def taken(gateway: SimulatedGateway, count: int) -> None:
-    """Wait until the gateway has taken so many writes."""
-    await gateway.wait_for(lambda: writes(gateway) == count and not gateway.sessions[0].pending_commands)
 
 
 async def test_write_waits_for_the_outcome_and_not_only_for_the_reply(
@@ -95,7 +66,7 @@ async def test_a_write_without_an_outcome_may_have_happened_and_its_late_outcome
     slow_gateway: SimulatedGateway, slow_tags: TagClient
 ) -> None:
     session = slow_gateway.sessions[0].session_id
-    with pytest.raises(MxGatewayTimeoutError, match=rf"{INT} may have been written: no outcome came within 0\.1 s"):
+    with pytest.raises(MxGatewayTimeoutError, match=rf"{INT} may have been written: no outcome arrived within 0\.1 s"):
         await slow_tags.write(INT, 1, timeout=0.1)
     slow_gateway.clock.advance(5)
     second = await sent(slow_gateway, slow_tags.write(INT, 2), 2)

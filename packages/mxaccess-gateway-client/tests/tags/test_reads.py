@@ -164,7 +164,7 @@ async def test_a_read_without_a_connection_says_so_when_its_time_is_over(
         await following_change(watch)
         await gateway.faults.drop_connections()
         assert await anext(watch)
-        with pytest.raises(MxGatewayTimeoutError, match=r"no reading within 0\.05 s, the connection is away"):
+        with pytest.raises(MxGatewayTimeoutError, match=r"no reading within 0\.05 s, the connection is lost"):
             await tags.read(INT, timeout=0.05)
 
 

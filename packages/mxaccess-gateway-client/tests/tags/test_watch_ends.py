@@ -188,7 +188,7 @@ async def test_two_tasks_can_not_wait_on_one_watch(gateway: SimulatedGateway, ta
         await following_change(watch)
         waiting = asyncio.create_task(following_change(watch))
         await asyncio.sleep(0)
-        with pytest.raises(MxGatewayUsageError, match="another task already waits"):
+        with pytest.raises(MxGatewayUsageError, match="another task is already waiting"):
             await anext(watch)
         gateway.plant[INT].set(43)
         assert (await waiting).value == 43

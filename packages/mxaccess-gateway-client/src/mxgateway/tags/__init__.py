@@ -1,16 +1,11 @@
 """Tags by name: read, write and watch, without handles, across lost connections."""
 
-from mxgateway.tags.changes import (
-    OverflowPolicy,
-    TagChange,
-    TagRefused,
-    WatchGap,
-    WatchItem,
-    WatchLost,
-    WatchRestored,
-)
-from mxgateway.tags.client import TagClient, TagOptions, TagOptionsFields, TagWatch
+from mxgateway.tags.client import TagClient
+from mxgateway.tags.options import OverflowPolicy, TagOptions, TagOptionsFields
 from mxgateway.tags.reading import TagReading
+from mxgateway.tags.watches.changes import TagChange, TagRefused, WatchGap, WatchItem, WatchLost, WatchRestored
+from mxgateway.tags.watches.watch import TagWatch
+from mxgateway.tags.writes.outcomes import WriteOutcome, WriteState
 
 __all__ = [
     "OverflowPolicy",
@@ -25,4 +20,6 @@ __all__ = [
     "WatchItem",
     "WatchLost",
     "WatchRestored",
+    "WriteOutcome",
+    "WriteState",
 ]

@@ -1,4 +1,4 @@
-"""What reading a tag brings."""
+"""TagReading: the result of reading one tag."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["TagReading"]
 
 
 class TagReading:
-    """What reading one tag brought: a value, or the reason why there is none.
+    """The result of reading one tag: a value, or the reason why there is none.
 
     Attributes:
-        tag: the tag as it was asked for.
-        result: the gateway's answer as it came.
+        tag: The tag as the caller named it.
+        result: The gateway's result as it was received.
     """
 
     __slots__ = ("result", "tag")
@@ -32,16 +32,16 @@ class TagReading:
 
     @property
     def error(self) -> MxAccessError | None:
-        """Why there is no value; None when there is one."""
+        """Why there is no value; None if there is one."""
         return None if self.result.was_successful else self._refusal()
 
     @property
     def value(self) -> MxValueOutput:
-        """The value, as `from_mx_value` gives it; look at `quality` before you believe it.
+        """The value, converted as by `from_mx_value`. Check `quality` before you rely on it.
 
         Raises:
-            MxAccessError: there is none.
-            ValueError: it is a timestamp outside the years 1 to 9999.
+            MxAccessError: There is no value.
+            ValueError: It is a timestamp outside the years 1 to 9999.
         """
         if not self.result.was_successful:
             raise self._refusal()
@@ -49,21 +49,21 @@ class TagReading:
 
     @property
     def quality(self) -> Quality:
-        """The OPC DA quality; bad when there is no value."""
+        """The OPC DA quality; bad if there is no value."""
         return self.result.quality
 
     @property
     def timestamp(self) -> datetime | None:
-        """When the source says the value is from, in UTC."""
+        """The time of the value according to its source, in UTC."""
         return self.result.timestamp
 
     @property
     def statuses(self) -> tuple[MxStatus, ...]:
-        """Every status that came with it."""
+        """Every status of the result."""
         return self.result.statuses
 
     def _refusal(self) -> MxAccessError:
-        reason = self.result.error_message or "no reason was given"
+        reason = self.result.error_message or "the gateway gave no reason"
         facts = ErrorFacts(method="ReadBulk", diagnostic_message=reason, statuses=self.result.statuses)
         return MxAccessError(f"{self.tag} could not be read", facts)
 

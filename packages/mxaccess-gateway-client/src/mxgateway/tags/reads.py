@@ -1,11 +1,11 @@
-"""The reads of a TagClient: those that are asked for at the same time are one ReadBulk."""
+"""TagReads: concurrent reads, sent together as ReadBulk commands."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from mxgateway._support.validation import check_tags
+from mxgateway._support.validation import check_seconds, check_tags
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayCommandError,
@@ -13,146 +13,159 @@ from mxgateway.errors import (
     MxGatewayLimitError,
     MxGatewayTimeoutError,
 )
-from mxgateway.tags.batches import Batches
+from mxgateway.tags.batching import Batcher, SharedCall, is_too_large
 from mxgateway.tags.reading import TagReading
-from mxgateway.tags.requests import Call, Deadlines, Request, own_copy
-from mxgateway.tags.supervisor import PASSING
+from mxgateway.tags.supervisor import TRANSIENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mxgateway.bulk import BulkReadResult
+    from mxgateway.session import Session
     from mxgateway.tags.supervisor import Supervisor
 
 __all__ = ["TagReads"]
 
-# Reads that failed for a passing reason are asked again, after this many seconds at the least.
-_READ_AGAIN: Final = 0.05
-# Seconds that the worker waits for a tag which tells nothing.
-_SILENCE: Final = 5.0
-_CALLS_AT_ONCE: Final = 4
-# The tags of one caller are never split here: whoever asks for more at once gets them in one call.
-_TAGS_AT_ONCE: Final = 1_000
-_SHORTEST: Final = 0.001
+_RETRY_SECONDS: Final = 0.05
+# How long the worker waits at most for the value of a tag that sends none.
+_MAX_WORKER_SECONDS: Final = 5.0
+_CONCURRENT_CALLS: Final = 4
+_TAGS_PER_CALL: Final = 1_000
+_MIN_TIMEOUT_SECONDS: Final = 0.001
 
 
-class TagRead(Request["tuple[TagReading, ...]"]):
-    """One caller's tags, and a reading for each, in the same order.
+class _Read:
+    """The tags of one caller, and the future that the caller waits for."""
 
-    Attributes:
-        tags: what to read.
-        last: why the last attempt failed.
-    """
+    __slots__ = ("call", "deadline", "error", "readings", "seconds", "size", "tags")
 
-    __slots__ = ("_reads", "last", "tags")
-    __name__ = "TagClient.read"
-
-    def __init__(self, reads: TagReads, tags: Sequence[str], seconds: float) -> None:
-        super().__init__(reads.loop, seconds, len(tags))
+    def __init__(self, tags: Sequence[str], seconds: float, loop: asyncio.AbstractEventLoop) -> None:
         self.tags: Final = tags
-        self.last: MxGatewayError | None = None
-        self._reads = reads
+        self.seconds: Final = seconds
+        self.deadline: Final = loop.time() + seconds
+        self.size: Final = 0
+        self.readings: Final[asyncio.Future[tuple[TagReading, ...]]] = loop.create_future()
+        # Why the last attempt failed.
+        self.error: MxGatewayError | None = None
+        self.call: SharedCall[Sequence[BulkReadResult]] | None = None
 
-    def begin(self) -> None:
-        """Ask for the tags."""
-        self._reads.ask(self)
+    @property
+    def count(self) -> int:
+        return len(self.tags)
 
-    def leave(self) -> None:
-        """Ask for them no longer."""
-        self._reads.leave(self)
+    @property
+    def ended(self) -> bool:
+        return self.readings.done()
+
+    def fail(self, error: MxGatewayError) -> None:
+        if not self.readings.done():
+            self.readings.set_exception(error)
 
 
 class TagReads:
-    """Reads for many callers at once, and asks again what failed for a passing reason."""
+    """Reads tags for many callers at once, and retries after a transient failure."""
 
     def __init__(self, supervisor: Supervisor, target: str) -> None:
-        self.loop: Final = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._supervisor = supervisor
         self._target = target
-        self._deadlines: Deadlines[TagRead] = Deadlines(self._too_late)
-        self._batches: Batches[float, TagRead] = Batches(
-            self._carry, self._fail, calls=_CALLS_AT_ONCE, entries=_TAGS_AT_ONCE, size=0, name="mxgateway tags read"
+        self._batcher: Batcher[float, _Read] = Batcher(
+            self._send,
+            _Read.fail,
+            max_calls=_CONCURRENT_CALLS,
+            max_entries=_TAGS_PER_CALL,
+            max_bytes=0,
+            name="mxgateway tags read",
         )
 
-    def ask(self, read: TagRead) -> None:
-        """Let a read travel with others.
-
-        Raises:
-            MxGatewayError: what stands in the way for good.
-        """
-        check_tags(read.tags)
+    async def read(self, tags: Sequence[str], seconds: float) -> tuple[TagReading, ...]:
+        """Return a reading per tag, in the same order. See `TagClient.read`."""
+        check_tags(tags)
         self._supervisor.check()
-        self._deadlines.begin(read)
-        # A tag that tells nothing must not use up the time of the others.
-        self._batches.ask(min(_SILENCE, read.seconds / 2), read)
-
-    def leave(self, read: TagRead) -> None:
-        """Wait for a read no longer, whether it was sent or not."""
-        self._deadlines.end(read)
-        if read.call is not None:
-            read.call.leave()
+        read = _Read(tags, check_seconds("timeout", seconds), self._loop)
+        timer = self._loop.call_at(read.deadline, self._time_out, read)
+        # A tag that sends no value must not use up the time of the others.
+        self._batcher.submit(min(_MAX_WORKER_SECONDS, seconds / 2), read)
+        try:
+            return await read.readings
+        finally:
+            timer.cancel()
+            if read.call is not None:
+                read.call.release()
 
     async def close(self, failure: MxGatewayError) -> None:
-        """End every read with an error."""
-        self._batches.stop()
-        for read in self._deadlines.take_all():
-            self._fail(read, own_copy(failure))
-        await self._batches.stopped()
+        """Fail every read with an error."""
+        await self._batcher.stop(failure)
 
-    async def _carry(self, worker_timeout: float, reads: Sequence[TagRead]) -> None:
+    async def _send(self, worker_seconds: float, reads: Sequence[_Read]) -> None:
         session, server_handle = await self._supervisor.session()
-        reads = [read for read in reads if not read.done()]
+        reads = [read for read in reads if not read.ended]
         if not reads:
             return
         tags = [tag for read in reads for tag in read.tags]
-        seconds = max(max(read.deadline for read in reads) - self.loop.time(), _SHORTEST)
+        seconds = max(max(read.deadline for read in reads) - self._loop.time(), _MIN_TIMEOUT_SECONDS)
+        call = SharedCall(_read_bulk(session, server_handle, tags, worker_seconds, seconds), len(reads))
+        for read in reads:
+            read.call = call
         try:
-            results = await Call(reads).make(
-                session.read_bulk(server_handle, tags, worker_timeout=worker_timeout, timeout=seconds)
-            )
-        except PASSING as error:
-            await self._carry_again(worker_timeout, reads, error)
-        except MxGatewayCommandError as error:
-            if len(reads) > 1:
-                await self._carry_again(worker_timeout, reads, error)
-            else:
-                self._fail(reads[0], error)
+            results = await call.reply()
+        except (*TRANSIENT, MxGatewayCommandError) as error:
+            await self._retry(worker_seconds, reads, error)
         else:
             if results is not None:
-                self._hand_out(reads, tuple(map(TagReading, tags, results)))
+                _distribute(reads, tuple(map(TagReading, tags, results)))
+        finally:
+            for read in reads:
+                read.call = None
 
-    async def _carry_again(self, worker_timeout: float, reads: Sequence[TagRead], error: MxGatewayError) -> None:
-        """Ask once more, and apart where one caller's tags may have failed the call of all."""
+    async def _retry(self, worker_seconds: float, reads: Sequence[_Read], error: MxGatewayError) -> None:
+        """Read again what failed for a transient reason, and separately if one caller's tags may be the cause."""
+        permanent = isinstance(error, MxGatewayCommandError) or is_too_large(error)
+        if permanent and len(reads) == 1:
+            reads[0].fail(error)
+            return
         for read in reads:
-            read.last = error
-        await asyncio.sleep(_READ_AGAIN)
-        if len(reads) > 1 and isinstance(error, MxGatewayLimitError | MxGatewayCommandError):
+            read.error = error
+            read.call = None
+        await asyncio.sleep(_RETRY_SECONDS)
+        if len(reads) > 1 and (permanent or isinstance(error, MxGatewayLimitError)):
             middle = len(reads) // 2
             for part in (reads[:middle], reads[middle:]):
-                await self._carry(worker_timeout, part)
+                await self._send(worker_seconds, part)
         else:
             for read in reads:
-                self._batches.ask(worker_timeout, read)
+                if not read.ended:
+                    self._batcher.submit(worker_seconds, read)
 
-    def _too_late(self, read: TagRead) -> None:
-        if read.last is not None:
-            reason = f"the last attempt said: {read.last}"
+    def _time_out(self, read: _Read) -> None:
+        if read.error is not None:
+            reason = f"the last attempt failed: {read.error}"
         else:
-            reason = "no answer came" if self._supervisor.ready else "the connection is away"
+            reason = "no reply arrived" if self._supervisor.ready else "the connection is lost"
         facts = ErrorFacts(method="ReadBulk", target=self._target, timeout=read.seconds)
-        if read.call is not None:
-            read.call.leave()
-        self._fail(read, MxGatewayTimeoutError(f"no reading within {read.seconds:g} s, {reason}", facts))
+        read.fail(MxGatewayTimeoutError(f"no reading within {read.seconds:g} s, {reason}", facts))
 
-    def _hand_out(self, reads: Sequence[TagRead], readings: tuple[TagReading, ...]) -> None:
-        begin = 0
-        for read in reads:
-            end = begin + read.entries
-            if not read.done():
-                self._deadlines.end(read)
-                read.set_result(readings[begin:end])
-            begin = end
 
-    def _fail(self, read: TagRead, error: MxGatewayError) -> None:
-        if not read.done():
-            self._deadlines.end(read)
-            read.set_exception(error)
+async def _read_bulk(
+    session: Session, server_handle: int, tags: Sequence[str], worker_seconds: float, seconds: float
+) -> Sequence[BulkReadResult]:
+    """Read tags, in as many parts as it takes to receive the values."""
+    try:
+        return await session.read_bulk(server_handle, tags, worker_timeout=worker_seconds, timeout=seconds)
+    except MxGatewayLimitError as error:
+        if len(tags) == 1 or not is_too_large(error):
+            raise
+    middle = len(tags) // 2
+    return [
+        *await _read_bulk(session, server_handle, tags[:middle], worker_seconds, seconds),
+        *await _read_bulk(session, server_handle, tags[middle:], worker_seconds, seconds),
+    ]
+
+
+def _distribute(reads: Sequence[_Read], readings: tuple[TagReading, ...]) -> None:
+    begin = 0
+    for read in reads:
+        end = begin + read.count
+        if not read.ended:
+            read.readings.set_result(readings[begin:end])
+        begin = end

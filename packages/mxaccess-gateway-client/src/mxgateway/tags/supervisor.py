@@ -1,4 +1,4 @@
-"""Keeps a TagClient in touch with its gateway: resumes a broken event stream, replaces a lost session."""
+"""Supervisor: owns the session and the event stream of a TagClient, and restores them after a loss."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from mxgateway.errors import (
     ErrorFacts,
     MxGatewayAuthenticationError,
     MxGatewayAuthorizationError,
-    MxGatewayConfigurationError,
     MxGatewayError,
     MxGatewayLimitError,
     MxGatewaySessionError,
@@ -24,7 +23,7 @@ from mxgateway.errors import (
 )
 from mxgateway.events.views import ReplayGap
 from mxgateway.protocol import SessionState
-from mxgateway.tags.changes import WatchLost, WatchRestored
+from mxgateway.tags.watches.changes import WatchLost, WatchRestored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -34,37 +33,41 @@ if TYPE_CHECKING:
     from mxgateway.events.stream import EventStream
     from mxgateway.events.views import MxEvent
     from mxgateway.session import Session
-    from mxgateway.tags.items import TagItems
+    from mxgateway.tags.subscriptions.subscriptions import Subscriptions
 
-__all__ = ["PASSING", "Supervisor"]
+__all__ = ["TRANSIENT", "Supervisor"]
 
 _logger = logging.getLogger("mxgateway.tags")
 
-# What may be over the next time.
-PASSING: Final = (MxGatewayTransportError, MxGatewaySessionError, MxGatewayWorkerError, MxGatewayLimitError)
-# What no second attempt can mend.
+# Errors that may not occur again.
+TRANSIENT: Final = (MxGatewayTransportError, MxGatewaySessionError, MxGatewayWorkerError, MxGatewayLimitError)
+# Errors that no further attempt can cure. A configuration error is not among them: what the caller configured was
+# checked when the first session was opened, so a later one can only be a defect of the library.
 _FINAL: Final = (
     MxGatewayAuthenticationError,
     MxGatewayAuthorizationError,
-    MxGatewayConfigurationError,
     MxGatewayUsageError,
     MxGatewayVersionError,
 )
+# A session is replaced if its worker does not answer within this time after a reconnect, or if the gateway does not
+# answer for it in this many attempts.
+_RESUME_SECONDS: Final = 10.0
+_RESUME_ATTEMPTS: Final = 3
 
 
 class Supervisor:
-    """Owns the session and its only event stream, and gives the session to those who need one."""
+    """Own the session and its only event stream, and hand out the session."""
 
     def __init__(
         self,
-        items: TagItems,
+        subscriptions: Subscriptions,
         open_session: Callable[[], AwaitableContextManager[Session]],
         client_name: str,
         *,
         first_delay: float,
         longest_delay: float,
     ) -> None:
-        self._items = items
+        self._subscriptions = subscriptions
         self._open_session = open_session
         self._client_name = client_name
         self._first_delay = first_delay
@@ -72,8 +75,10 @@ class Supervisor:
         self._session: Session | None = None
         self._server_handle = 0
         self._stream: EventStream | None = None
+        # Events that arrived while the tags were subscribed again.
         self._held: Sequence[MxEvent] = ()
-        self._distrusted: MxGatewayError | None = None
+        # Why the session must be replaced instead of resumed.
+        self._invalid: MxGatewayError | None = None
         self._lost: MxGatewayError | None = None
         self._failure: MxGatewayError | None = None
         self._ready = asyncio.Event()
@@ -81,49 +86,68 @@ class Supervisor:
         self._helpers: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
+        # Called when the supervision ends for good.
+        self.on_end: Callable[[MxGatewayError], None] | None = None
 
     async def start(self) -> None:
-        """Open the first session, whose errors are the caller's, and keep watch from then on."""
+        """Open the first session, whose errors are raised to the caller, and supervise it from then on."""
         await self._open()
         self._ready.set()
-        self._task = asyncio.create_task(self._watch(), name="mxgateway tags")
+        # A TagClient that is dropped must be collectable: nothing that this task refers to may refer to it.
+        self._task = asyncio.create_task(self._supervise(), name="mxgateway tags")
+        self._task.add_done_callback(self._fail_if_cancelled)
 
     @property
     def ready(self) -> bool:
-        """Whether there is a session whose events come."""
+        """Whether there is a session whose events arrive."""
         return self._ready.is_set() and self._failure is None
 
     @property
+    def running(self) -> bool:
+        """Whether the supervision has begun and not ended."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the supervision has ended for good."""
+        return self._failure is not None
+
+    @property
     def lost(self) -> MxGatewayError | None:
-        """Why the events don't come just now, once the watches have been told."""
+        """Why events do not arrive at present; set once the watches know of it."""
         return self._lost
 
-    def check_place(self) -> None:
-        """Make sure that this is the event loop in which it works.
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop to which the TagClient belongs."""
+        return self._loop
+
+    def check_loop(self) -> None:
+        """Check that the running event loop is the one to which the TagClient belongs.
 
         Raises:
-            MxGatewayUsageError: it is another one.
+            MxGatewayUsageError: It is another one.
         """
         if asyncio.get_running_loop() is not self._loop:
-            hint = "open it in the loop that uses it, usually inside asyncio.run"
+            hint = "open it in the event loop that uses it, usually inside asyncio.run"
             raise MxGatewayUsageError("the TagClient was opened in another event loop", ErrorFacts(hint=hint))
 
     def check(self) -> None:
-        """Make sure that it still tries, and is asked where it does.
+        """Check that the TagClient is usable here.
 
         Raises:
-            MxGatewayUsageError: this is another event loop.
-            MxGatewayError: what ended the supervision for good.
+            MxGatewayUsageError: This is another event loop.
+            MxGatewayError: The supervision has ended for good with this error.
         """
-        self.check_place()
+        self.check_loop()
         if self._failure is not None:
             raise self._failure
 
     async def session(self) -> tuple[Session, int]:
-        """Give the session and its server handle, as soon as there is one.
+        """Wait until there is a session, and return it with its server handle.
 
         Raises:
-            MxGatewayError: what ended the supervision for good.
+            MxGatewayError: The supervision has ended for good with this error.
         """
         while True:
             self.check()
@@ -131,156 +155,180 @@ class Supervisor:
                 return self._session, self._server_handle
             await self._ready.wait()
 
-    def distrust(self, error: MxGatewayError, session: Session | None = None) -> None:
-        """Replace the session, this one when it is named: what it did of the last command is unknown."""
+    def invalidate(self, error: MxGatewayError, session: Session | None = None) -> None:
+        """Replace the session because what it did of the last command is unknown.
+
+        If `session` is given and has been replaced already, nothing happens.
+        """
         if self._stream is None or self._failure is not None or session not in {None, self._session}:
             return
-        # Kept when the events are lost already: such a session must not be resumed.
-        self._distrusted = error
+        # Kept even if the events are lost already: such a session must not be resumed.
+        self._invalid = error
         if self._ready.is_set():
             self._ready.clear()
-            self.help(self._stream.close(), name="mxgateway tags distrust")
+            self.run(self._stream.close(), name="mxgateway tags invalidate")
 
     async def change(self, change: Coroutine[Any, Any, None]) -> None:
-        """Change what is subscribed; when it is unknown whether that was done, another session begins afresh."""
+        """Change what is subscribed. If it is unknown whether that was done, the session is replaced."""
         try:
             await change
-        except (*PASSING, MxGatewayTimeoutError) as error:
-            self.distrust(error)
+        except (*TRANSIENT, MxGatewayTimeoutError) as error:
+            self.invalidate(error)
 
-    def help(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Run work beside the events; `stop` waits for it. It is nobody's work in particular, whoever asks for it."""
+    def run(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Run work in a task that `stop` waits for and that no caller can cancel."""
         helper = asyncio.create_task(work, name=name, context=self._context.copy())
         self._helpers.add(helper)
-        helper.add_done_callback(self._helped)
+        helper.add_done_callback(self._helper_ended)
         return helper
 
-    def _helped(self, helper: asyncio.Task[None]) -> None:
-        self._helpers.discard(helper)
-        if not helper.cancelled():
-            # Whoever waited for it has the error; when nobody did, it was nobody's.
-            helper.exception()
-
     def end(self, failure: MxGatewayError) -> None:
-        """Give nobody a session any more; whoever waits for something gets this error, unless there was one before."""
+        """Hand out no session any more. Everything that waits gets this error, or the first one."""
         self._failure = self._failure or failure
-        self._items.fail(self._failure)
-        self._items.detach(self._failure)
+        self._subscriptions.fail(self._failure)
+        self._subscriptions.detach(self._failure)
+        if self.on_end is not None:
+            self.on_end(self._failure)
         self._ready.set()
 
     async def stop(self) -> None:
-        """Wait for what was begun, and close the session."""
+        """Cancel and await the tasks, and close the session."""
         for task in (self._task, *self._helpers):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
-        if self._session is None:
-            return
-        try:
-            await self._session.close()
-        except MxGatewayError as error:
-            _logger.warning("closing %s failed: %s", self._session.session_id, error)
+        if self._session is not None:
+            await _close(self._session)
 
-    async def _watch(self) -> None:
+    def _helper_ended(self, helper: asyncio.Task[None]) -> None:
+        self._helpers.discard(helper)
+        if not helper.cancelled():
+            # Retrieve the exception so that asyncio does not log it; a caller that awaited the task has seen it.
+            helper.exception()
+        self._fail_if_cancelled(helper)
+
+    def _fail_if_cancelled(self, task: asyncio.Task[None]) -> None:
+        """Fail loudly if the application cancelled a task of the TagClient, as programs that cancel all tasks do."""
+        if task.cancelled() and self._failure is None:
+            hint = "close the TagClient before you cancel all tasks of the event loop"
+            summary = f"the task {task.get_name()!r} of the TagClient was cancelled from outside"
+            self._give_up(MxGatewayUsageError(summary, ErrorFacts(hint=hint)))
+
+    async def _supervise(self) -> None:
         try:
-            await self._keep_watch()
+            await self._run_until_final()
         except _FINAL as final:
             self._give_up(final)
         except Exception as error:
-            # A mistake of ours: nobody may wait for ever because of it.
-            _logger.exception("the supervision of %s has failed", self._client_name)
-            self._give_up(MxGatewayError(f"the TagClient has failed: {error!r}"))
+            # A defect of the library: no caller may wait for ever because of it.
+            _logger.exception("the supervision of %r failed", self._client_name)
+            self._give_up(MxGatewayError(f"the TagClient failed: {error!r}"))
 
-    async def _keep_watch(self) -> None:
+    async def _run_until_final(self) -> None:
         while self._stream is not None:
-            ended = await self._pump(self._stream)
+            ended = await self._dispatch_events(self._stream)
             self._ready.clear()
-            failure = self._distrusted or ended
-            _logger.warning("the events of %s are lost: %s", self._client_name, failure)
+            failure = self._invalid or ended
+            _logger.warning("event stream of %r lost: %s", self._client_name, failure)
             self._lost = failure
-            self._items.announce(WatchLost(error=failure))
+            self._subscriptions.announce(WatchLost(error=failure))
             await self._recover(failure, resumable=isinstance(ended, MxGatewayTransportError))
             self._lost = None
             self._ready.set()
 
-    async def _pump(self, stream: EventStream) -> MxGatewayError:
-        """Hand on events until there are no more, and say why."""
+    async def _dispatch_events(self, stream: EventStream) -> MxGatewayError:
+        """Dispatch events until the stream ends, and return the reason."""
         held, self._held = self._held, ()
         for event in held:
-            self._hand_on(event)
+            self._dispatch(event)
         try:
             async for event in stream:
-                self._hand_on(event)
+                self._dispatch(event)
         except MxGatewayError as error:
             return error
         return MxGatewayTransportError("the event stream was closed")
 
-    def _hand_on(self, event: MxEvent) -> None:
-        self._items.dispatch(event)
+    def _dispatch(self, event: MxEvent) -> None:
+        self._subscriptions.dispatch(event)
         if isinstance(event, ReplayGap):
-            # Nothing that was known is sure any more.
-            self.help(self._refresh(), name="mxgateway tags refresh")
+            # Events were lost: no known value can be trusted any more.
+            self.run(self._refresh(), name="mxgateway tags refresh")
 
     async def _refresh(self) -> None:
         try:
-            await self._items.refresh()
+            await self._subscriptions.refresh()
         except MxGatewayError as error:
-            self.distrust(error)
+            self.invalidate(error)
 
     async def _recover(self, failure: MxGatewayError, *, resumable: bool) -> None:
-        """Try until the events go on; the waits grow, and no two clients wait alike."""
+        """Retry until events arrive again. The delays grow and are random, so that clients do not retry in step."""
         if isinstance(failure, _FINAL):
             raise failure
-        longest = self._first_delay
+        delay = self._first_delay
+        timeouts = 0
         while True:
-            await asyncio.sleep(random.uniform(0.5, 1.0) * longest)  # noqa: S311 - it spreads load, it guards nothing
-            longest = min(longest * 2, self._longest_delay)
+            await asyncio.sleep(random.uniform(0.5, 1.0) * delay)  # noqa: S311 - it spreads load, it guards nothing
+            delay = min(delay * 2, self._longest_delay)
             try:
-                resumable = resumable and self._distrusted is None and await self._resume()
+                resumable = resumable and self._invalid is None and await self._resume()
                 if not resumable:
                     await self._replace(failure)
                 await self._subscribe()
             except _FINAL:
                 raise
             except MxGatewayError as error:
-                _logger.warning("%s is not back yet, next attempt within %.1f s: %s", self._client_name, longest, error)
+                timeouts += isinstance(error, MxGatewayTimeoutError)
+                resumable = resumable and timeouts < _RESUME_ATTEMPTS
+                _logger.warning(
+                    "event stream of %r is not restored yet, next attempt within %.1f s: %s",
+                    self._client_name,
+                    delay,
+                    error,
+                )
                 continue
-            if self._distrusted is None:
-                _logger.warning("the events of %s go on, %s", self._client_name, "resumed" if resumable else "anew")
-                self._items.announce(WatchRestored(resumed=resumable))
+            if self._invalid is None:
+                how = "resumed" if resumable else "restored in a new session"
+                _logger.warning("event stream of %r %s", self._client_name, how)
+                self._subscriptions.announce(WatchRestored(resumed=resumable))
                 return
 
     async def _resume(self) -> bool:
-        """Go on after the last event in the same session; False when that can't be."""
+        """Continue after the last event in the same session. Return False if that is impossible."""
         session, stream = self._session, self._stream
         if session is None or stream is None:
             return False
-        if stream.last_sequence == 0 and self._items.any_added:
-            # There is nothing to resume after, and what came meanwhile would be missed in silence.
+        if stream.last_sequence == 0 and self._subscriptions.any_added:
+            # There is no event to resume after: events that were sent meanwhile would be missed in silence.
             return False
         try:
-            if await session.get_state() != SessionState.READY:
+            if await session.get_state(timeout=_RESUME_SECONDS) != SessionState.READY:
                 return False
         except (MxGatewayTransportError, MxGatewayTimeoutError):
             raise
         except MxGatewayError:
             return False
         resumed = session.stream_events(after_sequence=stream.last_sequence)
+        answered = False
         try:
             await resumed.__aenter__()
-            # A refusal, because the gateway still holds the broken stream, usually comes before this answer.
-            await session.ping()
-        except BaseException:
-            await resumed.close()
-            raise
+            # If the gateway still holds the broken stream, its refusal usually arrives before this reply.
+            await session.ping(timeout=_RESUME_SECONDS)
+            answered = True
+        except MxGatewayTimeoutError as error:
+            # The gateway knows the session, but its worker hangs.
+            _logger.warning("the worker of %r does not answer, its session is replaced: %s", self._client_name, error)
+            return False
+        finally:
+            if not answered:
+                await resumed.close()
         self._stream = resumed
         return resumed.is_open
 
     async def _subscribe(self) -> None:
-        """Subscribe what was wanted while the connection was away, and after a replacement everything.
+        """Subscribe what was requested during the loss, and after a replacement every tag.
 
-        The events that come meanwhile are taken and held back: they belong behind the news that the connection is
-        back, and at the gateway the first values of many tags would overflow.
+        Events that arrive meanwhile are received and held back: they follow the WatchRestored item, and without a
+        reader the first values of many tags would overflow the gateway's queue.
         """
         stream = self._stream
         if stream is None:
@@ -289,46 +337,57 @@ class Supervisor:
 
         async def hold() -> None:
             async for event in stream:
-                self._items.saw(event)
+                self._subscriptions.count_event(event)
                 held.append(event)
 
         holding = asyncio.create_task(hold(), name="mxgateway tags hold")
         try:
-            await self._items.subscribe()
+            await self._subscriptions.subscribe()
         except MxGatewayError as error:
-            # The session may know half of them.
-            self._distrusted = error
+            # The session may have only a part of the tags.
+            self._invalid = error
             raise
         finally:
             holding.cancel()
             await asyncio.wait([holding])
             if not holding.cancelled():
-                # The stream remembers how it ended, and says so again.
+                # The stream raises the same error again when it is read next.
                 holding.exception()
         self._held = held
 
     async def _replace(self, failure: MxGatewayError) -> None:
-        """Open a new session in which everything that is wanted is advised again."""
-        self._items.detach(failure)
+        """Open a new session, in which every tag that is needed is subscribed again."""
+        self._subscriptions.detach(failure)
         session, self._session = self._session, None
         if session is not None:
-            # Beside it: a worker that hangs must not hold up the next one.
-            self.help(session.close(), name="mxgateway tags close")
+            # In a task of its own: a worker that hangs must not delay the new session.
+            self.run(_close(session), name="mxgateway tags close")
         await self._open()
 
     async def _open(self) -> None:
         session = await self._open_session()
+        opened = False
         try:
             server_handle = await session.register(self._client_name)
             stream = session.stream_events()
             await stream.__aenter__()
-        except BaseException:
-            await session.close()
-            raise
+            opened = True
+        finally:
+            if not opened:
+                # Never raises an error of the gateway: the first error, or the cancellation, is what counts.
+                await _close(session)
         self._session, self._server_handle, self._stream = session, server_handle, stream
-        self._held, self._distrusted = (), None
-        self._items.attach(session, server_handle)
+        self._held, self._invalid = (), None
+        self._subscriptions.attach(session, server_handle)
 
     def _give_up(self, failure: MxGatewayError) -> None:
-        _logger.error("the tags of %s are given up: %s", self._client_name, failure)
+        _logger.error("the TagClient %r has ended: %s", self._client_name, failure)
         self.end(failure)
+
+
+async def _close(session: Session) -> None:
+    """Close a session that is not needed any more. A failure is logged: the gateway ends the session by its lease."""
+    try:
+        await session.close()
+    except MxGatewayError as error:
+        _logger.warning("closing %s failed: %s", session.session_id, error)

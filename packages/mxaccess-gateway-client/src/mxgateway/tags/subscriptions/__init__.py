@@ -1,0 +1,1 @@
+"""Subscriptions: the tags of a TagClient and their items in the present session."""

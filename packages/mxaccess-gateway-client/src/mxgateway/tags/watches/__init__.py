@@ -1,0 +1,1 @@
+"""Watches: what they yield, and the queue of each."""

@@ -1,0 +1,117 @@
+"""What a watch yields: changes of tags, and what happens to the watch itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from mxgateway.status import MxStatus, Quality
+from mxgateway.values import MxValueOutput, from_mx_value
+from mxgateway.values.decoding import show_mx_value
+from mxgateway.values.timestamps import to_datetime
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+    from mxgateway.errors import MxGatewayError
+
+__all__ = ["TagChange", "TagRefused", "WatchGap", "WatchItem", "WatchLost", "WatchRestored"]
+
+
+class TagChange:
+    """A new value, quality or timestamp of a watched tag. Each field is converted on access.
+
+    Attributes:
+        tag: The tag as the caller named it.
+        raw: The message of the event as it was received.
+        repeated: Whether the value may be the same as before: it was known when the watch began, or it is the first
+            one after a reconnect or a gap.
+    """
+
+    __slots__ = ("raw", "repeated", "tag")
+
+    def __init__(self, tag: str, raw: pb.MxEvent, *, repeated: bool) -> None:
+        self.tag: str = tag
+        self.raw: pb.MxEvent = raw
+        self.repeated: bool = repeated
+
+    @property
+    def value(self) -> MxValueOutput:
+        """The value, converted as by `from_mx_value`.
+
+        Raises:
+            ValueError: It is a timestamp outside the years 1 to 9999.
+        """
+        return from_mx_value(self.raw.value)
+
+    @property
+    def quality(self) -> Quality:
+        """The OPC DA quality of the value."""
+        return Quality(self.raw.quality)
+
+    @property
+    def timestamp(self) -> datetime | None:
+        """The time of the value according to its source, in UTC."""
+        return to_datetime(self.raw.source_timestamp) if self.raw.HasField("source_timestamp") else None
+
+    @property
+    def statuses(self) -> tuple[MxStatus, ...]:
+        """Every status of the value. A tag that does not exist is reported here."""
+        return tuple(MxStatus.from_message(status) for status in self.raw.statuses)
+
+    def __repr__(self) -> str:
+        value = show_mx_value(self.raw.value)
+        return f"TagChange({self.tag!r}, value={value}, quality={self.quality!r}, repeated={self.repeated})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagRefused:
+    """The gateway refused one tag; the watch continues with the others.
+
+    Attributes:
+        tag: The tag as the caller named it.
+        error_message: The reason that the gateway gave.
+    """
+
+    tag: str
+    error_message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchLost:
+    """The connection or the session is lost: known values are stale until WatchRestored arrives.
+
+    Attributes:
+        error: Why it is lost.
+    """
+
+    error: MxGatewayError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchRestored:
+    """Changes arrive again.
+
+    Attributes:
+        resumed: Whether the session survived and no event was missed. If not, a new session has replaced it: changes
+            since WatchLost were missed, and the next change of each tag is its present value, marked `repeated`.
+    """
+
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchGap:
+    """Changes were lost: what is known of the watched tags may be wrong.
+
+    Attributes:
+        dropped: How many changes this watch dropped because its reader was slow. 0 means that the gateway no longer
+            had the missed events, so that their number is unknown; the present value of each tag follows.
+    """
+
+    dropped: int
+
+
+WatchItem: TypeAlias = TagChange | TagRefused | WatchLost | WatchRestored | WatchGap

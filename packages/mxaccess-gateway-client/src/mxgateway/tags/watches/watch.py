@@ -1,0 +1,128 @@
+"""TagWatch: the changes of some tags as an async iterator."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from mxgateway.errors import MxGatewayError
+from mxgateway.tags.watches.changes import WatchLost
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from mxgateway.tags.engine import TagEngine
+    from mxgateway.tags.subscriptions.subscription import Subscription
+    from mxgateway.tags.watches.changes import WatchItem
+    from mxgateway.tags.watches.queue import WatchQueue
+
+__all__ = ["TagWatch"]
+
+
+class TagWatch:
+    """The changes of some tags: an async iterator and an async context manager.
+
+    It yields TagChange, and between the changes the status items TagRefused, WatchLost, WatchRestored and WatchGap. A
+    watch that begins while the connection is lost yields the last known values first, then WatchLost. It ends normally
+    only when it is closed. Cancelling a wait loses no item. A watch that is dropped is closed when it is garbage
+    collected.
+
+    Iterating raises
+
+    - MxGatewayError of any kind after the TagClient has ended or is closed, see TagClient,
+    - MxGatewayLimitError with OverflowPolicy.RAISE if the reader is too slow,
+    - MxGatewayAuthorizationError if the key lacks a scope that watching needs,
+    - MxGatewayUsageError if another task is already waiting on this watch.
+    """
+
+    def __init__(self, owner: object, engine: TagEngine, tags: tuple[str, ...], queue: WatchQueue) -> None:
+        # Only kept alive: a TagClient that is dropped closes itself.
+        self._owner = owner
+        self._engine = engine
+        self._tags = tags
+        self._queue = queue
+        self._begun = False
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The watched tags."""
+        return self._tags
+
+    @property
+    def pending(self) -> int:
+        """How many items wait to be received."""
+        return len(self._queue)
+
+    @property
+    def dropped(self) -> int:
+        """How many changes were dropped or replaced because the reader was slow."""
+        return self._queue.dropped
+
+    async def __aenter__(self) -> Self:
+        await self._begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> WatchItem:
+        """Return the next change or status item."""
+        await self._begin()
+        return await self._queue.get()
+
+    def close(self) -> None:
+        """End the watch and drop the items it has not delivered. Closing twice is allowed."""
+        self._begun = True
+        _end(self._engine, self._tags, self._queue)
+
+    def __del__(self) -> None:
+        # Garbage collection may run in any thread, and after the event loop has been closed.
+        if self._begun:
+            with contextlib.suppress(RuntimeError):
+                self._engine.supervisor.loop.call_soon_threadsafe(_end, self._engine, self._tags, self._queue)
+
+    async def _begin(self) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        supervisor = self._engine.supervisor
+        try:
+            supervisor.check()
+        except MxGatewayError as error:
+            self._queue.fail(error)
+            raise
+        watched = [self._engine.subscriptions.get(tag) for tag in self._tags]
+        for subscription in watched:
+            subscription.add_watch(self._queue)
+        if supervisor.lost is not None:
+            self._queue.put_status(WatchLost(error=supervisor.lost))
+        wait = supervisor.ready
+        # Not cancelled with its caller: half a subscription would leave tags without changes.
+        subscribing = supervisor.run(_subscribe(self._engine, watched, self._queue), name="mxgateway tags watch")
+        if wait:
+            await asyncio.wait([subscribing])
+
+
+async def _subscribe(engine: TagEngine, watched: Sequence[Subscription], queue: WatchQueue) -> None:
+    try:
+        await engine.supervisor.session()
+        await engine.supervisor.change(engine.subscriptions.subscribe(watched))
+    except MxGatewayError as error:
+        queue.fail(error)
+        # A watch that has failed must not keep its tags subscribed.
+        for subscription in watched:
+            subscription.remove_watch(queue)
+
+
+def _end(engine: TagEngine, tags: Sequence[str], queue: WatchQueue) -> None:
+    queue.close()
+    engine.subscriptions.remove_watch(tags, queue)
+    engine.sweeper.schedule()

@@ -1,0 +1,145 @@
+"""TagWrite: one write, and the gateway commands that carry one or many of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway.errors import ErrorFacts, MxGatewayProtocolError
+from mxgateway.values.encoding import fill_mx_value
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from mxgateway.session import Session
+    from mxgateway.tags.batching import SharedCall
+    from mxgateway.tags.subscriptions.subscription import Subscription
+    from mxgateway.tags.writes.outcomes import WriteOutcome
+
+__all__ = ["CommandKind", "TagWrite", "send_bulk", "send_single"]
+
+CommandKind: TypeAlias = "pb.MxCommandKind.ValueType"
+
+
+class TagWrite:
+    """One write to one tag.
+
+    Attributes:
+        tag: The tag as the caller named it.
+        subscription: The tag's subscription, once the write has begun.
+        entry: The value and user id; its item handle is filled in when it is sent.
+        timestamp: The time of the value, or None.
+        confirm: Whether the caller waits for the WriteComplete event.
+        seconds: The caller's timeout.
+        deadline: When that timeout is over, by the clock of the event loop.
+        outcome: What the caller waits for.
+        session: The session in which it was sent; None as long as it certainly has not happened.
+        call: The call that carries it at present.
+        timer: Ends it at its deadline.
+        ended: Whether it has ended and released the lock of its tag.
+    """
+
+    __slots__ = (
+        "call",
+        "confirm",
+        "deadline",
+        "ended",
+        "entry",
+        "outcome",
+        "seconds",
+        "session",
+        "size",
+        "subscription",
+        "tag",
+        "timer",
+        "timestamp",
+    )
+
+    subscription: Subscription
+
+    def __init__(
+        self,
+        tag: str,
+        entry: pb.WriteBulkEntry,
+        outcome: asyncio.Future[WriteOutcome],
+        *,
+        timestamp: datetime | None,
+        confirm: bool,
+        seconds: float,
+        deadline: float,
+    ) -> None:
+        self.tag: Final = tag
+        self.entry: Final = entry
+        self.size: Final = entry.ByteSize()
+        self.outcome: Final = outcome
+        self.timestamp: Final = timestamp
+        self.confirm: Final = confirm
+        self.seconds: Final = seconds
+        self.deadline: Final = deadline
+        self.session: Session | None = None
+        self.call: SharedCall[Sequence[pb.BulkWriteResult]] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.ended: bool = False
+
+    @property
+    def count(self) -> int:
+        """The number of entries of a bulk command that it needs."""
+        return 1
+
+    @property
+    def kind(self) -> CommandKind:
+        """The bulk command that carries it."""
+        return pb.MX_COMMAND_KIND_WRITE_BULK if self.timestamp is None else pb.MX_COMMAND_KIND_WRITE2_BULK
+
+
+async def send_single(
+    session: Session, server_handle: int, write: TagWrite, seconds: float
+) -> Sequence[pb.BulkWriteResult]:
+    """Send one write as Write or Write2, which raise if it is refused. Return no results."""
+    handle, entry = write.subscription.handle, write.entry
+    if write.timestamp is None:
+        await session.write(server_handle, handle, entry.value, entry.user_id, timeout=seconds)
+    else:
+        await session.write2(server_handle, handle, entry.value, write.timestamp, entry.user_id, timeout=seconds)
+    return ()
+
+
+async def send_bulk(
+    session: Session, server_handle: int, kind: CommandKind, writes: Sequence[TagWrite], seconds: float
+) -> Sequence[pb.BulkWriteResult]:
+    """Send writes as WriteBulk or Write2Bulk and return one result per write, in the same order.
+
+    Raises:
+        MxGatewayProtocolError: The results do not match the entries.
+    """
+    # Read now: when the reply arrives, some of the tags may have other handles.
+    handles = [write.subscription.handle for write in writes]
+    command = pb.MxCommand(kind=kind)
+    if kind == pb.MX_COMMAND_KIND_WRITE_BULK:
+        command.write_bulk.server_handle = server_handle
+        for write, handle in zip(writes, handles, strict=True):
+            write.entry.item_handle = handle
+        command.write_bulk.entries.extend([write.entry for write in writes])
+    else:
+        command.write2_bulk.server_handle = server_handle
+        for write, handle in zip(writes, handles, strict=True):
+            entry = command.write2_bulk.entries.add()
+            entry.item_handle = handle
+            entry.value.CopyFrom(write.entry.value)
+            entry.user_id = write.entry.user_id
+            fill_mx_value(entry.timestamp_value, write.timestamp)
+    reply = await session.invoke(command, timeout=seconds)
+    results = (reply.write_bulk if kind == pb.MX_COMMAND_KIND_WRITE_BULK else reply.write2_bulk).results
+    problem = ""
+    if len(results) != len(writes):
+        problem = f"the reply has {len(results)} results for {len(writes)} entries"
+    elif any(result.item_handle not in {0, handle} for handle, result in zip(handles, results, strict=True)):
+        problem = "the results of the reply are not in the order of the entries"
+    if problem:
+        # One write would get the outcome of another.
+        facts = ErrorFacts(method="Write", session_id=session.session_id, correlation_id=reply.correlation_id)
+        raise MxGatewayProtocolError(problem, facts)
+    return results

@@ -1,1 +1,1 @@
-"""The command line of the MXAccess Gateway."""
+"""mxgw-py, the command line of the MXAccess Gateway."""

@@ -1,4 +1,4 @@
-"""Where `mxgw-py` and `python -m mxgateway_cli` begin."""
+"""Entry point of `mxgw-py` and `python -m mxgateway_cli`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line with these arguments, by default the process's own, and give the exit status."""
+    """Run the command line with these arguments, by default those of the process, and return the exit status."""
     try:
-        # Imported here: Ctrl-C in the first moments, while click is loaded, shows no traceback either.
+        # Imported here so that Ctrl-C while click is still loading shows no traceback either.
         from mxgateway_cli.app import run  # noqa: PLC0415
 
         return run(sys.argv[1:] if arguments is None else arguments)

@@ -1,4 +1,4 @@
-"""The version of this package, known without the installed metadata, which takes longer to ask than all the rest."""
+"""The version of this package. A constant, because reading the installed metadata would dominate the start-up time."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands by section, each loaded when it is used."""
+"""The click application: the commands by section, each imported when it is used."""
 
 from __future__ import annotations
 
@@ -11,97 +11,97 @@ from typing import TYPE_CHECKING
 import click
 
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.failures.report import report
-from mxgateway_cli.output.console import Diagnostics, drop_output
+from mxgateway_cli.failures.report import report_error
+from mxgateway_cli.output.console import Diagnostics, discard_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["COMMANDS", "app", "run"]
 
-# Section of the help -> command -> the room in mxgateway_cli.commands that holds it, and what it does in a few words.
+# Section of the help -> command -> the module in mxgateway_cli.commands that defines it, and its summary.
 COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Begin here": {
-        "version": ("version", "Print the versions of everything that matters."),
-        "smoke": ("smoke", "Talk to a gateway once, step by step, and clean up."),
-        "doctor": ("doctor", "Check everything between here and a working session."),
-        "simulate": ("simulate", "Run a simulated gateway until it is told to stop."),
+        "version": ("version", "Print the versions of mxgw-py and its dependencies."),
+        "smoke": ("smoke", "Test a gateway step by step, then clean up."),
+        "doctor": ("doctor", "Diagnose the way from here to a working session."),
+        "simulate": ("simulate", "Run a simulated gateway until it is stopped."),
     },
     "Tags by name": {
         "read": ("tags", "Read tags."),
-        "watch": ("tags", "Watch tags, across lost connections."),
-        "write": ("writes", "Write a tag and wait for the outcome; or an item by its handles."),
+        "watch": ("tags", "Watch tags, reconnecting after a lost connection."),
+        "write": ("writes", "Write a tag and wait for the outcome, or write an item by its handles."),
     },
     "Sessions": {
-        "open-session": ("sessions", "Open a session, leave it open, print its id."),
+        "open-session": ("sessions", "Open a session, leave it open and print its id."),
         "close-session": ("sessions", "Close a session."),
         "session-state": ("sessions", "Print the state of a session."),
-        "ping": ("sessions", "Ask a session's worker for a sign of life."),
-        "worker-info": ("sessions", "Print facts on a session's worker process."),
-        "shutdown-worker": ("sessions", "End a session's worker process."),
+        "ping": ("sessions", "Check that a session's worker responds."),
+        "worker-info": ("sessions", "Print information about a session's worker process."),
+        "shutdown-worker": ("sessions", "Shut down a session's worker process."),
     },
     "Servers and items": {
-        "register": ("items", "Register a client with MXAccess, print its server handle."),
-        "unregister": ("items", "End a registration."),
-        "add-item": ("items", "Add an item, print its item handle."),
-        "add-buffered-item": ("items", "Add an item whose changes come in lists."),
+        "register": ("items", "Register a client with MXAccess and print its server handle."),
+        "unregister": ("items", "Unregister a client."),
+        "add-item": ("items", "Add an item and print its item handle."),
+        "add-buffered-item": ("items", "Add an item whose changes are delivered in batches."),
         "set-buffered-update-interval": ("items", "Set how often buffered items raise events."),
         "remove-item": ("items", "Remove an item."),
-        "advise": ("items", "Ask for the data changes of an item."),
-        "advise-supervisory": ("items", "Ask for them as a supervisory client."),
-        "un-advise": ("items", "End the data changes of an item."),
-        "suspend": ("items", "Pause the data changes of an item."),
-        "activate": ("items", "Let them go on."),
+        "advise": ("items", "Subscribe to the data changes of an item."),
+        "advise-supervisory": ("items", "Subscribe to them as a supervisory client."),
+        "un-advise": ("items", "Unsubscribe from the data changes of an item."),
+        "suspend": ("items", "Suspend the data changes of an item."),
+        "activate": ("items", "Resume the data changes of an item."),
     },
     "Events": {
-        "stream-events": ("events", "Print the events of a session as they come."),
-        "drain-events": ("events", "Take the events that wait in a session."),
+        "stream-events": ("events", "Print the events of a session as they arrive."),
+        "drain-events": ("events", "Remove the queued events of a session and print them."),
     },
     "Writes and users": {
-        "write-secured": ("writes", "Write on behalf of one user, or of two."),
-        "authenticate-user": ("writes", "Check a user's password, print the user's id."),
+        "write-secured": ("writes", "Write on behalf of one or two users."),
+        "authenticate-user": ("writes", "Check a user's password and print the user's id."),
         "archestra-user-to-id": ("writes", "Print the id of an ArchestrA user."),
     },
     "Many items at once": {
-        "subscribe-bulk": ("bulk", "Add and advise items."),
-        "unsubscribe-bulk": ("bulk", "End the advises of items, and remove them."),
-        "add-item-bulk": ("bulk", "Add items."),
-        "advise-item-bulk": ("bulk", "Ask for the data changes of items."),
-        "un-advise-item-bulk": ("bulk", "End the data changes of items."),
-        "remove-item-bulk": ("bulk", "Remove items."),
-        "read-bulk": ("bulk", "Read tags."),
-        "write-bulk": ("bulk_writes", "Write values to advised items."),
-        "write2-bulk": ("bulk_writes", "Write values with their time."),
-        "write-secured-bulk": ("bulk_writes", "Write on behalf of one user, or of two."),
-        "write-secured2-bulk": ("bulk_writes", "Write so, with the values' time."),
+        "subscribe-bulk": ("bulk.items", "Add and advise items."),
+        "unsubscribe-bulk": ("bulk.items", "Un-advise and remove items."),
+        "add-item-bulk": ("bulk.items", "Add items."),
+        "advise-item-bulk": ("bulk.items", "Subscribe to the data changes of items."),
+        "un-advise-item-bulk": ("bulk.items", "Unsubscribe from the data changes of items."),
+        "remove-item-bulk": ("bulk.items", "Remove items."),
+        "read-bulk": ("bulk.items", "Read tags."),
+        "write-bulk": ("bulk.writes", "Write values to advised items."),
+        "write2-bulk": ("bulk.writes", "Write values with a timestamp."),
+        "write-secured-bulk": ("bulk.writes", "Write on behalf of one or two users."),
+        "write-secured2-bulk": ("bulk.writes", "Write on behalf of users, with a timestamp."),
     },
     "Alarms": {
-        "stream-alarms": ("alarms", "Print the gateway's alarms as they happen."),
-        "query-active-alarms": ("alarms", "Print the alarms that are active now."),
+        "stream-alarms": ("alarms", "Print the gateway's alarms as they change."),
+        "query-active-alarms": ("alarms", "Print the active alarms."),
         "acknowledge-alarm": ("alarms", "Acknowledge an alarm."),
-        "subscribe-alarms": ("alarms", "Bring alarms into the events of a session."),
-        "unsubscribe-alarms": ("alarms", "End that."),
-        "session-active-alarms": ("alarms", "Print the alarms that a session's worker knows as active."),
-        "acknowledge-alarm-by-guid": ("alarms", "Acknowledge an alarm by way of a session."),
-        "acknowledge-alarm-by-name": ("alarms", "Acknowledge an alarm so, by its name."),
+        "subscribe-alarms": ("alarms", "Deliver alarms among the events of a session."),
+        "unsubscribe-alarms": ("alarms", "Stop delivering alarms to a session."),
+        "session-active-alarms": ("alarms", "Print the active alarms known to a session's worker."),
+        "acknowledge-alarm-by-guid": ("alarms", "Acknowledge an alarm through a session."),
+        "acknowledge-alarm-by-name": ("alarms", "Acknowledge an alarm through a session, by its name."),
     },
     "Galaxy": {
         "browse": ("galaxy", "Print the object tree, level by level."),
-        "galaxy-discover": ("galaxy", "Print all objects under one, or of the whole Galaxy."),
+        "galaxy-discover": ("galaxy", "Print all objects below an object, or of the whole Galaxy."),
         "galaxy-last-deploy": ("galaxy", "Print when the Galaxy was last deployed."),
-        "galaxy-test-connection": ("galaxy", "Ask whether the Galaxy's database answers the gateway."),
+        "galaxy-test-connection": ("galaxy", "Check that the gateway can reach the Galaxy's database."),
         "galaxy-watch": ("galaxy", "Print the deploys of the Galaxy as they happen."),
     },
     "Scripts and figures": {
-        "batch": ("batch", "Carry out command lines from stdin over one connection."),
-        "bench-read-bulk": ("bench", "Measure bulk reads."),
-        "bench-events": ("bench", "Measure events."),
+        "batch": ("batch", "Run command lines from stdin over one connection."),
+        "bench-read-bulk": ("bench", "Measure the speed of bulk reads."),
+        "bench-events": ("bench", "Measure the speed of events."),
     },
 }
 
 _EPILOG = (
-    "Every option also comes from the environment: --session-id from MXGATEWAY_SESSION_ID, --endpoint from "
-    "MXGATEWAY_ENDPOINT. The API key comes from MXGATEWAY_API_KEY or from a file, never from an option."
+    "Every option can also be set in the environment: --session-id by MXGATEWAY_SESSION_ID, --endpoint by "
+    "MXGATEWAY_ENDPOINT. The API key is read from MXGATEWAY_API_KEY or from a file, never from an option."
 )
 _PROGRAM = "mxgw-py"
 _COMPLETION_VARIABLE = "_MXGW_PY_COMPLETE"
@@ -109,18 +109,18 @@ _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
 class _App(click.Group):
-    """The group of all commands. It knows their names and loads the one that is asked for."""
+    """The group of all commands, which imports a command only when it is requested."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
-        """Give the commands in the order of the help."""
+        """Return the command names in the order of the help."""
         return [name for commands in COMMANDS.values() for name in commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Load a command."""
+        """Import a command and return it, or return None if there is no such command."""
         for commands in COMMANDS.values():
             if cmd_name in commands:
-                room, _ = commands[cmd_name]
-                module = importlib.import_module(f"mxgateway_cli.commands.{room}")
+                name, _ = commands[cmd_name]
+                module = importlib.import_module(f"mxgateway_cli.commands.{name}")
                 command: click.Command = getattr(module, cmd_name.replace("-", "_"))
                 return command
         return None
@@ -148,32 +148,32 @@ def app(context: click.Context) -> None:
 
 
 def run(arguments: Sequence[str]) -> ExitStatus:
-    """Run a command line and give its exit status; whatever goes wrong is said in one line on stderr."""
-    diagnostics = Diagnostics(as_json=_wants("--json", arguments), debug=_wants("--debug", arguments))
+    """Run a command line and return its exit status. An error is reported in one line on stderr."""
+    diagnostics = Diagnostics(as_json=_has_flag("--json", arguments), debug=_has_flag("--debug", arguments))
     for stream in (sys.stdout, sys.stderr):
-        _never_fail_to_encode(stream)
+        _escape_unencodable(stream)
     try:
         return _run(arguments, diagnostics)
     except (KeyboardInterrupt, EOFError, click.Abort):
         return ExitStatus.INTERRUPTED
     except OSError as error:
-        if not _nobody_reads(error):
-            return report(error, diagnostics)
-        drop_output()
+        if not _is_closed_pipe(error):
+            return report_error(error, diagnostics)
+        discard_output()
         return ExitStatus.GOOD
-    except Exception as error:  # noqa: BLE001 - this is the place where every error ends
-        return report(error, diagnostics)
+    except Exception as error:  # noqa: BLE001 - every error is reported here
+        return report_error(error, diagnostics)
 
 
 def _run(arguments: Sequence[str], diagnostics: Diagnostics) -> ExitStatus:
     if not diagnostics.debug:
-        # grpc's own log lines on stderr are not what an error line is.
+        # grpc would print log lines of its own next to the error line.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     if os.environ.pop("GRPC_TRACE", ""):
-        diagnostics.warning("GRPC_TRACE doesn't count here: what gRPC's core traces shows the API key")
+        diagnostics.warning("GRPC_TRACE is ignored: the traces of the gRPC core would show the API key")
     instruction = os.environ.get(_COMPLETION_VARIABLE)
     if instruction:
-        from click.shell_completion import shell_complete  # noqa: PLC0415 - a shell asks, nobody else
+        from click.shell_completion import shell_complete  # noqa: PLC0415 - only for shell completion
 
         return ExitStatus(shell_complete(app, {}, _PROGRAM, _COMPLETION_VARIABLE, instruction))
     try:
@@ -184,18 +184,18 @@ def _run(arguments: Sequence[str], diagnostics: Diagnostics) -> ExitStatus:
     return ExitStatus.GOOD
 
 
-def _wants(flag: str, arguments: Sequence[str]) -> bool:
-    """Whether a flag is set, asked before the command line is understood: its errors look like that too."""
+def _has_flag(flag: str, arguments: Sequence[str]) -> bool:
+    """Return whether a flag is set, without parsing: it applies to errors of the parser too."""
     variable = f"MXGATEWAY_{flag.removeprefix('--').upper()}"
     return flag in arguments or os.environ.get(variable, "").strip().lower() in _TRUE_WORDS
 
 
-def _nobody_reads(error: OSError) -> bool:
-    """Whether whoever reads our output has gone away, as `head` does when it has enough."""
+def _is_closed_pipe(error: OSError) -> bool:
+    """Return whether the reader of stdout has gone away, as `head` does after its last line."""
     return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
 
 
-def _never_fail_to_encode(stream: object) -> None:
+def _escape_unencodable(stream: object) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")

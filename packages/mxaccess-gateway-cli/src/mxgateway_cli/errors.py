@@ -1,4 +1,4 @@
-"""What went wrong, for people and for scripts."""
+"""Errors that commands raise, and the description of a failure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["CommandFailure", "Failure", "PartialFailure"]
 
 
 class CommandFailure(Exception):
-    """A command ends without success, for a reason that it found itself.
+    """A command failed for a reason that the command line itself detected.
 
     Attributes:
-        status: the exit status.
-        facts: what is known of it, in protobuf JSON names.
+        status: The exit status.
+        facts: Further facts about the failure, under protobuf JSON names.
     """
 
     def __init__(self, message: str, status: ExitStatus, facts: Mapping[str, Any] | None = None) -> None:
@@ -28,18 +28,18 @@ class CommandFailure(Exception):
 
 
 class PartialFailure(CommandFailure):
-    """Some entries of a command failed, and its result, which was printed, says which and why."""
+    """Some entries of a command failed. The result, already printed, says which ones and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What went wrong, for people and for scripts.
+    """A failure, described for people and for scripts.
 
     Attributes:
-        status: the exit status.
-        type: the class of the error.
-        message: one line.
-        facts: what else is known of it, in protobuf JSON names.
+        status: The exit status.
+        type: The class name of the error.
+        message: The error message, one line.
+        facts: Further facts about the failure, under protobuf JSON names.
     """
 
     status: ExitStatus

@@ -1,4 +1,4 @@
-"""What a shell learns from a command."""
+"""Exit statuses."""
 
 from enum import IntEnum
 
@@ -9,15 +9,15 @@ class ExitStatus(IntEnum):
     """The exit statuses of `mxgw-py`.
 
     Attributes:
-        GOOD: everything was done.
-        FAILED: it was not done, for a reason that none of the others names.
-        USAGE: the command line, its environment or its files can't work; nothing was sent.
-        TRANSPORT: there is no usable connection to a gateway.
-        AUTHENTICATION: the gateway doesn't accept the API key, or the key lacks the scope.
-        SESSION: the session or its worker can't be used, or a limit of the gateway is reached.
-        MXACCESS: MXAccess refused.
-        TIMED_OUT: no answer, data change or write outcome came in time.
-        INTERRUPTED: Ctrl-C or SIGTERM.
+        GOOD: The command succeeded.
+        FAILED: The command failed for a reason that no other status covers.
+        USAGE: The command line, the environment or a file is invalid; nothing was sent.
+        TRANSPORT: There is no usable connection to a gateway.
+        AUTHENTICATION: The gateway rejected the API key, or the key lacks the required scope.
+        SESSION: The session or its worker cannot be used, or a limit of the gateway was reached.
+        MXACCESS: MXAccess refused the operation.
+        TIMED_OUT: No reply, data change or write outcome arrived in time.
+        INTERRUPTED: The command was ended by Ctrl-C or SIGTERM.
     """
 
     GOOD = 0

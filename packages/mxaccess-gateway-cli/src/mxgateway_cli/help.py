@@ -1,4 +1,4 @@
-"""Commands and options that say which section of the help they stand in."""
+"""Commands and options whose help is divided into sections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
 
 class Option(click.Option):
-    """An option with the section of the help that it stands in."""
+    """An option that belongs to a section of the help."""
 
     def __init__(self, param_decls: Sequence[str], *, section: str, **attributes: Any) -> None:
         super().__init__(param_decls, **attributes)
@@ -26,10 +26,10 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help shows its options by section.
+    """A command whose help lists its options by section.
 
     Attributes:
-        schema: the name of the JSON Schema that every line on stdout fits with `--json`.
+        schema: The name of the JSON Schema that each line on stdout follows with `--json`.
     """
 
     def __init__(self, *arguments: Any, schema: str, **attributes: Any) -> None:
@@ -37,7 +37,7 @@ class Command(click.Command):
         self.schema = schema
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, the command's own first."""
+        """Write the options by section, starting with the command's own."""
         sections: dict[str, list[tuple[str, str]]] = {COMMAND_SECTION: []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -53,7 +53,11 @@ class Command(click.Command):
 def option(
     flag: str, *declarations: str, section: str = COMMAND_SECTION, environment: bool = True, **attributes: Any
 ) -> Callable[[FunctionT], FunctionT]:
-    """Declare an option that also comes from the environment: `--session-id` from MXGATEWAY_SESSION_ID."""
+    """Declare an option.
+
+    Unless `environment` is False, it can also be set by an environment variable: `--session-id` by
+    MXGATEWAY_SESSION_ID.
+    """
     name = _ENVIRONMENT_PREFIX + flag.removeprefix("--").replace("-", "_").upper()
     return click.option(
         flag, *declarations, cls=Option, section=section, envvar=name if environment else None, **attributes

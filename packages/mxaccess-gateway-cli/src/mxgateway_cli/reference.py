@@ -1,4 +1,4 @@
-"""Writes the reference of the command line from the commands themselves: `python -m mxgateway_cli.reference`."""
+"""Generator of REFERENCE.md: `python -m mxgateway_cli.reference` prints it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["reference"]
 _HEAD = """\
 # The commands of mxgw-py
 
-Made from the commands themselves by `python -m mxgateway_cli.reference`. `mxgw-py COMMAND --help` says the same.
+Generated from the commands by `python -m mxgateway_cli.reference`. `mxgw-py COMMAND --help` shows the same text.
 
-Every option also comes from the environment variable beside it; the command line goes before the environment."""
-_WRITE_NOTE = "The environment never asks for a write: `smoke --write` and `write --tag` have no variable."
+Every option can also be set by the environment variable next to it. The command line overrides the environment."""
+_WRITE_NOTE = "The environment never triggers a write: `smoke --write` and `write --tag` have no variable."
 
 
 def reference() -> str:
-    """Give the whole reference as Markdown."""
+    """Return the reference as Markdown."""
     parts = [_HEAD, _WRITE_NOTE]
     shared: dict[str, dict[str, Option]] = {}
     for section, names in COMMANDS.items():
@@ -49,7 +49,7 @@ def reference() -> str:
 def _command(name: str) -> Command:
     command = app.get_command(click.Context(app), name)
     if not isinstance(command, Command):
-        raise TypeError(f"{name} is no command with a schema")
+        raise TypeError(f"the command {name} has no schema")
     return command
 
 
@@ -62,7 +62,7 @@ def _describe(name: str, command: Command, own: list[Option]) -> Iterator[str]:
     sections = {each.section for each in command.params if isinstance(each, Option)} - {COMMAND_SECTION}
     also = " and ".join(f"[{section} options](#{section.lower()}-options)" for section in sorted(sections))
     schema = f"[{command.schema}](src/mxgateway_cli/schemas/{command.schema}.schema.json)"
-    yield f"Also takes {also}. Prints with `--json`: {schema}."
+    yield f"Also accepts {also}. Schema of the output with `--json`: {schema}."
 
 
 def _table(options: Iterable[Option]) -> Iterator[str]:

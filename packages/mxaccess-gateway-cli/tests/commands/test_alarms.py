@@ -53,7 +53,7 @@ async def test_json_gives_the_gateways_own_messages() -> None:
 async def test_a_timeout_ends_the_feed_as_asked() -> None:
     lines = (await good("stream-alarms", "--timeout", "0.3")).stdout.splitlines()
 
-    assert lines[1:] == ["these are the active alarms; changes follow", "alarms come from alarmmgr"]
+    assert lines[1:] == ["end of the active alarms; changes follow", "alarm provider: alarmmgr"]
 
 
 @pytest.mark.usefixtures("gateway")

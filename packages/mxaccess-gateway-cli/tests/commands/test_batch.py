@@ -92,8 +92,8 @@ async def test_a_session_goes_through_its_lines(stdin: io.StringIO) -> None:
         ("advise --server-handle 1 --item-handle 1", 6, "Advise"),
         ("ping --session-id session-00000000000000000000000000000000", 5, "session-0000"),
         ("read 'unfinished", 2, "no closing quotation"),
-        ("batch", 2, "batch can't be a line of a batch"),
-        ("simulate", 2, "simulate can't be a line of a batch"),
+        ("batch", 2, "batch cannot be used in a batch"),
+        ("simulate", 2, "simulate cannot be used in a batch"),
     ],
 )
 async def test_a_line_that_fails_says_so_on_stdout_and_the_next_one_follows(

@@ -71,7 +71,7 @@ async def test_a_failed_entry_is_printed_at_its_place_and_makes_the_status_6() -
 
     assert [entry["wasSuccessful"] for entry in _results(result, "advise-item-bulk")] == [True, False]
     assert result.status == ExitStatus.MXACCESS
-    assert result.error_record["error"] == "1 of 2 entries failed, see their results"
+    assert result.error_record["error"] == "1 of 2 entries failed; see their results"
     fits(result.error_record, "error")
 
 
@@ -191,15 +191,18 @@ async def test_arrays_stand_in_a_json_array_of_arrays(gateway: SimulatedGateway,
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["subscribe-bulk", "--items", "A.B,,C.D"], "names nothing at one place"),
-        (["advise-item-bulk", "--item-handles", "1,two"], "no list of handles"),
-        (["advise-item-bulk", "--item-handles", "2147483648"], "no list of handles"),
-        (["write-bulk", "--item-handles", "1,2", "--type", "int32", "--values", "1"], "1 values for the 2"),
-        (["write-bulk", "--item-handles", "1,2", "--type", "int32", "--values", "1,x"], "'x' is no int32"),
-        (["write-bulk", "--item-handles", "1", "--type", "int32", "--values", "[true]"], "no int32"),
-        (["write-bulk", "--item-handles", "1", "--type", "string", "--values", "[1]"], "no string"),
+        (["subscribe-bulk", "--items", "A.B,,C.D"], "contains an empty reference"),
+        (["advise-item-bulk", "--item-handles", "1,two"], "is not a list of handles"),
+        (["advise-item-bulk", "--item-handles", "2147483648"], "is not a list of handles"),
+        (["write-bulk", "--item-handles", "1,2", "--type", "int32", "--values", "1"], "1 values for 2 item handles"),
+        (["write-bulk", "--item-handles", "1,2", "--type", "int32", "--values", "1,x"], "invalid int32 'x'"),
+        (["write-bulk", "--item-handles", "1", "--type", "int32", "--values", "[true]"], "invalid int32"),
+        (["write-bulk", "--item-handles", "1", "--type", "string", "--values", "[1]"], "invalid string"),
         (["write-bulk", "--item-handles", "1", "--type", "int32[]", "--values", "1,2"], "JSON array of arrays"),
-        (["write-bulk", "--item-handles", "1", "--type", "int32", "--values", "[1"], "JSON array, but"),
+        (
+            ["write-bulk", "--item-handles", "1", "--type", "int32", "--values", "[1"],
+            "JSON array, but is not valid JSON",
+        ),
         (["write2-bulk", "--item-handles", "1", "--type", "int32", "--values", "1"], "--timestamp"),
         (["write-secured-bulk", "--item-handles", "1", "--type", "int32", "--values", "1"], "--current-user-id"),
     ],

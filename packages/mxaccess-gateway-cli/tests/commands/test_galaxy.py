@@ -117,7 +117,7 @@ async def test_a_database_that_is_down_is_a_failure(gateway: SimulatedGateway) -
         fits(record, schema_of("galaxy-test-connection"))
     assert (up["ok"], down.record["ok"]) == (True, False)
     assert down.status == ExitStatus.FAILED
-    assert "doesn't answer" in down.error_record["error"]
+    assert "cannot reach" in down.error_record["error"]
 
 
 async def test_a_deploy_is_told_as_it_happens(gateway: SimulatedGateway) -> None:

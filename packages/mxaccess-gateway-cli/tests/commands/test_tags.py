@@ -42,7 +42,7 @@ async def test_a_tag_that_can_t_be_read_doesn_t_hide_the_others_and_makes_the_st
 
     assert result.status == ExitStatus.MXACCESS
     assert f"{INT} " in result.stdout
-    assert "1 of 2 tags could not be read" in result.error
+    assert "cannot read 1 of 2 tags" in result.error
     assert UNKNOWN in result.error
 
 
@@ -122,7 +122,7 @@ async def test_a_name_and_a_handle_contradict_each_other() -> None:
     result = await mxgw_py(*WRITE_5, "--tag", INT, "--item-handle", "1")
 
     assert result.status == ExitStatus.USAGE
-    assert "--tag and --item-handle name two things" in result.error
+    assert "--tag and --item-handle contradict each other" in result.error
 
 
 @pytest.mark.usefixtures("gateway")
@@ -167,7 +167,7 @@ async def test_a_watch_of_tags_that_are_all_refused_ends(
         fits(record, "watch")
     assert {record["kind"] for record in result.records} == {"refused"}
     assert result.status == ExitStatus.MXACCESS
-    assert "none of the tags can be watched" in result.error_record["error"]
+    assert "cannot watch any of the tags" in result.error_record["error"]
 
 
 @pytest.mark.parametrize("command", ["read", "watch"])

@@ -125,7 +125,7 @@ async def test_a_text_that_doesn_t_fit_is_refused_before_anything_is_sent(
     result = await _write(value_type, text)
 
     assert result.status == ExitStatus.USAGE
-    assert f"is no {value_type}" in result.error
+    assert f"invalid {value_type} " in result.error
     assert len(result.error) < 500
     assert len(gateway.calls) == before
 

@@ -17,9 +17,8 @@ from hypothesis import strategies as some
 from mxgateway import ClientOptions, MxGatewayConfigurationError, from_mx_value
 from mxgateway_cli.app import COMMANDS, app, run
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.input.lists import as_handles, as_references, parse_values
-from mxgateway_cli.input.value_types import VALUE_TYPES
-from mxgateway_cli.input.values import parse_timestamp, parse_value
+from mxgateway_cli.input.lists import parse_handles, parse_references, parse_values
+from mxgateway_cli.input.values import VALUE_TYPES, parse_timestamp, parse_value
 from mxgateway_cli.jobs.batch import END_OF_RESULT, run_batch
 from mxgateway_cli.output.console import Diagnostics, Output
 
@@ -104,7 +103,7 @@ def test_values_are_one_for_each_entry_or_a_usage_error(value_type: str, text: s
 def test_handles_are_whole_numbers_of_32_bits_or_a_usage_error(text: str) -> None:
     context, parameter = click.Context(app), click.Option(["--item-handles"])
     try:
-        handles = as_handles(context, parameter, text)
+        handles = parse_handles(context, parameter, text)
     except click.UsageError as error:
         assert_one_line(error)
     else:
@@ -118,7 +117,7 @@ def test_handles_are_whole_numbers_of_32_bits_or_a_usage_error(text: str) -> Non
 def test_references_are_names_or_a_usage_error(text: str) -> None:
     context, parameter = click.Context(app), click.Option(["--items"])
     try:
-        references = as_references(context, parameter, text)
+        references = parse_references(context, parameter, text)
     except click.UsageError as error:
         assert_one_line(error)
     else:

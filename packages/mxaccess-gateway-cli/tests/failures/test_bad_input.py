@@ -176,7 +176,7 @@ async def test_an_empty_session_id(session_id: str) -> None:
 async def test_a_value_that_doesn_t_fit_its_type() -> None:
     arguments = ("write", "--session-id", "session-0", "--server-handle", "1", "--item-handle", "1")
 
-    await _refused(ExitStatus.USAGE, "'12.5' is no int32", *arguments, "--type", "int32", "--value", "12.5")
+    await _refused(ExitStatus.USAGE, "invalid int32 '12.5'", *arguments, "--type", "int32", "--value", "12.5")
 
 
 @pytest.mark.usefixtures("gateway")
@@ -200,7 +200,13 @@ async def test_no_key_in_the_environment(
 async def test_a_variable_that_holds_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANT_KEY", f"{KEY} and more")
 
-    await _refused(ExitStatus.USAGE, "PLANT_KEY holds no API key", "open-session", "--api-key-env", "PLANT_KEY")
+    await _refused(
+        ExitStatus.USAGE,
+        "invalid API key in the environment variable PLANT_KEY",
+        "open-session",
+        "--api-key-env",
+        "PLANT_KEY",
+    )
 
 
 @pytest.mark.usefixtures("gateway")

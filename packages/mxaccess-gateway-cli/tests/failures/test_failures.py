@@ -27,7 +27,7 @@ from mxgateway import (
 )
 from mxgateway.redaction import Secret, hide
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.failures.report import explain, report
+from mxgateway_cli.failures.report import describe_error, report_error
 from mxgateway_cli.output.console import Diagnostics
 
 ERRORS = [value for value in vars(mxgateway).values() if isinstance(value, type) and issubclass(value, MxGatewayError)]
@@ -35,7 +35,7 @@ ERRORS = [value for value in vars(mxgateway).values() if isinstance(value, type)
 
 @pytest.mark.parametrize("kind", ERRORS)
 def test_no_error_of_the_library_is_unexpected(kind: type[MxGatewayError]) -> None:
-    failure = explain(kind("what went wrong"))
+    failure = describe_error(kind("what went wrong"))
 
     assert failure.type == kind.__name__
     assert "unexpected" not in failure.message
@@ -59,7 +59,7 @@ def test_no_error_of_the_library_is_unexpected(kind: type[MxGatewayError]) -> No
     ],
 )
 def test_each_kind_has_its_exit_status(kind: type[MxGatewayError], status: ExitStatus) -> None:
-    assert explain(kind("what went wrong")).status == status
+    assert describe_error(kind("what went wrong")).status == status
 
 
 def test_the_facts_of_an_error_come_along() -> None:
@@ -68,7 +68,7 @@ def test_the_facts_of_an_error_come_along() -> None:
         ErrorFacts(session_id="session-1", hresult=-1, protocol_status=ProtocolStatusCode(99), method="Write"),
     )
 
-    assert explain(error).facts == {
+    assert describe_error(error).facts == {
         "method": "Write",
         "sessionId": "session-1",
         "hresult": -1,
@@ -79,23 +79,24 @@ def test_the_facts_of_an_error_come_along() -> None:
 def test_a_hint_speaks_of_options_but_leaves_paths_alone() -> None:
     error = MxGatewayConfigurationError("ca_file /etc/ca_file/server_handle.crt is empty: give ca_file")
 
-    assert explain(error).message == "--ca-file /etc/ca_file/server_handle.crt is empty: give --ca-file"
+    assert describe_error(error).message == "--ca-file /etc/ca_file/server_handle.crt is empty: give --ca-file"
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_too() -> None:
-    failure = explain(ZeroDivisionError("line one\nline two"))
+    failure = describe_error(ZeroDivisionError("line one\nline two"))
 
     assert failure.status == ExitStatus.FAILED
-    assert failure.message == "unexpected ZeroDivisionError: line one line two (--debug shows where)"
+    assert failure.message == "unexpected ZeroDivisionError: line one line two (run with --debug to see where)"
 
 
 def test_a_traceback_shows_no_secret() -> None:
     diagnostics = Diagnostics(as_json=False, debug=True)
-    diagnostics.hold(ApiKey("mxgw_1_a-secret_of-mine"))
-    diagnostics.hold(hide(Secret.password('pass"word')))
+    diagnostics.protect(ApiKey("mxgw_1_a-secret_of-mine"))
+    diagnostics.protect(hide(Secret.password('pass"word')))
 
     with redirect_stderr(io.StringIO()) as stderr:
-        report(ValueError('mxgw_1_a-secret_of-mine, a-secret_of-mine and pass"word, mxgw_9_somebody-else'), diagnostics)
+        message = 'mxgw_1_a-secret_of-mine, a-secret_of-mine and pass"word, mxgw_9_somebody-else'
+        report_error(ValueError(message), diagnostics)
 
     shown = stderr.getvalue()
     assert "Traceback" in shown or "ValueError" in shown

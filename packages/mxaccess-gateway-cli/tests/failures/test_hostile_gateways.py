@@ -129,5 +129,5 @@ async def test_an_event_without_a_json_form_ends_the_json_stream_with_one_object
     result = await streamed("--json")
 
     assert result.status == ExitStatus.FAILED
-    assert "the event with workerSequence 1 has no JSON form" in result.error_record["error"]
+    assert "the event with workerSequence 1 cannot be printed as JSON" in result.error_record["error"]
     assert [json.loads(line) for line in result.stdout.splitlines()] == []

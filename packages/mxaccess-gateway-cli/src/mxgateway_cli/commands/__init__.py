@@ -1,1 +1,1 @@
-"""The commands, one module a section of the help. Importing them loads click and nothing heavier."""
+"""The commands of mxgw-py. Importing them loads click, but not the client or grpc."""

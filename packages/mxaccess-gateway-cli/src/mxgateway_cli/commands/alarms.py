@@ -1,4 +1,4 @@
-"""The gateway's alarms, which need no session, and the alarm commands of a session."""
+"""Commands for alarms, of the gateway (without a session) and of a session."""
 
 from __future__ import annotations
 
@@ -31,45 +31,45 @@ _filter_prefix = option(
     "--filter-prefix",
     default="",
     metavar="PREFIX",
-    help="Only alarms whose full reference begins so, whatever the case.  [default: all]",
+    help="Print only alarms whose full reference has this prefix, ignoring case.  [default: all]",
 )
-_comment = option("--comment", default="", metavar="TEXT", help="What stands in the alarm's history.")
-_operator = option("--operator", default="", metavar="USER", help="Who acknowledges it.")
-_operator_node = option("--operator-node", default="", metavar="NODE", help="The computer of that person.")
-_operator_domain = option("--operator-domain", default="", metavar="DOMAIN", help="The domain of that person.")
-_operator_full_name = option("--operator-full-name", default="", metavar="NAME", help="The full name of that person.")
+_comment = option("--comment", default="", metavar="TEXT", help="Comment for the alarm's history.")
+_operator = option("--operator", default="", metavar="USER", help="The user who acknowledges the alarm.")
+_operator_node = option("--operator-node", default="", metavar="NODE", help="The computer of that user.")
+_operator_domain = option("--operator-domain", default="", metavar="DOMAIN", help="The domain of that user.")
+_operator_full_name = option("--operator-full-name", default="", metavar="NAME", help="The full name of that user.")
 
 
 @gateway_command(
     "stream-alarms",
     _filter_prefix,
-    option("--max-messages", type=click.IntRange(min=1), metavar="COUNT", help="End after so many messages."),
+    option("--max-messages", type=click.IntRange(min=1), metavar="COUNT", help="Stop after this number of messages."),
     schema="alarm-message",
 )
 async def stream_alarms(gateway: Gateway, output: Output, *, filter_prefix: str, max_messages: int | None) -> None:
-    """Print the gateway's alarms as they happen: the active ones first, then every change.
+    """Print the gateway's alarms as they change: first the active alarms, then every change.
 
-    Ends after --max-messages, after --timeout when one was given, or by Ctrl-C. Needs no session.
+    Stops after --max-messages, after --timeout if given, or on Ctrl-C. Needs no session.
     """
-    # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.jobs.take import take  # noqa: PLC0415
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.consume import consume  # noqa: PLC0415
     from mxgateway_cli.results.alarms import print_feed_item  # noqa: PLC0415
 
     client = await gateway.client()
     async with client.stream_alarms(filter_prefix) as feed:
-        await take(
+        await consume(
             feed,
-            # Many lines at once where many items wait, each at once where none does.
+            # Flush only after the last queued item: faster for many, and immediate for a single one.
             lambda item: print_feed_item(output, item, flush=feed.pending == 0),
-            at_most=max_messages,
+            limit=max_messages,
             seconds=gateway.time_limit,
         )
 
 
 @gateway_command("query-active-alarms", _filter_prefix, schema="active-alarm")
 async def query_active_alarms(gateway: Gateway, output: Output, *, filter_prefix: str) -> None:
-    """Print the alarms that are active now. Needs no session."""
-    # Imported here: --help must not have to wait for grpc.
+    """Print the active alarms. Needs no session."""
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.results.alarms import print_active_alarm  # noqa: PLC0415
 
     client = await gateway.client()
@@ -84,7 +84,7 @@ async def query_active_alarms(gateway: Gateway, output: Output, *, filter_prefix
         "--reference",
         required=True,
         metavar="ALARM",
-        help="The alarm: Provider!Group.Tag as printed, or a GUID.",
+        help="The alarm: Provider!Group.Tag as printed, or its GUID.",
     ),
     _comment,
     _operator,
@@ -104,21 +104,21 @@ async def acknowledge_alarm(gateway: Gateway, output: Output, *, reference: str,
         "--subscription-expression",
         required=True,
         metavar="EXPRESSION",
-        help=r"Which alarms, in the words of System Platform: \\Node\Galaxy!Area.",
+        help=r"The alarms, as an expression of System Platform: \\Node\Galaxy!Area.",
     ),
     option(
         "--forced-mode",
         type=click.Choice(_PROVIDERS),
         metavar="PROVIDER",
-        help="Take the alarms from alarmmgr or from subtag.  [default: the gateway's own choice]",
+        help="Use alarmmgr or subtag as alarm provider.  [default: chosen by the gateway]",
     ),
     schema="alarm-subscription",
 )
 async def subscribe_alarms(
     gateway: Gateway, output: Output, *, session_id: str, subscription_expression: str, forced_mode: str | None
 ) -> None:
-    """Bring alarms into the events of a session, where stream-events prints them."""
-    # Imported here: --help must not have to wait for grpc.
+    """Deliver alarms among the events of a session, where stream-events prints them."""
+    # Imported late so that --help doesn't load grpc.
     from mxgateway import AlarmProviderMode  # noqa: PLC0415
 
     mode = AlarmProviderMode.UNSPECIFIED if forced_mode is None else AlarmProviderMode[forced_mode.upper()]
@@ -129,15 +129,15 @@ async def subscribe_alarms(
 
 @gateway_command("unsubscribe-alarms", options.session_id, schema="alarm-subscription")
 async def unsubscribe_alarms(gateway: Gateway, output: Output, *, session_id: str) -> None:
-    """End what subscribe-alarms began."""
+    """Stop delivering alarms to a session, as started by subscribe-alarms."""
     await (await gateway.attach(session_id)).unsubscribe_alarms()
     output.result({"sessionId": session_id}, "unsubscribed")
 
 
 @gateway_command("session-active-alarms", options.session_id, _filter_prefix, schema="active-alarm")
 async def session_active_alarms(gateway: Gateway, output: Output, *, session_id: str, filter_prefix: str) -> None:
-    """Print the alarms that a session's worker knows as active (gateway command QueryActiveAlarms)."""
-    # Imported here: --help must not have to wait for grpc.
+    """Print the active alarms known to a session's worker (gateway command QueryActiveAlarms)."""
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.results.alarms import print_active_alarm  # noqa: PLC0415
 
     for alarm in await (await gateway.attach(session_id)).query_active_alarms(filter_prefix):
@@ -167,7 +167,7 @@ async def acknowledge_alarm_by_guid(
     operator_domain: str,
     operator_full_name: str,
 ) -> None:
-    """Acknowledge an alarm by way of a session (gateway command AcknowledgeAlarm) and print the native status."""
+    """Acknowledge an alarm through a session (gateway command AcknowledgeAlarm) and print the native status."""
     session = await gateway.attach(session_id)
     status = await session.acknowledge_alarm(
         alarm_guid, comment, operator, operator_node, operator_domain, operator_full_name
@@ -202,7 +202,7 @@ async def acknowledge_alarm_by_name(
     operator_domain: str,
     operator_full_name: str,
 ) -> None:
-    """Acknowledge an alarm by way of a session (gateway command AcknowledgeAlarmByName) and print the native status."""
+    """Acknowledge an alarm through a session (gateway command AcknowledgeAlarmByName) and print the native status."""
     session = await gateway.attach(session_id)
     status = await session.acknowledge_alarm_by_name(
         alarm_name,

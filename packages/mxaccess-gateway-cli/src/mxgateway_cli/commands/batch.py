@@ -1,4 +1,4 @@
-"""`batch`: command lines from stdin."""
+"""The command `batch`, which runs command lines from stdin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mxgateway_cli.connecting.gateway_command import declared
+from mxgateway_cli.connecting.gateway_command import build_command
 from mxgateway_cli.connecting.target import Target, connection_options
 from mxgateway_cli.output.console import Output, output_options
 
@@ -16,23 +16,23 @@ __all__ = ["batch"]
 
 @click.pass_context
 def _batch(context: click.Context, /, **parameters: Any) -> None:
-    """Read command lines from stdin and carry them out, one after the other over one connection, until stdin ends.
+    """Run command lines from stdin, one after the other over one connection, until stdin ends.
 
-    A line is what would follow mxgw-py, quoted as in a POSIX shell. After its result comes the line
-    __MXGW_BATCH_EOR__. A line that fails prints {"error": ..., "type": "error"} instead, and the next one follows.
-    Options of the batch count for every line that doesn't say otherwise.
+    A line is a command line without mxgw-py, quoted as in a POSIX shell. Each result is followed by the line
+    __MXGW_BATCH_EOR__. If a line fails, the result is {"error": ..., "type": "error"}, and the batch continues.
+    Options of the batch apply to every line that doesn't override them.
     """
-    # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.jobs.batch import run_batch, spoken_options  # noqa: PLC0415
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.batch import explicit_options, run_batch  # noqa: PLC0415
 
-    shared = spoken_options(context)
-    output = Output.taken_from(context, parameters)
-    # What contradicts itself is said at once, not by each line.
-    Target.taken_from(context, parameters)
+    shared = explicit_options(context)
+    output = Output.from_parameters(context, parameters)
+    # Report contradictory options once, not for every line.
+    Target.from_parameters(context, parameters)
     reconfigure = getattr(sys.stdin, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(encoding="utf-8", errors="backslashreplace")
     run_batch(sys.stdin, shared, output)
 
 
-batch = declared("batch", connection_options, output_options, schema="batch-error")(_batch)
+batch = build_command("batch", connection_options, output_options, schema="batch-error")(_batch)

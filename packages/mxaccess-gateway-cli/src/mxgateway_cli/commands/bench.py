@@ -1,4 +1,4 @@
-"""`bench-read-bulk` and `bench-events`: how fast a gateway is from here."""
+"""The commands `bench-read-bulk` and `bench-events`, which measure the speed of a gateway."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
-from mxgateway_cli.input.lists import as_references
+from mxgateway_cli.input.lists import parse_references
 
 if TYPE_CHECKING:
     from mxgateway_cli.connecting.client import Gateway
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["bench_events", "bench_read_bulk"]
 
-_TEST_TAGS: Final = 6
+_DEFAULT_BULK_SIZE: Final = 6
 
 _bulk_size = option(
     "--bulk-size",
     type=click.IntRange(min=1),
     metavar="COUNT",
-    help=f"How many tags; more than there are in --items begin again with the first.  [default: all, or {_TEST_TAGS}]",
+    help="Number of tags; if there are fewer --items, they are repeated.  "
+    f"[default: all items, or {_DEFAULT_BULK_SIZE} test tags]",
 )
 _items = option(
     "--items",
-    callback=as_references,
+    callback=parse_references,
     metavar="LIST",
-    help="The tags with commas between them.  [default: TestMachine_001.TestChangingInt and so on]",
+    help="The tags, separated by commas.  [default: TestMachine_001.TestChangingInt and following]",
 )
 _duration = option(
     "--duration-seconds",
@@ -37,7 +38,7 @@ _duration = option(
     default=10.0,
     show_default="10",
     metavar="SECONDS",
-    help="How long to go on.",
+    help="Duration of the measurement.",
 )
 
 
@@ -45,11 +46,11 @@ _duration = option(
 async def bench_read_bulk(
     gateway: Gateway, output: Output, *, bulk_size: int | None, items: tuple[str, ...] | None, duration_seconds: float
 ) -> None:
-    """Advise tags, read them in bulk again and again, and print calls a second and latencies in milliseconds.
+    """Advise tags, read them in bulk repeatedly, and print calls per second and latencies in milliseconds.
 
-    Opens a session of its own and closes it.
+    Opens its own session and closes it.
     """
-    # Imported here: --help must not have to wait for grpc.
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs import bench as job  # noqa: PLC0415
 
     tags = _tags(bulk_size, items)
@@ -60,11 +61,11 @@ async def bench_read_bulk(
 async def bench_events(
     gateway: Gateway, output: Output, *, bulk_size: int | None, items: tuple[str, ...] | None, duration_seconds: float
 ) -> None:
-    """Advise tags, take their events as fast as they come, and print events a second.
+    """Advise tags, receive their events as fast as possible, and print events per second.
 
-    Opens a session of its own and closes it.
+    Opens its own session and closes it.
     """
-    # Imported here: --help must not have to wait for grpc.
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs import bench as job  # noqa: PLC0415
 
     tags = _tags(bulk_size, items)
@@ -74,4 +75,6 @@ async def bench_events(
 def _tags(bulk_size: int | None, items: tuple[str, ...] | None) -> tuple[str, ...]:
     if items is not None:
         return tuple(islice(cycle(items), bulk_size or len(items)))
-    return tuple(f"TestMachine_{number:03}.TestChangingInt" for number in range(1, (bulk_size or _TEST_TAGS) + 1))
+    return tuple(
+        f"TestMachine_{number:03}.TestChangingInt" for number in range(1, (bulk_size or _DEFAULT_BULK_SIZE) + 1)
+    )

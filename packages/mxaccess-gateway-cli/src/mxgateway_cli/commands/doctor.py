@@ -1,4 +1,4 @@
-"""`doctor`: what stands between here and a working session."""
+"""The command `doctor`, which diagnoses the way to a working session."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ __all__ = ["doctor"]
 
 @gateway_command("doctor", schema="check")
 async def doctor(gateway: Gateway, output: Output) -> None:
-    """Check everything between here and a working session: what is wrong, and what to do about it.
+    """Check every step from here to a working session, and print what is wrong and what to do about it.
 
-    Name, TCP, TLS with the certificate's names, dates and fingerprint, key, scopes, session, protocol version, worker.
-    The status is that of the first check that failed. The session is closed however it ends.
+    Checks the host name, TCP, TLS with the certificate's names, dates and fingerprint, the API key and its scopes, the
+    session, the protocol version and the worker. The status is that of the first check that failed. The session is
+    always closed.
     """
-    # Imported here: --help must not have to wait for grpc.
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.doctor import Doctor  # noqa: PLC0415
 
-    await Doctor(gateway.options, output).examine()
+    await Doctor(gateway.options, output).run()

@@ -1,4 +1,4 @@
-"""The events of a session."""
+"""Commands for the events of a session."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = ["drain_events", "stream_events"]
         default=0,
         show_default=True,
         metavar="SEQUENCE",
-        help="Go on after the event with this workerSequence; 0 is a fresh stream.",
+        help="Resume after the event with this workerSequence; 0 starts a new stream.",
     ),
-    option("--max-events", type=click.IntRange(min=1), metavar="COUNT", help="End after so many events."),
+    option("--max-events", type=click.IntRange(min=1), metavar="COUNT", help="Stop after this number of events."),
     option(
         "--duration",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="End after this time, whether events came or not.",
+        help="Stop after this time, even if no events arrived.",
     ),
     schema="event",
 )
@@ -46,12 +46,12 @@ async def stream_events(
     max_events: int | None,
     duration: float | None,
 ) -> None:
-    """Print the events of a session as they come, until --max-events, --duration or Ctrl-C.
+    """Print the events of a session as they arrive, until --max-events, --duration or Ctrl-C.
 
-    The session stays open. Once its last stream has gone, a gateway gives it 30 seconds before it closes it.
+    The session stays open, but a gateway closes it 30 seconds after its last stream has ended.
     """
-    # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.jobs.stream import print_events  # noqa: PLC0415
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.events import print_events  # noqa: PLC0415
 
     session = await gateway.attach(session_id)
     await print_events(session, output, after_sequence=after_sequence, max_events=max_events, duration=duration)
@@ -64,14 +64,14 @@ async def stream_events(
         "--max-events",
         type=click.IntRange(min=1, max=2**32 - 1),
         metavar="COUNT",
-        help="Take at most so many.  [default: all]",
+        help="Maximum number of events.  [default: all]",
     ),
     schema="event",
 )
 async def drain_events(gateway: Gateway, output: Output, *, session_id: str, max_events: int | None) -> None:
-    """Take the events that wait in a session, the oldest first, and print them; no stream brings them any more."""
-    # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.jobs.stream import print_event  # noqa: PLC0415
+    """Remove the queued events of a session, oldest first, and print them. No stream delivers them afterwards."""
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.events import print_event  # noqa: PLC0415
 
     session = await gateway.attach(session_id)
     for event in await session.drain_events(max_events or 0):

@@ -1,4 +1,4 @@
-"""The Galaxy's object tree, which needs no session."""
+"""Commands for the Galaxy: its object tree and its deploys. They need no session."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mxgateway_cli.connecting.gateway_command import gateway_command
+from mxgateway_cli.errors import CommandFailure
+from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.help import option
+from mxgateway_cli.input.values import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,33 +22,40 @@ __all__ = ["browse", "galaxy_discover", "galaxy_last_deploy", "galaxy_test_conne
 
 _root = click.argument("tag_name", metavar="[OBJECT]", required=False)
 _contained_path = option(
-    "--contained-path", metavar="PATH", help="Begin at this path of contained names instead: TestPlant/Line1/Pump."
+    "--contained-path", metavar="PATH", help="Start at this path of contained names instead: TestPlant/Line1/Pump."
 )
-_attributes = option("--attributes", is_flag=True, help="Show the objects' attributes too.")
+_attributes = option("--attributes", is_flag=True, help="Print the objects' attributes as well.")
 _FILTERS = (
     option(
         "--tag-name-glob",
         default="",
         metavar="GLOB",
-        help="Only objects whose whole tag name matches, with * and ?, whatever the case.",
+        help="Only objects whose whole tag name matches this pattern with * and ?, ignoring case.",
     ),
-    option("--category-id", "category_ids", type=int, multiple=True, metavar="ID", help="Only this category."),
+    option(
+        "--category-id",
+        "category_ids",
+        type=int,
+        multiple=True,
+        metavar="ID",
+        help="Only objects of this category; may be repeated.",
+    ),
     option(
         "--template",
         "template_chain_contains",
         multiple=True,
         metavar="NAME",
-        help="Only objects derived from this template; given twice, from both.",
+        help="Only objects derived from this template; if repeated, from all of them.",
     ),
-    option("--alarm-bearing-only", is_flag=True, help="Only objects that have an alarm."),
-    option("--historized-only", is_flag=True, help="Only objects that have a historized attribute."),
+    option("--alarm-bearing-only", is_flag=True, help="Only objects with an alarm."),
+    option("--historized-only", is_flag=True, help="Only objects with a historized attribute."),
     option(
         "--page-size",
         type=click.IntRange(1, 5000),
         default=500,
         show_default=True,
         metavar="COUNT",
-        help="How many objects to ask for at once.",
+        help="Number of objects per request.",
     ),
 )
 
@@ -58,35 +68,31 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @gateway_command("galaxy-test-connection", schema="galaxy-connection")
 async def galaxy_test_connection(gateway: Gateway, output: Output) -> None:
-    """Ask whether the Galaxy's database answers the gateway; the status is 1 when it doesn't."""
-    # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.errors import CommandFailure  # noqa: PLC0415
-    from mxgateway_cli.exit_status import ExitStatus  # noqa: PLC0415
-
+    """Check that the gateway can reach the Galaxy's database; the status is 1 if it cannot."""
     ok = await (await gateway.client()).galaxy.test_connection()
-    output.result({"ok": ok}, "the Galaxy's database answers" if ok else "the Galaxy's database doesn't answer")
+    output.result({"ok": ok}, "the Galaxy's database is reachable" if ok else "the Galaxy's database is not reachable")
     if not ok:
-        raise CommandFailure(
-            "the Galaxy's database doesn't answer the gateway: look at the gateway's log", ExitStatus.FAILED
-        )
+        raise CommandFailure("the gateway cannot reach the Galaxy's database: see the gateway's log", ExitStatus.FAILED)
 
 
 @gateway_command("galaxy-last-deploy", schema="galaxy-last-deploy")
 async def galaxy_last_deploy(gateway: Gateway, output: Output) -> None:
     """Print when the Galaxy was last deployed."""
-    # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.output.readings import shown_moment  # noqa: PLC0415
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.output.formatting import format_time  # noqa: PLC0415
     from mxgateway_cli.results.galaxy import last_deploy_record  # noqa: PLC0415
 
     when = await (await gateway.client()).galaxy.last_deploy_time()
-    output.result(last_deploy_record(when), "never" if when is None else shown_moment(when))
+    output.result(last_deploy_record(when), "never" if when is None else format_time(when))
 
 
 @gateway_command(
     "browse",
     _root,
     _contained_path,
-    option("--depth", type=click.IntRange(min=1), default=1, show_default=True, metavar="LEVELS", help="How deep."),
+    option(
+        "--depth", type=click.IntRange(min=1), default=1, show_default=True, metavar="LEVELS", help="Number of levels."
+    ),
     _attributes,
     _filters,
     schema="galaxy-object",
@@ -102,11 +108,12 @@ async def browse(
     page_size: int,
     **filters: Any,
 ) -> None:
-    """Print what is under an object of the Galaxy, by default at its top: a tree on a terminal, paths in a pipe.
+    """Print the objects below an object of the Galaxy, by default from the top: a tree on a terminal, paths in a pipe.
 
-    Asks for a level only when it prints it. A filter counts on every level: what doesn't pass it hides what is below.
+    A level is requested only when it is printed. Filters apply to every level: an object that doesn't match hides the
+    objects below it.
     """
-    # Imported here: --help must not have to wait for grpc.
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.results.galaxy_tree import GalaxyTree  # noqa: PLC0415
 
     _check_root(tag_name, contained_path)
@@ -119,7 +126,7 @@ async def browse(
     "galaxy-discover",
     _root,
     _contained_path,
-    option("--max-depth", type=click.IntRange(min=0), metavar="LEVELS", help="How deep.  [default: to the ground]"),
+    option("--max-depth", type=click.IntRange(min=0), metavar="LEVELS", help="Maximum depth.  [default: unlimited]"),
     _attributes,
     _filters,
     schema="galaxy-object",
@@ -135,8 +142,8 @@ async def galaxy_discover(
     page_size: int,
     **filters: Any,
 ) -> None:
-    """Print all objects under an object of the Galaxy, by default the whole Galaxy, as they come."""
-    # Imported here: --help must not have to wait for grpc.
+    """Print all objects below an object of the Galaxy, by default the whole Galaxy, as they arrive."""
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.results.galaxy_tree import print_hierarchy  # noqa: PLC0415
 
     _check_root(tag_name, contained_path)
@@ -156,32 +163,31 @@ async def galaxy_discover(
     option(
         "--last-seen",
         metavar="TIME",
-        help="The deploy that is known already, ISO 8601 with a time zone: 2026-01-05T08:00:00Z.",
+        help="Time of the last known deploy, ISO 8601 with a time zone: 2026-01-05T08:00:00Z.",
     ),
-    option("--max-events", type=click.IntRange(min=1), metavar="COUNT", help="End after so many deploys."),
+    option("--max-events", type=click.IntRange(min=1), metavar="COUNT", help="Stop after this number of deploys."),
     option(
         "--duration",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="End after this time, whether deploys came or not.",
+        help="Stop after this time, even if no deploys happened.",
     ),
     schema="deploy-event",
 )
 async def galaxy_watch(
     gateway: Gateway, output: Output, *, last_seen: str | None, max_events: int | None, duration: float | None
 ) -> None:
-    """Print the deploys of the Galaxy as they happen, the present state first, until Ctrl-C or an option ends it."""
-    # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.input.values import parse_timestamp  # noqa: PLC0415
-    from mxgateway_cli.jobs.take import take  # noqa: PLC0415
+    """Print the deploys of the Galaxy as they happen, starting with the last one, until an option or Ctrl-C ends it."""
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.consume import consume  # noqa: PLC0415
     from mxgateway_cli.results.galaxy import print_deploy  # noqa: PLC0415
 
-    known = None if last_seen is None else parse_timestamp(last_seen)
+    last_known = None if last_seen is None else parse_timestamp(last_seen)
     client = await gateway.client()
-    async with client.galaxy.watch_deploys(known) as deploys:
-        await take(deploys, lambda deploy: print_deploy(output, deploy), at_most=max_events, seconds=duration)
+    async with client.galaxy.watch_deploys(last_known) as deploys:
+        await consume(deploys, lambda deploy: print_deploy(output, deploy), limit=max_events, seconds=duration)
 
 
 def _check_root(tag_name: str | None, contained_path: str | None) -> None:
     if tag_name is not None and contained_path is not None:
-        raise click.UsageError("give an object or --contained-path, not both")
+        raise click.UsageError("give either an object or --contained-path, not both")

@@ -1,4 +1,4 @@
-"""The MXAccess methods for servers and items: register, add, advise, and their opposites."""
+"""Commands for servers and items: register, add and advise, and their opposites."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def register(gateway: Gateway, output: Output, *, session_id: str, client_
 
 @gateway_command("unregister", options.session_id, options.server_handle, schema="server")
 async def unregister(gateway: Gateway, output: Output, *, session_id: str, server_handle: int) -> None:
-    """End a registration (Unregister); its items and advises end with it."""
+    """Unregister a client (Unregister), which also ends its items and advises."""
     await (await gateway.attach(session_id)).unregister(server_handle)
     output.result({"sessionId": session_id, "serverHandle": server_handle}, f"unregistered server {server_handle}")
 
@@ -52,7 +52,7 @@ async def add_item(
 ) -> None:
     """Add an item by its reference (AddItem, with --context AddItem2) and print its item handle.
 
-    MXAccess looks at the reference only when the item is advised: a wrong one shows itself in its first data change.
+    MXAccess resolves the reference only when the item is advised: an invalid one shows in the first data change.
     """
     session = await gateway.attach(session_id)
     if item_context:
@@ -68,7 +68,7 @@ async def add_item(
 async def add_buffered_item(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item: str, item_context: str | None
 ) -> None:
-    """Add an item whose changes come in lists (AddBufferedItem) and print its item handle."""
+    """Add an item whose changes are delivered in batches (AddBufferedItem) and print its item handle."""
     session = await gateway.attach(session_id)
     item_handle = await session.add_buffered_item(server_handle, item, item_context or "")
     output.result(_item_record(session_id, server_handle, item_handle), str(item_handle))
@@ -79,7 +79,11 @@ async def add_buffered_item(
     options.session_id,
     options.server_handle,
     option(
-        "--interval-ms", required=True, type=click.IntRange(min=0, max=2**31 - 1), metavar="MS", help="Milliseconds."
+        "--interval-ms",
+        required=True,
+        type=click.IntRange(min=0, max=2**31 - 1),
+        metavar="MS",
+        help="The interval in milliseconds.",
     ),
     schema="update-interval",
 )
@@ -96,14 +100,14 @@ async def set_buffered_update_interval(
 async def remove_item(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int
 ) -> None:
-    """Remove an item (RemoveItem); its handle is worth nothing afterwards."""
+    """Remove an item (RemoveItem); its handle is invalid afterwards."""
     await (await gateway.attach(session_id)).remove_item(server_handle, item_handle)
     output.result(_item_record(session_id, server_handle, item_handle), f"removed item {item_handle}")
 
 
 @gateway_command("advise", options.session_id, options.server_handle, options.item_handle, schema="item")
 async def advise(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
-    """Ask for the data changes of an item (Advise); stream-events brings them, the present value first."""
+    """Subscribe to the data changes of an item (Advise). stream-events prints them, starting with the current value."""
     await (await gateway.attach(session_id)).advise(server_handle, item_handle)
     output.result(_item_record(session_id, server_handle, item_handle), f"advised item {item_handle}")
 
@@ -112,9 +116,9 @@ async def advise(gateway: Gateway, output: Output, *, session_id: str, server_ha
 async def advise_supervisory(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int
 ) -> None:
-    """Ask for the data changes of an item as a supervisory client (AdviseSupervisory).
+    """Subscribe to the data changes of an item as a supervisory client (AdviseSupervisory).
 
-    Only then does the --user-id of a write count.
+    Only then does the --user-id of a write take effect.
     """
     await (await gateway.attach(session_id)).advise_supervisory(server_handle, item_handle)
     plain = f"advised item {item_handle} as a supervisory client"
@@ -123,21 +127,21 @@ async def advise_supervisory(
 
 @gateway_command("un-advise", options.session_id, options.server_handle, options.item_handle, schema="item")
 async def un_advise(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
-    """End the data changes of an item (UnAdvise); the item stays added."""
+    """Unsubscribe from the data changes of an item (UnAdvise). The item stays added."""
     await (await gateway.attach(session_id)).un_advise(server_handle, item_handle)
     output.result(_item_record(session_id, server_handle, item_handle), f"un-advised item {item_handle}")
 
 
 @gateway_command("suspend", options.session_id, options.server_handle, options.item_handle, schema="item-status")
 async def suspend(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
-    """Pause the data changes of an advised item (Suspend) and print the status that MXAccess returned."""
+    """Suspend the data changes of an advised item (Suspend) and print the status that MXAccess returned."""
     status = await (await gateway.attach(session_id)).suspend(server_handle, item_handle)
     _print_status(output, _item_record(session_id, server_handle, item_handle), f"suspended item {item_handle}", status)
 
 
 @gateway_command("activate", options.session_id, options.server_handle, options.item_handle, schema="item-status")
 async def activate(gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handle: int) -> None:
-    """Let the data changes of a suspended item go on (Activate) and print the status that MXAccess returned."""
+    """Resume the data changes of a suspended item (Activate) and print the status that MXAccess returned."""
     status = await (await gateway.attach(session_id)).activate(server_handle, item_handle)
     _print_status(output, _item_record(session_id, server_handle, item_handle), f"activated item {item_handle}", status)
 
@@ -147,7 +151,7 @@ def _item_record(session_id: str, server_handle: int, item_handle: int) -> dict[
 
 
 def _print_status(output: Output, record: dict[str, Any], plain: str, status: MxStatus) -> None:
-    # Imported here: --help must not have to wait for grpc.
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.output.records import status_record  # noqa: PLC0415
 
     output.result({**record, "status": status_record(status)}, f"{plain}: {status}")

@@ -1,4 +1,4 @@
-"""`open-session`, `close-session`, and questions about a session."""
+"""Commands that open, close and inspect sessions."""
 
 from __future__ import annotations
 
@@ -25,15 +25,20 @@ __all__ = ["close_session", "open_session", "ping", "session_state", "shutdown_w
         default="mxgw-py",
         show_default=True,
         metavar="NAME",
-        help="How the gateway calls the session.",
+        help="The name of the session in the gateway.",
     ),
     option(
         "--command-timeout",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="How long the gateway lets one command run.  [default: the gateway's own]",
+        help="Maximum duration of a command in the gateway.  [default: set by the gateway]",
     ),
-    option("--requested-backend", default="", metavar="NAME", help="The gateway's backend.  [default: its own choice]"),
+    option(
+        "--requested-backend",
+        default="",
+        metavar="NAME",
+        help="The gateway's backend.  [default: chosen by the gateway]",
+    ),
     schema="session",
 )
 async def open_session(
@@ -46,7 +51,7 @@ async def open_session(
 ) -> None:
     """Open a session, leave it open and print its id.
 
-    The gateway closes it when nobody has used it for its lease, 30 minutes by default, or with close-session.
+    Close it with close-session. The gateway closes it when it has not been used for its lease, by default 30 minutes.
     """
     client = await gateway.client()
     session = await client.open_session(
@@ -70,16 +75,16 @@ async def open_session(
 
 @gateway_command("close-session", options.session_id, schema="closed-session")
 async def close_session(gateway: Gateway, output: Output, *, session_id: str) -> None:
-    """Close a session; its items, its event stream and its waiting commands end with it."""
+    """Close a session, which also ends its items, its event stream and its pending commands."""
     await gateway.close_session(session_id)
     output.result({"sessionId": session_id, "closed": True}, f"closed {session_id}")
 
 
 @gateway_command("session-state", options.session_id, schema="session-state")
 async def session_state(gateway: Gateway, output: Output, *, session_id: str) -> None:
-    """Print the state of a session; only a READY one takes commands and event streams."""
+    """Print the state of a session. Only a READY session accepts commands and event streams."""
     state = await (await gateway.attach(session_id)).get_state()
-    # Imported here: --help must not have to wait for grpc.
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.output.records import enum_record  # noqa: PLC0415
 
     output.result({"sessionId": session_id, "state": enum_record("SESSION_STATE", state)}, state.name)
@@ -87,17 +92,17 @@ async def session_state(gateway: Gateway, output: Output, *, session_id: str) ->
 
 @gateway_command("ping", options.session_id, schema="ping")
 async def ping(gateway: Gateway, output: Output, *, session_id: str) -> None:
-    """Ask a session's worker for a sign of life and print how long it took, which renews the session's lease."""
+    """Check that a session's worker responds and print how long it took. This renews the session's lease."""
     session = await gateway.attach(session_id)
-    began = time.perf_counter()
+    start = time.perf_counter()
     await session.ping()
-    milliseconds = round((time.perf_counter() - began) * 1000, 3)
+    milliseconds = round((time.perf_counter() - start) * 1000, 3)
     output.result({"sessionId": session_id, "elapsedMs": milliseconds}, f"{milliseconds:g} ms")
 
 
 @gateway_command("worker-info", options.session_id, schema="worker-info")
 async def worker_info(gateway: Gateway, output: Output, *, session_id: str) -> None:
-    """Print facts on a session's worker process."""
+    """Print information about a session's worker process."""
     info = await (await gateway.attach(session_id)).get_worker_info()
     output.result(
         {
@@ -116,11 +121,11 @@ async def worker_info(gateway: Gateway, output: Output, *, session_id: str) -> N
         "--grace-period",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="How long the worker may take to end by itself.  [default: the gateway's own]",
+        help="How long the worker may take to exit on its own.  [default: set by the gateway]",
     ),
     schema="worker-shutdown",
 )
 async def shutdown_worker(gateway: Gateway, output: Output, *, session_id: str, grace_period: float | None) -> None:
-    """End a session's worker process; the session is of no use afterwards but to be closed."""
+    """Shut down a session's worker process. Afterwards the session can only be closed."""
     await (await gateway.attach(session_id)).shutdown_worker(grace_period)
-    output.result({"sessionId": session_id, "shutdown": True}, f"the worker of {session_id} ends")
+    output.result({"sessionId": session_id, "shutdown": True}, f"the worker of {session_id} is shutting down")

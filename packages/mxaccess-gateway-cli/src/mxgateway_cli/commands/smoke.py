@@ -1,4 +1,4 @@
-"""`smoke`: one short conversation with a gateway."""
+"""The command `smoke`, which tests a gateway step by step."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from mxgateway_cli.connecting.gateway_command import declared
+from mxgateway_cli.connecting.gateway_command import build_command
 from mxgateway_cli.connecting.target import Target, connection_options
 from mxgateway_cli.help import option
 from mxgateway_cli.input import options
-from mxgateway_cli.input.value_types import VALUE_TYPES
+from mxgateway_cli.input.values import VALUE_TYPES, parse_value
 from mxgateway_cli.output.console import Output, output_options
 
 __all__ = ["smoke"]
@@ -21,50 +21,49 @@ _SIMULATED_ITEM: Final = "TestChildObject.TestInt"
 
 @click.pass_context
 def _smoke(context: click.Context, /, **parameters: Any) -> None:
-    """Talk to a gateway once: register, add, advise, wait for a good value, write when asked, and undo it all.
+    """Test a gateway: register, add an item, advise it, wait for a good value, write if requested, and undo all steps.
 
-    Prints each step with its time. The session is closed however it ends, on Ctrl-C too.
+    Prints each step with its duration. The session is always closed, also on Ctrl-C.
     """
-    output = Output.taken_from(context, parameters)
-    target = Target.taken_from(context, parameters)
+    output = Output.from_parameters(context, parameters)
+    target = Target.from_parameters(context, parameters)
     item, text, value_type = parameters["item"], parameters["write"], parameters["value_type"]
     simulate = parameters["simulate"]
     if simulate and context.get_parameter_source("endpoint") is ParameterSource.COMMANDLINE:
-        raise click.UsageError("--simulate brings a gateway of its own: drop --simulate or --endpoint")
+        raise click.UsageError("--simulate and --endpoint contradict each other: give only one of them")
     if item is None and not simulate:
         raise click.UsageError(f"no item: give --item REFERENCE, for example --item {_SIMULATED_ITEM}")
     if text is not None and value_type is None:
-        raise click.UsageError("--write needs the type to send: give --type int32, for example")
-    # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.input.values import parse_value  # noqa: PLC0415
+        raise click.UsageError("--write needs the type to send: give --type, for example --type int32")
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.smoke import Smoke, smoke_gateway, smoke_simulated_gateway  # noqa: PLC0415
 
-    conversation = Smoke(
+    settings = Smoke(
         item=item or _SIMULATED_ITEM,
         client_name=parameters["client_name"],
         value=None if text is None else parse_value(value_type, text),
         timeout=target.timeout,
     )
     if simulate:
-        smoke_simulated_gateway(conversation, output)
+        smoke_simulated_gateway(settings, output)
     else:
-        smoke_gateway(conversation, target, output)
+        smoke_gateway(settings, target, output)
 
 
-smoke = declared(
+smoke = build_command(
     "smoke",
     option(
         "--item",
         metavar="REFERENCE",
-        help=f"The item to talk about; with --simulate by default {_SIMULATED_ITEM}.",
+        help=f"The item to test.  [default with --simulate: {_SIMULATED_ITEM}]",
     ),
-    # Never from the environment: a write to a plant must stand where it is asked for.
+    # Not from the environment: a write to a plant must be requested on the command line.
     option(
-        "--write", environment=False, metavar="VALUE", help="Write this value too; never taken from the environment."
+        "--write", environment=False, metavar="VALUE", help="Also write this value; never read from the environment."
     ),
     option("--type", "value_type", type=click.Choice(VALUE_TYPES), metavar="TYPE", help="The type to write."),
     options.client_name,
-    option("--simulate", is_flag=True, help="Start a simulated gateway and talk to that one."),
+    option("--simulate", is_flag=True, help="Start a simulated gateway and test that."),
     connection_options,
     output_options,
     schema="step",

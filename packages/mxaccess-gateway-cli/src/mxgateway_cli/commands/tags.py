@@ -1,4 +1,4 @@
-"""Tags by name, without handles: `read` and `watch`."""
+"""The commands `read` and `watch`, which access tags by name."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _tags = click.argument("tags", metavar="TAG...", nargs=-1, required=True)
 
 @gateway_command("read", _tags, options.client_name, schema="reading")
 async def read(gateway: Gateway, output: Output, *, tags: tuple[str, ...], client_name: str) -> None:
-    """Read tags by name and print their values; the status is 6 when one of them can't be read.
+    """Read tags by name and print their values; the status is 6 if one of them cannot be read.
 
-    Opens a session of its own and closes it. An array's name ends in [].
+    Opens its own session and closes it. The name of an array ends in [].
     """
-    # Imported here: --help must not have to wait for grpc.
+    # Imported late so that --help doesn't load grpc.
     from mxgateway import TagReading  # noqa: PLC0415
     from mxgateway_cli.results.tags import print_readings  # noqa: PLC0415
 
@@ -38,12 +38,17 @@ async def read(gateway: Gateway, output: Output, *, tags: tuple[str, ...], clien
 @gateway_command(
     "watch",
     _tags,
-    option("--max-events", type=click.IntRange(min=1), metavar="COUNT", help="End after so many lines."),
+    option(
+        "--max-events",
+        type=click.IntRange(min=1),
+        metavar="COUNT",
+        help="Stop after this number of changes and status items.",
+    ),
     option(
         "--duration",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="End after this time, whether changes came or not.",
+        help="Stop after this time, even if nothing changed.",
     ),
     options.supervisory,
     options.client_name,
@@ -61,10 +66,10 @@ async def watch(
 ) -> None:
     """Watch tags by name, as a live table on a terminal, until --max-events, --duration or Ctrl-C.
 
-    It survives lost connections and says so: "lost", "restored", and "gap" where changes are missing. Opens a session
-    of its own and closes it.
+    After a lost connection it reconnects and reports it: "lost", "restored", and "gap" where changes are missing. Opens
+    its own session and closes it.
     """
-    # Imported here: --help must not have to wait for grpc.
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.watch import watch_tags  # noqa: PLC0415
 
     client = await gateway.client()

@@ -1,4 +1,4 @@
-"""The MXAccess methods that write, and those that say on whose behalf."""
+"""Commands that write, and that identify the users on whose behalf they write."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mxgateway.redaction import Secret, hide
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
 from mxgateway_cli.input import options
+from mxgateway_cli.input.values import parse_timestamp, parse_value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,12 +27,12 @@ __all__ = ["archestra_user_to_id", "authenticate_user", "write", "write_secured"
 
 @gateway_command(
     "write",
-    # Never from the environment: what is written to must stand where it is asked for.
+    # Not from the environment: the target of a write must be named on the command line.
     option(
         "--tag",
         environment=False,
         metavar="NAME",
-        help="The tag to write by its name, in a session of its own; never taken from the environment.",
+        help="The tag to write by name, in a session of its own; never read from the environment.",
     ),
     options.supervisory,
     option("--session-id", metavar="ID", help="Without --tag: the open session."),
@@ -59,12 +60,12 @@ async def write(
     user_id: int,
     client_name: str,
 ) -> None:
-    """Write a value to a tag, or to an item that is advised already (Write, with --timestamp Write2).
+    """Write a value to a tag, or to an advised item (Write, or Write2 with --timestamp).
 
-    With --tag status 0 means that the value was written: the command waits for the outcome, and never writes twice.
-    With handles it means accepted: the outcome is the OnWriteComplete event that stream-events brings.
+    With --tag, status 0 means written: the command waits for the outcome and never writes twice. With handles, it means
+    accepted: the outcome is the OnWriteComplete event that stream-events prints.
     """
-    value, when = _parsed(value_type, text, timestamp)
+    value, when = _parse(value_type, text, timestamp)
     if tag is not None:
         _check_no_handles()
         client = await gateway.client()
@@ -73,7 +74,7 @@ async def write(
         output.result({"tag": tag, "written": True}, f"written {tag}")
         return
     if session_id is None or server_handle is None or item_handle is None:
-        raise click.UsageError("write what? give --tag NAME, or --session-id, --server-handle and --item-handle")
+        raise click.UsageError("missing target: give --tag NAME, or --session-id, --server-handle and --item-handle")
     session = await gateway.attach(session_id)
     if when is None:
         await session.write(server_handle, item_handle, value, user_id)
@@ -107,11 +108,11 @@ async def write_secured(
     current_user_id: int,
     verifier_user_id: int,
 ) -> None:
-    """Write to an attribute with secured or verified write security (WriteSecured, with --timestamp WriteSecured2).
+    """Write to an attribute with secured or verified write security (WriteSecured, or WriteSecured2 with --timestamp).
 
-    Status 0 means accepted. The outcome is the OnWriteComplete event that stream-events brings.
+    Status 0 means accepted. The outcome is the OnWriteComplete event that stream-events prints.
     """
-    value, when = _parsed(value_type, text, timestamp)
+    value, when = _parse(value_type, text, timestamp)
     session = await gateway.attach(session_id)
     users = current_user_id, verifier_user_id
     if when is None:
@@ -121,8 +122,8 @@ async def write_secured(
     _print_accepted(output, session_id, server_handle, item_handle)
 
 
-def _password_from(_: click.Context, __: click.Parameter, name: str) -> Secret:
-    """Give the password of the environment variable, or the one that is typed."""
+def _read_password(_: click.Context, __: click.Parameter, name: str) -> Secret:
+    """Return the password from the environment variable, or from a prompt. The callback of an option."""
     password = Secret.password(os.environ.get(name, ""))
     if not password and sys.stdin.isatty():
         password = Secret.password(click.prompt("Password", hide_input=True, err=True))
@@ -142,16 +143,16 @@ def _password_from(_: click.Context, __: click.Parameter, name: str) -> Secret:
         default="MXGATEWAY_USER_PASSWORD",
         show_default=True,
         metavar="NAME",
-        callback=_password_from,
-        help="The environment variable that holds the password; when it isn't set, a terminal is asked.",
+        callback=_read_password,
+        help="Environment variable that holds the password; if it is not set, a terminal is prompted for it.",
     ),
     schema="user",
 )
 async def authenticate_user(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, user: str, password: Secret
 ) -> None:
-    """Check a user's password (AuthenticateUser) and print the user's id for write-secured."""
-    output.diagnostics.hold(password)
+    """Check a user's password (AuthenticateUser) and print the user's id, for write-secured."""
+    output.diagnostics.protect(password)
     user_id = await (await gateway.attach(session_id)).authenticate_user(server_handle, user, password)
     output.result({"sessionId": session_id, "serverHandle": server_handle, "userId": user_id}, str(user_id))
 
@@ -166,26 +167,23 @@ async def authenticate_user(
 async def archestra_user_to_id(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, user_guid: str
 ) -> None:
-    """Print the user id that belongs to an ArchestrA user's GUID (ArchestrAUserToId)."""
+    """Print the user id for the GUID of an ArchestrA user (ArchestrAUserToId)."""
     user_id = await (await gateway.attach(session_id)).archestra_user_to_id(server_handle, user_guid)
     output.result({"sessionId": session_id, "serverHandle": server_handle, "userId": user_id}, str(user_id))
 
 
 def _check_no_handles() -> None:
-    """Make sure that a write by name names nothing else; what the environment names doesn't count then."""
+    """Reject handles on the command line next to `--tag`. Those of the environment are ignored."""
     context = click.get_current_context()
     for name in ("session_id", "server_handle", "item_handle"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--tag and --{name.replace('_', '-')} name two things: give one of them")
+            raise click.UsageError(f"--tag and --{name.replace('_', '-')} contradict each other: give only one of them")
 
 
-def _parsed(value_type: str, text: str, timestamp: str | None) -> tuple[MxValue, datetime | None]:
-    # Imported here: --help must not have to wait for grpc.
-    from mxgateway_cli.input.values import parse_timestamp, parse_value  # noqa: PLC0415
-
+def _parse(value_type: str, text: str, timestamp: str | None) -> tuple[MxValue, datetime | None]:
     return parse_value(value_type, text), None if timestamp is None else parse_timestamp(timestamp)
 
 
 def _print_accepted(output: Output, session_id: str, server_handle: int, item_handle: int) -> None:
     record = {"sessionId": session_id, "serverHandle": server_handle, "itemHandle": item_handle, "accepted": True}
-    output.result(record, f"accepted; the outcome comes as the OnWriteComplete event of item {item_handle}")
+    output.result(record, f"accepted; the outcome is the OnWriteComplete event of item {item_handle}")

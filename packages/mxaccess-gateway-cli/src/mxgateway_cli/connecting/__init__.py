@@ -1,1 +1,1 @@
-"""From options and environment to a client and a session."""
+"""Connections, built from the options and the environment."""

@@ -1,4 +1,4 @@
-"""How a command that talks to a gateway is declared."""
+"""Declaration of commands that talk to a gateway."""
 
 from __future__ import annotations
 
@@ -16,51 +16,56 @@ if TYPE_CHECKING:
 
     from mxgateway_cli.connecting.client import Gateway
 
-    Conversation: TypeAlias = Callable[Concatenate[Gateway, Output, ...], Awaitable[None]]
+    GatewayFunction: TypeAlias = Callable[Concatenate[Gateway, Output, ...], Awaitable[None]]
 
-__all__ = ["CONVERSE", "declared", "gateway_command"]
+__all__ = ["RUNNER_KEY", "build_command", "gateway_command"]
 
-CONVERSE: Final = "mxgateway_cli.converse"
-"""Where a click context's `meta` says what holds conversations instead of `connection.converse`."""
+RUNNER_KEY: Final = "mxgateway_cli.runner"
+"""Key in a click context's `meta` for a function that replaces `connecting.client.run_with_gateway`."""
 
 
 class _Declaration(Protocol):
     def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]: ...
 
 
-def gateway_command(name: str, *declarations: _Declaration, schema: str) -> Callable[[Conversation], click.Command]:
-    """Make a command of a coroutine function: its own options, those of the connection, those of the output.
+def gateway_command(name: str, *declarations: _Declaration, schema: str) -> Callable[[GatewayFunction], click.Command]:
+    """Turn a coroutine function into a command with its own options and those of the connection and the output.
 
-    `schema` names the JSON Schema of what it prints.
+    The function is called with the gateway, the output and the values of its own options.
+
+    Args:
+        name: The name of the command.
+        declarations: The command's own options and arguments.
+        schema: The name of the JSON Schema of the output.
     """
 
-    def make(conversation: Conversation) -> click.Command:
-        @functools.wraps(conversation)
+    def decorate(function: GatewayFunction) -> click.Command:
+        @functools.wraps(function)
         def command(context: click.Context, /, **parameters: Any) -> None:
-            output = Output.taken_from(context, parameters)
-            target = Target.taken_from(context, parameters)
-            # Imported here: --help must not have to wait for grpc.
-            from mxgateway_cli.connecting.client import converse as converse_alone  # noqa: PLC0415
+            output = Output.from_parameters(context, parameters)
+            target = Target.from_parameters(context, parameters)
+            # Imported late so that --help doesn't load grpc.
+            from mxgateway_cli.connecting.client import run_with_gateway  # noqa: PLC0415
 
-            converse = context.meta.get(CONVERSE, converse_alone)
+            run = context.meta.get(RUNNER_KEY, run_with_gateway)
 
             def with_parameters(gateway: Gateway) -> Awaitable[None]:
-                return conversation(gateway, output, **parameters)
+                return function(gateway, output, **parameters)
 
-            converse(target, output, with_parameters)
+            run(target, output, with_parameters)
 
         parts: list[_Declaration] = [*declarations, connection_options, output_options]
-        return declared(name, *parts, schema=schema)(click.pass_context(command))
+        return build_command(name, *parts, schema=schema)(click.pass_context(command))
 
-    return make
+    return decorate
 
 
-def declared(name: str, *declarations: _Declaration, schema: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command with these options, which its help shows in this order."""
+def build_command(name: str, *declarations: _Declaration, schema: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Turn a function into a command with these options, which its help lists in this order."""
 
-    def make(function: Callable[..., Any]) -> click.Command:
+    def decorate(function: Callable[..., Any]) -> click.Command:
         for declare in reversed(declarations):
             function = declare(function)
         return click.command(name, cls=Command, schema=schema)(function)
 
-    return make
+    return decorate

@@ -1,4 +1,4 @@
-"""How a command's coroutine runs, and how Ctrl-C and SIGTERM end it."""
+"""Runner of a command's coroutine, with cancellation by Ctrl-C and SIGTERM."""
 
 from __future__ import annotations
 
@@ -16,61 +16,61 @@ __all__ = ["interruptible", "run", "run_in"]
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine until it ends. SIGINT and SIGTERM cancel it, so that it closes what it opened.
+    """Run a coroutine in a new event loop. SIGINT and SIGTERM cancel it, so that it closes what it opened.
 
     Raises:
-        KeyboardInterrupt: a signal ended it.
+        KeyboardInterrupt: A signal cancelled the coroutine.
     """
     with asyncio.Runner() as runner:
         run_in(runner, work)
 
 
 def run_in(runner: asyncio.Runner, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine as `run` does, in an event loop that goes on to live."""
-    told: list[int] = []
+    """Run a coroutine as `run` does, in the event loop of a runner, which stays open."""
+    received: list[int] = []
 
     async def stoppable() -> None:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
 
         def stop(signal_number: int, _: FrameType | None) -> None:
-            told.append(signal_number)
+            received.append(signal_number)
             if task is not None:
                 loop.call_soon_threadsafe(task.cancel)
 
-        with _handled(stop):
+        with _signals_handled_by(stop):
             await work()
 
     try:
         runner.run(stoppable())
     except asyncio.CancelledError:
-        if told:
+        if received:
             raise KeyboardInterrupt from None
         raise
 
 
 @contextmanager
 def interruptible() -> Generator[None]:
-    """Let the signals that end a process raise KeyboardInterrupt, as Ctrl-C does, where no event loop runs."""
+    """Make the termination signals raise KeyboardInterrupt, as Ctrl-C does, while no event loop is running."""
 
     def stop(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    with _handled(stop):
+    with _signals_handled_by(stop):
         yield
 
 
 @contextmanager
-def _handled(stop: Callable[[int, FrameType | None], None]) -> Generator[None]:
-    """Let the signals that end a process call `stop`. SIGINT is asyncio's own affair."""
+def _signals_handled_by(stop: Callable[[int, FrameType | None], None]) -> Generator[None]:
+    """Handle the termination signals with `stop`, except SIGINT, which asyncio handles."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Windows has no SIGTERM that a process could handle, but Ctrl-Break.
+    # On Windows a process cannot handle SIGTERM, but it can handle Ctrl-Break.
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGBREAK", "SIGHUP") if hasattr(signal, name)]
-    # What is ignored stays so: that is how nohup works.
-    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in heard}
+    # Ignored signals stay ignored, for nohup.
+    handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in handled}
     try:
         yield
     finally:

@@ -1,9 +1,9 @@
-"""Which gateway a command talks to, and how: the connection options, and what they mean together."""
+"""The connection options, and how they combine to the gateway that a command talks to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -13,195 +13,233 @@ from mxgateway_cli.help import option
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DEFAULT_API_KEY_VARIABLE", "DEFAULT_TIMEOUT", "Target", "connection_options"]
+    from mxgateway.options import ClientOptionsFields
+
+__all__ = ["DEFAULT_API_KEY_VARIABLE", "DEFAULT_TIMEOUT_SECONDS", "TLS_FIELDS", "Target", "connection_options"]
 
 DEFAULT_API_KEY_VARIABLE: Final = "MXGATEWAY_API_KEY"
-DEFAULT_TIMEOUT: Final = 30.0
+DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 
 _SECTION = "Connection"
-_TLS_OPTIONS = (
-    "ca_file",
-    "server_name_override",
-    "client_certificate_file",
-    "client_key_file",
-    "certificate_fingerprint",
-    "known_gateways_file",
-    "trust_on_first_use",
-)
-# What belongs together is one way to trust a gateway.
-_WAYS_TO_TRUST = (("ca_file",), ("certificate_fingerprint",), ("trust_on_first_use", "known_gateways_file"))
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
-_OPTIONS = (
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TlsOption:
+    """An option that has a meaning only with TLS. It sets the field of ClientOptions with the same name.
+
+    Attributes:
+        flag: The option.
+        help: Its help text.
+        metavar: The placeholder of its value, or None for an option without a value.
+        trust: The way to trust a gateway that the option belongs to, or None. Options of different ways exclude each
+            other.
+    """
+
+    flag: str
+    help: str
+    metavar: str | None = None
+    trust: str | None = None
+
+    @property
+    def field(self) -> str:
+        """The name of the field in ClientOptions."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+    def declare(self, function: FunctionT) -> FunctionT:
+        """Declare the option."""
+        return option(self.flag, section=_SECTION, metavar=self.metavar, is_flag=self.metavar is None, help=self.help)(
+            function
+        )
+
+
+# The only place that lists the TLS options of the command line.
+_TLS_OPTIONS = (
+    _TlsOption(flag="--ca-file", trust="CA", metavar="FILE", help="PEM file with the CA certificates to trust."),
+    _TlsOption(
+        flag="--server-name-override",
+        metavar="NAME",
+        help="Name to expect in the gateway's certificate instead of the endpoint's host.",
+    ),
+    _TlsOption(
+        flag="--client-certificate-file",
+        metavar="FILE",
+        help="PEM file with this client's certificate, if the gateway requires one.",
+    ),
+    _TlsOption(flag="--client-key-file", metavar="FILE", help="PEM file with the private key of that certificate."),
+    _TlsOption(
+        flag="--certificate-fingerprint",
+        trust="fingerprint",
+        metavar="SHA256",
+        help="Trust only the certificate with this SHA-256 fingerprint, 64 hex digits.",
+    ),
+    _TlsOption(
+        flag="--known-gateways-file",
+        trust="known gateways",
+        metavar="FILE",
+        help="Trust the gateways in this file, which holds host:port and the SHA-256 fingerprint of each gateway's "
+        "certificate.  [default with --trust-on-first-use: known_gateways in mxgw-py's configuration folder]",
+    ),
+    _TlsOption(
+        flag="--trust-on-first-use",
+        trust="known gateways",
+        help="Trust a gateway that is not in that file yet, show its certificate's fingerprint and add it to the file.",
+    ),
+)
+TLS_FIELDS: Final = tuple(each.field for each in _TLS_OPTIONS)
+
+_DECLARATIONS: tuple[Callable[[Any], Any], ...] = (
     option("--endpoint", section=_SECTION, metavar="HOST:PORT", help="The gateway, for example localhost:5000."),
     option(
         "--api-key-env",
         section=_SECTION,
         metavar="NAME",
-        help=f"The environment variable that holds the API key.  [default: {DEFAULT_API_KEY_VARIABLE}]",
+        help=f"Environment variable that holds the API key.  [default: {DEFAULT_API_KEY_VARIABLE}]",
     ),
-    option("--api-key-file", section=_SECTION, metavar="FILE", help="A text file that holds the API key instead."),
-    option("--plaintext", section=_SECTION, is_flag=True, help="Without TLS; by convention on port 5000."),
-    option("--tls", section=_SECTION, is_flag=True, help="With TLS, by convention on port 5001. This is the default."),
-    option("--ca-file", section=_SECTION, metavar="FILE", help="The PEM file with the certificates to trust."),
+    option("--api-key-file", section=_SECTION, metavar="FILE", help="Text file that holds the API key instead."),
+    option("--plaintext", section=_SECTION, is_flag=True, help="Connect without TLS, by convention to port 5000."),
     option(
-        "--server-name-override",
-        section=_SECTION,
-        metavar="NAME",
-        help="The name to expect in the gateway's certificate instead of the endpoint's host.",
-    ),
-    option(
-        "--client-certificate-file",
-        section=_SECTION,
-        metavar="FILE",
-        help="The PEM file with this client's certificate, for a gateway that asks for one.",
-    ),
-    option("--client-key-file", section=_SECTION, metavar="FILE", help="The PEM file with its private key."),
-    option(
-        "--certificate-fingerprint",
-        section=_SECTION,
-        metavar="SHA256",
-        help="Trust exactly the certificate with this SHA-256 fingerprint, 64 hex digits.",
-    ),
-    option(
-        "--known-gateways-file",
-        section=_SECTION,
-        metavar="FILE",
-        help="Trust what stands in this file: host:port and the SHA-256 fingerprint of each gateway's certificate.  "
-        "[default with --trust-on-first-use: known_gateways in mxgw-py's folder of your configuration]",
-    ),
-    option(
-        "--trust-on-first-use",
+        "--tls",
         section=_SECTION,
         is_flag=True,
-        help="Trust a gateway that isn't in that file yet, show its certificate's fingerprint and write it down there.",
+        help="Connect with TLS, by convention to port 5001. This is the default.",
     ),
+    *(each.declare for each in _TLS_OPTIONS),
     option(
         "--timeout",
         section=_SECTION,
         type=float,
         metavar="SECONDS",
-        default=DEFAULT_TIMEOUT,
-        show_default=f"{DEFAULT_TIMEOUT:g}",
-        help="How long one call, and one wait, may take.",
+        default=DEFAULT_TIMEOUT_SECONDS,
+        show_default=f"{DEFAULT_TIMEOUT_SECONDS:g}",
+        help="Maximum duration of each call and of each wait.",
     ),
 )
 
 
 def connection_options(function: FunctionT) -> FunctionT:
-    """Declare the options that a Target is made from."""
-    for declare in reversed(_OPTIONS):
+    """Declare the options that `Target.from_parameters` reads."""
+    for declare in reversed(_DECLARATIONS):
         function = declare(function)
     return function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A gateway as the command line and the environment name it; the command line goes before the environment.
+    """The gateway named by the command line and the environment. The command line overrides the environment.
 
     Attributes:
-        endpoint: `host:port`.
-        api_key_env: the environment variable that holds the API key, or None when a file does.
-        api_key_file: the text file that holds the key.
-        plaintext: without TLS.
-        timeout: seconds that one call or one wait may take.
-        timeout_given: whether somebody asked for this timeout.
+        fields: The fields of ClientOptions that have an option of their own. `endpoint` is missing if none was given.
+        api_key_env: The environment variable that holds the API key, or None if a file does.
+        api_key_file: The text file that holds the key, or None.
+        timeout_given: Whether the user set the timeout.
     """
 
-    endpoint: str | None
+    fields: ClientOptionsFields
     api_key_env: str | None
     api_key_file: str | None
-    plaintext: bool
-    ca_file: str | None
-    server_name_override: str | None
-    client_certificate_file: str | None
-    client_key_file: str | None
-    certificate_fingerprint: str | None
-    known_gateways_file: str | None
-    trust_on_first_use: bool
-    timeout: float
     timeout_given: bool
 
     @classmethod
-    def taken_from(cls, context: click.Context, parameters: dict[str, Any]) -> Target:
-        """Take the connection options out of a command's parameters.
+    def from_parameters(cls, context: click.Context, parameters: dict[str, Any]) -> Target:
+        """Remove the connection options from a command's parameters and create a Target from them.
 
         Raises:
-            click.UsageError: two of them contradict each other.
+            click.UsageError: Two options contradict each other.
         """
-        names = {field.name for field in fields(cls)} & parameters.keys()
-        taken: dict[str, Any] = {name: parameters.pop(name) or None for name in names}
-        tls_asked_for = bool(parameters.pop("tls"))
-        given = _Given(context)
-        taken["timeout_given"] = given.by_anybody("timeout")
-        taken["timeout"] = taken["timeout"] or 0.0
-        taken["plaintext"] = _choose_plaintext(given, plaintext=bool(taken["plaintext"]), tls=tls_asked_for)
-        if taken["plaintext"]:
-            _drop_tls_options(given, taken)
-        _choose_trust(given, taken)
-        taken["trust_on_first_use"] = bool(taken["trust_on_first_use"])
-        _choose_key(given, taken)
-        return cls(**taken)
+        sources = _Sources(context)
+        plaintext = _choose_plaintext(sources, plaintext=parameters.pop("plaintext"), tls=parameters.pop("tls"))
+        tls_fields = {name: parameters.pop(name) or None for name in TLS_FIELDS}
+        if plaintext:
+            _drop_tls_fields(sources, tls_fields)
+        _choose_trust(sources, tls_fields)
+        api_key_env, api_key_file = _choose_key(
+            sources, parameters.pop("api_key_env") or None, parameters.pop("api_key_file") or None
+        )
+        fields = {"plaintext": plaintext, "timeout": parameters.pop("timeout"), **tls_fields}
+        fields["trust_on_first_use"] = bool(tls_fields["trust_on_first_use"])
+        endpoint = parameters.pop("endpoint")
+        if endpoint:
+            fields["endpoint"] = endpoint
+        return cls(
+            fields=cast("ClientOptionsFields", fields),
+            api_key_env=api_key_env,
+            api_key_file=api_key_file,
+            timeout_given=sources.is_given("timeout"),
+        )
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a call or a wait may take."""
+        return self.fields["timeout"]
 
     @property
     def time_limit(self) -> float | None:
-        """The timeout, when somebody asked for one."""
+        """The timeout if the user set one, or None."""
         return self.timeout if self.timeout_given else None
 
 
-class _Given:
-    """Who gave an option: the command line, the environment, or nobody."""
+class _Sources:
+    """Where the values of the options come from: the command line, the environment, or the defaults."""
 
     def __init__(self, context: click.Context) -> None:
         self._context = context
 
-    def here(self, name: str) -> bool:
-        """On the command line."""
+    def is_on_command_line(self, name: str) -> bool:
+        """Return whether an option is on the command line."""
         return self._context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
-    def by_anybody(self, name: str) -> bool:
-        """On the command line or in the environment."""
-        return self.here(name) or self._context.get_parameter_source(name) is ParameterSource.ENVIRONMENT
+    def is_given(self, name: str) -> bool:
+        """Return whether an option is on the command line or in the environment."""
+        source = self._context.get_parameter_source(name)
+        return source in {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 
 
-def _choose_plaintext(given: _Given, *, plaintext: bool, tls: bool) -> bool:
-    if plaintext and tls and given.here("plaintext") == given.here("tls"):
-        raise click.UsageError("--plaintext and --tls contradict each other: give one of them")
-    return plaintext and not (tls and given.here("tls"))
+def _choose_plaintext(sources: _Sources, *, plaintext: bool, tls: bool) -> bool:
+    if plaintext and tls and sources.is_on_command_line("plaintext") == sources.is_on_command_line("tls"):
+        raise click.UsageError("--plaintext and --tls contradict each other: give only one of them")
+    return plaintext and not (tls and sources.is_on_command_line("tls"))
 
 
-def _drop_tls_options(given: _Given, taken: dict[str, Any]) -> None:
-    """With plaintext on the command line the environment's TLS options don't count; otherwise they contradict it."""
-    for name in _TLS_OPTIONS:
-        if taken[name] is None:
+def _drop_tls_fields(sources: _Sources, fields: dict[str, Any]) -> None:
+    """Ignore TLS options of the environment if `--plaintext` is on the command line; reject all others."""
+    for name, value in fields.items():
+        if value is None:
             continue
-        if given.here(name) or not given.here("plaintext"):
-            raise click.UsageError(
-                f"--plaintext has no TLS, but --{name.replace('_', '-')} asks for it: drop the one or the other"
-            )
-        taken[name] = None
+        if sources.is_on_command_line(name) or not sources.is_on_command_line("plaintext"):
+            raise click.UsageError(f"--plaintext and {_flag(name)} contradict each other: give only one of them")
+        fields[name] = None
 
 
-def _choose_trust(given: _Given, taken: dict[str, Any]) -> None:
-    """With a way to trust on the command line those of the environment don't count; two from one place contradict."""
-    asked_for = [names for names in _WAYS_TO_TRUST if any(taken[name] for name in names)]
-    here = [names for names in asked_for if any(taken[name] and given.here(name) for name in names)]
-    if here:
-        for name in (name for names in asked_for if names not in here for name in names):
-            taken[name] = None
-    ways = here or asked_for
-    if len(ways) > 1:
-        flags = [f"--{next(name for name in names if taken[name]).replace('_', '-')}" for names in ways]
-        raise click.UsageError(f"{flags[0]} and {flags[1]} are two ways to trust: give one of them")
+def _choose_trust(sources: _Sources, fields: dict[str, Any]) -> None:
+    """Leave only one way to trust a gateway; the command line overrides the environment."""
+    given: dict[str, list[str]] = {}
+    for each in _TLS_OPTIONS:
+        if each.trust is not None and fields[each.field]:
+            given.setdefault(each.trust, []).append(each.field)
+    on_command_line = [names for names in given.values() if any(map(sources.is_on_command_line, names))]
+    if on_command_line:
+        for names in given.values():
+            if names not in on_command_line:
+                fields |= dict.fromkeys(names)
+    chosen = on_command_line or list(given.values())
+    if len(chosen) > 1:
+        first, second = (_flag(names[0]) for names in chosen[:2])
+        raise click.UsageError(f"{first} and {second} are different ways to trust a gateway: give only one of them")
 
 
-def _choose_key(given: _Given, taken: dict[str, Any]) -> None:
-    if taken["api_key_file"] and taken["api_key_env"] and given.here("api_key_file") == given.here("api_key_env"):
-        raise click.UsageError("--api-key-file and --api-key-env both name a key: give one of them")
-    if taken["api_key_env"] and (taken["api_key_file"] is None or given.here("api_key_env")):
-        taken["api_key_file"] = None
-    elif taken["api_key_file"]:
-        taken["api_key_env"] = None
-    else:
-        taken["api_key_env"] = DEFAULT_API_KEY_VARIABLE
+def _choose_key(sources: _Sources, variable: str | None, file: str | None) -> tuple[str | None, str | None]:
+    """Return the environment variable or the file that holds the API key, and None for the other one."""
+    variable_here, file_here = map(sources.is_on_command_line, ("api_key_env", "api_key_file"))
+    if variable and file and variable_here == file_here:
+        raise click.UsageError("--api-key-file and --api-key-env both name an API key: give only one of them")
+    if variable and (file is None or variable_here):
+        return variable, None
+    if file:
+        return None, file
+    return DEFAULT_API_KEY_VARIABLE, None
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -1,1 +1,1 @@
-"""Errors as one line and an exit status."""
+"""Errors, reported in one line and as an exit status."""

@@ -1,4 +1,4 @@
-"""What the library's errors mean as exit statuses, and the facts that they bring."""
+"""Errors of the client: their exit statuses, messages and facts."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from mxgateway import (
     MxGatewayUsageError,
     MxGatewayWorkerError,
 )
+from mxgateway_cli.connecting.target import TLS_FIELDS
 from mxgateway_cli.errors import Failure
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.output.records import enum_record, status_record
@@ -27,7 +28,7 @@ from mxgateway_cli.output.records import enum_record, status_record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EXIT_STATUSES", "explain_gateway_error"]
+__all__ = ["EXIT_STATUSES", "describe_gateway_error"]
 
 EXIT_STATUSES: Mapping[type[MxGatewayError], ExitStatus] = {
     MxGatewayError: ExitStatus.FAILED,
@@ -45,22 +46,17 @@ EXIT_STATUSES: Mapping[type[MxGatewayError], ExitStatus] = {
     MxAccessError: ExitStatus.MXACCESS,
 }
 
-# The library speaks of its own fields; at the command line they are options.
-_FIELDS = re.compile(
-    r"(?<![\w./\\])(server_name_override|client_certificate_file|client_key_file|certificate_fingerprint|ca_file"
-    r"|known_gateways_file|trust_on_first_use"
-    r"|server_handle|item_handle|session_id)(?![\w./\\])"
-)
+# Fields and arguments of the client that messages mention and that are options of the command line.
+_OPTION_NAMES = (*TLS_FIELDS, "server_handle", "item_handle", "session_id")
+_FIELD = re.compile(rf"(?<![\w./\\])({'|'.join(_OPTION_NAMES)})(?![\w./\\])")
 
 
-def explain_gateway_error(error: Exception) -> Failure | None:
-    """Say what an error of the library means, or None when it is somebody else's."""
+def describe_gateway_error(error: Exception) -> Failure | None:
+    """Return the exit status, message and facts of an error of the client, or None for any other error."""
     if not isinstance(error, MxGatewayError):
         return None
     status = next(EXIT_STATUSES[kind] for kind in type(error).__mro__ if kind in EXIT_STATUSES)
-    return Failure(
-        status=status, type=type(error).__name__, message=_in_words_of_the_options(str(error)), facts=_facts(error)
-    )
+    return Failure(status=status, type=type(error).__name__, message=_name_options(str(error)), facts=_facts(error))
 
 
 def _facts(error: MxGatewayError) -> dict[str, Any]:
@@ -88,6 +84,7 @@ def _facts(error: MxGatewayError) -> dict[str, Any]:
     return facts
 
 
-def _in_words_of_the_options(message: str) -> str:
-    message = _FIELDS.sub(lambda field: f"--{field.group().replace('_', '-')}", message)
+def _name_options(message: str) -> str:
+    """Replace the names of fields by the options of the command line."""
+    message = _FIELD.sub(lambda field: f"--{field.group().replace('_', '-')}", message)
     return message.replace("drop plaintext", "drop --plaintext").replace("plaintext=True", "--plaintext")

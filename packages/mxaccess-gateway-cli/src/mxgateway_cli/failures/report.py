@@ -1,4 +1,4 @@
-"""The one place that turns what went wrong into one line and an exit status."""
+"""Error reporting: every error becomes one line on stderr and an exit status."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from mxgateway_cli.exit_status import ExitStatus
 if TYPE_CHECKING:
     from mxgateway_cli.output.console import Diagnostics
 
-__all__ = ["explain", "report"]
+__all__ = ["describe_error", "report_error"]
 
-_SURPLUS = re.compile(r"^(Got unexpected extra arguments?) \(.*\)$")
-_KEY_HINT = "a command line is seen by everybody on the machine: name a variable with --api-key-env"
+_EXTRA_ARGUMENTS = re.compile(r"^(Got unexpected extra arguments?) \(.*\)$")
+_KEY_HINT = "other users of the machine can see the command line; name an environment variable with --api-key-env"
 
 
-def explain(error: Exception) -> Failure:
-    """Say what an error means to whoever ran the command."""
+def describe_error(error: Exception) -> Failure:
+    """Return the exit status, message and facts of an error."""
     if isinstance(error, click.UsageError):
         return Failure(status=ExitStatus.USAGE, type="UsageError", message=_usage_message(error))
     if isinstance(error, click.ClickException):
         return Failure(status=ExitStatus.USAGE, type="UsageError", message=_one_line(error.format_message()))
     if isinstance(error, CommandFailure):
         return Failure(status=error.status, type=type(error).__name__, message=_one_line(str(error)), facts=error.facts)
-    # Imported here: a wrong option must not have to wait for grpc.
-    from mxgateway_cli.failures.gateway import explain_gateway_error  # noqa: PLC0415
+    # Imported late so that usage errors don't load grpc.
+    from mxgateway_cli.failures.gateway import describe_gateway_error  # noqa: PLC0415
 
-    failure = explain_gateway_error(error)
+    failure = describe_gateway_error(error)
     if failure is not None:
         return failure
     kind = type(error).__name__
     if isinstance(error, OSError):
         return Failure(status=ExitStatus.FAILED, type=kind, message=_one_line(str(error)))
-    message = f"unexpected {kind}: {_one_line(str(error))} (--debug shows where)"
+    message = f"unexpected {kind}: {_one_line(str(error))} (run with --debug to see where)"
     return Failure(status=ExitStatus.FAILED, type=kind, message=message)
 
 
-def report(error: Exception, diagnostics: Diagnostics) -> ExitStatus:
-    """Say what went wrong on stderr and give the exit status."""
-    failure = explain(error)
+def report_error(error: Exception, diagnostics: Diagnostics) -> ExitStatus:
+    """Print an error to stderr, with `--debug` after its traceback, and return the exit status."""
+    failure = describe_error(error)
     if diagnostics.debug:
         diagnostics.detail("".join(_traceback(error)))
     diagnostics.error(failure.message, {"type": failure.type, "exitStatus": int(failure.status), **failure.facts})
@@ -53,16 +53,16 @@ def report(error: Exception, diagnostics: Diagnostics) -> ExitStatus:
 def _traceback(error: Exception) -> list[str]:
     if not isinstance(error, click.ClickException):
         return traceback.format_exception(error)
-    # click's own words may hold a password; the line that follows has those that don't.
-    place = traceback.format_tb(error.__traceback__)
-    return ["Traceback (most recent call last):\n", *place, type(error).__name__]
+    # The message of a click error may contain a password; the error line printed afterwards is free of it.
+    frames = traceback.format_tb(error.__traceback__)
+    return ["Traceback (most recent call last):\n", *frames, type(error).__name__]
 
 
 def _usage_message(error: click.UsageError) -> str:
-    # What stands there without being asked for may be a password.
-    message = _SURPLUS.sub(r"\1", _one_line(error.format_message()))
+    # An unexpected argument may be a password.
+    message = _EXTRA_ARGUMENTS.sub(r"\1", _one_line(error.format_message()))
     if isinstance(error, click.NoSuchOption) and error.option_name.startswith("--api-key"):
-        return f"there is no option {error.option_name.partition('=')[0]}: {_KEY_HINT}"
+        return f"unknown option {error.option_name.partition('=')[0]}: {_KEY_HINT}"
     if error.ctx is None:
         return message
     return f"{message} (see '{error.ctx.command_path} --help')"

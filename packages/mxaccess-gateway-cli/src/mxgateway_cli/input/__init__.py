@@ -1,1 +1,1 @@
-"""Text from the command line to values and lists."""
+"""Options and parsers for values, lists and timestamps."""

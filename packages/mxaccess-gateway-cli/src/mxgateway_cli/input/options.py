@@ -1,4 +1,4 @@
-"""The options that several commands have of their own."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Final
 import click
 
 from mxgateway_cli.help import option
-from mxgateway_cli.input.value_types import VALUE_TYPES
+from mxgateway_cli.input.lists import parse_handles, parse_references
+from mxgateway_cli.input.values import VALUE_TYPES
 
 __all__ = [
     "DEFAULT_CLIENT_NAME",
@@ -16,6 +17,8 @@ __all__ = [
     "item",
     "item_context",
     "item_handle",
+    "item_handles",
+    "items",
     "server_handle",
     "session_id",
     "supervisory",
@@ -23,17 +26,25 @@ __all__ = [
     "user_id",
     "value",
     "value_type",
+    "values",
     "verifier_user_id",
 ]
 
 DEFAULT_CLIENT_NAME: Final = "mxgw-py"
 
-session_id = option("--session-id", required=True, metavar="ID", help="The open session, as open-session printed it.")
+session_id = option("--session-id", required=True, metavar="ID", help="The open session, as printed by open-session.")
 server_handle = option(
-    "--server-handle", required=True, type=int, metavar="HANDLE", help="The server handle, as register printed it."
+    "--server-handle", required=True, type=int, metavar="HANDLE", help="The server handle, as printed by register."
 )
 item_handle = option(
-    "--item-handle", required=True, type=int, metavar="HANDLE", help="The item handle, as add-item printed it."
+    "--item-handle", required=True, type=int, metavar="HANDLE", help="The item handle, as printed by add-item."
+)
+item_handles = option(
+    "--item-handles",
+    required=True,
+    callback=parse_handles,
+    metavar="LIST",
+    help="The item handles, separated by commas, as printed by add-item-bulk or subscribe-bulk.",
 )
 client_name = option(
     "--client-name",
@@ -46,7 +57,14 @@ item = option(
     "--item",
     required=True,
     metavar="REFERENCE",
-    help="The item's reference, for example TestChildObject.TestInt; an array's name ends in [].",
+    help="The item's reference, for example TestChildObject.TestInt; the name of an array ends in [].",
+)
+items = option(
+    "--items",
+    required=True,
+    callback=parse_references,
+    metavar="LIST",
+    help="The items' references, separated by commas; the name of an array ends in [].",
 )
 item_context = option(
     "--context", "item_context", metavar="OBJECT", help="The object that the reference is relative to (AddItem2)."
@@ -57,22 +75,30 @@ value_type = option(
     required=True,
     type=click.Choice(VALUE_TYPES),
     metavar="TYPE",
-    help="The type to send: bool, int32, int64, float, double, string, timestamp; with [] behind it an array of them.",
+    help="The type to send: bool, int32, int64, float, double, string or timestamp; add [] for an array of them.",
 )
 value = option(
     "--value",
     "text",
     required=True,
     metavar="TEXT",
-    help="The value. An array's elements are separated by commas, or stand in a JSON array.",
+    help="The value. Separate the elements of an array with commas, or give a JSON array.",
+)
+values = option(
+    "--values",
+    required=True,
+    metavar="LIST",
+    help="One value per item handle, separated by commas or as a JSON array; arrays as a JSON array of arrays.",
 )
 timestamp = option(
     "--timestamp",
     metavar="TIME",
-    help="The value's time (Write2), ISO 8601 with a time zone: 2026-01-05T08:00:00Z.",
+    help="The timestamp of the value (Write2), ISO 8601 with a time zone: 2026-01-05T08:00:00Z.",
 )
 supervisory = option(
-    "--supervisory", is_flag=True, help="Advise as a supervisory client, under which the --user-id of a write counts."
+    "--supervisory",
+    is_flag=True,
+    help="Advise as a supervisory client; only then does the --user-id of a write take effect.",
 )
 user_id = option(
     "--user-id",
@@ -80,14 +106,14 @@ user_id = option(
     metavar="ID",
     default=0,
     show_default=True,
-    help="The user that writes; it counts only under advise-supervisory.",
+    help="The user who writes; takes effect only under advise-supervisory.",
 )
 current_user_id = option(
     "--current-user-id",
     required=True,
     type=int,
     metavar="ID",
-    help="The user that writes, as authenticate-user printed it.",
+    help="The user who writes, as printed by authenticate-user.",
 )
 verifier_user_id = option(
     "--verifier-user-id",

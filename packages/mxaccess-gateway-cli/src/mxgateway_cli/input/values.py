@@ -1,4 +1,4 @@
-"""Text from the command line to the MxValue of exactly the type that was asked for."""
+"""Parsers for values and timestamps. A value becomes an MxValue of exactly the requested type."""
 
 from __future__ import annotations
 
@@ -6,38 +6,53 @@ import json
 import math
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 import click
-
-from mxgateway import MxDataType, MxValue, to_mx_value
-from mxgateway_cli.input.quoting import quoted
-from mxgateway_cli.input.value_types import ARRAY_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["parse_timestamp", "parse_value"]
+    from mxgateway import MxValue
+
+__all__ = ["ARRAY_SUFFIX", "VALUE_TYPES", "parse_timestamp", "parse_value", "quote"]
+
+ARRAY_SUFFIX: Final = "[]"
+"""Suffix of a value type that makes it an array."""
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?inf(?:inity)?|nan", re.IGNORECASE)
 _TRUE = frozenset({"true", "1"})
 _FALSE = frozenset({"false", "0"})
+_MAX_INTEGER_CHARACTERS: Final = 64
+_MAX_QUOTED_CHARACTERS: Final = 80
 
 Scalar: TypeAlias = bool | int | float | str | datetime
 
 
 class _JsonNumber(str):
-    """A number of a JSON array, by its digits: so that none of them gets lost on the way."""
+    """A number of a JSON array, kept as text so that no digit is lost."""
 
     __slots__ = ()
 
 
+class _ScalarType(NamedTuple):
+    """A type of the command line.
+
+    Attributes:
+        parse: Parses a value; raises ValueError with what is expected.
+        data_type: The name of the MxDataType to send.
+    """
+
+    parse: Callable[[str], Scalar]
+    data_type: str
+
+
 def parse_value(value_type: str, text: str) -> MxValue:
-    """Give the value that a text stands for.
+    """Return the value that a text stands for.
 
     Raises:
-        click.UsageError: the text doesn't fit the type; the message names both.
+        click.UsageError: The text doesn't fit the type; the message names both.
     """
     try:
         if value_type.endswith(ARRAY_SUFFIX):
@@ -46,35 +61,40 @@ def parse_value(value_type: str, text: str) -> MxValue:
     except (TypeError, ValueError) as error:
         problem = str(error)
     except RecursionError:
-        problem = "it is nested too deep"
-    raise click.UsageError(f"the value {quoted(text)} is no {value_type}: {problem}")
+        problem = "it is nested too deeply"
+    raise click.UsageError(f"invalid {value_type} {quote(text)}: {problem}")
 
 
 def parse_timestamp(text: str) -> datetime:
-    """Give the time of `--timestamp`.
+    """Return the time of a `--timestamp`, in UTC.
 
     Raises:
-        click.UsageError: it is none, or has no time zone.
+        click.UsageError: The text is not an ISO 8601 time with a time zone.
     """
     try:
         return _timestamp(text)
     except ValueError as error:
         problem = str(error)
-    raise click.UsageError(f"the timestamp {quoted(text)} is none: {problem}")
+    raise click.UsageError(f"invalid timestamp {quote(text)}: {problem}")
+
+
+def quote(text: str) -> str:
+    """Return user input in quotes for a message, shortened if it is very long."""
+    if len(text) <= _MAX_QUOTED_CHARACTERS:
+        return repr(text)
+    return f"{text[:_MAX_QUOTED_CHARACTERS]!r}... ({len(text)} characters)"
 
 
 def _scalar(name: str, text: str) -> MxValue:
-    value = _PARSERS[name](text)
-    message = to_mx_value(value, _DATA_TYPES[name])
+    value = _SCALAR_TYPES[name].parse(text)
+    message = _to_mx_value(value, name)
     if name == "int64" and isinstance(value, int):
         message.int64_value = value
     return message
 
 
 def _array(name: str, text: str) -> MxValue:
-    elements = _elements(text)
-    values = _parsed(name, elements)
-    message = to_mx_value(values, _DATA_TYPES[name])
+    message = _to_mx_value(_parse_elements(name, _split(text)), name)
     array = message.array_value
     if name == "int64" and array.WhichOneof("values") != "int64_values":
         numbers = list(array.int32_values.values)
@@ -83,7 +103,14 @@ def _array(name: str, text: str) -> MxValue:
     return message
 
 
-def _elements(text: str) -> list[object]:
+def _to_mx_value(value: Any, name: str) -> MxValue:
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway import MxDataType, to_mx_value  # noqa: PLC0415
+
+    return to_mx_value(value, MxDataType[_SCALAR_TYPES[name].data_type])
+
+
+def _split(text: str) -> list[object]:
     if not text.strip():
         return []
     if not text.lstrip().startswith("["):
@@ -93,36 +120,36 @@ def _elements(text: str) -> list[object]:
             text, parse_int=_JsonNumber, parse_float=_JsonNumber, parse_constant=_JsonNumber
         )
     except ValueError as error:
-        raise ValueError(f"it begins like a JSON array, but: {error}") from None
+        raise ValueError(f"it starts like a JSON array, but is not valid JSON: {error}") from None
     return elements
 
 
-def _parsed(name: str, elements: list[object]) -> list[Any]:
-    return [_element(name, index, element) for index, element in enumerate(elements)]
+def _parse_elements(name: str, elements: list[object]) -> list[Any]:
+    return [_parse_element(name, index, element) for index, element in enumerate(elements)]
 
 
-def _element(name: str, index: int, element: object) -> Any:
+def _parse_element(name: str, index: int, element: object) -> Any:
     if isinstance(element, list):
-        return _parsed(name, cast("list[object]", element))
+        return _parse_elements(name, cast("list[object]", element))
     try:
-        return _PARSERS[name](_element_text(name, element))
+        return _SCALAR_TYPES[name].parse(_element_text(name, element))
     except ValueError as error:
         raise ValueError(f"element {index}: {error}") from None
 
 
 def _element_text(name: str, element: object) -> str:
-    """Give the text of a JSON element that may stand for this type."""
+    """Return the text of a JSON element, if JSON elements of its kind may have this type."""
     if isinstance(element, bool) and name == "bool":
         return json.dumps(element)
     if isinstance(element, str) and not (name == "string" and isinstance(element, _JsonNumber)):
         return element
-    raise ValueError(f"{json.dumps(element)} is no {name}")
+    raise ValueError(f"invalid {name} {json.dumps(element)}")
 
 
 def _bool(text: str) -> bool:
     word = text.strip().lower()
     if word not in _TRUE | _FALSE:
-        raise ValueError("give true or false, 1 or 0")
+        raise ValueError("use true, false, 1 or 0")
     return word in _TRUE
 
 
@@ -136,17 +163,17 @@ def _int64(text: str) -> int:
 
 def _whole_number(text: str, bits: int) -> int:
     if not _WHOLE_NUMBER.fullmatch(text.strip()):
-        raise ValueError("give a whole number in decimal digits")
+        raise ValueError("use a whole number in decimal digits")
     smallest, largest = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    # More digits than any 64 bit number has: not worth counting.
-    if len(text.strip()) > 64 or not smallest <= int(text) <= largest:
-        raise ValueError(f"it lies outside {smallest} to {largest}")
+    # The length is checked first because int() is slow for very long texts, and raises an error of its own.
+    if len(text.strip()) > _MAX_INTEGER_CHARACTERS or not smallest <= int(text) <= largest:
+        raise ValueError(f"it must be between {smallest} and {largest}")
     return int(text)
 
 
 def _float(text: str) -> float:
     if not _NUMBER.fullmatch(text.strip()):
-        raise ValueError("give a number, with a point for the fraction")
+        raise ValueError("use a number with a decimal point")
     number = float(text)
     if math.isinf(number) and "inf" not in text.lower():
         raise ValueError("it is too large for a double")
@@ -157,30 +184,23 @@ def _timestamp(text: str) -> datetime:
     try:
         when = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError("give an ISO 8601 time with its time zone, for example 2026-01-05T08:00:00Z") from None
+        raise ValueError("use an ISO 8601 time with a time zone, for example 2026-01-05T08:00:00Z") from None
     if when.tzinfo is None:
-        raise ValueError("it has no time zone: put Z behind it for UTC, or an offset such as +01:00")
+        raise ValueError("it has no time zone: append Z for UTC, or an offset such as +01:00")
     try:
         return when.astimezone(UTC)
     except OverflowError:
-        raise ValueError("it lies outside the years 1 to 9999 in UTC") from None
+        raise ValueError("it must be within the years 1 to 9999 in UTC") from None
 
 
-_PARSERS: dict[str, Callable[[str], Scalar]] = {
-    "bool": _bool,
-    "int32": _int32,
-    "int64": _int64,
-    "float": _float,
-    "double": _float,
-    "string": str,
-    "timestamp": _timestamp,
+_SCALAR_TYPES: Final = {
+    "bool": _ScalarType(_bool, "BOOLEAN"),
+    "int32": _ScalarType(_int32, "INTEGER"),
+    "int64": _ScalarType(_int64, "INTEGER"),
+    "float": _ScalarType(_float, "FLOAT"),
+    "double": _ScalarType(_float, "DOUBLE"),
+    "string": _ScalarType(str, "STRING"),
+    "timestamp": _ScalarType(_timestamp, "TIME"),
 }
-_DATA_TYPES = {
-    "bool": MxDataType.BOOLEAN,
-    "int32": MxDataType.INTEGER,
-    "int64": MxDataType.INTEGER,
-    "float": MxDataType.FLOAT,
-    "double": MxDataType.DOUBLE,
-    "string": MxDataType.STRING,
-    "timestamp": MxDataType.TIME,
-}
+VALUE_TYPES: Final = (*_SCALAR_TYPES, *(f"{name}{ARRAY_SUFFIX}" for name in _SCALAR_TYPES))
+"""The types that a value on the command line can have."""

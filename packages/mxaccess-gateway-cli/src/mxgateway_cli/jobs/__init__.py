@@ -1,1 +1,1 @@
-"""Commands that consist of more than one call."""
+"""Commands that take more than one call to the gateway."""

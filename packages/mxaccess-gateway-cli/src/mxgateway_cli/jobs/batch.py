@@ -1,4 +1,4 @@
-"""Command lines from stdin, one after the other over one connection, each answered and then marked as done."""
+"""The batch: runs command lines from stdin over one connection and marks the end of each result."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from click.core import ParameterSource
 
 from mxgateway.redaction import redact
 from mxgateway_cli.app import app
-from mxgateway_cli.connecting.client import Connections, Gateway, client_options, library_log
-from mxgateway_cli.connecting.gateway_command import CONVERSE
+from mxgateway_cli.connecting.client import Connections, Gateway
+from mxgateway_cli.connecting.client_options import client_options
+from mxgateway_cli.connecting.gateway_command import RUNNER_KEY
 from mxgateway_cli.connecting.runner import interruptible, run_in
 from mxgateway_cli.errors import PartialFailure
-from mxgateway_cli.failures.report import explain
+from mxgateway_cli.failures.report import describe_error
 from mxgateway_cli.help import Command, Option
 from mxgateway_cli.output.console import Diagnostics
+from mxgateway_cli.output.log import show_log_records
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -28,38 +30,44 @@ if TYPE_CHECKING:
     from mxgateway_cli.connecting.target import Target
     from mxgateway_cli.output.console import Output
 
-__all__ = ["END_OF_RESULT", "Batch", "run_batch", "spoken_options"]
+__all__ = ["END_OF_RESULT", "Batch", "explicit_options", "run_batch"]
 
 END_OF_RESULT: Final = "__MXGW_BATCH_EOR__"
+"""The line after each result."""
 
 _PROGRAM: Final = "mxgw-py"
-# They would wait for another end of stdin, or for a signal.
-_NOT_HERE: Final = frozenset({"batch", "simulate"})
+# A batch would read the same stdin, and a simulation would run until a signal.
+_UNSUPPORTED_COMMANDS: Final = frozenset({"batch", "simulate"})
 
 
 class _LineDiagnostics(Diagnostics):
-    """What a line says beside its result: its error is a result too, warnings go to stderr."""
+    """Diagnostics of one line: its error is printed on stdout as its result, warnings go to stderr."""
 
-    def error(self, message: str, facts: dict[str, Any]) -> None:  # type: ignore[override]  # it is given a dict here
+    def error(self, message: str, facts: dict[str, Any]) -> None:  # type: ignore[override]  # callers in this module pass a dict
         """Print why the line failed."""
-        # Hidden twice, as on stderr: a secret that needs escapes, and one that stands in a fact.
+        # Redacted twice, as on stderr: before JSON escapes hide a secret, and afterwards for secrets in the facts.
         record = {"error": redact(message), **facts, "type": "error"}
         sys.stdout.write(redact(json.dumps(record)) + "\n")
 
 
 def run_batch(lines: Iterable[str], shared: Sequence[str], output: Output) -> None:
-    """Carry out the lines until they end; `shared` are the options that each of them gets first.
+    """Run command lines until the input ends.
+
+    Args:
+        lines: The command lines.
+        shared: Options of the batch, which apply to every line that doesn't override them.
+        output: Where results are printed.
 
     Raises:
-        KeyboardInterrupt: a signal ended it.
+        KeyboardInterrupt: A signal ended the batch.
     """
     with Batch(shared, output) as batch, interruptible():
         for line in lines:
-            batch.answer(line)
+            batch.run_line(line)
 
 
 class Batch:
-    """Carries out command lines over connections that outlive each of them."""
+    """Runs command lines over connections that stay open from line to line."""
 
     def __init__(self, shared: Sequence[str], output: Output) -> None:
         self._shared = list(shared)
@@ -71,61 +79,64 @@ class Batch:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        with self._runner, library_log(self._output.diagnostics):
+        with self._runner, show_log_records(self._output.diagnostics):
             self._runner.run(self._connections.close())
 
-    def answer(self, line: str) -> None:
-        """Carry out a line: print its result or its error, and the mark."""
+    def run_line(self, line: str) -> None:
+        """Run a line and print its result or its error, then END_OF_RESULT."""
         diagnostics = _LineDiagnostics(as_json=self._output.as_json, debug=self._output.diagnostics.debug)
         try:
-            self._carry_out(line, diagnostics)
+            self._run(line, diagnostics)
         except PartialFailure as error:
-            # The result is printed, and says which of its entries failed.
+            # The result is already printed and says which entries failed.
             diagnostics.warning(str(error))
         except click.exceptions.Exit:
             pass
-        except Exception as error:  # noqa: BLE001 - whatever a line does, the next one has its turn
-            failure = explain(error)
+        except Exception as error:  # noqa: BLE001 - no error of a line may end the batch
+            failure = describe_error(error)
             diagnostics.error(failure.message, {"exitStatus": int(failure.status), **failure.facts})
         sys.stdout.write(END_OF_RESULT + "\n")
         sys.stdout.flush()
 
-    def _carry_out(self, line: str, diagnostics: Diagnostics) -> None:
+    def _run(self, line: str, diagnostics: Diagnostics) -> None:
         arguments = _split(line)
         if not arguments:
             return
         name, *rest = arguments
-        if name in _NOT_HERE:
-            raise click.UsageError(f"{name} can't be a line of a batch")
-        arguments = [name, *_understood(name, self._shared), *rest]
+        if name in _UNSUPPORTED_COMMANDS:
+            raise click.UsageError(f"{name} cannot be used in a batch")
+        arguments = [name, *_supported(name, self._shared), *rest]
         with app.make_context(_PROGRAM, arguments, obj=diagnostics) as context:
-            context.meta[CONVERSE] = self._converse
+            context.meta[RUNNER_KEY] = self._run_with_gateway
             app.invoke(context)
 
-    def _converse(self, target: Target, output: Output, conversation: Callable[[Gateway], Awaitable[None]]) -> None:
+    def _run_with_gateway(self, target: Target, output: Output, function: Callable[[Gateway], Awaitable[None]]) -> None:
         options = client_options(target, output.diagnostics)
         gateway = Gateway(options, self._connections, time_limit=target.time_limit)
 
         async def work() -> None:
-            await conversation(gateway)
+            await function(gateway)
 
-        with library_log(output.diagnostics):
+        with show_log_records(output.diagnostics):
             run_in(self._runner, work)
 
 
-def spoken_options(context: click.Context) -> list[str]:
-    """Give the options that stand on a command line, as they stand there; the environment is everybody's anyway."""
-    spoken: list[str] = []
+def explicit_options(context: click.Context) -> list[str]:
+    """Return the options given on the command line, ready to be put on another one.
+
+    Options of the environment are left out: they apply to every line anyway.
+    """
+    explicit: list[str] = []
     for parameter in context.command.params:
         name = parameter.name or ""
         if isinstance(parameter, Option) and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             value = context.params[name]
-            spoken += [parameter.opts[0]] if parameter.is_flag else [f"{parameter.opts[0]}={value}"]
-    return spoken
+            explicit += [parameter.opts[0]] if parameter.is_flag else [f"{parameter.opts[0]}={value}"]
+    return explicit
 
 
-def _understood(name: str, shared: Sequence[str]) -> list[str]:
-    """Give the shared options that a command has."""
+def _supported(name: str, shared: Sequence[str]) -> list[str]:
+    """Return the shared options that a command supports."""
     command = app.get_command(click.Context(app), name)
     if not isinstance(command, Command):
         return []
@@ -138,4 +149,4 @@ def _split(line: str) -> list[str]:
         return shlex.split(line.lstrip("\ufeff"))
     except ValueError as error:
         problem = str(error).lower()
-    raise click.UsageError(f"the line can't be split into arguments: {problem}")
+    raise click.UsageError(f"cannot split the line into arguments: {problem}")

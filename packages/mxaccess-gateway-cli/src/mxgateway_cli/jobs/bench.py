@@ -1,4 +1,4 @@
-"""How fast a gateway answers from here, and how fast it tells events."""
+"""The benchmarks: speed of bulk reads and of events, measured from this machine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from mxgateway import MxGatewayLimitError, MxGatewayTimeoutError
 from mxgateway_cli.errors import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.jobs.take import take
-from mxgateway_cli.output.progress import counting
+from mxgateway_cli.jobs.consume import consume
+from mxgateway_cli.output.progress import show_progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 __all__ = ["bench_events", "bench_read_bulk"]
 
 _CLIENT_NAME: Final = "mxgw-py bench"
-# Showing progress must not become what is measured.
-_EVENTS_PER_COUNT: Final = 256
-# A call may fail while the gateway is busy; anything else would fail the next time too.
-_PASSING: Final = (MxGatewayLimitError, MxGatewayTimeoutError)
+# Progress is updated rarely, so that it does not distort the measurement.
+_EVENTS_PER_PROGRESS_UPDATE: Final = 256
+# Errors of a busy gateway. Calls that fail for another reason would fail again.
+_TEMPORARY_ERRORS: Final = (MxGatewayLimitError, MxGatewayTimeoutError)
 
 
 @dataclass(slots=True)
 class _Calls:
-    """The calls of a benchmark.
+    """Counters of the calls of a benchmark.
 
     Attributes:
-        latencies: milliseconds of each call that succeeded.
-        failed: how many failed.
-        results: how many results the calls brought.
-        cached: how many of them were cached.
+        latencies: Duration of each successful call, in milliseconds.
+        failed: Number of failed calls.
+        results: Number of results that the calls returned.
+        cached: Number of these results that were cached.
     """
 
     latencies: list[float] = field(default_factory=list[float])
@@ -48,7 +48,7 @@ class _Calls:
     cached: int = 0
 
     def record(self, seconds: float) -> dict[str, Any]:
-        """Give the figures of calls that took so long together."""
+        """Return the figures of a benchmark that ran for this many seconds, as a JSON record."""
         succeeded = len(self.latencies)
         return {
             "language": "python",
@@ -64,20 +64,20 @@ class _Calls:
 
 
 async def bench_read_bulk(client: GatewayClient, tags: Sequence[str], output: Output, *, seconds: float) -> None:
-    """Read advised tags in bulk, again and again, and print how long it took.
+    """Read advised tags in bulk repeatedly for a number of seconds and print the figures.
 
     Raises:
-        CommandFailure: no call succeeded.
-        MxGatewayError: a call failed for a reason that doesn't pass.
+        CommandFailure: No call succeeded, or a tag cannot be advised.
+        MxGatewayError: A call failed, and the reason is not temporary.
     """
     calls = _Calls()
     async with _subscribed(client, tags) as (session, server_handle):
-        began = time.perf_counter()
-        with counting(output, "seconds", prints_meanwhile=False) as count:
-            while (elapsed := time.perf_counter() - began) < seconds:
-                count(round(elapsed), round(seconds))
+        start = time.perf_counter()
+        with show_progress(output, "seconds", prints_results=False) as update:
+            while (elapsed := time.perf_counter() - start) < seconds:
+                update(round(elapsed), round(seconds))
                 await _read(session, server_handle, tags, calls)
-        elapsed = time.perf_counter() - began
+        elapsed = time.perf_counter() - start
     record = calls.record(elapsed)
     latency = record["latencyMs"]
     output.result(
@@ -91,26 +91,27 @@ async def bench_read_bulk(client: GatewayClient, tags: Sequence[str], output: Ou
 
 
 async def bench_events(client: GatewayClient, tags: Sequence[str], output: Output, *, seconds: float) -> None:
-    """Take the events of advised tags as fast as they come, and print how fast that was.
+    """Receive the events of advised tags as fast as possible for a number of seconds and print the figures.
 
     Raises:
-        MxGatewayError: the stream was lost.
+        CommandFailure: A tag cannot be advised.
+        MxGatewayError: The event stream was lost.
     """
     families: Counter[str] = Counter()
     most_pending = 0
     async with _subscribed(client, tags) as (session, _), session.stream_events() as stream:
-        began, cpu_began = time.perf_counter(), time.process_time()
-        with counting(output, "events", prints_meanwhile=False) as count:
+        start, cpu_start = time.perf_counter(), time.process_time()
+        with show_progress(output, "events", prints_results=False) as update:
 
-            def use(event: MxEvent) -> None:
+            def count(event: MxEvent) -> None:
                 nonlocal most_pending
                 families[event.family.name] += 1
                 most_pending = max(most_pending, stream.pending)
-                if stream.delivered % _EVENTS_PER_COUNT == 0:
-                    count(stream.delivered, None)
+                if stream.delivered % _EVENTS_PER_PROGRESS_UPDATE == 0:
+                    update(stream.delivered, None)
 
-            await take(stream, use, at_most=None, seconds=seconds)
-        elapsed, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+            await consume(stream, count, limit=None, seconds=seconds)
+        elapsed, cpu = time.perf_counter() - start, time.process_time() - cpu_start
         delivered = stream.delivered
     record = {
         "language": "python",
@@ -123,26 +124,26 @@ async def bench_events(client: GatewayClient, tags: Sequence[str], output: Outpu
     }
     output.result(
         record,
-        f"{delivered} events in {elapsed:.1f} s of {len(tags)} tags: {record['eventsPerSecond']:g} events/s, "
-        f"{record['cpuMicrosecondsPerEvent']:g} us of this process's CPU each, at most {most_pending} waited",
+        f"{delivered} events of {len(tags)} tags in {elapsed:.1f} s: {record['eventsPerSecond']:g} events/s, "
+        f"{record['cpuMicrosecondsPerEvent']:g} us CPU time per event in this process, up to {most_pending} queued",
     )
 
 
 async def _read(session: Session, server_handle: int, tags: Sequence[str], calls: _Calls) -> None:
-    began = time.perf_counter()
+    start = time.perf_counter()
     try:
         results = await session.read_bulk(server_handle, tags)
-    except _PASSING:
+    except _TEMPORARY_ERRORS:
         calls.failed += 1
         return
-    calls.latencies.append((time.perf_counter() - began) * 1000)
+    calls.latencies.append((time.perf_counter() - start) * 1000)
     calls.results += len(results)
     calls.cached += sum(result.was_cached for result in results)
 
 
 @asynccontextmanager
 async def _subscribed(client: GatewayClient, tags: Sequence[str]) -> AsyncGenerator[tuple[Session, int]]:
-    """Give a session in which the tags are advised; closing it ends that."""
+    """Open a session in which the tags are advised, and close it afterwards."""
     async with client.open_session(client_session_name=_CLIENT_NAME) as session:
         server_handle = await session.register(_CLIENT_NAME)
         refused = [
@@ -152,7 +153,7 @@ async def _subscribed(client: GatewayClient, tags: Sequence[str]) -> AsyncGenera
         ]
         if refused:
             raise CommandFailure(
-                f"{len(refused)} tags can't be advised; {refused[0].tag_address}: {refused[0].error_message}",
+                f"cannot advise {len(refused)} tags; {refused[0].tag_address}: {refused[0].error_message}",
                 ExitStatus.MXACCESS,
             )
         yield session, server_handle
@@ -164,7 +165,7 @@ def _distribution(latencies: Sequence[float]) -> dict[str, float]:
     ordered = sorted(latencies)
 
     def percentile(percent: int) -> float:
-        """The nearest rank: a latency that really was."""
+        """Return the nearest rank, which is a measured latency and not an interpolated one."""
         return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
     figures = {"p50": percentile(50), "p95": percentile(95), "p99": percentile(99), "max": ordered[-1]}

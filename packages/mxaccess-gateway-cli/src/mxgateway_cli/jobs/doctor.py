@@ -1,4 +1,4 @@
-"""The doctor: looks at everything between here and a working session, one check after the other."""
+"""The doctor: checks every step from this machine to a working session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mxgateway import (
     MxGatewayVersionError,
 )
 from mxgateway.diagnosis import inspect_tls, look_up, reach
-from mxgateway_cli.failures.gateway import explain_gateway_error
+from mxgateway_cli.failures.gateway import describe_gateway_error
 from mxgateway_cli.output.records import time_record
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ __all__ = ["CHECKS", "Doctor", "Verdict"]
 
 CHECKS: Final = ("name", "tcp", "tls", "key", "scopes", "session", "protocol-version", "worker", "close-session")
 
-_SOON: Final = timedelta(days=30)
-# No gateway gives a session this id: what is asked of it is refused, and how says what the key may do.
-_NO_SESSION: Final = f"session-{'0' * 32}"
-# Without these not even the doctor gets on.
-_NEEDED_SCOPES: Final = ("session:open", "session:close", "invoke:read")
+_EXPIRY_WARNING: Final = timedelta(days=30)
+# No gateway issues this id. Every call with it is refused, and the error says whether the key has the scope.
+_UNUSED_SESSION_ID: Final = f"session-{'0' * 32}"
+# The scopes that the remaining checks need.
+_REQUIRED_SCOPES: Final = ("session:open", "session:close", "invoke:read")
 _USES: Final = {
     "session:close": "close sessions",
-    "invoke:read": "use a session at all",
+    "invoke:read": "use sessions",
     "invoke:write": "write, and acknowledge alarms",
     "invoke:secure": "make secured writes and authenticate users",
     "events:read": "stream events and alarms",
@@ -48,7 +48,7 @@ _USES: Final = {
 
 
 class Verdict(StrEnum):
-    """What a check came to."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -58,13 +58,13 @@ class Verdict(StrEnum):
 
 @dataclass(slots=True)
 class Check:
-    """One check while it is made.
+    """The result of one check, filled in while the check runs.
 
     Attributes:
-        verdict: what it came to.
-        finding: what was found, for people.
-        advice: what to do about it.
-        facts: what else it found out, in protobuf JSON names.
+        verdict: The result.
+        finding: What was found, as text.
+        advice: What to do about it.
+        facts: Further facts, under protobuf JSON names.
     """
 
     verdict: Verdict = Verdict.OK
@@ -73,34 +73,34 @@ class Check:
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def warn(self, finding: str, advice: str) -> None:
-        """Note what works but should be looked at."""
+        """Record something that works but needs attention."""
         self.verdict, self.finding, self.advice = Verdict.WARNING, finding, advice
 
 
 class Doctor:
-    """Makes the checks and prints what each came to."""
+    """Runs the checks and prints their results."""
 
     def __init__(self, options: ClientOptions, output: Output) -> None:
         self._options = options
         self._output = output
-        self._made: set[str] = set()
+        self._finished: set[str] = set()
 
-    async def examine(self) -> None:
-        """Make one check after the other, until one fails; close what was opened.
+    async def run(self) -> None:
+        """Run the checks until one fails, print the rest as skipped, and close the session.
 
         Raises:
-            MxGatewayError: the failure of the first check that failed.
+            MxGatewayError: The error of the check that failed.
         """
         try:
-            await self._examine_network()
-            await self._examine_gateway()
+            await self._check_network()
+            await self._check_gateway()
         except MxGatewayError:
             for name in CHECKS:
-                if name not in self._made:
+                if name not in self._finished:
                     self._print(name, Check(verdict=Verdict.SKIPPED), None)
             raise
 
-    async def _examine_network(self) -> None:
+    async def _check_network(self) -> None:
         async with self._check("name") as check:
             addresses = await look_up(self._options)
             check.finding = ", ".join(addresses)
@@ -111,24 +111,24 @@ class Doctor:
         async with self._check("tls") as check:
             report = await inspect_tls(self._options)
             if report is None:
-                check.warn("plaintext, as asked for: nothing is encrypted", "on a network that others use, set up TLS")
+                check.warn("plaintext as requested, nothing is encrypted", "set up TLS if others share the network")
             else:
-                self._judge(check, report)
+                self._check_certificate(check, report)
 
-    async def _examine_gateway(self) -> None:
+    async def _check_gateway(self) -> None:
         options = self._options
         async with self._check("key") as check:
             client = await GatewayClient.connect(options)
-            check.finding = "the gateway knows the key"
+            check.finding = "the gateway accepts the key"
         async with client:
             async with self._check("scopes") as check:
-                await _examine_scopes(client, check)
-            # However the checks end: leaving the client closes the session.
+                await _check_scopes(client, check)
+            # Closing the client also closes the session, whatever the result of the checks.
             session = await self._open_session(client)
             async with self._check("worker") as check:
                 await session.ping()
                 info = await session.get_worker_info()
-                check.finding = f"process {info.worker_process_id} answers"
+                check.finding = f"process {info.worker_process_id} responds"
                 check.facts["workerProcessId"] = info.worker_process_id
                 check.facts["workerProtocolVersion"] = info.worker_protocol_version
             async with self._check("close-session") as check:
@@ -141,20 +141,20 @@ class Doctor:
             try:
                 session = await client.open_session(client_session_name="mxgw-py doctor")
             except MxGatewayVersionError as error:
-                # The session came about, and was closed again: it is the version that is wrong.
+                # The session was opened and closed again; only its protocol version is wrong.
                 session = error
-                check.finding = "opened, and closed again because of its version"
+                check.finding = "opened, then closed because of its protocol version"
             else:
                 check.finding = session.session_id
                 check.facts["sessionId"] = session.session_id
         async with self._check("protocol-version") as check:
             if isinstance(session, MxGatewayVersionError):
                 raise session
-            check.finding = f"{session.info.gateway_protocol_version}, as this client speaks"
+            check.finding = f"{session.info.gateway_protocol_version}, supported by this client"
             check.facts["gatewayProtocolVersion"] = session.info.gateway_protocol_version
         return session
 
-    def _judge(self, check: Check, report: TlsReport) -> None:
+    def _check_certificate(self, check: Check, report: TlsReport) -> None:
         certificate = report.certificate
         names = ", ".join(certificate.names) or "no name"
         end = certificate.not_after
@@ -169,41 +169,43 @@ class Doctor:
             if moment is not None:
                 check.facts["certificate"][name] = time_record(moment)
         finding = (
-            f"{report.tls_version}, a certificate for {names} by {certificate.issuer}, valid from "
+            f"{report.tls_version}, certificate for {names} issued by {certificate.issuer}, valid from "
             f"{_day(certificate.not_before)} to {_day(end)}, SHA-256 fingerprint {certificate.fingerprint}"
         )
         check.finding = finding
         if report.problem is not None:
-            raise MxGatewayTransportError("the gateway's certificate can't be trusted").with_hint(report.problem)
+            raise MxGatewayTransportError("the gateway's certificate is not trusted").with_hint(report.problem)
         if report.first_use:
-            check.warn(finding, "the gateway isn't known yet: compare the fingerprint with the gateway's own")
-        if end is not None and end - datetime.now(UTC) < _SOON:
-            check.warn(finding, f"the certificate ends on {_day(end)}: let the gateway have a new one")
+            check.warn(
+                finding, "the gateway is not known yet: compare the fingerprint with the one shown on the gateway"
+            )
+        if end is not None and end - datetime.now(UTC) < _EXPIRY_WARNING:
+            check.warn(finding, f"the certificate expires on {_day(end)}: install a new one on the gateway")
 
     @asynccontextmanager
     async def _check(self, name: str) -> AsyncGenerator[Check]:
         check = Check()
-        began = time.perf_counter()
+        start = time.perf_counter()
         try:
-            with self._output.busy(name):
+            with self._output.spinner(name):
                 yield check
         except MxGatewayError as error:
-            self._fail(name, check, error, began)
+            self._fail(name, check, error, start)
             raise
-        self._print(name, check, began)
+        self._print(name, check, start)
 
-    def _fail(self, name: str, check: Check, error: MxGatewayError, began: float) -> None:
+    def _fail(self, name: str, check: Check, error: MxGatewayError, start: float) -> None:
         check.verdict = Verdict.FAILED
-        failure = explain_gateway_error(error)
+        failure = describe_gateway_error(error)
         message = " ".join((failure.message if failure else str(error)).split())
         problem, _, advice = message.partition(" -> ")
         check.finding = f"{problem}; {check.finding}" if check.finding else problem
         check.advice = advice
-        self._print(name, check, began)
+        self._print(name, check, start)
 
-    def _print(self, name: str, check: Check, began: float | None) -> None:
-        self._made.add(name)
-        elapsed = 0.0 if began is None else (time.perf_counter() - began) * 1000
+    def _print(self, name: str, check: Check, start: float | None) -> None:
+        self._finished.add(name)
+        elapsed = 0.0 if start is None else (time.perf_counter() - start) * 1000
         if self._output.as_json:
             record = {"check": name, "verdict": check.verdict.value, "elapsedMs": round(elapsed, 3)}
             texts = {key: text for key, text in (("finding", check.finding), ("advice", check.advice)) if text}
@@ -223,28 +225,28 @@ _STYLES: Mapping[Verdict, str] = {
 }
 
 
-async def _examine_scopes(client: GatewayClient, check: Check) -> None:
-    """Find out what the key may do, by asking for things that can't happen."""
-    nowhere = client.attach_session(_NO_SESSION)
-    questions: Mapping[str, Callable[[], Awaitable[object]]] = {
-        "session:close": nowhere.close,
-        "invoke:read": nowhere.ping,
-        "invoke:write": lambda: nowhere.write(0, 0, None),
-        "invoke:secure": lambda: nowhere.write_secured(0, 0, 0, 0, None),
-        "events:read": lambda: nowhere.drain_events(1),
+async def _check_scopes(client: GatewayClient, check: Check) -> None:
+    """Determine the scopes of the key with calls to a session that does not exist, so nothing can happen."""
+    unused = client.attach_session(_UNUSED_SESSION_ID)
+    probes: Mapping[str, Callable[[], Awaitable[object]]] = {
+        "session:close": unused.close,
+        "invoke:read": unused.ping,
+        "invoke:write": lambda: unused.write(0, 0, None),
+        "invoke:secure": lambda: unused.write_secured(0, 0, 0, 0, None),
+        "events:read": lambda: unused.drain_events(1),
         "metadata:read": client.galaxy.test_connection,
     }
     refusals: dict[str, MxGatewayAuthorizationError] = {}
-    for scope, ask in questions.items():
-        refusal = await _refusal(ask)
+    for scope, probe in probes.items():
+        refusal = await _refusal(probe)
         if refusal is not None:
             refusals[scope] = refusal
-    check.facts["scopes"] = {scope: scope not in refusals for scope in questions}
-    for scope in _NEEDED_SCOPES:
+    check.facts["scopes"] = {scope: scope not in refusals for scope in probes}
+    for scope in _REQUIRED_SCOPES:
         if scope in refusals:
             check.finding = f"the key lacks {scope}"
             raise refusals[scope]
-    granted = ", ".join(scope for scope in questions if scope not in refusals)
+    granted = ", ".join(scope for scope in probes if scope not in refusals)
     if refusals:
         uses = "; ".join(f"{scope} to {_USES[scope]}" for scope in refusals)
         check.warn(f"the key has {granted}, but not {', '.join(refusals)}", f"if you need it, give the key {uses}")
@@ -252,15 +254,16 @@ async def _examine_scopes(client: GatewayClient, check: Check) -> None:
         check.finding = f"the key has {granted}"
 
 
-async def _refusal(ask: Callable[[], Awaitable[object]]) -> MxGatewayAuthorizationError | None:
+async def _refusal(probe: Callable[[], Awaitable[object]]) -> MxGatewayAuthorizationError | None:
+    """Return the error of a call if it was refused for a missing scope, or None if the key has the scope."""
     try:
-        await ask()
+        await probe()
     except MxGatewayAuthorizationError as error:
         return error
     except (MxGatewayTransportError, MxGatewayTimeoutError):
         raise
     except MxGatewayError:
-        # There is no such session: the key would have done.
+        # The gateway checked the scope first and then rejected the session id.
         return None
     return None
 

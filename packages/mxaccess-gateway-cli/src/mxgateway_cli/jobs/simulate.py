@@ -1,4 +1,4 @@
-"""A simulated gateway that runs until it is told to stop."""
+"""The simulated gateway: runs until a signal stops it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ __all__ = ["Simulation", "simulate_gateway"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """How to simulate a gateway.
+    """Settings of a simulated gateway.
 
     Attributes:
-        host: the address to listen on.
-        port: the port, or 0 for any free one.
-        certificate_file: the gateway's certificate (PEM); plaintext when it is None.
-        key_file: its private key (PEM).
-        client_ca_file: the CA of the clients' certificates (PEM); clients need none when it is None.
-        plant_file: the Galaxy (TOML); the usual test tags when it is None.
+        host: The address to listen on.
+        port: The port, or 0 for any free port.
+        certificate_file: The gateway's certificate (PEM), or None for plaintext.
+        key_file: The private key of the certificate (PEM).
+        client_ca_file: The CA that client certificates must be issued by (PEM), or None if clients need no certificate.
+        plant_file: The Galaxy (TOML), or None for the usual test tags.
     """
 
     host: str
@@ -49,13 +49,13 @@ def simulate_gateway(simulation: Simulation, output: Output) -> None:
     """Run a simulated gateway until a signal ends it.
 
     Raises:
-        click.UsageError: a file can't be used.
-        CommandFailure: the address can't be listened on.
+        click.UsageError: A file is missing or invalid.
+        CommandFailure: The gateway cannot listen on the address.
     """
     gateway = SimulatedGateway(
         host=simulation.host, port=simulation.port, tls=_tls(simulation), plant=_plant(simulation.plant_file)
     )
-    # Being told to stop is how a gateway ends.
+    # A signal is the normal end of the gateway.
     with contextlib.suppress(KeyboardInterrupt):
         run(lambda: _serve(gateway, simulation, output))
 
@@ -65,7 +65,7 @@ async def _serve(gateway: SimulatedGateway, simulation: Simulation, output: Outp
         await gateway.start()
     except RuntimeError as error:
         raise CommandFailure(
-            f"can't listen on {simulation.host}:{simulation.port}: {error}", ExitStatus.FAILED
+            f"cannot listen on {simulation.host}:{simulation.port}: {error}", ExitStatus.FAILED
         ) from error
     try:
         _announce(gateway, simulation, output)
@@ -75,9 +75,9 @@ async def _serve(gateway: SimulatedGateway, simulation: Simulation, output: Outp
 
 
 def _announce(gateway: SimulatedGateway, simulation: Simulation, output: Output) -> None:
-    """Say where it listens, so that what is printed can be pasted into a shell.
+    """Print the address and the API key as commands that can be pasted into a shell.
 
-    Here alone a key is printed: it was made a moment ago, and opens nothing but this.
+    This is the only place that prints an API key: it was just generated, and is valid for this gateway only.
     """
     if output.as_json:
         click.echo(json.dumps({"endpoint": gateway.endpoint, "apiKey": gateway.api_key}))
@@ -88,17 +88,17 @@ def _announce(gateway: SimulatedGateway, simulation: Simulation, output: Output)
     set_variable = "set " if os.name == "nt" else "export "
     for name, value in lines.items():
         click.echo(f"{set_variable}{name}={value}")
-    output.diagnostics.note("A simulated gateway, until Ctrl-C. Not a real one.")
+    output.diagnostics.note("Simulated gateway, not a real one. Press Ctrl-C to stop.")
 
 
 def _tls(simulation: Simulation) -> ServerTls | None:
     certificate, key = simulation.certificate_file, simulation.key_file
     if certificate is None or key is None:
         if certificate or key or simulation.client_ca_file:
-            raise click.UsageError("TLS needs both: --certificate-file and --key-file")
+            raise click.UsageError("TLS needs both --certificate-file and --key-file")
         return None
     for path in (certificate, key, simulation.client_ca_file):
-        _must_be_pem(path)
+        _check_pem(path)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except ssl.SSLError as error:
@@ -109,21 +109,21 @@ def _tls(simulation: Simulation) -> ServerTls | None:
             private_key=Path(key),
             client_ca=None if simulation.client_ca_file is None else Path(simulation.client_ca_file),
         )
-    raise click.UsageError(f"{certificate} and {key} are no certificate and its private key: {problem}")
+    raise click.UsageError(f"{certificate} and {key} are not a certificate and its private key: {problem}")
 
 
-def _must_be_pem(path: str | None) -> None:
+def _check_pem(path: str | None) -> None:
     if path is None:
         return
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        problem = f"can't be read: {error.strerror or type(error).__name__}"
+        problem = f"cannot read {path}: {error.strerror or type(error).__name__}"
     else:
         if b"-----BEGIN " in content:
             return
-        problem = "is no PEM file: PEM is text and begins with -----BEGIN"
-    raise click.UsageError(f"{path} {problem}")
+        problem = f"{path} is not a PEM file: PEM is text and begins with -----BEGIN"
+    raise click.UsageError(problem)
 
 
 def _plant(path: str | None) -> Plant | None:
@@ -132,7 +132,7 @@ def _plant(path: str | None) -> Plant | None:
     try:
         return Plant.from_toml(path)
     except OSError as error:
-        problem = f"can't be read: {error.strerror or type(error).__name__}"
+        problem = f"cannot read the plant file {path}: {error.strerror or type(error).__name__}"
     except PlantFileError as error:
-        problem = str(error)
-    raise click.UsageError(f"the plant file {path}: {problem}")
+        problem = f"invalid plant file {path}: {error}"
+    raise click.UsageError(problem)

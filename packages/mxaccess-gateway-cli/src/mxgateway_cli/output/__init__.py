@@ -1,1 +1,1 @@
-"""Records, lines and tables on stdout; messages on stderr."""
+"""Output to stdout and stderr: records, lines, tables, messages and progress."""

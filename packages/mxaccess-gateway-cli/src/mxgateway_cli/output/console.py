@@ -1,6 +1,6 @@
-"""What a command says: results on stdout, everything else on stderr.
+"""Results on stdout and messages on stderr.
 
-A terminal gets tables and colour, a pipe plain lines, and `--json` one object a line for either.
+A terminal gets tables and colours, a pipe gets plain lines. With `--json` both get one JSON object per line.
 """
 
 from __future__ import annotations
@@ -23,69 +23,75 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-__all__ = ["Diagnostics", "Output", "drop_output", "output_options", "printable"]
+__all__ = ["Diagnostics", "Output", "discard_output", "output_options", "printable"]
 
 _SECTION = "Output"
 _PROGRAM = "mxgw-py"
-_KEY_BEGINS = "mxgw_"
+_KEY_PREFIX = "mxgw_"
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
 
 def output_options(function: FunctionT) -> FunctionT:
-    """Declare the options that an Output is made from."""
+    """Declare the options that `Output.from_parameters` reads."""
     function = option(
-        "--debug", section=_SECTION, is_flag=True, help="Log the library's work, and show tracebacks of errors."
+        "--debug", section=_SECTION, is_flag=True, help="Show the log of the client library, and tracebacks of errors."
     )(function)
     return option(
-        "--json", "as_json", section=_SECTION, is_flag=True, help="One JSON object a line, errors on stderr too."
+        "--json", "as_json", section=_SECTION, is_flag=True, help="Print one JSON object per line, errors included."
     )(function)
 
 
 class Diagnostics:
-    """What goes to stderr: one line for each error and each warning, never with a key in it."""
+    """Prints messages to stderr, one line per error or warning. API keys are always redacted."""
 
     def __init__(self, *, as_json: bool, debug: bool) -> None:
         self.debug = debug
         self._as_json = as_json
-        self._held: list[object] = []
+        self._secrets: list[object] = []
 
-    def hold(self, secret: object) -> None:
-        """Hold an API key or a password for as long as something is said: what lives is found and never shown."""
-        self._held.append(secret)
+    def protect(self, secret: object) -> None:
+        """Keep an API key or a password alive, because only live secrets can be redacted from later messages."""
+        self._secrets.append(secret)
 
     def error(self, message: str, facts: Mapping[str, Any]) -> None:
-        """Say why the command failed."""
-        self._say("error", message, facts)
+        """Print why the command failed."""
+        self._write_message("error", message, facts)
 
     def warning(self, message: str) -> None:
-        """Say what somebody should look at."""
-        self._say("warning", message, {})
+        """Print a warning; the command continues."""
+        self._write_message("warning", message, {})
 
     def note(self, message: str) -> None:
-        """Say what helps to understand, in text only."""
+        """Print a hint, unless the output is JSON."""
         if not self._as_json:
-            self._write(message)
+            self._write_line(message)
 
     def detail(self, text: str) -> None:
-        """Say what `--debug` asks for, a traceback for example; it may have several lines."""
+        """Print debugging output such as a traceback, line by line."""
         for line in text.splitlines():
-            self._write(line)
+            self._write_line(line)
 
-    def _say(self, kind: str, message: str, facts: Mapping[str, Any]) -> None:
+    def _write_message(self, kind: str, message: str, facts: Mapping[str, Any]) -> None:
         if self._as_json:
-            # Hidden before it becomes JSON: a secret that needs escapes must be found all the same.
-            self._write(json.dumps({kind: redact(message), **facts}))
+            # Redacted before encoding: JSON escapes would hide parts of a secret from the redaction.
+            self._write_line(json.dumps({kind: redact(message), **facts}))
         else:
-            self._write(f"{_PROGRAM}: {kind}: {message}")
+            self._write_line(f"{_PROGRAM}: {kind}: {message}")
 
-    def _write(self, line: str) -> None:
+    def _write_line(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             click.echo(printable(redact(line)), err=True)
 
 
 class Output:
-    """What goes to stdout."""
+    """Prints results to stdout.
+
+    Attributes:
+        as_json: Whether `--json` was given.
+        diagnostics: Where messages are printed.
+        terminal: Whether stdout is a terminal that gets tables and colours; False with `--json`.
+    """
 
     def __init__(self, *, as_json: bool, diagnostics: Diagnostics) -> None:
         self.as_json = as_json
@@ -94,14 +100,14 @@ class Output:
         self._console: Console | None = None
 
     @classmethod
-    def taken_from(cls, context: click.Context, parameters: dict[str, Any]) -> Output:
-        """Take the output options out of a command's parameters."""
+    def from_parameters(cls, context: click.Context, parameters: dict[str, Any]) -> Output:
+        """Remove the output options from a command's parameters and create an Output from them."""
         as_json, debug = bool(parameters.pop("as_json")), bool(parameters.pop("debug"))
         diagnostics = context.find_object(Diagnostics) or Diagnostics(as_json=as_json, debug=debug)
         return cls(as_json=as_json, diagnostics=diagnostics)
 
     def result(self, record: Mapping[str, Any], plain: str) -> None:
-        """Print what a command found out: the record as JSON or as a table, or the plain line."""
+        """Print a command's result: the record as JSON, or as a table on a terminal, or the plain line in a pipe."""
         if self.as_json:
             self.json(record)
         elif self.terminal:
@@ -110,13 +116,13 @@ class Output:
             self.line(plain)
 
     def json(self, record: Mapping[str, Any], *, flush: bool = True) -> None:
-        """Print one JSON object on one line, in ASCII: every terminal and pipe can carry that."""
-        sys.stdout.write(_without_keys(json.dumps(record)) + "\n")
+        """Print a JSON object on one line, in ASCII, which every terminal and pipe can encode."""
+        sys.stdout.write(_redact_keys(json.dumps(record)) + "\n")
         if flush:
             self.flush()
 
     def line(self, text: str, style: str = "", *, flush: bool = True) -> None:
-        """Print one line, styled when it goes to a terminal."""
+        """Print one line, styled on a terminal."""
         if self.terminal and style:
             from rich.text import Text  # noqa: PLC0415 - only where there is a terminal
 
@@ -127,12 +133,12 @@ class Output:
                 self.flush()
 
     def flush(self) -> None:
-        """Let everything out that was printed."""
+        """Flush stdout."""
         sys.stdout.flush()
 
     @contextlib.contextmanager
-    def busy(self, text: str) -> Generator[None]:
-        """Show on a terminal what is being waited for."""
+    def spinner(self, text: str) -> Generator[None]:
+        """Show a spinner with this text while the block runs, on a terminal only."""
         if not self.terminal:
             yield
             return
@@ -142,7 +148,7 @@ class Output:
 
     @property
     def console(self) -> Console:
-        """The terminal."""
+        """The rich console of the terminal."""
         if self._console is None:
             from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
 
@@ -157,13 +163,13 @@ class Output:
         table.add_column(style="cyan")
         table.add_column(overflow="fold")
         for key, value in record.items():
-            table.add_row(_words(key), Text(printable(_shown(value))))
+            table.add_row(_label(key), Text(printable(_format_field(value))))
         self.console.print(table)
 
 
 def printable(text: str) -> str:
-    """Escape what would move a terminal's cursor, ring its bell or break the line, and hide what looks like a key."""
-    text = _without_keys(text)
+    """Return text without control characters, which are escaped, and without API keys, which are redacted."""
+    text = _redact_keys(text)
     if text.isprintable():
         return text
     return "".join(
@@ -172,28 +178,32 @@ def printable(text: str) -> str:
     )
 
 
-def drop_output() -> None:
-    """Let what is still buffered go nowhere, after whoever read stdout has gone away."""
+def discard_output() -> None:
+    """Discard the output that is still buffered, after the reader of stdout has gone away."""
     with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
-def _without_keys(text: str) -> str:
-    """Hide what looks like a key, in what comes in thousands of lines. No message of a gateway holds our own."""
-    return redact(text) if _KEY_BEGINS in text else text
+def _redact_keys(text: str) -> str:
+    """Redact anything that looks like an API key.
+
+    The full redaction is too slow for thousands of lines, and not needed: the client has already removed its own key
+    from everything a gateway sends.
+    """
+    return redact(text) if _KEY_PREFIX in text else text
 
 
-def _shown(value: object) -> str:
-    """A value of a record on one line."""
+def _format_field(value: object) -> str:
+    """Return the value of a record's field as text on one line."""
     if isinstance(value, list):
         return ", ".join(map(str, cast("list[object]", value)))
     if isinstance(value, dict):
-        return ", ".join(f"{_words(str(key))} {each}" for key, each in cast("dict[object, object]", value).items())
+        return ", ".join(f"{_label(str(key))} {each}" for key, each in cast("dict[object, object]", value).items())
     return str(value)
 
 
-def _words(key: str) -> str:
-    """`serverHandle` as people read it: server handle."""
+def _label(key: str) -> str:
+    """Return the label of a JSON key: "server handle" for `serverHandle`."""
     return re.sub(r"(?<=[a-z])([A-Z])", lambda letter: " " + letter.group().lower(), key)

@@ -1,4 +1,4 @@
-"""How far long work has come: on stderr, and only where somebody looks at it."""
+"""Progress of long commands, shown on stderr if it is a terminal."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ if TYPE_CHECKING:
 
     from mxgateway_cli.output.console import Output
 
-__all__ = ["counting"]
+__all__ = ["show_progress"]
 
 
-class _Count(Protocol):
+class _Update(Protocol):
     def __call__(self, done: float, total: float | None, /) -> None: ...
 
 
 @contextlib.contextmanager
-def counting(output: Output, what: str, *, prints_meanwhile: bool) -> Generator[_Count]:
-    """Give a function that shows how much is done, and of how much; it does nothing where nobody looks.
+def show_progress(output: Output, description: str, *, prints_results: bool) -> Generator[_Update]:
+    """Show a progress bar while the block runs and yield the function that updates it.
 
-    Where the work prints to the same terminal meanwhile, its lines are progress enough.
+    The function takes the amount done and the total, or None if the total is unknown. It does nothing if stderr is not
+    a terminal, with `--json`, and if the block itself prints its results to the terminal (`prints_results`).
     """
-    if output.as_json or not sys.stderr.isatty() or (prints_meanwhile and output.terminal):
+    if output.as_json or not sys.stderr.isatty() or (prints_results and output.terminal):
         yield lambda _done, _total: None
         return
     from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
@@ -32,5 +33,5 @@ def counting(output: Output, what: str, *, prints_meanwhile: bool) -> Generator[
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

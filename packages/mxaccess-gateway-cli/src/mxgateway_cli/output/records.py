@@ -1,4 +1,4 @@
-"""The library's types as JSON objects with protobuf JSON names."""
+"""Objects of the client as JSON records with protobuf JSON names."""
 
 from __future__ import annotations
 
@@ -22,38 +22,42 @@ __all__ = ["enum_record", "event_record", "message_record", "status_record", "ti
 
 
 def event_record(event: MxEvent) -> dict[str, Any]:
-    """Give an event as `message_record` gives its message."""
+    """Return an event as the record of its message; see `message_record`."""
     return message_record(event.raw, f"the event with workerSequence {event.sequence}")
 
 
-def message_record(message: Message, what: str) -> dict[str, Any]:
-    """Give the protobuf JSON of a message.
+def message_record(message: Message, description: str) -> dict[str, Any]:
+    """Return the protobuf JSON of a message.
 
-    64 bit integers are texts, enums are their names, times are RFC 3339 in UTC. A field that can't be told from unset
-    is always there, so that a quality of 0 is seen; a message or an `optional` field is there when it was sent.
+    64-bit integers are strings, enums are their names, times are RFC 3339 in UTC. Fields without presence are always
+    included, so that a quality of 0 is visible; messages and `optional` fields are included if they were sent.
+
+    Args:
+        message: The message.
+        description: What the message is, for the error.
 
     Raises:
-        CommandFailure: a timestamp of it lies outside the years 1 to 9999, which JSON has no form for.
+        CommandFailure: A timestamp is outside the years 1 to 9999, which protobuf JSON cannot represent.
     """
     try:
         record: dict[str, Any] = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
     except (ValueError, json_format.Error) as error:
-        raise CommandFailure(f"{what} has no JSON form: {error}", ExitStatus.FAILED) from error
+        raise CommandFailure(f"{description} cannot be printed as JSON: {error}", ExitStatus.FAILED) from error
     return record
 
 
 def time_record(when: datetime) -> str:
-    """Give a time as protobuf JSON has it: RFC 3339 in UTC."""
+    """Return a time as protobuf JSON: RFC 3339 in UTC."""
     return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def enum_record(prefix: str, member: IntEnum) -> str | int:
-    """Give an enum's member as protobuf JSON has it: its full name, or the number that this version can't name."""
+    """Return an enum member as protobuf JSON: its full name, or the number if this version does not know a name."""
     return member.value if member.name == f"UNRECOGNIZED_{member.value}" else f"{prefix}_{member.name}"
 
 
 def status_record(status: MxStatus) -> dict[str, Any]:
-    """Give a status as the protobuf JSON of its message."""
+    """Return a status as the protobuf JSON of its message."""
     return {
         "success": status.success,
         "category": enum_record("MX_STATUS_CATEGORY", status.category),

@@ -1,4 +1,4 @@
-"""Rows of the same kind: a table on a terminal, plain lines in a pipe."""
+"""Rows of results: a table on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Row", "print_rows"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row.
+    """A row of a table.
 
     Attributes:
-        cells: its texts, one for each heading.
-        line: the same as one line of a pipe.
-        style: its colour on a terminal.
+        cells: The texts of the cells, one per heading.
+        line: The row as a plain line for a pipe.
+        style: The colour of the row on a terminal.
     """
 
     cells: Sequence[str]
@@ -31,7 +31,7 @@ class Row:
 
 
 def print_rows(output: Output, headings: Sequence[str], rows: Sequence[Row]) -> None:
-    """Print the rows."""
+    """Print the rows as a table on a terminal, or as plain lines."""
     if not output.terminal:
         for row in rows:
             output.line(row.line)

@@ -1,1 +1,1 @@
-"""How each kind of result is shown."""
+"""Results of commands, printed as JSON records or as text."""

@@ -1,11 +1,11 @@
-"""Alarms as records for scripts and as lines for people."""
+"""Alarms as JSON records and as lines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from mxgateway import ActiveAlarm, AlarmProviderStatus, AlarmSnapshotComplete, AlarmTransition
-from mxgateway_cli.output.readings import shown_moment
+from mxgateway_cli.output.formatting import format_time
 from mxgateway_cli.output.records import message_record
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ __all__ = ["print_active_alarm", "print_feed_item"]
 
 
 def print_active_alarm(output: Output, alarm: ActiveAlarm, *, flush: bool = True) -> None:
-    """Print an alarm that is active now."""
+    """Print an active alarm."""
     if output.as_json:
         output.json(_alarm_record(alarm), flush=flush)
     else:
@@ -26,7 +26,7 @@ def print_active_alarm(output: Output, alarm: ActiveAlarm, *, flush: bool = True
 
 
 def print_feed_item(output: Output, item: AlarmFeedItem, *, flush: bool = True) -> None:
-    """Print what the alarm feed brought."""
+    """Print an item of the alarm feed."""
     if output.as_json:
         output.json(_feed_record(item), flush=flush)
     else:
@@ -38,13 +38,13 @@ def _alarm_record(alarm: ActiveAlarm) -> dict[str, Any]:
 
 
 def _feed_record(item: AlarmFeedItem) -> dict[str, Any]:
-    """Give the protobuf JSON of the AlarmFeedMessage that brought the item."""
+    """Return the item as the protobuf JSON of its AlarmFeedMessage."""
     match item:
         case ActiveAlarm():
             return {"activeAlarm": _alarm_record(item)}
         case AlarmTransition():
-            what = f"the alarm {item.alarm_full_reference}"
-            return {"transition": message_record(item.raw.on_alarm_transition, what)}
+            description = f"the alarm {item.alarm_full_reference}"
+            return {"transition": message_record(item.raw.on_alarm_transition, description)}
         case AlarmSnapshotComplete():
             return {"snapshotComplete": True}
         case AlarmProviderStatus():
@@ -60,13 +60,13 @@ def _feed_line(item: AlarmFeedItem) -> str:
         case AlarmTransition():
             return _line(item, item.transition_kind.words, _operator(item))
         case AlarmSnapshotComplete():
-            return "these are the active alarms; changes follow"
+            return "end of the active alarms; changes follow"
         case AlarmProviderStatus():
             degraded = ", degraded" if item.degraded else ""
             reason = f": {item.reason}" if item.reason else ""
-            return f"alarms come from {item.mode.words}{degraded}{reason}"
+            return f"alarm provider: {item.mode.words}{degraded}{reason}"
         case _:
-            return "something that this version doesn't know; --json shows it"
+            return "message of an unknown kind; --json shows its content"
 
 
 def _active_line(alarm: ActiveAlarm) -> str:
@@ -74,8 +74,8 @@ def _active_line(alarm: ActiveAlarm) -> str:
 
 
 def _line(alarm: ActiveAlarm | AlarmTransition, state: str, operator: str) -> str:
-    about = f" {alarm.description}" if alarm.description else ""
-    return f"{_moment(alarm)} {state} {alarm.alarm_full_reference} severity {alarm.severity}{about}{operator}"
+    description = f" {alarm.description}" if alarm.description else ""
+    return f"{_time(alarm)} {state} {alarm.alarm_full_reference} severity {alarm.severity}{description}{operator}"
 
 
 def _operator(alarm: ActiveAlarm | AlarmTransition) -> str:
@@ -83,13 +83,13 @@ def _operator(alarm: ActiveAlarm | AlarmTransition) -> str:
     return f" ({alarm.operator_user}{comment})" if alarm.operator_user or comment else ""
 
 
-def _moment(alarm: ActiveAlarm | AlarmTransition) -> str:
+def _time(alarm: ActiveAlarm | AlarmTransition) -> str:
     when: datetime | None
     try:
         when = alarm.transition_timestamp or alarm.original_raise_timestamp
     except ValueError:
         when = None
-    return shown_moment(when)
+    return format_time(when)
 
 
 def _active_style(alarm: ActiveAlarm) -> str:

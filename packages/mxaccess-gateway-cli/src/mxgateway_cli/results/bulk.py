@@ -1,4 +1,4 @@
-"""What became of the entries of a bulk command: a record for scripts, rows for people, and whether all went well."""
+"""Results of bulk commands as a JSON record and as rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mxgateway_cli.errors import PartialFailure
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.output.readings import shown_time, shown_value
+from mxgateway_cli.output.formatting import format_timestamp, format_value
 from mxgateway_cli.output.records import message_record, status_record
 from mxgateway_cli.output.tables import Row, print_rows
 from mxgateway_cli.results.events import quality_style
@@ -25,10 +25,10 @@ _FAILED_STYLE = "bold red"
 def print_subscribe_results(
     output: Output, session_id: str, server_handle: int, results: Sequence[SubscribeResult]
 ) -> None:
-    """Print the results of a bulk command that adds, advises or removes.
+    """Print the results of a bulk command that adds, advises, un-advises or removes items.
 
     Raises:
-        PartialFailure: an entry failed; everything was printed before.
+        PartialFailure: At least one entry failed. All results are printed before.
     """
     if output.as_json:
         records = [
@@ -44,7 +44,7 @@ def print_subscribe_results(
         _print_record(output, session_id, server_handle, records)
     else:
         print_rows(output, ("", "item handle", "tag", "reason"), [_subscribe_row(result) for result in results])
-    _check(session_id, [result.was_successful for result in results])
+    _check_all_succeeded(session_id, [result.was_successful for result in results])
 
 
 def print_write_results(
@@ -53,20 +53,20 @@ def print_write_results(
     """Print the results of a bulk write.
 
     Raises:
-        PartialFailure: an entry was refused; everything was printed before.
+        PartialFailure: At least one entry was refused. All results are printed before.
     """
     if output.as_json:
         _print_record(output, session_id, server_handle, [_write_record(result) for result in results])
     else:
         print_rows(output, ("", "item handle", "reason"), [_write_row(result) for result in results])
-    _check(session_id, [result.was_successful for result in results])
+    _check_all_succeeded(session_id, [result.was_successful for result in results])
 
 
 def print_read_results(output: Output, session_id: str, server_handle: int, results: Sequence[BulkReadResult]) -> None:
     """Print the results of a bulk read.
 
     Raises:
-        PartialFailure: a tag could not be read; everything was printed before.
+        PartialFailure: At least one tag could not be read. All results are printed before.
     """
     if output.as_json:
         records = [message_record(result.raw, f"the value of {result.tag_address}") for result in results]
@@ -74,29 +74,29 @@ def print_read_results(output: Output, session_id: str, server_handle: int, resu
     else:
         headings = ("", "tag", "value", "quality", "time", "cached", "reason")
         print_rows(output, headings, [_read_row(result) for result in results])
-    _check(session_id, [result.was_successful for result in results])
+    _check_all_succeeded(session_id, [result.was_successful for result in results])
 
 
 def _print_record(output: Output, session_id: str, server_handle: int, records: list[dict[str, Any]]) -> None:
     output.json({"sessionId": session_id, "serverHandle": server_handle, "results": records})
 
 
-def _check(session_id: str, outcomes: Sequence[bool]) -> None:
+def _check_all_succeeded(session_id: str, outcomes: Sequence[bool]) -> None:
     failed = outcomes.count(False)
     if failed:
         raise PartialFailure(
-            f"{failed} of {len(outcomes)} entries failed, see their results",
+            f"{failed} of {len(outcomes)} entries failed; see their results",
             ExitStatus.MXACCESS,
             {"sessionId": session_id},
         )
 
 
-def _verdict(*, good: bool) -> str:
-    return "ok" if good else "FAILED"
+def _verdict(*, ok: bool) -> str:
+    return "ok" if ok else "FAILED"
 
 
 def _subscribe_row(result: SubscribeResult) -> Row:
-    verdict, handle = _verdict(good=result.was_successful), str(result.item_handle)
+    verdict, handle = _verdict(ok=result.was_successful), str(result.item_handle)
     return Row(
         cells=(verdict, handle, result.tag_address, result.error_message),
         line=f"{verdict:<6}  {handle:>6}  {result.tag_address}  {result.error_message}".rstrip(),
@@ -118,7 +118,7 @@ def _write_record(result: BulkWriteResult) -> dict[str, Any]:
 
 
 def _write_row(result: BulkWriteResult) -> Row:
-    verdict, handle = _verdict(good=result.was_successful), str(result.item_handle)
+    verdict, handle = _verdict(ok=result.was_successful), str(result.item_handle)
     reason = "; ".join(
         [result.error_message] * bool(result.error_message) + [str(each) for each in result.statuses if each.failed]
     )
@@ -136,7 +136,7 @@ def _read_row(result: BulkReadResult) -> Row:
             line=f"FAILED  {result.tag_address}  {result.error_message}",
             style=_FAILED_STYLE,
         )
-    value, quality, when = shown_value(result), str(result.quality), shown_time(result)
+    value, quality, when = format_value(result), str(result.quality), format_timestamp(result)
     cached = "cached" if result.was_cached else ""
     return Row(
         cells=("ok", result.tag_address, value, quality, when, cached, ""),

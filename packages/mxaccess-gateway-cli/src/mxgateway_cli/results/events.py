@@ -1,31 +1,31 @@
-"""An event as a line for people."""
+"""Events as lines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from mxgateway import AlarmTransition, BufferedDataChange, DataChange, MxEvent, Quality, ReplayGap, WriteComplete
-from mxgateway_cli.output.readings import shown_moment, shown_value
+from mxgateway_cli.output.formatting import format_time, format_value
 
 if TYPE_CHECKING:
     from mxgateway import MxStatus
 
-__all__ = ["event_line", "event_style", "quality_style", "told"]
+__all__ = ["event_details", "event_line", "event_style", "quality_style"]
 
 
 def event_line(event: MxEvent) -> str:
-    """Give what matters of an event: sequence, time, family, item, and what the family has to tell."""
+    """Return an event as a line: sequence, time, family, item and details."""
     if isinstance(event, ReplayGap):
         return (
-            f"events were lost: asked for those after {event.requested_after_sequence}, "
-            f"the oldest still there is {event.oldest_available_sequence}"
+            f"events were lost: requested the events after {event.requested_after_sequence}, "
+            f"but the oldest one available is {event.oldest_available_sequence}"
         )
     item = f"{event.server_handle}/{event.item_handle}"
-    return f"{event.sequence} {_time(event)} {_family(event)} {item} {told(event)}".rstrip()
+    return f"{event.sequence} {_time(event)} {_family(event)} {item} {event_details(event)}".rstrip()
 
 
 def event_style(event: MxEvent) -> str:
-    """Give the colour of an event's line on a terminal."""
+    """Return the colour of an event's line on a terminal."""
     if isinstance(event, ReplayGap):
         return "bold red"
     if isinstance(event, WriteComplete):
@@ -36,18 +36,18 @@ def event_style(event: MxEvent) -> str:
 
 
 def quality_style(quality: Quality) -> str:
-    """Give the colour of a quality."""
+    """Return the colour of a quality."""
     return "green" if quality.is_good else "yellow" if quality.is_uncertain else "red"
 
 
-def told(event: MxEvent) -> str:
-    """Give what an event's family has to tell: value and quality, or the outcome."""
+def event_details(event: MxEvent) -> str:
+    """Return the details of an event, which depend on its family: value and quality, outcome, or alarm."""
     if isinstance(event, AlarmTransition):
         return f"{event.alarm_full_reference} {event.transition_kind.words}, severity {event.severity}"
     if isinstance(event, WriteComplete):
         return "written" if event.succeeded else f"refused{_failed(event.statuses)}"
     if isinstance(event, (DataChange, BufferedDataChange)):
-        return f"{event.quality} {shown_value(event)}{_failed(event.statuses)}"
+        return f"{event.quality} {format_value(event)}{_failed(event.statuses)}"
     return ""
 
 
@@ -56,14 +56,14 @@ def _failed(statuses: tuple[MxStatus, ...]) -> str:
 
 
 def _family(event: MxEvent) -> str:
-    """The event as MXAccess calls it: OnDataChange."""
+    """Return the name of the event in MXAccess, such as OnDataChange."""
     return "".join(word.capitalize() for word in event.family.name.split("_"))
 
 
 def _time(event: MxEvent) -> str:
-    """When the source had it, or else the worker."""
+    """Return the timestamp of the source, or that of the worker if the source has none."""
     try:
         when = event.timestamp or event.worker_timestamp
     except ValueError:
         when = None
-    return shown_moment(when)
+    return format_time(when)

@@ -1,10 +1,10 @@
-"""The Galaxy's objects and deploys as records for scripts and as lines for people."""
+"""Objects, attributes and deploys of the Galaxy as JSON records and as lines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mxgateway_cli.output.readings import shown_moment
+from mxgateway_cli.output.formatting import format_time
 from mxgateway_cli.output.records import message_record, time_record
 
 if TYPE_CHECKING:
@@ -16,40 +16,42 @@ if TYPE_CHECKING:
 __all__ = ["attribute_text", "last_deploy_record", "object_record", "object_style", "object_text", "print_deploy"]
 
 
-def object_record(found: GalaxyObject) -> dict[str, Any]:
-    """Give an object as protobuf JSON has it, with `hasChildren` where the gateway tells."""
+def object_record(galaxy_object: GalaxyObject) -> dict[str, Any]:
+    """Return an object as protobuf JSON, with `hasChildren` if the gateway reported it."""
     record: dict[str, Any] = {
-        "gobjectId": found.gobject_id,
-        "tagName": found.tag_name,
-        "containedName": found.contained_name,
-        "browseName": found.browse_name,
-        "parentGobjectId": found.parent_gobject_id,
-        "isArea": found.is_area,
-        "categoryId": found.category_id,
-        "hostedByGobjectId": found.hosted_by_gobject_id,
-        "templateChain": list(found.template_chain),
-        "attributes": [_attribute_record(attribute) for attribute in found.attributes],
+        "gobjectId": galaxy_object.gobject_id,
+        "tagName": galaxy_object.tag_name,
+        "containedName": galaxy_object.contained_name,
+        "browseName": galaxy_object.browse_name,
+        "parentGobjectId": galaxy_object.parent_gobject_id,
+        "isArea": galaxy_object.is_area,
+        "categoryId": galaxy_object.category_id,
+        "hostedByGobjectId": galaxy_object.hosted_by_gobject_id,
+        "templateChain": list(galaxy_object.template_chain),
+        "attributes": [_attribute_record(attribute) for attribute in galaxy_object.attributes],
     }
-    if found.has_children is not None:
-        record["hasChildren"] = found.has_children
+    if galaxy_object.has_children is not None:
+        record["hasChildren"] = galaxy_object.has_children
     return record
 
 
-def object_text(found: GalaxyObject) -> str:
-    """Give an object's name, and how it is called within its parent where that is another name."""
-    shown = found.browse_name or found.contained_name
-    return found.tag_name if shown in {"", found.tag_name} else f"{found.tag_name} ({shown})"
+def object_text(galaxy_object: GalaxyObject) -> str:
+    """Return an object's tag name, followed by its name within its parent if that is different."""
+    local_name = galaxy_object.browse_name or galaxy_object.contained_name
+    if local_name in {"", galaxy_object.tag_name}:
+        return galaxy_object.tag_name
+    return f"{galaxy_object.tag_name} ({local_name})"
 
 
-def object_style(found: GalaxyObject) -> str:
-    """Give the colour of an object on a terminal."""
-    return "bold" if found.is_area else ""
+def object_style(galaxy_object: GalaxyObject) -> str:
+    """Return the colour of an object on a terminal."""
+    return "bold" if galaxy_object.is_area else ""
 
 
 def attribute_text(attribute: GalaxyAttribute) -> str:
-    """Give an attribute's reference, its type, and what it can."""
+    """Return an attribute's reference, type and capabilities."""
     dimension = f"[{attribute.array_dimension}]" if attribute.is_array else ""
-    able = (
+    capabilities = (
         ("writable", attribute.is_writable),
         ("historized", attribute.is_historized),
         ("alarm", attribute.is_alarm),
@@ -58,13 +60,13 @@ def attribute_text(attribute: GalaxyAttribute) -> str:
         [
             attribute.full_tag_reference,
             f"{attribute.data_type_name}{dimension}",
-            *(word for word, is_so in able if is_so),
+            *(word for word, has_it in capabilities if has_it),
         ]
     )
 
 
 def last_deploy_record(when: datetime | None) -> dict[str, Any]:
-    """Give the time of the last deploy as protobuf JSON has it."""
+    """Return the time of the last deploy as protobuf JSON."""
     return {"present": False} if when is None else {"present": True, "timeOfLastDeploy": time_record(when)}
 
 
@@ -74,7 +76,7 @@ def print_deploy(output: Output, deploy: DeployEvent) -> None:
         output.json(message_record(deploy.raw, f"the deploy with sequence {deploy.sequence}"))
         return
     try:
-        when = shown_moment(deploy.time_of_last_deploy)
+        when = format_time(deploy.time_of_last_deploy)
     except ValueError:
         when = "-"
     counts = f"{deploy.object_count} objects, {deploy.attribute_count} attributes"

@@ -1,4 +1,4 @@
-"""The gateway's bulk commands for items: many in one round trip."""
+"""Bulk commands that add, advise, read and remove items."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
-from mxgateway_cli.input import bulk_options, options
+from mxgateway_cli.input import options
 
 if TYPE_CHECKING:
     from mxgateway import SubscribeResult
@@ -26,49 +26,45 @@ __all__ = [
 ]
 
 
-@gateway_command(
-    "subscribe-bulk", options.session_id, options.server_handle, bulk_options.items, schema="bulk-subscription"
-)
+@gateway_command("subscribe-bulk", options.session_id, options.server_handle, options.items, schema="bulk-subscription")
 async def subscribe_bulk(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, items: tuple[str, ...]
 ) -> None:
-    """Add and advise many items in one round trip and print what became of each.
+    """Add and advise many items in one round trip and print the result of each.
 
-    The status is 6 when one of them failed; the others are advised all the same.
+    The status is 6 if one of them failed; the others are advised regardless.
     """
     session = await gateway.attach(session_id)
     _print(output, session_id, server_handle, await session.subscribe_bulk(server_handle, items))
 
 
 @gateway_command(
-    "unsubscribe-bulk", options.session_id, options.server_handle, bulk_options.item_handles, schema="bulk-subscription"
+    "unsubscribe-bulk", options.session_id, options.server_handle, options.item_handles, schema="bulk-subscription"
 )
 async def unsubscribe_bulk(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handles: tuple[int, ...]
 ) -> None:
-    """End the advises of many items, remove them, and print what became of each."""
+    """Un-advise and remove many items and print the result of each."""
     session = await gateway.attach(session_id)
     _print(output, session_id, server_handle, await session.unsubscribe_bulk(server_handle, item_handles))
 
 
-@gateway_command(
-    "add-item-bulk", options.session_id, options.server_handle, bulk_options.items, schema="bulk-subscription"
-)
+@gateway_command("add-item-bulk", options.session_id, options.server_handle, options.items, schema="bulk-subscription")
 async def add_item_bulk(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, items: tuple[str, ...]
 ) -> None:
-    """Add many items and print the handle of each."""
+    """Add many items and print the item handle of each."""
     session = await gateway.attach(session_id)
     _print(output, session_id, server_handle, await session.add_item_bulk(server_handle, items))
 
 
 @gateway_command(
-    "advise-item-bulk", options.session_id, options.server_handle, bulk_options.item_handles, schema="bulk-subscription"
+    "advise-item-bulk", options.session_id, options.server_handle, options.item_handles, schema="bulk-subscription"
 )
 async def advise_item_bulk(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handles: tuple[int, ...]
 ) -> None:
-    """Ask for the data changes of many items and print what became of each."""
+    """Subscribe to the data changes of many items and print the result of each."""
     session = await gateway.attach(session_id)
     _print(output, session_id, server_handle, await session.advise_item_bulk(server_handle, item_handles))
 
@@ -77,24 +73,24 @@ async def advise_item_bulk(
     "un-advise-item-bulk",
     options.session_id,
     options.server_handle,
-    bulk_options.item_handles,
+    options.item_handles,
     schema="bulk-subscription",
 )
 async def un_advise_item_bulk(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handles: tuple[int, ...]
 ) -> None:
-    """End the data changes of many items, which stay added, and print what became of each."""
+    """Unsubscribe from the data changes of many items and print the result of each. The items stay added."""
     session = await gateway.attach(session_id)
     _print(output, session_id, server_handle, await session.un_advise_item_bulk(server_handle, item_handles))
 
 
 @gateway_command(
-    "remove-item-bulk", options.session_id, options.server_handle, bulk_options.item_handles, schema="bulk-subscription"
+    "remove-item-bulk", options.session_id, options.server_handle, options.item_handles, schema="bulk-subscription"
 )
 async def remove_item_bulk(
     gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item_handles: tuple[int, ...]
 ) -> None:
-    """Remove many items and print what became of each."""
+    """Remove many items and print the result of each."""
     session = await gateway.attach(session_id)
     _print(output, session_id, server_handle, await session.remove_item_bulk(server_handle, item_handles))
 
@@ -103,13 +99,13 @@ async def remove_item_bulk(
     "read-bulk",
     options.session_id,
     options.server_handle,
-    bulk_options.items,
+    options.items,
     option(
         "--timeout-ms",
         type=click.IntRange(min=0, max=2**32 - 1),
         default=0,
         metavar="MILLISECONDS",
-        help="How long the worker may wait for a value that nobody has advised.  [default: the worker's own]",
+        help="How long the worker waits for a value that is not advised.  [default: set by the worker]",
     ),
     schema="bulk-reading",
 )
@@ -118,9 +114,9 @@ async def read_bulk(
 ) -> None:
     """Read many tags in one round trip and print a reading of each.
 
-    A tag that the session has advised gives its last value, which is marked as cached.
+    For a tag that the session has advised, the reading is its last value, marked as cached.
     """
-    # Imported here: --help must not have to wait for grpc.
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.results.bulk import print_read_results  # noqa: PLC0415
 
     session = await gateway.attach(session_id)
@@ -129,7 +125,7 @@ async def read_bulk(
 
 
 def _print(output: Output, session_id: str, server_handle: int, results: tuple[SubscribeResult, ...]) -> None:
-    # Imported here: --help must not have to wait for grpc.
+    # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.results.bulk import print_subscribe_results  # noqa: PLC0415
 
     print_subscribe_results(output, session_id, server_handle, results)

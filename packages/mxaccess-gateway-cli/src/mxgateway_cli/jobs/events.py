@@ -1,11 +1,11 @@
-"""The events of a session to stdout, as long as somebody wants them."""
+"""Printing of a session's events."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from mxgateway import ReplayGap
-from mxgateway_cli.jobs.take import take
+from mxgateway_cli.jobs.consume import consume
 from mxgateway_cli.output.records import event_record
 from mxgateway_cli.results.events import event_line, event_style
 
@@ -19,18 +19,18 @@ __all__ = ["print_event", "print_events"]
 async def print_events(
     session: Session, output: Output, *, after_sequence: int, max_events: int | None, duration: float | None
 ) -> None:
-    """Print a session's events until `max_events` came or `duration` seconds are over, or for ever.
+    """Print a session's events until `max_events` are printed or `duration` seconds have passed.
 
     Raises:
-        MxGatewayError: the stream was lost.
+        MxGatewayError: The event stream was lost.
     """
     async with session.stream_events(after_sequence=after_sequence) as stream:
         try:
-            await take(
+            await consume(
                 stream,
-                # Many lines at once where many events wait, each at once where none does.
+                # Flush only after the last queued event: faster for many, and immediate for a single one.
                 lambda event: print_event(output, event, flush=stream.pending == 0),
-                at_most=max_events,
+                limit=max_events,
                 seconds=duration,
             )
         finally:
@@ -38,7 +38,7 @@ async def print_events(
 
 
 def print_event(output: Output, event: MxEvent, *, flush: bool = True) -> None:
-    """Print one event; a gap is worth a warning too."""
+    """Print one event, and a warning if it is a gap."""
     if output.as_json:
         output.json(event_record(event), flush=flush)
     else:

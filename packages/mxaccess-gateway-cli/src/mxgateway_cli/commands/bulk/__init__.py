@@ -1,0 +1,1 @@
+"""Commands that process many items in one round trip."""

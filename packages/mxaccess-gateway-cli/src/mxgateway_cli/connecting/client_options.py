@@ -1,0 +1,89 @@
+"""ClientOptions and API key of a target."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mxgateway import ApiKey, ClientOptions
+from mxgateway_cli.connecting.target import DEFAULT_API_KEY_VARIABLE
+
+if TYPE_CHECKING:
+    from mxgateway.options import FilePath
+    from mxgateway_cli.connecting.target import Target
+    from mxgateway_cli.output.console import Diagnostics
+
+__all__ = ["client_options"]
+
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def client_options(target: Target, diagnostics: Diagnostics) -> ClientOptions:
+    """Return the client's options for a target. `from_env` reads the fields without an option from the environment.
+
+    Raises:
+        click.UsageError: The endpoint or the API key is missing, or a file cannot be used.
+        MxGatewayConfigurationError: An option is invalid.
+    """
+    if "endpoint" not in target.fields:
+        raise click.UsageError("no endpoint: give --endpoint HOST:PORT or set MXGATEWAY_ENDPOINT")
+    api_key = _api_key(target)
+    diagnostics.protect(api_key)
+    fields = target.fields.copy()
+    fields["api_key"] = api_key
+    fields["known_gateways_file"] = _known_gateways_file(target)
+    options = ClientOptions.from_env(**fields)
+    if not target.timeout_given or os.environ.get("MXGATEWAY_CONNECT_TIMEOUT"):
+        return options
+    return replace(options, connect_timeout=min(options.connect_timeout, target.timeout))
+
+
+def _known_gateways_file(target: Target) -> FilePath | None:
+    path = target.fields.get("known_gateways_file")
+    if path is not None or not target.fields.get("trust_on_first_use"):
+        return path
+    folder = Path(click.get_app_dir("mxgw-py"))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    else:
+        return str(folder / "known_gateways")
+    raise click.UsageError(f"cannot create the folder {folder}: {problem}; give --known-gateways-file FILE")
+
+
+def _api_key(target: Target) -> ApiKey:
+    if target.api_key_file is not None:
+        return _key_from_file(target.api_key_file)
+    name = target.api_key_env or DEFAULT_API_KEY_VARIABLE
+    if not _VARIABLE_NAME.fullmatch(name) or name.lower().startswith("mxgw_"):
+        # The message must not show the value, which is most likely the key itself.
+        raise click.UsageError("--api-key-env takes the name of an environment variable, never the key itself")
+    text = os.environ.get(name, "")
+    if not text.strip():
+        state = "is empty" if name in os.environ else "is not set"
+        # A name that is not in upper case may be a fragment of the key.
+        variable = f"variable {name}" if name.isupper() else "variable that --api-key-env names"
+        raise click.UsageError(
+            f"no API key: the environment {variable} {state}; set it, or give --api-key-env NAME or --api-key-file"
+        )
+    try:
+        return ApiKey(text)
+    except ValueError as error:
+        problem = str(error)
+    raise click.UsageError(f"invalid API key in the environment variable {name}: {problem}")
+
+
+def _key_from_file(path: str) -> ApiKey:
+    try:
+        return ApiKey.from_file(Path(path))
+    except OSError as error:
+        problem = f"cannot read the API key file {path}: {error.strerror or type(error).__name__}"
+    except ValueError as error:
+        problem = f"invalid API key in the file {path}: {error}"
+    raise click.UsageError(problem)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mxgateway.testing import Program
 
 
+USER = "[users.me]\npassword = 'x'\nguid = '6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01'\n"
+
+
 def test_a_tag_is_found_in_any_case_and_with_or_without_brackets() -> None:
     plant = Plant.default()
     for name in ("TestChildObject.TestStringArray", "testchildobject.TESTSTRINGARRAY[]"):
@@ -94,7 +97,7 @@ def test_an_array_keeps_its_number_of_dimensions() -> None:
     assert (matrix.dimensions, matrix.value) == ((2, 2), (5, 6, 7, 8))
     with pytest.raises(ValueError, match="shape"):
         matrix.set([[1, 2, 3], [4, 5, 6]])
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="same length"):
         Tag("A.Ragged", "integer", [[1, 2], [3]])
 
 
@@ -192,28 +195,33 @@ def test_a_file_describes_a_plant(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("[galaxy]\nname =\n", "line 2"),
-        ("[plant]", "plant is unknown"),
-        ("[galaxy]\nnmae = 'x'", "galaxy.nmae is unknown"),
-        ("[galaxy]\nname = 1", "galaxy.name must be of type str, not 1"),
-        ("[galaxy]\nlast_deploy = 2026-01-01T00:00:00", "galaxy.last_deploy needs a time zone"),
+        ("[plant]", "unknown key plant: use galaxy, users, objects"),
+        ("[galaxy]\nnmae = 'x'", "unknown key galaxy.nmae: use name, last_deploy"),
+        ("[galaxy]\nname = 1", "galaxy.name must be a string, not 1"),
+        ("[galaxy]\nlast_deploy = 2026-01-01T00:00:00", "galaxy.last_deploy must have a time zone"),
         ("[users.me]\nguid = 'x'", "users.me.password is missing"),
-        ("[users.me]\npassword = 'x'\nguid = 'x'", "users.me: badly formed"),
-        ("[users.me]\npassword = 'x'\nguid = 'x'\nmay = ['fly']", "users.me.may is 'fly'; it can be free_access"),
-        ("[users.me]\npassword = 'x'\nguid = 'x'\nmay = [1]", "users.me.may must be a list of texts"),
-        ("objects = 1", "objects must be of type dict"),
-        ("[objects.A]\nparent = 'B'", "objects.A.parent is 'B'"),
-        ("[objects.A]\narea = 1", "objects.A.area must be of type bool"),
-        ("[objects.A]\ncolour = 1", "objects.A.colour is unknown"),
+        ("[users.me]\npassword = 'x'", "users.me.guid is missing"),
+        ("[users.me]\npassword = 'x'\nguid = 'x'", "users.me.guid must be a GUID, not 'x'"),
+        (f"{USER}may = ['fly']", "users.me.may must be one of free_access, operate,"),
+        (f"{USER}may = [1]", "users.me.may must be an array of strings"),
+        ("objects = 1", "objects must be a table"),
+        ("[objects.A]\nparent = 'B'", "objects.A.parent must be an object of this file, not 'B'"),
+        ("[objects.A]\narea = 1", "objects.A.area must be true or false"),
+        ("[objects.A]\ncolour = 1", "unknown key objects.A.colour: use"),
         (
             "[objects.A.attributes]\nB = { type = 'number' }",
-            "objects.A.attributes.B.type is 'number'; it can be boolean",
+            "objects.A.attributes.B.type must be one of boolean, byte,",
         ),
         ("[objects.A.attributes]\nB = { type = 'integer', value = 'x' }", "objects.A.attributes.B: "),
-        ("[objects.A.attributes]\nB = { type = 'integer', vlaue = 1 }", "objects.A.attributes.B.vlaue is unknown"),
+        ("[objects.A.attributes]\nB = { type = 'integer', vlaue = 1 }", "unknown key objects.A.attributes.B.vlaue: "),
         ("[objects.A.attributes]\nB = { type = 'double', ramp = { end = -1 } }", "objects.A.attributes.B.ramp: "),
-        ("[objects.A.attributes]\nB = { type = 'double', ramp = { top = 1 } }", "objects.A.attributes.B.ramp: "),
+        ("[objects.A.attributes]\nB = { type = 'double', ramp = { top = 1 } }", "B.ramp.top: use start, end, "),
+        (
+            "[objects.A.attributes]\nB = { type = 'double', ramp = { end = 'x' } }",
+            "objects.A.attributes.B.ramp.end must be a number, not 'x'",
+        ),
         ("[objects.A.attributes]\nB = { type = 'double', ramp = {}, cycle = [1] }", "objects.A.attributes.B.ramp, "),
-        ("[objects.A.attributes]\nB = { type = 'integer', settle_time = true }", "settle_time must be of type float"),
+        ("[objects.A.attributes]\nB = { type = 'integer', settle_time = true }", "B.settle_time must be a number"),
     ],
 )
 def test_a_mistake_in_a_file_is_named(tmp_path: Path, text: str, words: str) -> None:

@@ -1,6 +1,7 @@
-"""Fixtures for tests of your own automation; pytest finds them by itself, they need pytest-asyncio.
+"""Pytest fixtures for tests of your own automation.
 
-Override `mx_gateway_options` to change the gateway, `mx_plant` to change the plant behind it.
+pytest loads this plugin automatically. The fixtures need pytest-asyncio. Override `mx_gateway_options` to change the
+gateway, and `mx_plant` to change the plant behind it.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ FunctionT = TypeVar("FunctionT", bound="Callable[..., AsyncIterator[object]]")
 
 
 def async_fixture(function: FunctionT) -> FunctionT:
-    """Make a fixture of an async generator, where pytest-asyncio is there to run it.
+    """Turn an async generator into a fixture, of pytest-asyncio if it is installed.
 
-    pytest loads this plugin wherever the library is installed, and must not mind what nobody there uses.
+    pytest loads this plugin wherever the library is installed, so it must also load without pytest-asyncio.
     """
     try:
-        from pytest_asyncio import fixture  # noqa: PLC0415 - it may not be there
+        from pytest_asyncio import fixture  # noqa: PLC0415 - it may not be installed
     except ImportError:
         return cast("FunctionT", pytest.fixture(function))
     return cast("FunctionT", fixture(function))
@@ -37,13 +38,13 @@ def async_fixture(function: FunctionT) -> FunctionT:
 
 @pytest.fixture
 def mx_plant() -> Plant | None:
-    """The plant behind `mx_gateway`; None is the default one. Override it to give `Plant.from_toml(...)`."""
+    """The plant behind `mx_gateway`; None for the default one. Override it to return `Plant.from_toml(...)`."""
     return None
 
 
 @pytest.fixture
 def mx_gateway_options() -> dict[str, Any]:
-    """The keywords for `mx_gateway`, see SimulatedGateway. Override it to give your own."""
+    """The keyword arguments of SimulatedGateway for `mx_gateway`. Override it to return your own."""
     return {}
 
 
@@ -58,7 +59,7 @@ async def mx_gateway(
     _mx_asyncio: None, mx_plant: Plant | None, mx_gateway_options: dict[str, Any]
 ) -> AsyncIterator[SimulatedGateway]:
     """A simulated gateway on loopback, for one test."""
-    # Here and not above: every pytest where the library is installed loads this plugin, most of them for nothing.
+    # Imported here because every pytest run loads this plugin, and most of them do not use it.
     from mxgateway.testing.gateway import SimulatedGateway  # noqa: PLC0415
 
     async with SimulatedGateway(plant=mx_plant, **mx_gateway_options) as gateway:
@@ -67,7 +68,7 @@ async def mx_gateway(
 
 @async_fixture
 async def mx_client(mx_gateway: SimulatedGateway) -> AsyncIterator[GatewayClient]:
-    """A client that is connected to `mx_gateway` with a key for everything."""
+    """A client that is connected to `mx_gateway`, with an API key that has all scopes."""
     from mxgateway.client import GatewayClient  # noqa: PLC0415
 
     async with GatewayClient.connect(
@@ -85,6 +86,6 @@ async def mx_session(mx_client: GatewayClient) -> AsyncIterator[Session]:
 
 @async_fixture
 async def mx_tags(mx_client: GatewayClient) -> AsyncIterator[TagClient]:
-    """A TagClient of `mx_client`, quick to come back after a fault."""
+    """A TagClient of `mx_client`, with a short reconnect delay."""
     async with mx_client.tags("pytest", reconnect_delay=0.02) as tags:
         yield tags

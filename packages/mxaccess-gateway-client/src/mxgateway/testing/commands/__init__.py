@@ -1,1 +1,1 @@
-"""The commands that the rpc Invoke carries."""
+"""The commands of the rpc Invoke, by family."""

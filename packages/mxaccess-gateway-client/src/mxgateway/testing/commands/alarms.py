@@ -1,4 +1,4 @@
-"""The commands that are about alarms: the same alarms as those of the rpcs, asked for within a session."""
+"""Alarm commands of a session. They concern the same alarms as the alarm rpcs."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from mxgateway.testing.state.keys import Scope
 from mxgateway.testing.state.refusals import MxAccessRefused, Refused
 
 if TYPE_CHECKING:
-    from mxgateway.testing.commands.context import Desk
+    from mxgateway.testing.commands.context import CommandContext
 
 __all__ = ["ALARM_COMMANDS"]
 
 
-def _subscribe_alarms(desk: Desk, command: pb.SubscribeAlarmsCommand) -> None:
-    # `\\machine\Galaxy!Area` and `Galaxy!Area` mean the same alarms.
+def _subscribe_alarms(context: CommandContext, command: pb.SubscribeAlarmsCommand) -> None:
+    # `\\machine\Galaxy!Area` and `Galaxy!Area` select the same alarms.
     prefix = command.subscription_expression.rpartition("\\")[2]
-    desk.session.subscribe_alarms(AlarmFilter(prefix, desk.key.reaches_tag))
+    context.session.subscribe_alarms(AlarmFilter(prefix, context.key.can_access_tag))
 
 
-def _unsubscribe_alarms(desk: Desk, _: pb.UnsubscribeAlarmsCommand) -> None:
-    desk.session.unsubscribe_alarms()
+def _unsubscribe_alarms(context: CommandContext, _: pb.UnsubscribeAlarmsCommand) -> None:
+    context.session.unsubscribe_alarms()
 
 
-def _acknowledge_alarm(desk: Desk, command: pb.AcknowledgeAlarmCommand) -> None:
-    _acknowledge(desk, command.alarm_guid, command)
+def _acknowledge_alarm(context: CommandContext, command: pb.AcknowledgeAlarmCommand) -> None:
+    _acknowledge(context, command.alarm_guid, command)
 
 
-def _acknowledge_alarm_by_name(desk: Desk, command: pb.AcknowledgeAlarmByNameCommand) -> None:
-    _acknowledge(desk, f"{command.provider_name}!{command.group_name}.{command.alarm_name}", command)
+def _acknowledge_alarm_by_name(context: CommandContext, command: pb.AcknowledgeAlarmByNameCommand) -> None:
+    _acknowledge(context, f"{command.provider_name}!{command.group_name}.{command.alarm_name}", command)
 
 
 def _acknowledge(
-    desk: Desk, reference: str, command: pb.AcknowledgeAlarmCommand | pb.AcknowledgeAlarmByNameCommand
+    context: CommandContext, reference: str, command: pb.AcknowledgeAlarmCommand | pb.AcknowledgeAlarmByNameCommand
 ) -> None:
     try:
-        alarm = desk.alarms.find(reference)
+        alarm = context.world.alarms.find(reference)
     except Refused:
         alarm = None
     if alarm is not None:
-        desk.must_reach(alarm.tag_name)
-    if alarm is None or not desk.alarms.acknowledge(alarm, command.operator_user, command.comment):
-        raise MxAccessRefused(E_INVALIDARG, f"{reference} is no active alarm")
-    desk.reply.acknowledge_alarm.native_status = S_OK
+        context.check_tag_access(alarm.tag_name)
+    if alarm is None or not context.world.alarms.acknowledge(alarm, command.operator_user, command.comment):
+        raise MxAccessRefused(E_INVALIDARG, f"there is no active alarm {reference}")
+    context.reply.acknowledge_alarm.native_status = S_OK
 
 
-def _query_active_alarms(desk: Desk, command: pb.QueryActiveAlarmsCommand) -> None:
-    active = desk.alarms.active(AlarmFilter(command.alarm_filter_prefix, desk.key.reaches_tag))
-    desk.reply.query_active_alarms.CopyFrom(pb.QueryActiveAlarmsReplyPayload(snapshots=active))
+def _query_active_alarms(context: CommandContext, command: pb.QueryActiveAlarmsCommand) -> None:
+    active = context.world.alarms.active(AlarmFilter(command.alarm_filter_prefix, context.key.can_access_tag))
+    context.reply.query_active_alarms.CopyFrom(pb.QueryActiveAlarmsReplyPayload(snapshots=active))
 
 
 ALARM_COMMANDS = {

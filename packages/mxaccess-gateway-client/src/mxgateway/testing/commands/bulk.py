@@ -1,12 +1,12 @@
-"""The commands that do for many items what others do for one. An entry fails by itself, the call never for an entry."""
+"""Bulk commands. Each entry succeeds or fails independently; a failed entry does not fail the command."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.testing.commands.context import Command, must_be_writable
+from mxgateway.testing.commands.context import Command, check_sparse_array
 from mxgateway.testing.plant.statuses import S_OK
 from mxgateway.testing.state.keys import Scope
 from mxgateway.testing.state.refusals import CommandFailed, MxAccessRefused, Refused
@@ -14,50 +14,70 @@ from mxgateway.testing.state.refusals import CommandFailed, MxAccessRefused, Ref
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from mxgateway.testing.commands.context import Desk
+    from mxgateway.testing.commands.context import CommandContext
     from mxgateway.testing.sessions.items import LastChange
 
 __all__ = ["BULK_COMMANDS"]
 
-_NO = (MxAccessRefused, Refused, CommandFailed)
-_READ_TIMEOUT = 5.0
-
-_Entry = TypeVar("_Entry", pb.WriteBulkEntry, pb.Write2BulkEntry, pb.WriteSecuredBulkEntry, pb.WriteSecured2BulkEntry)
+_REFUSALS = (MxAccessRefused, Refused, CommandFailed)
+_DEFAULT_READ_TIMEOUT_SECONDS = 5.0
 
 
-def _add_item_bulk(desk: Desk, command: pb.AddItemBulkCommand) -> None:
+class _WriteEntry(Protocol):
+    """The fields that the entries of all bulk writes have."""
+
+    item_handle: int
+
+    @property
+    def value(self) -> pb.MxValue: ...
+
+
+_EntryT = TypeVar("_EntryT", bound=_WriteEntry)
+_EntryT_co = TypeVar("_EntryT_co", bound=_WriteEntry, covariant=True)
+
+
+class _BulkWrite(Protocol[_EntryT_co]):
+    """The fields that all bulk writes have."""
+
+    server_handle: int
+
+    @property
+    def entries(self) -> Iterable[_EntryT_co]: ...
+
+
+def _add_item_bulk(context: CommandContext, command: pb.AddItemBulkCommand) -> None:
     def add(tag_address: str) -> int:
-        definition = desk.plant.with_brackets(tag_address)
-        desk.must_reach(definition)
-        return desk.mxaccess.add_item(command.server_handle, definition)
+        definition = context.world.plant.with_brackets(tag_address)
+        context.check_tag_access(definition)
+        return context.mxaccess.add_item(command.server_handle, definition)
 
-    desk.reply.add_item_bulk.CopyFrom(_by_tag(command, add))
+    context.reply.add_item_bulk.CopyFrom(_by_tag(command, add))
 
 
-def _subscribe_bulk(desk: Desk, command: pb.SubscribeBulkCommand) -> None:
+def _subscribe_bulk(context: CommandContext, command: pb.SubscribeBulkCommand) -> None:
     def subscribe(tag_address: str) -> int:
-        desk.must_reach(tag_address)
-        item_handle = desk.mxaccess.add_item(command.server_handle, tag_address)
-        desk.mxaccess.advise(command.server_handle, item_handle)
+        context.check_tag_access(tag_address)
+        item_handle = context.mxaccess.add_item(command.server_handle, tag_address)
+        context.mxaccess.advise(command.server_handle, item_handle)
         return item_handle
 
-    desk.reply.subscribe_bulk.CopyFrom(_by_tag(command, subscribe))
+    context.reply.subscribe_bulk.CopyFrom(_by_tag(command, subscribe))
 
 
-def _advise_item_bulk(desk: Desk, command: pb.AdviseItemBulkCommand) -> None:
-    desk.reply.advise_item_bulk.CopyFrom(_by_handle(desk, command, desk.mxaccess.advise))
+def _advise_item_bulk(context: CommandContext, command: pb.AdviseItemBulkCommand) -> None:
+    context.reply.advise_item_bulk.CopyFrom(_by_handle(context, command, context.mxaccess.advise))
 
 
-def _un_advise_item_bulk(desk: Desk, command: pb.UnAdviseItemBulkCommand) -> None:
-    desk.reply.un_advise_item_bulk.CopyFrom(_by_handle(desk, command, desk.mxaccess.un_advise))
+def _un_advise_item_bulk(context: CommandContext, command: pb.UnAdviseItemBulkCommand) -> None:
+    context.reply.un_advise_item_bulk.CopyFrom(_by_handle(context, command, context.mxaccess.un_advise))
 
 
-def _remove_item_bulk(desk: Desk, command: pb.RemoveItemBulkCommand) -> None:
-    desk.reply.remove_item_bulk.CopyFrom(_by_handle(desk, command, desk.mxaccess.remove_item))
+def _remove_item_bulk(context: CommandContext, command: pb.RemoveItemBulkCommand) -> None:
+    context.reply.remove_item_bulk.CopyFrom(_by_handle(context, command, context.mxaccess.remove_item))
 
 
-def _unsubscribe_bulk(desk: Desk, command: pb.UnsubscribeBulkCommand) -> None:
-    desk.reply.unsubscribe_bulk.CopyFrom(_by_handle(desk, command, desk.mxaccess.remove_item))
+def _unsubscribe_bulk(context: CommandContext, command: pb.UnsubscribeBulkCommand) -> None:
+    context.reply.unsubscribe_bulk.CopyFrom(_by_handle(context, command, context.mxaccess.remove_item))
 
 
 def _by_tag(
@@ -69,13 +89,13 @@ def _by_tag(
         try:
             result.item_handle = make_item(tag_address)
             result.was_successful = True
-        except _NO as refused:
+        except _REFUSALS as refused:
             result.error_message = str(refused)
     return reply
 
 
 def _by_handle(
-    desk: Desk,
+    context: CommandContext,
     command: pb.AdviseItemBulkCommand
     | pb.UnAdviseItemBulkCommand
     | pb.RemoveItemBulkCommand
@@ -86,99 +106,76 @@ def _by_handle(
     for item_handle in command.item_handles:
         result = reply.results.add(server_handle=command.server_handle, item_handle=item_handle)
         try:
-            desk.must_reach_item(command.server_handle, item_handle)
+            context.check_item_access(command.server_handle, item_handle)
             act(command.server_handle, item_handle)
             result.was_successful = True
-        except _NO as refused:
+        except _REFUSALS as refused:
             result.error_message = str(refused)
     return reply
 
 
-def _write_bulk(desk: Desk, command: pb.WriteBulkCommand) -> None:
-    def write(entry: pb.WriteBulkEntry) -> None:
-        desk.mxaccess.write(command.server_handle, entry.item_handle, entry.value, user_id=entry.user_id)
-
-    _by_entry(desk, command.server_handle, command.entries, write, desk.reply.write_bulk)
-
-
-def _write2_bulk(desk: Desk, command: pb.Write2BulkCommand) -> None:
-    def write(entry: pb.Write2BulkEntry) -> None:
-        desk.mxaccess.write(
-            command.server_handle,
-            entry.item_handle,
-            entry.value,
-            user_id=entry.user_id,
-            timestamp=entry.timestamp_value,
-        )
-
-    _by_entry(desk, command.server_handle, command.entries, write, desk.reply.write2_bulk)
+def _write(context: CommandContext, server_handle: int, entry: pb.WriteBulkEntry | pb.Write2BulkEntry) -> None:
+    context.mxaccess.write(
+        server_handle,
+        entry.item_handle,
+        entry.value,
+        user_id=entry.user_id,
+        timestamp=entry.timestamp_value if isinstance(entry, pb.Write2BulkEntry) else None,
+    )
 
 
-def _write_secured_bulk(desk: Desk, command: pb.WriteSecuredBulkCommand) -> None:
-    def write(entry: pb.WriteSecuredBulkEntry) -> None:
-        desk.mxaccess.write_secured(
-            command.server_handle,
-            entry.item_handle,
-            entry.value,
-            current_user_id=entry.current_user_id,
-            verifier_user_id=entry.verifier_user_id,
-        )
-
-    _by_entry(desk, command.server_handle, command.entries, write, desk.reply.write_secured_bulk)
-
-
-def _write_secured2_bulk(desk: Desk, command: pb.WriteSecured2BulkCommand) -> None:
-    def write(entry: pb.WriteSecured2BulkEntry) -> None:
-        desk.mxaccess.write_secured(
-            command.server_handle,
-            entry.item_handle,
-            entry.value,
-            current_user_id=entry.current_user_id,
-            verifier_user_id=entry.verifier_user_id,
-            timestamp=entry.timestamp_value,
-        )
-
-    _by_entry(desk, command.server_handle, command.entries, write, desk.reply.write_secured2_bulk)
-
-
-def _by_entry(
-    desk: Desk, server_handle: int, entries: Iterable[_Entry], write: Callable[[_Entry], None], reply: pb.BulkWriteReply
+def _write_secured(
+    context: CommandContext, server_handle: int, entry: pb.WriteSecuredBulkEntry | pb.WriteSecured2BulkEntry
 ) -> None:
-    reply.SetInParent()
-    for entry in entries:
-        result = reply.results.add(server_handle=server_handle, item_handle=entry.item_handle)
-        try:
-            must_be_writable(entry.value)
-            desk.must_reach_item(server_handle, entry.item_handle)
-            write(entry)
-            result.was_successful = True
-            result.hresult = S_OK
-        except MxAccessRefused as refused:
-            result.hresult = refused.hresult
-            result.statuses.extend(refused.statuses)
-            result.error_message = refused.message
-        except (Refused, CommandFailed) as refused:
-            result.error_message = str(refused)
+    context.mxaccess.write_secured(
+        server_handle,
+        entry.item_handle,
+        entry.value,
+        current_user_id=entry.current_user_id,
+        verifier_user_id=entry.verifier_user_id,
+        timestamp=entry.timestamp_value if isinstance(entry, pb.WriteSecured2BulkEntry) else None,
+    )
 
 
-async def _read_bulk(desk: Desk, command: pb.ReadBulkCommand) -> None:
-    tags = list(command.tag_addresses)
-    out_of_reach: dict[str, str] = {}
-    if desk.key.galaxy:
-        for tag in tags:
+def _bulk_write(
+    write: Callable[[CommandContext, int, _EntryT], None], reply_of: Callable[[pb.MxCommandReply], pb.BulkWriteReply]
+) -> Callable[[CommandContext, _BulkWrite[_EntryT]], None]:
+    """Return a bulk write that calls `write` for each entry, and fills in the payload that `reply_of` selects."""
+
+    def run(context: CommandContext, command: _BulkWrite[_EntryT]) -> None:
+        server_handle = command.server_handle
+        reply = reply_of(context.reply)
+        reply.SetInParent()
+        for entry in command.entries:
+            result = reply.results.add(server_handle=server_handle, item_handle=entry.item_handle)
             try:
-                desk.must_reach(tag)
-            except Refused as refused:
-                out_of_reach[tag] = str(refused)
-    seconds = command.timeout_ms / 1000 or _READ_TIMEOUT
+                check_sparse_array(entry.value)
+                context.check_item_access(server_handle, entry.item_handle)
+                write(context, server_handle, entry)
+                result.was_successful = True
+                result.hresult = S_OK
+            except MxAccessRefused as refused:
+                result.hresult = refused.hresult
+                result.statuses.extend(refused.statuses)
+                result.error_message = refused.message
+            except (Refused, CommandFailed) as refused:
+                result.error_message = str(refused)
+
+    return run
+
+
+async def _read_bulk(context: CommandContext, command: pb.ReadBulkCommand) -> None:
+    tags = list(command.tag_addresses)
+    inaccessible = _inaccessible_tags(context, tags)
+    timeout = command.timeout_ms / 1000 or _DEFAULT_READ_TIMEOUT_SECONDS
     found: dict[str, LastChange] = {}
-    problem = ""
+    error_message = ""
     try:
-        wanted = [tag for tag in tags if tag not in out_of_reach]
-        found = await desk.mxaccess.read(command.server_handle, wanted, seconds)
+        accessible = [tag for tag in tags if tag not in inaccessible]
+        found = await context.mxaccess.read(command.server_handle, accessible, timeout)
     except MxAccessRefused as refused:
-        problem = str(refused)
-    reply = desk.reply.read_bulk
+        error_message = str(refused)
+    reply = context.reply.read_bulk
     reply.SetInParent()
     add_result = reply.results.add
     for tag in tags:
@@ -186,8 +183,20 @@ async def _read_bulk(desk: Desk, command: pb.ReadBulkCommand) -> None:
         if change is not None:
             add_result().CopyFrom(change.result(tag))
         else:
-            message = out_of_reach.get(tag) or problem or f"{tag} gave no value within {seconds:g} s"
+            message = inaccessible.get(tag) or error_message or f"no value of {tag} within {timeout:g} s"
             add_result(server_handle=command.server_handle, tag_address=tag, error_message=message)
+
+
+def _inaccessible_tags(context: CommandContext, tags: Iterable[str]) -> dict[str, str]:
+    """Return the tags that the key does not give access to, each with its error message."""
+    inaccessible: dict[str, str] = {}
+    if context.key.galaxy:
+        for tag in tags:
+            try:
+                context.check_tag_access(tag)
+            except Refused as refused:
+                inaccessible[tag] = str(refused)
+    return inaccessible
 
 
 BULK_COMMANDS = {
@@ -197,9 +206,17 @@ BULK_COMMANDS = {
     pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK: Command("un_advise_item_bulk", Scope.INVOKE_READ, _un_advise_item_bulk),
     pb.MX_COMMAND_KIND_SUBSCRIBE_BULK: Command("subscribe_bulk", Scope.INVOKE_READ, _subscribe_bulk),
     pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK: Command("unsubscribe_bulk", Scope.INVOKE_READ, _unsubscribe_bulk),
-    pb.MX_COMMAND_KIND_WRITE_BULK: Command("write_bulk", Scope.INVOKE_WRITE, _write_bulk),
-    pb.MX_COMMAND_KIND_WRITE2_BULK: Command("write2_bulk", Scope.INVOKE_WRITE, _write2_bulk),
-    pb.MX_COMMAND_KIND_WRITE_SECURED_BULK: Command("write_secured_bulk", Scope.INVOKE_SECURE, _write_secured_bulk),
-    pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK: Command("write_secured2_bulk", Scope.INVOKE_SECURE, _write_secured2_bulk),
+    pb.MX_COMMAND_KIND_WRITE_BULK: Command(
+        "write_bulk", Scope.INVOKE_WRITE, _bulk_write(_write, lambda reply: reply.write_bulk)
+    ),
+    pb.MX_COMMAND_KIND_WRITE2_BULK: Command(
+        "write2_bulk", Scope.INVOKE_WRITE, _bulk_write(_write, lambda reply: reply.write2_bulk)
+    ),
+    pb.MX_COMMAND_KIND_WRITE_SECURED_BULK: Command(
+        "write_secured_bulk", Scope.INVOKE_SECURE, _bulk_write(_write_secured, lambda reply: reply.write_secured_bulk)
+    ),
+    pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK: Command(
+        "write_secured2_bulk", Scope.INVOKE_SECURE, _bulk_write(_write_secured, lambda reply: reply.write_secured2_bulk)
+    ),
     pb.MX_COMMAND_KIND_READ_BULK: Command("read_bulk", Scope.INVOKE_READ, _read_bulk),
 }

@@ -1,4 +1,4 @@
-"""Where a command is carried out, and what a kind of command is."""
+"""The context in which a command runs, and the definition of a command."""
 
 from __future__ import annotations
 
@@ -8,45 +8,50 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.testing.plant.values import LONGEST_ARRAY
+from mxgateway.testing.plant.values import MAX_ARRAY_LENGTH
 from mxgateway.testing.state.refusals import CommandFailed, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from mxgateway.testing.plant.alarm_board import AlarmBoard
-    from mxgateway.testing.plant.plant import Plant
     from mxgateway.testing.sessions.mxaccess import MxAccess
-    from mxgateway.testing.sessions.sessions import Session
+    from mxgateway.testing.sessions.session import Session
     from mxgateway.testing.state.keys import Key, Scope
+    from mxgateway.testing.world import World
 
-__all__ = ["Command", "Desk", "must_be_writable"]
+__all__ = ["Command", "CommandContext", "check_sparse_array"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """Where a command is carried out: its session, whose key it comes with, and the reply that it fills in."""
+class CommandContext:
+    """The context in which a command runs.
+
+    Attributes:
+        session: the session of the command.
+        world: the state that all sessions share.
+        key: the API key of the call.
+        reply: the reply, which the command fills in.
+    """
 
     session: Session
-    plant: Plant
-    alarms: AlarmBoard
+    world: World
     key: Key
     reply: pb.MxCommandReply
 
     @property
     def mxaccess(self) -> MxAccess:
-        """The session's MXAccess object."""
+        """The MXAccess object of the session."""
         return self.session.mxaccess
 
-    def must_reach(self, tag: str) -> None:
-        """Raise Refused when the key is limited to another part of the Galaxy."""
-        if not self.key.reaches_tag(tag):
-            raise Refused(grpc.StatusCode.PERMISSION_DENIED, f"the API key {self.key.key_id} does not reach {tag}")
+    def check_tag_access(self, tag: str) -> None:
+        """Raise Refused if the key does not give access to this tag."""
+        if not self.key.can_access_tag(tag):
+            raise Refused(grpc.StatusCode.PERMISSION_DENIED, f"the API key {self.key.key_id} has no access to {tag}")
 
-    def must_reach_item(self, server_handle: int, item_handle: int) -> None:
-        """Raise Refused when the key may not use this item, which another key may have added."""
+    def check_item_access(self, server_handle: int, item_handle: int) -> None:
+        """Raise Refused if the key does not give access to this item, which a call with another key may have added."""
         if self.key.galaxy:
-            self.must_reach(self.mxaccess.item(server_handle, item_handle).definition)
+            self.check_tag_access(self.mxaccess.item(server_handle, item_handle).definition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +59,18 @@ class Command:
     """A kind of command.
 
     Attributes:
-        arm: the arm of MxCommand that holds its arguments.
-        scope: what a key needs for it.
-        run: carries it out.
+        arm: the field of MxCommand that holds its arguments.
+        scope: the scope that it requires.
+        run: executes it, given the context and the arguments.
     """
 
     arm: str
     scope: Scope
-    run: Callable[[Desk, Any], Awaitable[None] | None]
+    run: Callable[[CommandContext, Any], Awaitable[None] | None]
 
 
-def must_be_writable(value: pb.MxValue) -> None:
-    """Raise CommandFailed for a sparse array that contradicts itself, which no gateway can fill up."""
+def check_sparse_array(value: pb.MxValue) -> None:
+    """Raise CommandFailed if the value is an invalid sparse array, which no gateway can expand."""
     if value.WhichOneof("kind") != "sparse_array_value":
         return
     sparse = value.sparse_array_value
@@ -73,10 +78,10 @@ def must_be_writable(value: pb.MxValue) -> None:
     outside = [index for index in indices if index >= sparse.total_length]
     problem = ""
     if outside:
-        problem = f"index {outside[0]} is outside its {sparse.total_length} elements"
+        problem = f"index {outside[0]} is out of range for {sparse.total_length} elements"
     elif len(set(indices)) < len(indices):
-        problem = "it names an index twice"
-    elif sparse.total_length > LONGEST_ARRAY:
-        problem = f"{sparse.total_length} elements are more than {LONGEST_ARRAY}"
+        problem = "an index occurs twice"
+    elif sparse.total_length > MAX_ARRAY_LENGTH:
+        problem = f"it has {sparse.total_length} elements, but at most {MAX_ARRAY_LENGTH} are allowed"
     if problem:
-        raise CommandFailed(pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, f"the sparse array can't be written: {problem}")
+        raise CommandFailed(pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, f"invalid sparse array: {problem}")

@@ -1,4 +1,4 @@
-"""The commands that are about the session and its worker."""
+"""Commands that concern the session and its worker."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from mxgateway.testing.commands.context import Command
 from mxgateway.testing.state.keys import Scope
 
 if TYPE_CHECKING:
-    from mxgateway.testing.commands.context import Desk
+    from mxgateway.testing.commands.context import CommandContext
 
 __all__ = ["CONTROL_COMMANDS"]
 
 
-def _ping(desk: Desk, command: pb.PingCommand) -> None:
-    desk.reply.diagnostic_message = command.message
+def _ping(context: CommandContext, command: pb.PingCommand) -> None:
+    context.reply.diagnostic_message = command.message
 
 
-def _get_session_state(desk: Desk, _: pb.GetSessionStateCommand) -> None:
-    desk.reply.session_state.state = desk.session.state
+def _get_session_state(context: CommandContext, _: pb.GetSessionStateCommand) -> None:
+    context.reply.session_state.state = context.session.state
 
 
-def _get_worker_info(desk: Desk, _: pb.GetWorkerInfoCommand) -> None:
-    desk.reply.worker_info.worker_process_id = desk.session.worker.process_id
-    desk.reply.worker_info.worker_protocol_version = desk.session.worker.protocol_version
+def _get_worker_info(context: CommandContext, _: pb.GetWorkerInfoCommand) -> None:
+    context.reply.worker_info.worker_process_id = context.session.worker.process_id
+    context.reply.worker_info.worker_protocol_version = context.session.worker.protocol_version
 
 
-def _drain_events(desk: Desk, command: pb.DrainEventsCommand) -> None:
-    desk.reply.drain_events.SetInParent()
-    desk.reply.drain_events.events.extend(desk.session.events.drain(command.max_events))
+def _drain_events(context: CommandContext, command: pb.DrainEventsCommand) -> None:
+    context.reply.drain_events.SetInParent()
+    context.reply.drain_events.events.extend(context.session.events.drain(command.max_events))
 
 
-def _shutdown_worker(desk: Desk, _: pb.ShutdownWorkerCommand) -> None:
-    desk.session.begin_closing()
+def _shutdown_worker(context: CommandContext, _: pb.ShutdownWorkerCommand) -> None:
+    context.session.start_closing()
 
 
 CONTROL_COMMANDS = {

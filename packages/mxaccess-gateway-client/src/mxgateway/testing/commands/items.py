@@ -1,4 +1,4 @@
-"""The commands that stand for one call of MXAccess each."""
+"""Commands that call one MXAccess method each."""
 
 from __future__ import annotations
 
@@ -6,86 +6,87 @@ from typing import TYPE_CHECKING
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.testing.commands.context import Command, must_be_writable
+from mxgateway.testing.commands.context import Command, check_sparse_array
 from mxgateway.testing.sessions.items import Advise
 from mxgateway.testing.state.keys import Scope
 
 if TYPE_CHECKING:
-    from mxgateway.testing.commands.context import Desk
+    from mxgateway.testing.commands.context import CommandContext
 
 __all__ = ["ITEM_COMMANDS"]
 
 
-def _register(desk: Desk, command: pb.RegisterCommand) -> None:
-    desk.reply.register.server_handle = desk.mxaccess.register(command.client_name)
+def _register(context: CommandContext, command: pb.RegisterCommand) -> None:
+    context.reply.register.server_handle = context.mxaccess.register(command.client_name)
 
 
-def _unregister(desk: Desk, command: pb.UnregisterCommand) -> None:
-    desk.mxaccess.unregister(command.server_handle)
+def _unregister(context: CommandContext, command: pb.UnregisterCommand) -> None:
+    context.mxaccess.unregister(command.server_handle)
 
 
-def _add_item(desk: Desk, command: pb.AddItemCommand) -> None:
-    definition = desk.plant.with_brackets(command.item_definition)
-    desk.must_reach(definition)
-    desk.reply.add_item.item_handle = desk.mxaccess.add_item(command.server_handle, definition)
+def _add_item(context: CommandContext, command: pb.AddItemCommand) -> None:
+    definition = context.world.plant.with_brackets(command.item_definition)
+    context.check_tag_access(definition)
+    context.reply.add_item.item_handle = context.mxaccess.add_item(command.server_handle, definition)
 
 
-def _in_context(desk: Desk, command: pb.AddItem2Command | pb.AddBufferedItemCommand) -> str:
-    definition, context = command.item_definition, command.item_context
-    definition = desk.plant.with_brackets(f"{context}.{definition}" if context else definition)
-    desk.must_reach(definition)
+def _definition_in_context(context: CommandContext, command: pb.AddItem2Command | pb.AddBufferedItemCommand) -> str:
+    definition, prefix = command.item_definition, command.item_context
+    definition = context.world.plant.with_brackets(f"{prefix}.{definition}" if prefix else definition)
+    context.check_tag_access(definition)
     return definition
 
 
-def _add_item2(desk: Desk, command: pb.AddItem2Command) -> None:
-    definition = _in_context(desk, command)
-    desk.reply.add_item2.item_handle = desk.mxaccess.add_item(command.server_handle, definition)
+def _add_item2(context: CommandContext, command: pb.AddItem2Command) -> None:
+    definition = _definition_in_context(context, command)
+    context.reply.add_item2.item_handle = context.mxaccess.add_item(command.server_handle, definition)
 
 
-def _add_buffered_item(desk: Desk, command: pb.AddBufferedItemCommand) -> None:
-    definition = _in_context(desk, command)
-    desk.reply.add_buffered_item.item_handle = desk.mxaccess.add_item(command.server_handle, definition, buffered=True)
+def _add_buffered_item(context: CommandContext, command: pb.AddBufferedItemCommand) -> None:
+    definition = _definition_in_context(context, command)
+    item_handle = context.mxaccess.add_item(command.server_handle, definition, buffered=True)
+    context.reply.add_buffered_item.item_handle = item_handle
 
 
-def _set_buffered_update_interval(desk: Desk, command: pb.SetBufferedUpdateIntervalCommand) -> None:
+def _set_buffered_update_interval(context: CommandContext, command: pb.SetBufferedUpdateIntervalCommand) -> None:
     seconds = command.update_interval_milliseconds / 1000
-    desk.mxaccess.set_buffered_update_interval(command.server_handle, seconds)
+    context.mxaccess.set_buffered_update_interval(command.server_handle, seconds)
 
 
-def _remove_item(desk: Desk, command: pb.RemoveItemCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.remove_item(command.server_handle, command.item_handle)
+def _remove_item(context: CommandContext, command: pb.RemoveItemCommand) -> None:
+    context.check_item_access(command.server_handle, command.item_handle)
+    context.mxaccess.remove_item(command.server_handle, command.item_handle)
 
 
-def _advise(desk: Desk, command: pb.AdviseCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.advise(command.server_handle, command.item_handle)
+def _advise(context: CommandContext, command: pb.AdviseCommand) -> None:
+    context.check_item_access(command.server_handle, command.item_handle)
+    context.mxaccess.advise(command.server_handle, command.item_handle)
 
 
-def _advise_supervisory(desk: Desk, command: pb.AdviseSupervisoryCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.advise(command.server_handle, command.item_handle, Advise.SUPERVISORY)
+def _advise_supervisory(context: CommandContext, command: pb.AdviseSupervisoryCommand) -> None:
+    context.check_item_access(command.server_handle, command.item_handle)
+    context.mxaccess.advise(command.server_handle, command.item_handle, Advise.SUPERVISORY)
 
 
-def _un_advise(desk: Desk, command: pb.UnAdviseCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.un_advise(command.server_handle, command.item_handle)
+def _un_advise(context: CommandContext, command: pb.UnAdviseCommand) -> None:
+    context.check_item_access(command.server_handle, command.item_handle)
+    context.mxaccess.un_advise(command.server_handle, command.item_handle)
 
 
-def _suspend(desk: Desk, command: pb.SuspendCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.reply.suspend.status.CopyFrom(desk.mxaccess.suspend(command.server_handle, command.item_handle))
+def _suspend(context: CommandContext, command: pb.SuspendCommand) -> None:
+    context.check_item_access(command.server_handle, command.item_handle)
+    context.reply.suspend.status.CopyFrom(context.mxaccess.suspend(command.server_handle, command.item_handle))
 
 
-def _activate(desk: Desk, command: pb.ActivateCommand) -> None:
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.reply.activate.status.CopyFrom(desk.mxaccess.activate(command.server_handle, command.item_handle))
+def _activate(context: CommandContext, command: pb.ActivateCommand) -> None:
+    context.check_item_access(command.server_handle, command.item_handle)
+    context.reply.activate.status.CopyFrom(context.mxaccess.activate(command.server_handle, command.item_handle))
 
 
-def _write(desk: Desk, command: pb.WriteCommand | pb.Write2Command) -> None:
-    must_be_writable(command.value)
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.write(
+def _write(context: CommandContext, command: pb.WriteCommand | pb.Write2Command) -> None:
+    check_sparse_array(command.value)
+    context.check_item_access(command.server_handle, command.item_handle)
+    context.mxaccess.write(
         command.server_handle,
         command.item_handle,
         command.value,
@@ -94,10 +95,10 @@ def _write(desk: Desk, command: pb.WriteCommand | pb.Write2Command) -> None:
     )
 
 
-def _write_secured(desk: Desk, command: pb.WriteSecuredCommand | pb.WriteSecured2Command) -> None:
-    must_be_writable(command.value)
-    desk.must_reach_item(command.server_handle, command.item_handle)
-    desk.mxaccess.write_secured(
+def _write_secured(context: CommandContext, command: pb.WriteSecuredCommand | pb.WriteSecured2Command) -> None:
+    check_sparse_array(command.value)
+    context.check_item_access(command.server_handle, command.item_handle)
+    context.mxaccess.write_secured(
         command.server_handle,
         command.item_handle,
         command.value,
@@ -107,14 +108,14 @@ def _write_secured(desk: Desk, command: pb.WriteSecuredCommand | pb.WriteSecured
     )
 
 
-def _authenticate_user(desk: Desk, command: pb.AuthenticateUserCommand) -> None:
-    desk.reply.authenticate_user.user_id = desk.mxaccess.authenticate_user(
+def _authenticate_user(context: CommandContext, command: pb.AuthenticateUserCommand) -> None:
+    context.reply.authenticate_user.user_id = context.mxaccess.authenticate_user(
         command.server_handle, command.verify_user, command.verify_user_password
     )
 
 
-def _archestra_user_to_id(desk: Desk, command: pb.ArchestrAUserToIdCommand) -> None:
-    desk.reply.archestra_user_to_id.user_id = desk.mxaccess.archestra_user_to_id(
+def _archestra_user_to_id(context: CommandContext, command: pb.ArchestrAUserToIdCommand) -> None:
+    context.reply.archestra_user_to_id.user_id = context.mxaccess.archestra_user_to_id(
         command.server_handle, command.user_id_guid
     )
 

@@ -1,4 +1,4 @@
-"""Every command that `Invoke` knows."""
+"""The table of all commands, with the scope that each requires."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ COMMANDS: dict[pb.MxCommandKind.ValueType, Command] = {
 
 
 def scope_of(request: pb.MxCommandRequest) -> Scope:
-    """Give the scope that a command needs; an unknown one needs `admin`."""
+    """Return the scope that a command requires. An unknown command requires `admin`."""
     command = COMMANDS.get(request.command.kind)
     return Scope.ADMIN if command is None else command.scope

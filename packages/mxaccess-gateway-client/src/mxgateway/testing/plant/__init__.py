@@ -1,1 +1,1 @@
-"""The simulated Galaxy behind the gateway."""
+"""The simulated Galaxy behind the gateway: objects, tags, alarms and users."""

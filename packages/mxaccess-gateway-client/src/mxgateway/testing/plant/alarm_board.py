@@ -1,4 +1,4 @@
-"""Every alarm of the plant, where the gateway has them from, and everybody who wants to hear of them."""
+"""All alarms of the plant, their provider, and their subscribers."""
 
 from __future__ import annotations
 
@@ -29,33 +29,35 @@ _FULL_REFERENCE = re.compile(r"[^!]+![^!.]+\.[^!]+")
 
 @dataclass(frozen=True, slots=True)
 class AlarmFilter:
-    """Which alarms somebody wants and may see.
+    """Selects the alarms that a subscriber asks for and has access to.
 
     Attributes:
-        prefix: how the full reference begins, in any case.
-        reaches_tag: whether a tag may be seen.
+        prefix: a prefix of the full reference; case is ignored.
+        can_access_tag: returns whether the subscriber has access to a tag.
     """
 
     prefix: str
-    reaches_tag: Callable[[str], bool]
+    can_access_tag: Callable[[str], bool]
 
-    def lets_through(self, alarm: Alarm) -> bool:
-        """Whether this alarm is one of them."""
-        return alarm.full_reference.casefold().startswith(self.prefix.casefold()) and self.reaches_tag(alarm.tag_name)
+    def matches(self, alarm: Alarm) -> bool:
+        """Return whether the filter selects this alarm."""
+        return alarm.full_reference.casefold().startswith(self.prefix.casefold()) and self.can_access_tag(
+            alarm.tag_name
+        )
 
 
 class AlarmBoard:
-    """The alarms as the gateway knows them."""
+    """The alarms of the plant, as the gateway reports them."""
 
-    def __init__(self, plant: Plant, clock: Clock, most_queued: int) -> None:
+    def __init__(self, plant: Plant, clock: Clock, max_queued: int) -> None:
         self._plant = plant
         self._clock = clock
-        self._most_queued = most_queued
+        self._max_queued = max_queued
         self._provider = pb.AlarmProviderStatus(mode=pb.ALARM_PROVIDER_MODE_ALARMMGR, since=timestamp(clock.now()))
         self._provider_listeners: dict[Callable[[], None], None] = {}
 
     def change_provider(self, mode: pb.AlarmProviderMode.ValueType, reason: str) -> None:
-        """Have the alarms from another provider, and tell everybody who listens."""
+        """Switch to another alarm provider, and notify all listeners."""
         self._provider = pb.AlarmProviderStatus(
             mode=mode,
             degraded=mode != pb.ALARM_PROVIDER_MODE_ALARMMGR,
@@ -65,21 +67,21 @@ class AlarmBoard:
         for listener in tuple(self._provider_listeners):
             listener()
 
-    def active(self, wanted: AlarmFilter) -> list[pb.ActiveAlarmSnapshot]:
-        """Give the alarms that are active, acknowledged or not."""
+    def active(self, alarm_filter: AlarmFilter) -> list[pb.ActiveAlarmSnapshot]:
+        """Return the alarms that are active, acknowledged or not."""
         return [
             alarm.snapshot(self._provider)
             for alarm in self._plant.alarms
-            if alarm.active and wanted.lets_through(alarm)
+            if alarm.active and alarm_filter.matches(alarm)
         ]
 
     def find(self, reference: str) -> Alarm | None:
-        """Give the alarm with this GUID or full reference, in any case.
+        """Return the alarm with this GUID or full reference, ignoring case. Return None if it is unknown.
 
         Raises:
-            Refused: it is neither a GUID nor `Provider!Group.Tag`.
+            Refused: the reference is neither a GUID nor of the form `Provider!Group.Tag`.
         """
-        guid = _guid(reference)
+        guid = _parse_guid(reference)
         if guid is None and not _FULL_REFERENCE.fullmatch(reference):
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT, f"{reference!r} is neither a GUID nor of the form Provider!Group.Tag"
@@ -90,36 +92,36 @@ class AlarmBoard:
         return None
 
     def acknowledge(self, alarm: Alarm, user: str, comment: str) -> bool:
-        """Acknowledge an alarm; False when it is not active."""
+        """Acknowledge an alarm. Return False if it is not active."""
         return alarm.acknowledge(user, comment, self._clock.now())
 
     @contextmanager
     def listening(
         self,
-        wanted: AlarmFilter,
-        transition: Callable[[pb.OnAlarmTransitionEvent], None],
-        provider_changed: Callable[[], None],
+        alarm_filter: AlarmFilter,
+        on_transition: Callable[[pb.OnAlarmTransitionEvent], None],
+        on_provider_change: Callable[[], None],
     ) -> Generator[None]:
-        """Be told every transition and every change of the provider within the `with` block."""
+        """Call back for every transition and every change of the provider within the `with` block."""
 
-        def changed(alarm: Alarm, kind: pb.AlarmTransitionKind.ValueType) -> None:
-            if wanted.lets_through(alarm):
-                transition(alarm.transition(kind, self._provider))
+        def on_change(alarm: Alarm, kind: pb.AlarmTransitionKind.ValueType) -> None:
+            if alarm_filter.matches(alarm):
+                on_transition(alarm.transition(kind, self._provider))
 
-        self._plant.alarm_listeners[changed] = None
-        self._provider_listeners[provider_changed] = None
+        self._plant.alarm_listeners[on_change] = None
+        self._provider_listeners[on_provider_change] = None
         try:
             yield
         finally:
-            del self._plant.alarm_listeners[changed]
-            del self._provider_listeners[provider_changed]
+            del self._plant.alarm_listeners[on_change]
+            del self._provider_listeners[on_provider_change]
 
     @contextmanager
-    def feed(self, wanted: AlarmFilter) -> Generator[Subscription[pb.AlarmFeedMessage]]:
-        """Stream the active alarms, that these were all, the provider, and from then on what changes."""
+    def feed(self, alarm_filter: AlarmFilter) -> Generator[Subscription[pb.AlarmFeedMessage]]:
+        """Stream the active alarms, the end of that snapshot, the provider status, and then every change."""
         subscription = Subscription(
             [
-                *(pb.AlarmFeedMessage(active_alarm=alarm) for alarm in self.active(wanted)),
+                *(pb.AlarmFeedMessage(active_alarm=alarm) for alarm in self.active(alarm_filter)),
                 pb.AlarmFeedMessage(snapshot_complete=True),
                 pb.AlarmFeedMessage(provider_status=self._provider),
             ]
@@ -127,7 +129,7 @@ class AlarmBoard:
 
         def send(message: pb.AlarmFeedMessage) -> None:
             subscription.put(message)
-            if subscription.waiting > self._most_queued:
+            if subscription.waiting > self._max_queued:
                 subscription.fail(
                     Refused(
                         grpc.StatusCode.RESOURCE_EXHAUSTED, "the alarm queue overflowed: the subscriber is too slow"
@@ -135,14 +137,14 @@ class AlarmBoard:
                 )
 
         with self.listening(
-            wanted,
+            alarm_filter,
             lambda transition: send(pb.AlarmFeedMessage(transition=transition)),
             lambda: send(pb.AlarmFeedMessage(provider_status=self._provider)),
         ):
             yield subscription
 
 
-def _guid(text: str) -> uuid.UUID | None:
+def _parse_guid(text: str) -> uuid.UUID | None:
     try:
         return uuid.UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""One alarm: when it is raised, what becomes of it, and how it stands on the wire."""
+"""The alarm of one tag: its condition, its state, and its protobuf messages."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["Alarm", "AlarmCondition"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmCondition:
-    """What raises an alarm: a value that is `equal` to something, or one at or beyond the limit `high` or `low`.
+    """The condition that raises an alarm: a value equal to `equal`, at or above `high`, or at or below `low`.
 
     Raises:
-        ValueError: it has no condition, or several.
+        ValueError: there is not exactly one condition.
     """
 
     equal: Scalar | None = None
@@ -33,20 +33,20 @@ class AlarmCondition:
 
     def __post_init__(self) -> None:
         if [self.equal, self.high, self.low].count(None) != 2:
-            raise ValueError("an alarm has one condition: equal, high or low")
+            raise ValueError("an alarm needs exactly one condition: equal, high or low")
 
     @property
     def type_name(self) -> str:
-        """The sort of alarm."""
+        """The type of alarm: `Discrete`, `High` or `Low`."""
         return "Discrete" if self.equal is not None else "High" if self.high is not None else "Low"
 
     @property
     def limit(self) -> Scalar:
-        """The value that it is about."""
+        """The value that the condition compares with."""
         return next(limit for limit in (self.equal, self.high, self.low) if limit is not None)
 
     def holds(self, value: Value) -> bool:
-        """Whether this value raises the alarm."""
+        """Return whether this value raises the alarm."""
         if self.equal is not None:
             return value == self.equal
         if not isinstance(value, int | float):
@@ -58,11 +58,11 @@ class Alarm:
     """The alarm of one tag.
 
     Args:
-        condition: what raises it.
-        severity: how grave it is.
-        description: what it means, in words.
-        category: what it is about, in a word.
-        guid: its id, for whoever acknowledges it so; one is made up when it is None.
+        condition: the condition that raises the alarm.
+        severity: the severity that the alarm is reported with.
+        description: a description for people.
+        category: a category such as `Process`.
+        guid: the id by which the alarm can be acknowledged; generated if None.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class Alarm:
         self.condition = condition
         self.guid: uuid.UUID = guid or uuid.uuid4()
         self.tag_name: str = ""
-        self.noticed: Callable[[Alarm, pb.AlarmTransitionKind.ValueType], None] = _nobody
-        self._facts = pb.ActiveAlarmSnapshot(
+        self.on_transition: Callable[[Alarm, pb.AlarmTransitionKind.ValueType], None] = _ignore
+        self._snapshot = pb.ActiveAlarmSnapshot(
             alarm_type_name=condition.type_name,
             current_state=pb.ALARM_CONDITION_STATE_INACTIVE,
             severity=severity,
@@ -88,92 +88,92 @@ class Alarm:
 
     @property
     def full_reference(self) -> str:
-        """`Provider!Group.Tag`."""
-        return self._facts.alarm_full_reference
+        """The full reference, `Provider!Group.Tag`."""
+        return self._snapshot.alarm_full_reference
 
     @property
     def state(self) -> AlarmConditionState:
         """Active, active and acknowledged, or inactive."""
-        return AlarmConditionState(self._facts.current_state)
+        return AlarmConditionState(self._snapshot.current_state)
 
     @property
     def active(self) -> bool:
-        """Whether it is raised, acknowledged or not."""
-        return self._facts.current_state != pb.ALARM_CONDITION_STATE_INACTIVE
+        """Whether the alarm is active, acknowledged or not."""
+        return self._snapshot.current_state != pb.ALARM_CONDITION_STATE_INACTIVE
 
-    def belong_to(self, tag_name: str, limit_value: pb.MxValue) -> None:
-        """Be the alarm of a tag."""
+    def attach_to_tag(self, tag_name: str, limit_value: pb.MxValue) -> None:
+        """Attach the alarm to its tag."""
         self.tag_name = tag_name
-        self._facts.source_object_reference = tag_name.partition(".")[0]
-        self._facts.limit_value.CopyFrom(limit_value)
+        self._snapshot.source_object_reference = tag_name.partition(".")[0]
+        self._snapshot.limit_value.CopyFrom(limit_value)
 
-    def stand_in(self, provider: str, group: str) -> None:
-        """Be found under this provider and group."""
-        self._facts.alarm_full_reference = f"{provider}!{group}.{self.tag_name}"
+    def attach_to_group(self, provider: str, group: str) -> None:
+        """Set the provider and the group of the alarm's full reference."""
+        self._snapshot.alarm_full_reference = f"{provider}!{group}.{self.tag_name}"
 
-    def follow(self, value: Value, message: pb.MxValue, moment: datetime) -> None:
-        """Be raised or cleared by a new value of the tag."""
+    def update(self, value: Value, message: pb.MxValue, moment: datetime) -> None:
+        """Raise or clear the alarm according to a new value of the tag."""
         holds = self.condition.holds(value)
-        self._facts.current_value.CopyFrom(message)
+        self._snapshot.current_value.CopyFrom(message)
         if holds and not self.active:
-            self._facts.original_raise_timestamp.FromDatetime(moment)
-            self._signed("", "")
-            self._become(pb.ALARM_CONDITION_STATE_ACTIVE, pb.ALARM_TRANSITION_KIND_RAISE, moment)
+            self._snapshot.original_raise_timestamp.FromDatetime(moment)
+            self._set_operator("", "")
+            self._change_state(pb.ALARM_CONDITION_STATE_ACTIVE, pb.ALARM_TRANSITION_KIND_RAISE, moment)
         elif self.active and not holds:
-            self._become(pb.ALARM_CONDITION_STATE_INACTIVE, pb.ALARM_TRANSITION_KIND_CLEAR, moment)
+            self._change_state(pb.ALARM_CONDITION_STATE_INACTIVE, pb.ALARM_TRANSITION_KIND_CLEAR, moment)
 
     def acknowledge(self, user: str, comment: str, moment: datetime) -> bool:
-        """Be acknowledged; False when it is not active. A second time changes nothing."""
-        if self._facts.current_state == pb.ALARM_CONDITION_STATE_ACTIVE:
-            self._signed(user, comment)
-            self._become(pb.ALARM_CONDITION_STATE_ACTIVE_ACKED, pb.ALARM_TRANSITION_KIND_ACKNOWLEDGE, moment)
+        """Acknowledge the alarm. Return False if it is not active. Acknowledging it again changes nothing."""
+        if self._snapshot.current_state == pb.ALARM_CONDITION_STATE_ACTIVE:
+            self._set_operator(user, comment)
+            self._change_state(pb.ALARM_CONDITION_STATE_ACTIVE_ACKED, pb.ALARM_TRANSITION_KIND_ACKNOWLEDGE, moment)
         return self.active
 
     def retrigger(self, moment: datetime) -> None:
-        """Be raised once more while active: whoever acknowledged it has to do so again."""
+        """Raise the alarm again while it is active. It must be acknowledged again."""
         if self.active:
-            self._signed("", "")
-            self._become(pb.ALARM_CONDITION_STATE_ACTIVE, pb.ALARM_TRANSITION_KIND_RETRIGGER, moment)
+            self._set_operator("", "")
+            self._change_state(pb.ALARM_CONDITION_STATE_ACTIVE, pb.ALARM_TRANSITION_KIND_RETRIGGER, moment)
 
     def snapshot(self, provider: pb.AlarmProviderStatus) -> pb.ActiveAlarmSnapshot:
-        """Give it as it is, as this provider tells it."""
+        """Return the present state of the alarm, as this provider reports it."""
         snapshot = pb.ActiveAlarmSnapshot(degraded=provider.degraded, source_provider=provider.mode)
-        snapshot.MergeFrom(self._facts)
+        snapshot.MergeFrom(self._snapshot)
         return snapshot
 
     def transition(
         self, kind: pb.AlarmTransitionKind.ValueType, provider: pb.AlarmProviderStatus
     ) -> pb.OnAlarmTransitionEvent:
-        """Give what happened to it, as this provider tells it."""
-        facts = self._facts
+        """Return the transition that has just happened, as this provider reports it."""
+        snapshot = self._snapshot
         return pb.OnAlarmTransitionEvent(
-            alarm_full_reference=facts.alarm_full_reference,
-            source_object_reference=facts.source_object_reference,
-            alarm_type_name=facts.alarm_type_name,
+            alarm_full_reference=snapshot.alarm_full_reference,
+            source_object_reference=snapshot.source_object_reference,
+            alarm_type_name=snapshot.alarm_type_name,
             transition_kind=kind,
-            severity=facts.severity,
-            original_raise_timestamp=facts.original_raise_timestamp,
-            transition_timestamp=facts.transition_timestamp,
-            operator_user=facts.operator_user,
-            operator_comment=facts.operator_comment,
-            category=facts.category,
-            description=facts.description,
-            current_value=facts.current_value,
-            limit_value=facts.limit_value,
+            severity=snapshot.severity,
+            original_raise_timestamp=snapshot.original_raise_timestamp,
+            transition_timestamp=snapshot.transition_timestamp,
+            operator_user=snapshot.operator_user,
+            operator_comment=snapshot.operator_comment,
+            category=snapshot.category,
+            description=snapshot.description,
+            current_value=snapshot.current_value,
+            limit_value=snapshot.limit_value,
             degraded=provider.degraded,
             source_provider=provider.mode,
         )
 
-    def _signed(self, user: str, comment: str) -> None:
-        self._facts.operator_user, self._facts.operator_comment = user, comment
+    def _set_operator(self, user: str, comment: str) -> None:
+        self._snapshot.operator_user, self._snapshot.operator_comment = user, comment
 
-    def _become(
+    def _change_state(
         self, state: pb.AlarmConditionState.ValueType, kind: pb.AlarmTransitionKind.ValueType, moment: datetime
     ) -> None:
-        self._facts.current_state = state
-        self._facts.transition_timestamp.FromDatetime(moment)
-        self.noticed(self, kind)
+        self._snapshot.current_state = state
+        self._snapshot.transition_timestamp.FromDatetime(moment)
+        self.on_transition(self, kind)
 
 
-def _nobody(_: Alarm, __: pb.AlarmTransitionKind.ValueType) -> None:
-    """Tell nobody."""
+def _ignore(_: Alarm, __: pb.AlarmTransitionKind.ValueType) -> None:
+    """Ignore a transition of an alarm whose tag does not belong to a plant."""

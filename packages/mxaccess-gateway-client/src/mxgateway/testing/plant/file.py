@@ -1,10 +1,11 @@
-"""A plant described in TOML. `default_plant.toml`, beside this file, is the default plant and uses every key."""
+"""Plant files: plants described in TOML. `default_plant.toml`, in this folder, uses every key."""
 
 from __future__ import annotations
 
 import tomllib
 import uuid
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -17,23 +18,34 @@ from mxgateway.testing.plant.users import SecurityClassification, User
 from mxgateway.testing.plant.values import TagType
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from enum import Enum
 
 __all__ = ["DEFAULT_PLANT_FILE", "PlantDescription", "PlantFileError", "read_plant_file"]
 
 DEFAULT_PLANT_FILE = Path(__file__).with_name("default_plant.toml")
 
+_TOML_TYPES: dict[type[object], str] = {
+    bool: "true or false",
+    datetime: "a date and time",
+    dict: "a table",
+    float: "a number",
+    int: "an integer",
+    list: "an array",
+    str: "a string",
+}
+
 _Kind = TypeVar("_Kind")
 _Choice = TypeVar("_Choice", bound="Enum")
 
 
 class PlantFileError(ValueError):
-    """A plant file says something that makes no plant; the text names the file, the line or key, and what is wrong."""
+    """A plant file is invalid. The message names the file, the line or key, and the problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantDescription:
-    """What a plant file says."""
+    """The content of a plant file."""
 
     name: str
     last_deploy: datetime | None
@@ -46,9 +58,9 @@ def read_plant_file(path: str | Path) -> PlantDescription:
     """Read a plant file.
 
     Raises:
-        OSError: it can't be read.
-        PlantFileError: it is no TOML (the text names the line), or a key is unknown, missing or wrong (the text names
-            the key).
+        OSError: the file cannot be read.
+        PlantFileError: the file is not valid TOML (the message names the line), or a key is unknown, missing or
+            invalid (the message names the key).
     """
     try:
         return _plant(_Table(tomllib.loads(Path(path).read_text(encoding="utf-8"))))
@@ -57,156 +69,162 @@ def read_plant_file(path: str | Path) -> PlantDescription:
 
 
 class _Table:
-    """One table of the file. It knows where it stands, and which of its keys nobody asked for."""
+    """One table of the file. Each known key is popped once, with its type; keys left over are unknown.
 
-    def __init__(self, values: dict[str, Any], where: str = "") -> None:
-        self._values = dict(values)
-        self._where = where
+    Written by hand because msgspec names neither the tag nor the permitted values in its errors:
+    `Invalid enum value 'number' - at $.objects[...].attributes[...].type`.
+    """
+
+    def __init__(self, values: dict[str, Any] | None, path: str = "") -> None:
+        self.missing = values is None
+        self._values = dict(values or {})
+        self._path = path
+        self._known_keys: list[str] = []
 
     def path(self, key: str) -> str:
-        """The key as the file's author would look for it."""
-        return f"{self._where}.{key}" if self._where else key
+        """Return the dotted path of a key."""
+        return f"{self._path}.{key}" if self._path else key
 
     @property
-    def rest(self) -> tuple[str, ...]:
-        """The keys that nobody asked for yet."""
+    def keys(self) -> tuple[str, ...]:
+        """The keys that have not been popped."""
         return tuple(self._values)
 
-    def take_any(self, key: str) -> Any:
-        """Give what the key has, None when it isn't there."""
+    def pop_any(self, key: str) -> Any:
+        """Return the value of a key, or None if the key is missing."""
+        self._known_keys.append(key)
         return self._values.pop(key, None)
 
-    def take(self, key: str, kind: type[_Kind]) -> _Kind | None:
-        """Give what the key has, which is of this type, or None when it isn't there."""
-        value = self.take_any(key)
-        # As in Python a whole number may stand for a float; but true is no number.
-        fits = isinstance(value, (kind, int) if kind is float else kind)
-        if value is not None and (not fits or (isinstance(value, bool) and kind is not bool)):
-            raise PlantFileError(f"{self.path(key)} must be of type {kind.__name__}, not {value!r}")
+    def pop(self, key: str, kind: type[_Kind]) -> _Kind | None:
+        """Return the value of a key, which must be of type `kind`. Return None if the key is missing."""
+        value = self.pop_any(key)
+        # As in Python, an integer is accepted as a float, but a bool is not accepted as a number.
+        valid = isinstance(value, (kind, int) if kind is float else kind)
+        if value is not None and (not valid or (isinstance(value, bool) and kind is not bool)):
+            raise PlantFileError(f"{self.path(key)} must be {_TOML_TYPES[kind]}, not {value!r}")
         return cast("_Kind | None", value)
 
-    def take_needed(self, key: str, kind: type[_Kind]) -> _Kind:
-        """Give what the key has, which must be there."""
-        value = self.take(key, kind)
+    def required(self, key: str, value: _Kind | None) -> _Kind:
+        """Return the value of a key. Raise PlantFileError if the key is missing, that is, if the value is None."""
         if value is None:
             raise PlantFileError(f"{self.path(key)} is missing")
         return value
 
-    def take_choice(self, key: str, choices: type[_Choice], otherwise: _Choice) -> _Choice:
-        """Give the member of an enum that the key names in lower case."""
-        text = self.take(key, str)
-        return otherwise if text is None else self._choice(key, text, choices)
+    def pop_choice(self, key: str, choices: type[_Choice], default: _Choice) -> _Choice:
+        """Return the enum member that a key names in lower case, or the default if the key is missing."""
+        text = self.pop(key, str)
+        return default if text is None else self._choice(key, text, choices)
 
-    def take_choices(self, key: str, choices: type[_Choice]) -> tuple[_Choice, ...] | None:
-        """Give the members of an enum that the key lists."""
-        texts = self.take_texts(key)
-        return None if texts is None else tuple(self._choice(key, text, choices) for text in texts)
+    def pop_choices(self, key: str, choices: type[_Choice]) -> tuple[_Choice, ...]:
+        """Return the enum members that a key lists; none if the key is missing."""
+        return tuple(self._choice(key, text, choices) for text in self.pop_strings(key))
 
-    def take_texts(self, key: str) -> tuple[str, ...] | None:
-        """Give a list of texts."""
-        texts = cast("list[object] | None", self.take(key, list))
-        if texts is None:
-            return None
+    def pop_strings(self, key: str) -> tuple[str, ...]:
+        """Return an array of strings; empty if the key is missing."""
+        texts = cast("list[object]", self.pop(key, list) or [])
         if not all(isinstance(text, str) for text in texts):
-            raise PlantFileError(f"{self.path(key)} must be a list of texts, not {texts!r}")
+            raise PlantFileError(f"{self.path(key)} must be an array of strings, not {texts!r}")
         return tuple(cast("list[str]", texts))
 
-    def take_time(self, key: str) -> datetime | None:
-        """Give a moment, which must have its time zone."""
-        moment = self.take(key, datetime)
+    def pop_time(self, key: str) -> datetime | None:
+        """Return a date and time, which must have a time zone. Return None if the key is missing."""
+        moment = self.pop(key, datetime)
         if moment is not None and moment.tzinfo is None:
-            raise PlantFileError(f"{self.path(key)} needs a time zone, as in {moment.isoformat()}Z")
+            raise PlantFileError(f"{self.path(key)} must have a time zone, such as {moment.isoformat()}Z")
         return moment
 
-    def table(self, key: str) -> _Table:
-        """Give the table under the key, an empty one when it isn't there."""
-        return _Table(cast("dict[str, Any]", self.take(key, dict) or {}), self.path(key))
+    def pop_guid(self, key: str) -> uuid.UUID | None:
+        """Return a GUID. Return None if the key is missing or empty."""
+        text = self.pop(key, str)
+        try:
+            return uuid.UUID(text) if text else None
+        except ValueError as error:
+            raise PlantFileError(f"{self.path(key)} must be a GUID, not {text!r}") from error
 
-    def refuse_the_rest(self) -> None:
-        """Complain about keys that nobody asked for."""
-        for key in self.rest:
-            raise PlantFileError(f"{self.path(key)} is unknown")
+    def pop_table(self, key: str) -> _Table:
+        """Return the table of a key; an empty one if the key is missing."""
+        return _Table(cast("dict[str, Any] | None", self.pop(key, dict)), self.path(key))
 
-    def error(self, error: Exception) -> PlantFileError:
-        """Blame this table for something that can't be made from it."""
-        return PlantFileError(f"{self._where}: {error}")
+    def check_no_keys_left(self) -> None:
+        """Raise PlantFileError if a key has not been popped."""
+        for key in self.keys:
+            raise PlantFileError(f"unknown key {self.path(key)}: use {', '.join(self._known_keys)}")
+
+    @contextmanager
+    def naming_errors(self) -> Generator[None]:
+        """Raise PlantFileError, which names this table, for a TypeError or ValueError within the `with` block."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            raise PlantFileError(f"{self._path}: {error}") from error
 
     def _choice(self, key: str, text: str, choices: type[_Choice]) -> _Choice:
         named = {choice.name.lower(): choice for choice in choices}
         if text not in named:
-            raise PlantFileError(f"{self.path(key)} is {text!r}; it can be {', '.join(named)}")
+            raise PlantFileError(f"{self.path(key)} must be one of {', '.join(named)}, not {text!r}")
         return named[text]
 
 
 def _plant(document: _Table) -> PlantDescription:
-    galaxy, users, objects = document.table("galaxy"), document.table("users"), document.table("objects")
-    document.refuse_the_rest()
-    name, last_deploy = galaxy.take("name", str), galaxy.take_time("last_deploy")
-    galaxy.refuse_the_rest()
-    tables = {name: objects.table(name) for name in objects.rest}
-    attributes = {name: table.table("attributes") for name, table in tables.items()}
+    galaxy, users, objects = (document.pop_table(key) for key in ("galaxy", "users", "objects"))
+    document.check_no_keys_left()
+    name, last_deploy = galaxy.pop("name", str), galaxy.pop_time("last_deploy")
+    galaxy.check_no_keys_left()
+    tables = {name: objects.pop_table(name) for name in objects.keys}
+    attributes = {name: table.pop_table("attributes") for name, table in tables.items()}
     return PlantDescription(
         name=name or "SimulatedGalaxy",
         last_deploy=last_deploy,
-        users=tuple(_user(number, name, users.table(name)) for number, name in enumerate(users.rest, 1)),
+        users=tuple(_user(number, name, users.pop_table(name)) for number, name in enumerate(users.keys, 1)),
         objects=tuple(_object(number, name, tables) for number, name in enumerate(tables, 1)),
         tags=tuple(
-            _tag(f"{name}.{attribute}", table.table(attribute))
+            _tag(f"{name}.{attribute}", table.pop_table(attribute))
             for name, table in attributes.items()
-            for attribute in table.rest
+            for attribute in table.keys
         ),
     )
 
 
 def _user(number: int, name: str, table: _Table) -> User:
-    password = table.take_needed("password", str)
-    guid = table.take_needed("guid", str)
-    may = table.take_choices("may", SecurityClassification)
-    may_verify = table.take("may_verify", bool)
-    table.refuse_the_rest()
-    try:
-        parsed = uuid.UUID(guid)
-    except ValueError as error:
-        raise table.error(error) from error
+    password = table.required("password", table.pop("password", str))
+    guid = table.required("guid", table.pop_guid("guid"))
+    may = table.pop_choices("may", SecurityClassification)
+    may_verify = table.pop("may_verify", bool)
+    table.check_no_keys_left()
     return User(
-        user_id=number,
-        name=name,
-        password=password,
-        guid=parsed,
-        may=frozenset(may or ()),
-        may_verify=bool(may_verify),
+        user_id=number, name=name, password=password, guid=guid, may=frozenset(may), may_verify=bool(may_verify)
     )
 
 
 def _object(number: int, name: str, tables: dict[str, _Table]) -> PlantObject:
     table = tables[name]
-    parent = table.take("parent", str) or ""
+    parent = table.pop("parent", str) or ""
     if parent and parent not in tables:
-        raise PlantFileError(f"{table.path('parent')} is {parent!r}, which is no object of this file")
-    made = PlantObject(
-        gobject_id=table.take("gobject_id", int) or number,
+        raise PlantFileError(f"{table.path('parent')} must be an object of this file, not {parent!r}")
+    plant_object = PlantObject(
+        gobject_id=table.pop("gobject_id", int) or number,
         tag_name=name,
         parent=parent,
-        contained_name=table.take("contained_name", str) or "",
-        is_area=table.take("area", bool) or False,
-        category=table.take("category", int) or 0,
-        templates=table.take_texts("templates") or (),
+        contained_name=table.pop("contained_name", str) or "",
+        is_area=table.pop("area", bool) or False,
+        category=table.pop("category", int) or 0,
+        templates=table.pop_strings("templates"),
     )
-    table.refuse_the_rest()
-    return made
+    table.check_no_keys_left()
+    return plant_object
 
 
 def _tag(name: str, table: _Table) -> Tag:
-    tag_type = table.take_choice("type", TagType, TagType.STRING)
-    value = table.take_any("value")
-    quality = table.take("quality", int)
-    security = table.take_choice("security", SecurityClassification, SecurityClassification.OPERATE)
-    settle_time = table.take("settle_time", float)
-    historized = table.take("historized", bool)
+    tag_type = table.pop_choice("type", TagType, TagType.STRING)
+    value = table.pop_any("value")
+    quality = table.pop("quality", int)
+    security = table.pop_choice("security", SecurityClassification, SecurityClassification.OPERATE)
+    settle_time = table.pop("settle_time", float)
+    historized = table.pop("historized", bool)
     program = _program(table)
-    alarm = _alarm(table.table("alarm"))
-    table.refuse_the_rest()
-    try:
+    alarm = _alarm(table.pop_table("alarm"))
+    table.check_no_keys_left()
+    with table.naming_errors():
         return Tag(
             name,
             tag_type,
@@ -218,41 +236,41 @@ def _tag(name: str, table: _Table) -> Tag:
             historized=bool(historized),
             alarm=alarm,
         )
-    except (TypeError, ValueError) as error:
-        raise table.error(error) from error
 
 
 def _alarm(table: _Table) -> Alarm | None:
-    if not table.rest:
+    if not table.keys:
         return None
-    severity, guid = table.take("severity", int), table.take("guid", str)
-    description, category = table.take("description", str), table.take("category", str)
-    equal, high, low = table.take_any("equal"), table.take("high", float), table.take("low", float)
-    table.refuse_the_rest()
-    try:
+    severity, guid = table.pop("severity", int), table.pop_guid("guid")
+    description, category = table.pop("description", str), table.pop("category", str)
+    equal, high, low = table.pop_any("equal"), table.pop("high", float), table.pop("low", float)
+    table.check_no_keys_left()
+    with table.naming_errors():
         return Alarm(
             AlarmCondition(equal=equal, high=high, low=low),
             severity=500 if severity is None else severity,
             description=description or "",
             category=category or "Process",
-            guid=uuid.UUID(guid) if guid else None,
+            guid=guid,
         )
-    except ValueError as error:
-        raise table.error(error) from error
 
 
 def _program(table: _Table) -> Program | None:
-    made: list[Program] = []
-    for key, kind in (("ramp", Ramp), ("sine", Sine)):
-        numbers = cast("dict[str, Any] | None", table.take(key, dict))
-        if numbers is not None:
-            try:
-                made.append(kind(**numbers))
-            except (TypeError, ValueError) as error:
-                raise PlantFileError(f"{table.path(key)}: {error}") from error
-    values = cast("list[Any] | None", table.take("cycle", list))
+    programs: list[Program] = [
+        _numeric_program(numbers, kind)
+        for numbers, kind in ((table.pop_table("ramp"), Ramp), (table.pop_table("sine"), Sine))
+        if not numbers.missing
+    ]
+    values = cast("list[Any] | None", table.pop("cycle", list))
     if values:
-        made.append(Cycle(tuple(values)))
-    if len(made) > 1:
-        raise PlantFileError(f"{table.path('ramp')}, sine and cycle exclude each other")
-    return made[0] if made else None
+        programs.append(Cycle(tuple(values)))
+    if len(programs) > 1:
+        raise PlantFileError(f"{table.path('ramp')}, sine and cycle exclude each other: use one of them")
+    return programs[0] if programs else None
+
+
+def _numeric_program(table: _Table, kind: type[Ramp | Sine]) -> Program:
+    numbers: dict[str, Any] = {field.name: table.pop(field.name, float) for field in fields(kind)}
+    table.check_no_keys_left()
+    with table.naming_errors():
+        return kind(**{key: number for key, number in numbers.items() if number is not None})

@@ -1,4 +1,4 @@
-"""The objects of the Galaxy: areas, and the devices and parts in them."""
+"""Objects of the Galaxy: areas, devices, and the parts of devices."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _DEVICE_CATEGORY = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantObject:
-    """An area of the Galaxy, or an object in one.
+    """An area of the Galaxy, or an object in an area or in another object.
 
     Attributes:
-        gobject_id: its number in the Galaxy, from 1 on.
-        tag_name: its name, unique in the Galaxy.
-        parent: the tag name of the area or object that it is in; empty at the top.
-        contained_name: its name within the object that contains it; empty when only areas are above it.
+        gobject_id: the number of the object in the Galaxy, at least 1.
+        tag_name: the name of the object, unique in the Galaxy.
+        parent: the tag name of the area or object that contains it; empty at the top.
+        contained_name: the name within the containing object; empty if only areas contain it.
         is_area: whether it is an area.
-        category: the number of its category; the usual one when it is 0.
-        templates: the templates that it was derived from, the nearest first.
+        category: the number of its category; 0 for the default one of an area or a device.
+        templates: the templates from which it is derived, the nearest first.
     """
 
     gobject_id: int
@@ -34,5 +34,5 @@ class PlantObject:
 
     @property
     def category_id(self) -> int:
-        """The number of its category: 13 is an area, 10 an object that somebody derived."""
+        """The number of the category: by default 13 for an area and 10 for any other object."""
         return self.category or (_AREA_CATEGORY if self.is_area else _DEVICE_CATEGORY)

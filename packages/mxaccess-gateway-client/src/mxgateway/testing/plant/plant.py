@@ -1,4 +1,4 @@
-"""The Galaxy behind the gateway: areas, objects, their attributes, and the people who work there."""
+"""The Galaxy behind the gateway: areas, objects, tags, alarms and users."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _DEFINITION = re.compile(r"(?P<name>[^\[\]]+)(?P<brackets>\[(?P<index>\d{0,9})\]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an item definition names: a tag, one element of an array, or nothing.
+    """The target of an item definition: a tag, one element of an array, or nothing.
 
     Attributes:
-        problem: what MXAccess says when it names nothing, now or later: an array may become shorter.
-        tag: the tag; None for nothing.
-        index: the element, counted from 1; None for the whole tag.
+        problem: the status of an item without a target. An element may disappear later, when its array gets shorter.
+        tag: the tag, or None if the definition names nothing.
+        index: the index of the element, from 1, or None for the whole tag.
     """
 
     problem: pb.MxStatusProxy
@@ -41,16 +41,26 @@ class Target:
     index: int | None = None
 
     def read(self) -> Reading | None:
-        """Give what it holds now; None for nothing."""
+        """Return the present reading. Return None if there is no tag or no such element."""
         if self.tag is None:
             return None
         return self.tag.reading if self.index is None else self.tag.element(self.index)
 
 
 class Plant:
-    """What the simulated gateway is the gateway to. It belongs to one gateway at a time.
+    """The simulated Galaxy behind a simulated gateway. A plant belongs to one gateway at a time.
 
-    `plant["TestChildObject.TestInt"]` is a tag; names are found in any case, an array's with or without `[]`.
+    `plant["TestChildObject.TestInt"]` is a tag. Case is ignored, and the name of an array may have its `[]` or not.
+
+    Args:
+        name: the name of the Galaxy.
+        objects: its areas and objects.
+        tags: its tags; see `add`.
+        users: the users who can sign writes.
+        last_deploy: when the Galaxy was last deployed; None for never.
+
+    Raises:
+        ValueError: the objects do not form a tree, or a tag cannot be added.
     """
 
     def __init__(
@@ -67,8 +77,8 @@ class Plant:
         self.last_deploy = last_deploy
         self.deploys: int = 1
         self.deploy_listeners: dict[Callable[[], None], None] = {}
-        self._served: tuple[Callable[[], datetime], Callable[[], None]] | None = None
-        self._objects = _checked(objects)
+        self._gateway: tuple[Callable[[], datetime], Callable[[], None]] | None = None
+        self._objects = _objects_by_name(objects)
         self._tags: dict[str, Tag] = {}
         self.alarm_listeners: dict[Callable[[Alarm, pb.AlarmTransitionKind.ValueType], None], None] = {}
         for tag in tags:
@@ -76,16 +86,16 @@ class Plant:
 
     @classmethod
     def default(cls) -> Self:
-        """Make the plant with the usual test tags, as `default_plant.toml` describes it."""
+        """Return a new plant with the usual test tags, as described in `default_plant.toml`."""
         return cls.from_toml(DEFAULT_PLANT_FILE)
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
-        """Make the plant that a TOML file describes; `default_plant.toml` is an example of everything it can say.
+        """Return a new plant from a TOML file. `default_plant.toml` is an example of every key.
 
         Raises:
-            OSError: the file can't be read.
-            PlantFileError: the text names the file, the line or key, and what is wrong with it.
+            OSError: the file cannot be read.
+            PlantFileError: the file is invalid. The message names the file, the line or key, and the problem.
         """
         description = read_plant_file(path)
         try:
@@ -100,17 +110,17 @@ class Plant:
             raise PlantFileError(f"{path}: {error}") from error
 
     def add(self, tag: Tag) -> Tag:
-        """Add a tag, and the object that it belongs to when the plant doesn't have that yet.
+        """Add a tag, and its object if the plant does not have that object yet. Return the tag.
 
         Raises:
-            ValueError: the plant has a tag of this name already, or the name is not `Object.Attribute`.
+            ValueError: the plant already has a tag with this name, or the name is not `Object.Attribute`.
         """
         if not (tag.object_name and tag.attribute_name):
-            raise ValueError(f"a tag is named Object.Attribute, not {tag.name!r}")
+            raise ValueError(f"invalid tag name {tag.name!r}: it must have the form Object.Attribute")
         if tag.name.casefold() in self._tags:
-            raise ValueError(f"the plant has {tag.name} already")
-        if self._served:
-            tag.now, tag.noticed = self._served
+            raise ValueError(f"the plant already has a tag named {tag.name}")
+        if self._gateway:
+            tag.now, tag.on_change = self._gateway
         self._tags[tag.name.casefold()] = tag
         self._objects.setdefault(
             tag.object_name.casefold(),
@@ -119,8 +129,8 @@ class Plant:
             ),
         )
         if tag.alarm is not None:
-            tag.alarm.stand_in(self.name, self._area_of(tag.object_name))
-            tag.alarm.noticed = self._alarm_changed
+            tag.alarm.attach_to_group(self.name, self._area_of(tag.object_name))
+            tag.alarm.on_transition = self._on_alarm_transition
         return tag
 
     @property
@@ -128,21 +138,21 @@ class Plant:
         """The alarms of all tags, active or not."""
         return tuple(tag.alarm for tag in self if tag.alarm is not None)
 
-    def serve(self, now: Callable[[], datetime], noticed: Callable[[], None]) -> None:
-        """Belong to a gateway: take the time from its clock, and tell it about every change.
+    def attach(self, now: Callable[[], datetime], on_change: Callable[[], None]) -> None:
+        """Attach the plant to a gateway: take the time from its clock, and notify it of every change.
 
         Raises:
-            RuntimeError: it belongs to another gateway.
+            RuntimeError: the plant is attached to another gateway.
         """
-        if self._served is not None:
-            raise RuntimeError(f"the plant {self.name} belongs to another gateway, which runs")
-        self._served = (now, noticed)
+        if self._gateway is not None:
+            raise RuntimeError(f"the plant {self.name} is in use by another gateway, which is running")
+        self._gateway = (now, on_change)
         for tag in self:
-            tag.now, tag.noticed = now, noticed
+            tag.now, tag.on_change = now, on_change
 
-    def retire(self) -> None:
-        """Belong to no gateway any more."""
-        self._served = None
+    def detach(self) -> None:
+        """Detach the plant from its gateway."""
+        self._gateway = None
 
     @property
     def objects(self) -> tuple[PlantObject, ...]:
@@ -150,11 +160,11 @@ class Plant:
         return tuple(self._objects.values())
 
     def find(self, name: str) -> Tag | None:
-        """Give the tag of this name, in any case, without brackets; None when there is none."""
+        """Return the tag with this name, without brackets, ignoring case. Return None if it is unknown."""
         return self._tags.get(name.casefold())
 
     def resolve(self, definition: str) -> Target:
-        """Find what an item definition names: a tag, `Array[]`, or `Array[N]` with N counted from 1."""
+        """Resolve an item definition: a tag, `Array[]` or `Array[N]`, where N counts from 1."""
         nothing = Target(invalid_reference(definition))
         match = _DEFINITION.fullmatch(definition)
         tag = self.find(match["name"]) if match else None
@@ -166,34 +176,34 @@ class Plant:
         return found if found.read() else nothing
 
     def with_brackets(self, definition: str) -> str:
-        """Append `[]` to the bare name of an array, as the gateway does for the commands that add an item."""
+        """Append `[]` to the name of an array, as the gateway does for commands that add an item."""
         tag = self.find(definition)
         return f"{definition}[]" if tag is not None and tag.is_array else definition
 
     def step(self) -> None:
-        """Move every tag that has a program by one step."""
+        """Advance every tag that has a program by one step."""
         for tag in self._tags.values():
             tag.step()
 
     def deploy(self, *, missed: int = 0) -> None:
-        """Deploy the Galaxy: everybody who watches is told, and pages that somebody was going through end.
+        """Deploy the Galaxy: watchers get a deploy event, and page tokens issued before become invalid.
 
         Args:
-            missed: how many deploys nobody was told of, as a jump in the sequence shows.
+            missed: how many earlier deploys watchers get no event for; the sequence of deploy events skips them.
         """
         self.deploys += 1 + missed
-        self.last_deploy = self._served[0]() if self._served else datetime.now(UTC)
+        self.last_deploy = self._gateway[0]() if self._gateway else datetime.now(UTC)
         for listener in tuple(self.deploy_listeners):
             listener()
 
     def _area_of(self, object_name: str) -> str:
-        """Give the nearest area that an object is in; an object at the top is its own."""
+        """Return the name of the area that contains an object, or of its topmost ancestor if no area does."""
         each = self._objects[object_name.casefold()]
         while each.parent and not each.is_area:
             each = self._objects[each.parent.casefold()]
         return each.tag_name
 
-    def _alarm_changed(self, alarm: Alarm, kind: pb.AlarmTransitionKind.ValueType) -> None:
+    def _on_alarm_transition(self, alarm: Alarm, kind: pb.AlarmTransitionKind.ValueType) -> None:
         for listener in tuple(self.alarm_listeners):
             listener(alarm, kind)
 
@@ -213,25 +223,28 @@ class Plant:
         return len(self._tags)
 
 
-def _checked(objects: Iterable[PlantObject]) -> dict[str, PlantObject]:
-    """Give the objects by name, when every name and number is there once and every parent leads to the top.
+def _objects_by_name(objects: Iterable[PlantObject]) -> dict[str, PlantObject]:
+    """Return the objects by name, after checking that names and numbers are unique and parents form a tree.
 
     Raises:
-        ValueError: the text names the object that doesn't fit.
+        ValueError: the message names the invalid object.
     """
     by_name: dict[str, PlantObject] = {}
     numbers: set[int] = set()
     for each in objects:
         if each.tag_name.casefold() in by_name or each.gobject_id in numbers or each.gobject_id < 1:
-            raise ValueError(f"the name or the number of {each.tag_name} ({each.gobject_id}) can't be given to it")
+            raise ValueError(
+                f"invalid object {each.tag_name}, number {each.gobject_id}: the name and the number must be unique, the "
+                "number at least 1"
+            )
         by_name[each.tag_name.casefold()] = each
         numbers.add(each.gobject_id)
     for each in by_name.values():
-        above, passed = each, {each.tag_name}
-        while above.parent:
-            parent = by_name.get(above.parent.casefold())
-            if parent is None or parent.tag_name in passed:
-                raise ValueError(f"the parent of {above.tag_name}, {above.parent!r}, does not lead to the top")
-            passed.add(parent.tag_name)
-            above = parent
+        ancestor, visited = each, {each.tag_name}
+        while ancestor.parent:
+            parent = by_name.get(ancestor.parent.casefold())
+            if parent is None or parent.tag_name in visited:
+                raise ValueError(f"the parent of {ancestor.tag_name}, {ancestor.parent!r}, is unknown or in a cycle")
+            visited.add(parent.tag_name)
+            ancestor = parent
     return by_name

@@ -1,4 +1,4 @@
-"""How the value of a tag moves by itself."""
+"""Programs that change the value of a tag at every step of the plant."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ __all__ = ["Cycle", "Program", "Ramp", "Sine"]
 
 
 class Program(Protocol):
-    """Gives a tag's value at every step of the plant."""
+    """Computes the value of a tag for each step of the plant."""
 
     def value_at(self, step: int) -> Scalar:
-        """Give the value at this step; steps are counted from 0."""
+        """Return the value at this step. The first step is 0."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ramp:
-    """Rises by `increment` at every step from `start` up to `end`, and begins again."""
+    """Changes by `increment` at every step, from `start` up to `end` inclusive, then starts again.
+
+    Raises:
+        ValueError: the ramp never reaches its end.
+    """
 
     start: float = 0
     end: float = 1000
@@ -30,17 +34,21 @@ class Ramp:
 
     def __post_init__(self) -> None:
         if not (self.increment and (self.end - self.start) / self.increment > 0):
-            raise ValueError(f"a ramp from {self.start} never reaches {self.end} in steps of {self.increment}")
+            raise ValueError(f"a ramp from {self.start} in steps of {self.increment} never reaches {self.end}")
 
     def value_at(self, step: int) -> Scalar:
-        """Give the value at this step: an int when start and increment are ints."""
+        """Return the value at this step: an int if `start` and `increment` are ints."""
         length = math.floor((self.end - self.start) / self.increment) + 1
         return self.start + (step % length) * self.increment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sine:
-    """Swings by `amplitude` around `middle`, once in `period` steps."""
+    """Oscillates by `amplitude` around `middle`, once in `period` steps.
+
+    Raises:
+        ValueError: the period is less than 1 step.
+    """
 
     amplitude: float = 1.0
     middle: float = 0.0
@@ -48,23 +56,27 @@ class Sine:
 
     def __post_init__(self) -> None:
         if self.period < 1:
-            raise ValueError(f"a sine has a period of one step or more, not {self.period}")
+            raise ValueError(f"the period of a sine must be at least 1 step, not {self.period}")
 
     def value_at(self, step: int) -> Scalar:
-        """Give the value at this step."""
+        """Return the value at this step."""
         return self.middle + self.amplitude * math.sin(2 * math.pi * (step % self.period) / self.period)
 
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """Takes one value after the other, and begins again."""
+    """Takes the given values one after the other, then starts again.
+
+    Raises:
+        ValueError: there are no values.
+    """
 
     values: tuple[Scalar, ...]
 
     def __post_init__(self) -> None:
         if not self.values:
-            raise ValueError("a cycle has one value or more")
+            raise ValueError("a cycle needs at least one value")
 
     def value_at(self, step: int) -> Scalar:
-        """Give the value at this step."""
+        """Return the value at this step."""
         return self.values[step % len(self.values)]

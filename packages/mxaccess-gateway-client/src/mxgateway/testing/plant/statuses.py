@@ -1,4 +1,4 @@
-"""The statuses and results that MXAccess gives, as messages."""
+"""Statuses and HRESULTs of MXAccess."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ _ARRAY_WITHOUT_BRACKETS = 1003
 
 @cache
 def good() -> pb.MxStatusProxy:
-    """A data change that is good: `success` is COM's true, -1. It is always the same message: copy it."""
+    """Return the status of a good data change, with COM's true (-1) as `success`. The message is shared: copy it."""
     return _status(-1, pb.MX_STATUS_CATEGORY_OK, pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT)
 
 
 @cache
 def write_done() -> pb.MxStatusProxy:
-    """A write that was carried out: `success` is 1, which means good as well. Always the same message: copy it."""
+    """Return the status of a successful write, with 1 as `success`. The message is shared: copy it."""
     return _status(1, pb.MX_STATUS_CATEGORY_OK, pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT)
 
 
 def invalid_reference(definition: str) -> pb.MxStatusProxy:
-    """Nothing in the Galaxy has this name."""
+    """Return the status of an item whose name is not in the Galaxy."""
     return _status(
         0,
         pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR,
@@ -56,7 +56,7 @@ def invalid_reference(definition: str) -> pb.MxStatusProxy:
 
 
 def array_without_brackets(definition: str) -> pb.MxStatusProxy:
-    """An array was named without `[]`."""
+    """Return the status of an item that names an array without `[]`."""
     return _status(
         0,
         pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR,
@@ -67,7 +67,7 @@ def array_without_brackets(definition: str) -> pb.MxStatusProxy:
 
 
 def operational_error(text: str) -> pb.MxStatusProxy:
-    """An object that refuses, such as a value that the attribute can't hold."""
+    """Return the status of a request that an object refuses, such as a value that the attribute cannot hold."""
     return _status(
         0,
         pb.MX_STATUS_CATEGORY_OPERATIONAL_ERROR,
@@ -77,12 +77,12 @@ def operational_error(text: str) -> pb.MxStatusProxy:
 
 
 def not_writable(tag: str) -> pb.MxStatusProxy:
-    """A write to an attribute that nobody may write."""
+    """Return the status of a write to a view-only attribute."""
     return security_error(f"{tag} is view only")
 
 
 def security_error(text: str) -> pb.MxStatusProxy:
-    """Somebody may not do what they asked for."""
+    """Return the status of a request that the user is not allowed to make."""
     return _status(
         0,
         pb.MX_STATUS_CATEGORY_SECURITY_ERROR,
@@ -103,7 +103,7 @@ def _status(
         category=category,
         detected_by=detected_by,
         detail=detail,
-        # MXAccess's own numbers begin with OK and with the requesting LMX.
+        # In MXAccess's own numbering OK and the requesting LMX are 0.
         raw_category=category - pb.MX_STATUS_CATEGORY_OK,
         raw_detected_by=detected_by - pb.MX_STATUS_SOURCE_REQUESTING_LMX,
         diagnostic_text=text,

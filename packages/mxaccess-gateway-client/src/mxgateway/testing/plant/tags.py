@@ -1,4 +1,4 @@
-"""One attribute of the plant: its value, quality and time, who listens to it, and how it moves."""
+"""One tag of the plant: its value, quality and timestamp, its listeners, and its program."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TagValue: TypeAlias = "Scalar | Sequence[Scalar] | Sequence[Sequence[Scalar]]"
 
 @final
 class _Keep:
-    """Stands for a value that stays as it is."""
+    """The type of the default of `Tag.set`, which keeps the value."""
 
 
 _KEEP: Final = _Keep()
@@ -40,14 +40,14 @@ _KEEP: Final = _Keep()
 
 @dataclass(frozen=True)
 class Reading:
-    """What a tag has at one moment.
+    """The value, quality and timestamp of a tag at one moment.
 
     Attributes:
-        value: None for null; a tuple for an array, row by row when it has several dimensions.
-        quality: an OPC DA byte.
-        timestamp: when the source had it, UTC.
-        type: what sort of value it is.
-        dimensions: the shape of an array.
+        value: the value; None for null; a tuple for an array, row by row if it has several dimensions.
+        quality: the quality, an OPC DA byte.
+        timestamp: the source timestamp, UTC.
+        type: the type of the value.
+        dimensions: the shape of an array; empty for a scalar.
     """
 
     value: Value
@@ -58,18 +58,18 @@ class Reading:
 
     @cached_property
     def message(self) -> pb.MxValue:
-        """The value as the worker sends it, made once however many listen."""
+        """The value as a message, encoded once and shared by all listeners."""
         return encode(self.type, self.value, self.dimensions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A write that a tag took.
+    """The last successful write to a tag.
 
     Attributes:
-        value: what it holds since.
-        user: who wrote it, as far as MXAccess looked at that.
-        verifier: who signed a verified write as well.
+        value: the value that was written.
+        user: the user who wrote it; None if MXAccess did not check a user.
+        verifier: the user who verified it; None if the write was not verified.
     """
 
     value: Value
@@ -78,9 +78,24 @@ class Written:
 
 
 class Tag:
-    """An attribute of an object, named `Object.Attribute`, without the `[]` of an array.
+    """An attribute of an object, named `Object.Attribute`.
 
-    A value that is a sequence makes an array; a sequence of sequences of one length makes one of two dimensions.
+    Args:
+        name: the name; the `[]` of an array is optional.
+        tag_type: the type of the value, or of each element.
+        value: the first value. A sequence makes the tag an array, a sequence of sequences of equal length an array of
+            two dimensions. None for the first value of the program, or else for the default of the type.
+        quality: the first quality, an OPC DA byte.
+        security: what the tag requires of a user who writes it.
+        program: changes the value at every step of the plant.
+        settle_time: how many seconds after an advise the first good value follows an uncertain one; None for the
+            default of the gateway.
+        historized: whether the Galaxy reports the attribute as historized.
+        alarm: the alarm of the tag.
+
+    Raises:
+        TypeError: the type cannot hold the value or the limit of the alarm.
+        ValueError: the type is unknown, or the rows of an array differ in length.
     """
 
     def __init__(
@@ -108,19 +123,19 @@ class Tag:
         self.silent = False
         self._listeners: dict[Callable[[], None], None] = {}
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
-        self.noticed: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], None] = lambda: None
         self._steps = 0
         if value is None:
             value = program.value_at(0) if program else self.type.default
         self._shape = _shape_of(value)
-        self.reading: Reading = self._make_reading(self._checked(value), quality, self.now())
+        self.reading: Reading = self._make_reading(self._check(value), quality, self.now())
         if alarm is not None:
             try:
                 limit = self.type.check(alarm.condition.limit)
             except WrongType as error:
                 raise TypeError(f"{self.name}: the alarm's limit: {error}") from error
-            alarm.belong_to(self.name, encode(self.type, limit))
-            self._follow_alarm()
+            alarm.attach_to_tag(self.name, encode(self.type, limit))
+            self._update_alarm()
 
     @property
     def object_name(self) -> str:
@@ -134,32 +149,32 @@ class Tag:
 
     @property
     def reference(self) -> str:
-        """What to add as an item: the name, and `[]` for an array."""
+        """The item definition of the tag: its name, with `[]` for an array."""
         return f"{self.name}[]" if self.is_array else self.name
 
     @property
     def is_array(self) -> bool:
-        """Whether it holds an array."""
+        """Whether the tag is an array."""
         return bool(self._shape)
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """How many elements the array has in each dimension; empty for a scalar."""
+        """The number of elements in each dimension of an array; empty for a scalar."""
         return self._shape
 
     @property
     def value(self) -> Value:
-        """What it holds: None for null, a tuple for an array."""
+        """The present value: None for null, a tuple for an array."""
         return self.reading.value
 
     @property
     def quality(self) -> int:
-        """An OPC DA byte: 192 and up good, 64 to 191 uncertain, below 64 bad."""
+        """The present quality, an OPC DA byte: below 64 bad, 64 to 191 uncertain, from 192 good."""
         return self.reading.quality
 
     @property
     def timestamp(self) -> datetime:
-        """When the source had the value, UTC."""
+        """The source timestamp of the value, UTC."""
         return self.reading.timestamp
 
     def set(
@@ -169,88 +184,89 @@ class Tag:
         quality: int | None = None,
         timestamp: datetime | None = None,
     ) -> None:
-        """Change what the plant has, as a controller would, and tell everybody who has advised it.
+        """Change the tag, as a controller would, and raise a data change for every advised item.
 
         Args:
-            value: the new value, None for null; left out, it stays as it is.
-            quality: an OPC DA byte; good when a value is given, unchanged when not.
-            timestamp: when the source had it, aware; the clock's time when left out.
+            value: the new value, None for null; by default the value is kept.
+            quality: the new quality, an OPC DA byte; by default good if a value is given, otherwise unchanged.
+            timestamp: the source timestamp, an aware datetime; by default the time of the gateway's clock.
 
         Raises:
-            TypeError: the tag can't hold the value.
-            ValueError: the quality is no byte, the timestamp has no time zone, or the shape is another one.
+            TypeError: the tag cannot hold the value.
+            ValueError: the quality is not a byte, the timestamp has no time zone, or an array of several dimensions
+                gets another shape.
         """
         if isinstance(value, _Keep):
             checked, good = self.value, self.quality
         else:
-            checked, good = self._checked(value), GOOD
+            checked, good = self._check(value), GOOD
         quality = good if quality is None else quality
         if not 0 <= quality <= 255:
-            raise ValueError(f"{self.name}: a quality is a byte, not {quality}")
+            raise ValueError(f"{self.name}: the quality must be from 0 to 255, not {quality}")
         if timestamp is not None and timestamp.tzinfo is None:
-            raise ValueError(f"{self.name}: a timestamp needs its time zone: {timestamp!r}")
-        self.take(checked, quality, timestamp)
+            raise ValueError(f"{self.name}: the timestamp must have a time zone: {timestamp!r}")
+        self.store(checked, quality, timestamp)
 
-    def take(self, value: Value, quality: int = GOOD, timestamp: datetime | None = None) -> None:
-        """Hold what was checked before, and tell everybody who has advised the tag."""
+    def store(self, value: Value, quality: int = GOOD, timestamp: datetime | None = None) -> None:
+        """Store a value that has been checked, and call all listeners."""
         if isinstance(value, tuple) and len(self._shape) == 1:
             self._shape = (len(value),)
         self.reading = self._make_reading(value, quality, timestamp or self.now())
         for listener in tuple(self._listeners):
             listener()
-        self._follow_alarm()
-        self.noticed()
+        self._update_alarm()
+        self.on_change()
 
     @property
     def listeners(self) -> int:
-        """How many items have it advised and not suspended."""
+        """The number of items that are advised and not suspended."""
         return len(self._listeners)
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call this after every change from now on."""
+        """Call `listener` after every change from now on."""
         self._listeners[listener] = None
-        self.noticed()
+        self.on_change()
 
     def stop_listening(self, listener: Callable[[], None]) -> None:
-        """Call it no longer."""
+        """Stop calling `listener`."""
         self._listeners.pop(listener, None)
-        self.noticed()
+        self.on_change()
 
     def step(self) -> None:
-        """Move as the program says."""
+        """Advance the program, if there is one, by one step."""
         if self.program is not None:
             self._steps += 1
             self.set(self.program.value_at(self._steps))
 
     def element(self, index: int) -> Reading | None:
-        """Give one element of an array of one dimension, counted from 1; None when there is none."""
+        """Return one element of an array of one dimension, counted from 1. Return None if it does not exist."""
         values = self.value
         if not isinstance(values, tuple) or len(self._shape) != 1 or not 1 <= index <= len(values):
             return None
         value = values[index - 1]
         return Reading(value, self.quality, self.timestamp, self.type)
 
-    def _follow_alarm(self) -> None:
+    def _update_alarm(self) -> None:
         if self.alarm is not None:
-            self.alarm.follow(self.value, self.reading.message, self.timestamp)
+            self.alarm.update(self.value, self.reading.message, self.timestamp)
 
     def _make_reading(self, value: Value, quality: int, timestamp: datetime) -> Reading:
         return Reading(value, quality, timestamp, self.type, self._shape)
 
-    def _checked(self, value: TagValue | None) -> Value:
+    def _check(self, value: TagValue | None) -> Value:
         if value is None:
             return None
         shape = _shape_of(value)
         if bool(shape) != self.is_array:
-            raise TypeError(f"{self.name} is {'an array' if self.is_array else 'no array'}: {value!r}")
+            raise TypeError(f"{self.name} must be {'an array' if self.is_array else 'a scalar'}, not {value!r}")
         try:
             if not shape:
                 return self.type.check(value)
-            flat = tuple(self.type.check(element) for element in _flat(cast("Sequence[object]", value)))
+            flat = tuple(self.type.check(element) for element in _flatten(cast("Sequence[object]", value)))
         except WrongType as error:
             raise TypeError(f"{self.name}: {error}") from error
         if len(self._shape) > 1 and len(flat) != math.prod(self._shape):
-            raise ValueError(f"{self.name} has the shape {self._shape}: {shape} does not fit")
+            raise ValueError(f"{self.name} must have the shape {self._shape}, not {shape}")
         return flat
 
     def __repr__(self) -> str:
@@ -267,12 +283,12 @@ def _shape_of(value: object) -> tuple[int, ...]:
     rows = cast("Sequence[object]", value)
     shapes = {_shape_of(row) for row in rows} or {()}
     if len(shapes) > 1:
-        raise ValueError(f"all rows of an array have one length: {value!r}")
+        raise ValueError(f"all rows of an array must have the same length: {value!r}")
     return (len(rows), *shapes.pop())
 
 
-def _flat(rows: Sequence[object]) -> list[object]:
+def _flatten(rows: Sequence[object]) -> list[object]:
     values: list[object] = []
     for row in rows:
-        values.extend(_flat(cast("Sequence[object]", row)) if _is_sequence(row) else [row])
+        values.extend(_flatten(cast("Sequence[object]", row)) if _is_sequence(row) else [row])
     return values

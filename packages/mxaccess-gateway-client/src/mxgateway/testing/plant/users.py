@@ -1,4 +1,4 @@
-"""The people of the plant, and what its attributes ask of them."""
+"""Users of the plant, and the security classifications of attributes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Identities", "SecurityClassification", "User"]
 
 
 class SecurityClassification(IntEnum):
-    """What an attribute asks of whoever writes it, with the Galaxy's own numbers."""
+    """What an attribute requires of a user who writes it. The numbers are those of the Galaxy."""
 
     FREE_ACCESS = 0
     OPERATE = 1
@@ -24,15 +24,15 @@ class SecurityClassification(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody who can sign for a write.
+    """A user who can sign a write.
 
     Attributes:
-        user_id: the number that MXAccess uses.
-        name: what `AuthenticateUser` takes, in any case.
-        password: what `AuthenticateUser` takes with it.
-        guid: what `ArchestrAUserToId` takes, with or without braces, in any case.
+        user_id: the number of the user in MXAccess.
+        name: the name for `AuthenticateUser`, which ignores case.
+        password: the password for `AuthenticateUser`.
+        guid: the id for `ArchestrAUserToId`, which takes it with or without braces and ignores case.
         may: the security classifications that the user may write.
-        may_verify: whether the user may sign as the verifier of a verified write.
+        may_verify: whether the user may be the verifier of a verified write.
     """
 
     user_id: int
@@ -44,7 +44,7 @@ class User:
 
 
 class Identities:
-    """The users that one MXAccess object has met: by password, or by GUID alone."""
+    """The users that one MXAccess object knows: authenticated with a password, or only identified by GUID."""
 
     def __init__(self, users: tuple[User, ...]) -> None:
         self._users = users
@@ -52,7 +52,7 @@ class Identities:
         self._known: dict[int, User] = {}
 
     def authenticate(self, name: str, password: str) -> User | None:
-        """Let somebody in by name, in any case, and password."""
+        """Authenticate a user and return it. Return None if the name, ignoring case, or the password is wrong."""
         for user in self._users:
             if user.name.casefold() == name.casefold() and hmac.compare_digest(
                 user.password.encode(), password.encode()
@@ -62,7 +62,7 @@ class Identities:
         return None
 
     def by_guid(self, guid: str) -> User | None:
-        """Find somebody by GUID, with or without braces, in any case. That is no authentication."""
+        """Identify a user by GUID, with or without braces, ignoring case. This does not authenticate the user."""
         try:
             wanted = uuid.UUID(guid)
         except ValueError:
@@ -74,9 +74,9 @@ class Identities:
         return None
 
     def known(self, user_id: int) -> User | None:
-        """Give a user that this object has met in any way."""
+        """Return a user who has been authenticated or identified, or None."""
         return self._known.get(user_id)
 
     def authenticated(self, user_id: int) -> User | None:
-        """Give a user who has shown a password."""
+        """Return a user who has been authenticated with a password, or None."""
         return self._authenticated.get(user_id)

@@ -1,6 +1,6 @@
-"""What a tag can hold, and how it travels as an MxValue.
+"""Types of tags, and the conversion of their values to and from MxValue.
 
-Written without a look at `mxgateway.values`, so that a mistake there can't hide behind the same mistake here.
+Independent of `mxgateway.values`, so that a bug there cannot hide behind the same bug here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = [
-    "LONGEST_ARRAY",
+    "MAX_ARRAY_LENGTH",
     "NO_VALUE",
     "Scalar",
     "TagType",
@@ -36,16 +36,16 @@ __all__ = [
 Scalar: TypeAlias = bool | int | float | str | bytes | datetime
 Value: TypeAlias = Scalar | tuple[Scalar, ...] | None
 
-LONGEST_ARRAY = 1_000_000
+MAX_ARRAY_LENGTH = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class WrongType(Exception):
-    """A value doesn't fit the attribute that it is meant for."""
+    """The attribute cannot hold the value."""
 
 
 class TagType(Enum):
-    """The type of a tag: what MXAccess calls it, which COM variant carries it, and which arm of MxValue."""
+    """The type of a tag."""
 
     BOOLEAN = "boolean"
     BYTE = "byte"
@@ -60,29 +60,38 @@ class TagType(Enum):
 
     @property
     def traits(self) -> Traits:
-        """What the wire and Python make of this type."""
+        """How values of this type are represented in COM, in messages and in Python."""
         return _TRAITS[self]
 
     @property
     def default(self) -> Scalar:
-        """What an element has that nobody named: false, 0, an empty text, the epoch."""
+        """The value of unset array elements: false, 0, an empty string, or the epoch."""
         return self.traits.default
 
     def check(self, value: object) -> Scalar:
-        """Give the value as this type holds it.
+        """Return the value as this type stores it.
 
         Raises:
-            WrongType: this type can't hold it.
+            WrongType: this type cannot hold the value.
         """
         checked = self.traits.check(value)
         if checked is None:
-            raise WrongType(f"{value!r} ({type(value).__name__}) is no value of type {self.value}")
+            raise WrongType(f"{value!r} ({type(value).__name__}) is not a valid {self.value}")
         return checked
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """How a type stands on the wire."""
+    """How values of one type are represented in COM, in messages and in Python.
+
+    Attributes:
+        data_type: the MXAccess data type.
+        variant_type: the COM variant type.
+        arm: the field of MxValue that holds a value.
+        default: the value of unset array elements.
+        check: returns the value as it is stored, or None if the type cannot hold it.
+        arms: the fields of MxValue that a write may use.
+    """
 
     data_type: pb.MxDataType.ValueType
     variant_type: str
@@ -93,12 +102,12 @@ class Traits:
 
     @property
     def data_type_name(self) -> str:
-        """The name that people know: `Integer`."""
+        """The name of the data type, such as `Integer`."""
         return pb.MxDataType.Name(self.data_type).removeprefix("MX_DATA_TYPE_").title()
 
     @property
     def array_arm(self) -> str:
-        """The arm of MxArray: `int32_values` for `int32_value`."""
+        """The field of MxArray that holds an array, such as `int32_values`."""
         return f"{self.arm}s"
 
 
@@ -129,11 +138,11 @@ def _float(value: object) -> Scalar | None:
     if not isinstance(double, float) or not math.isfinite(double):
         return double
     try:
-        # As 32 bits hold it, so that what is read back is what the wire will bring.
-        held: float = struct.unpack("<f", struct.pack("<f", double))[0]
+        # Round to 32 bits, so that a test reads the same value here as from a message.
+        rounded: float = struct.unpack("<f", struct.pack("<f", double))[0]
     except OverflowError:
         return None
-    return held
+    return rounded
 
 
 def _string(value: object) -> Scalar | None:
@@ -171,7 +180,7 @@ _TRAITS = {
     TagType.TIME: Traits(
         pb.MX_DATA_TYPE_TIME, "VT_DATE", "timestamp_value", _EPOCH, _time, frozenset({"timestamp_value"})
     ),
-    # Something that the worker can't convert: it comes as bytes, with a word about why.
+    # A variant that the worker cannot convert: it sends the bytes and a diagnostic.
     TagType.UNCONVERTIBLE: Traits(pb.MX_DATA_TYPE_UNKNOWN, "VT_UNKNOWN", "raw_value", b"", _bytes, frozenset()),
 }
 
@@ -179,18 +188,18 @@ NO_VALUE = pb.MxValue(data_type=pb.MX_DATA_TYPE_NO_DATA, variant_type="VT_EMPTY"
 
 
 def native_data_type(data_type: pb.MxDataType.ValueType) -> int:
-    """MXAccess's own number, which begins with 0 for no data."""
+    """Return MXAccess's own number of a data type. Its numbers start with 0 for no data."""
     return data_type - pb.MX_DATA_TYPE_NO_DATA
 
 
 def timestamp(moment: datetime) -> Timestamp:
-    """Give an aware datetime as a message."""
+    """Convert an aware datetime to a message."""
     since = moment - _EPOCH
     return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
 
 
 def encode(tag_type: TagType, value: Value, dimensions: tuple[int, ...] = ()) -> pb.MxValue:
-    """Give a value as the worker sends it. An array of one dimension needs no `dimensions`."""
+    """Encode a value as the worker sends it. `dimensions` may be left out for an array of one dimension."""
     traits = tag_type.traits
     if value is None:
         return pb.MxValue(
@@ -208,9 +217,9 @@ def encode(tag_type: TagType, value: Value, dimensions: tuple[int, ...] = ()) ->
         array.raw_element_data_type = native_data_type(traits.data_type)
         array.dimensions.extend(dimensions or (len(value),))
         wrapper = getattr(array, traits.array_arm)
-        # An empty array still says of what.
+        # Select the field even if the array is empty, so that its element type is known.
         wrapper.SetInParent()
-        wrapper.values.extend(_on_the_wire(element) for element in value)
+        wrapper.values.extend(_to_wire(element) for element in value)
     elif isinstance(value, datetime):
         message.variant_type = traits.variant_type
         message.timestamp_value.FromDatetime(value)
@@ -218,74 +227,75 @@ def encode(tag_type: TagType, value: Value, dimensions: tuple[int, ...] = ()) ->
         message.variant_type = traits.variant_type
         setattr(message, traits.arm, value)
     if tag_type is TagType.UNCONVERTIBLE:
-        message.raw_diagnostic = f"the variant type {traits.variant_type} has no counterpart"
+        message.raw_diagnostic = f"cannot convert the variant type {traits.variant_type}"
     return message
 
 
 def decode_scalar(message: pb.MxValue, tag_type: TagType) -> Scalar:
-    """Give what a write brings, as a tag of this type holds it. An integer fits in a float, and in a wider integer.
+    """Decode the value of a write for a tag of this type. Integers are accepted by floats and by wider integers.
 
     Raises:
-        WrongType: it is an array, null, of another type, or too large.
+        WrongType: the value is an array, null, of another type, or out of range.
     """
     arm = message.WhichOneof("kind")
     if message.is_null or arm is None:
-        raise WrongType(f"null is no value of type {tag_type.value}")
+        raise WrongType(f"null cannot be written to an attribute of type {tag_type.value}")
     if arm not in tag_type.traits.arms:
-        raise WrongType(f"a value that comes as {arm} can't be written to an attribute of type {tag_type.value}")
+        raise WrongType(f"{arm} cannot be written to an attribute of type {tag_type.value}")
     return tag_type.check(_from_wire(getattr(message, arm)))
 
 
 def decode_array(message: pb.MxValue, tag_type: TagType, dimensions: tuple[int, ...]) -> tuple[Scalar, ...]:
-    """Give the whole array that a write brings. An array of one dimension takes the length of what is written.
+    """Decode the whole array of a write. An array of one dimension takes the length of the written value.
 
     Raises:
-        WrongType: it is no array, of another type, or of another shape than an array of several dimensions needs.
+        WrongType: the value is not an array, is of another type, or has another shape than an array of several
+            dimensions.
     """
     arm = message.WhichOneof("kind")
     if arm == "sparse_array_value":
-        values = _filled_up(message.sparse_array_value, tag_type)
+        values = _fill_sparse_array(message.sparse_array_value, tag_type)
     elif arm == "array_value":
-        values = _elements(message.array_value, tag_type)
+        values = _decode_elements(message.array_value, tag_type)
     else:
-        raise WrongType("an array is written as a whole: the value is no array")
+        raise WrongType("the value must be an array, because an array is written as a whole")
     if len(dimensions) > 1:
         written = tuple(message.array_value.dimensions) if arm == "array_value" else ()
         if len(values) != math.prod(dimensions) or (len(written) > 1 and written != dimensions):
-            raise WrongType(f"the array has the shape {dimensions}, the value has {written or (len(values),)}")
+            raise WrongType(f"the value must have the shape {dimensions}, not {written or (len(values),)}")
     return values
 
 
 def decode_timestamp(message: pb.MxValue) -> datetime:
-    """Give the time that Write2 brings.
+    """Decode the timestamp of Write2 and WriteSecured2.
 
     Raises:
-        WrongType: it is no time.
+        WrongType: the value is not a time.
     """
     return cast("datetime", decode_scalar(message, TagType.TIME))
 
 
-def _elements(array: pb.MxArray, tag_type: TagType) -> tuple[Scalar, ...]:
+def _decode_elements(array: pb.MxArray, tag_type: TagType) -> tuple[Scalar, ...]:
     arm = array.WhichOneof("values")
     if arm is None or arm.removesuffix("s") not in tag_type.traits.arms:
-        raise WrongType(f"an array that comes as {arm} can't be written to an attribute of type {tag_type.value}")
+        raise WrongType(f"an array in {arm} cannot be written to an attribute of type {tag_type.value}")
     return tuple(
         tag_type.check(_from_wire(element)) for element in cast("Sequence[object]", getattr(array, arm).values)
     )
 
 
-def _filled_up(sparse: pb.MxSparseArray, tag_type: TagType) -> tuple[Scalar, ...]:
-    if sparse.total_length > LONGEST_ARRAY:
-        raise WrongType(f"an array of {sparse.total_length} elements is longer than {LONGEST_ARRAY}")
+def _fill_sparse_array(sparse: pb.MxSparseArray, tag_type: TagType) -> tuple[Scalar, ...]:
+    if sparse.total_length > MAX_ARRAY_LENGTH:
+        raise WrongType(f"an array has at most {MAX_ARRAY_LENGTH} elements, not {sparse.total_length}")
     values = [tag_type.default] * sparse.total_length
     for element in sparse.elements:
         if element.index >= sparse.total_length:
-            raise WrongType(f"index {element.index} is outside an array of {sparse.total_length} elements")
+            raise WrongType(f"index {element.index} is out of range for an array of {sparse.total_length} elements")
         values[element.index] = decode_scalar(element.value, tag_type)
     return tuple(values)
 
 
-def _on_the_wire(value: Scalar) -> object:
+def _to_wire(value: Scalar) -> object:
     return timestamp(value) if isinstance(value, datetime) else value
 
 
@@ -295,4 +305,4 @@ def _from_wire(value: object) -> object:
     try:
         return value.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        raise WrongType(f"no time that can be told: {value.seconds} s, {value.nanos} ns") from error
+        raise WrongType(f"timestamp out of range: {value.seconds} s, {value.nanos} ns") from error

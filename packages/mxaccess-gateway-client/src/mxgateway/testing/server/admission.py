@@ -1,4 +1,4 @@
-"""Where every call comes in: it is recorded, its key is looked at, and what it ends with is told."""
+"""Record, authenticate and authorize every incoming call, and map refusals to gRPC statuses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import grpc.aio
 from google.protobuf import message_factory
 
 from mxgateway._transport.decoding import UNREADABLE_BYTES
-from mxgateway.testing.state.keys import Key, KeyRing, Scope
+from mxgateway.testing.state.keys import Key, Scope
 from mxgateway.testing.state.refusals import Refused
 
 if TYPE_CHECKING:
@@ -23,32 +23,30 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
     from google.protobuf.message import Message
 
-    from mxgateway.testing.state.changes import Changes
-    from mxgateway.testing.state.clock import Clock
-    from mxgateway.testing.state.conditions import Conditions
-    from mxgateway.testing.state.limits import Limits
+    from mxgateway.testing.state.condition import Condition
+    from mxgateway.testing.world import World
 
-__all__ = ["Call", "CallRecord", "Door", "Rpc"]
+__all__ = ["Admission", "Call", "CallRecord", "Rpc"]
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class CallRecord:
-    """A call that the gateway saw.
+    """A call that the gateway received.
 
     Attributes:
-        rpc: the method's name, such as `OpenSession`.
-        request: what it asked, decoded. It may hold a password, and is not shown.
-        metadata_keys: the keys of its metadata, without their values.
-        key_id: the part of its key that is no secret, when the gateway knows the key.
-        authorised: whether the key may do what was asked.
-        peer: where it came from.
-        deadline: how many seconds it had left when it came; None for no deadline.
-        received_at: when it came, by the gateway's clock.
-        messages_sent: how many messages the gateway has sent to it.
-        cancelled: whether its caller went away, or its deadline passed, before it ended.
-        status: what it ended with; None while it runs, and when it was cancelled.
+        rpc: the name of the method, such as `OpenSession`.
+        request: the decoded request. It may contain a password, so `repr` leaves it out.
+        metadata_keys: the keys of the metadata, without the values.
+        key_id: the part of the API key that is not secret; None if the key is missing or unknown.
+        authorised: whether the key has the scope that the call requires.
+        peer: the address of the client.
+        deadline: how many seconds the call had left when it was received; None without a deadline.
+        received_at: when it was received, by the gateway's clock.
+        messages_sent: how many messages of a stream the gateway has sent.
+        cancelled: whether the client cancelled the call, or its deadline passed, before it ended.
+        status: the status of the call; None while it runs, and if it was cancelled.
     """
 
     rpc: str
@@ -65,57 +63,58 @@ class CallRecord:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the call has not ended."""
         return self.status is None and not self.cancelled
 
 
 class Call:
-    """A call that came through the door."""
+    """A call that has been admitted."""
 
-    def __init__(self, record: CallRecord, key: Key, context: _Context, changes: Changes) -> None:
+    def __init__(self, record: CallRecord, key: Key, context: _Context, changed: Condition) -> None:
         self.key = key
         self._record = record
         self._context = context
-        self._changes = changes
+        self._changed = changed
 
     async def send(self, message: Message) -> None:
-        """Send one message of a stream; waits while the caller doesn't read."""
+        """Send one message of a stream. Waits while the client does not read."""
         await self._context.write(message)
         self._record.messages_sent += 1
-        self._changes.notify()
+        self._changed.notify_all()
 
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """How one method is served.
+    """The implementation of one method.
 
     Attributes:
-        serve: takes the request and the call. Gives the reply, or sends the messages of a stream itself.
-        scope: what a key needs for it, which may depend on the request.
+        serve: serves the method, given the request and the call. Returns the reply, or sends the messages of a stream
+            and returns None.
+        scope: the scope that the method requires, or a function that returns it for a request.
     """
 
     serve: Callable[[Any, Call], Awaitable[Message | None]]
     scope: Scope | Callable[[Any], Scope]
 
     def scope_of(self, request: Message) -> Scope:
-        """Give what a key needs for this request."""
+        """Return the scope that this request requires."""
         return self.scope if isinstance(self.scope, Scope) else self.scope(request)
 
 
 class _Records:
-    """The calls that came last, as many as there is room for."""
+    """The most recent calls, limited in number and in total size."""
 
-    def __init__(self, most: int, most_bytes: int) -> None:
-        self._most = most
-        self._most_bytes = most_bytes
+    def __init__(self, max_records: int, max_bytes: int) -> None:
+        self._max_records = max_records
+        self._max_bytes = max_bytes
         self._bytes = 0
         self._records: deque[tuple[int, CallRecord]] = deque()
 
     def append(self, record: CallRecord, size: int) -> None:
-        """Keep one more, whose request has so many bytes; the oldest make way, the newest is kept however large."""
+        """Add a record whose request has `size` bytes, and drop the oldest ones. Keep the newest, however large."""
         self._records.append((size, record))
         self._bytes += size
-        while len(self._records) > self._most or (self._bytes > self._most_bytes and len(self._records) > 1):
+        while len(self._records) > self._max_records or (self._bytes > self._max_bytes and len(self._records) > 1):
             oldest_size, _ = self._records.popleft()
             self._bytes -= oldest_size
 
@@ -123,29 +122,26 @@ class _Records:
         return (record for _, record in self._records)
 
 
-class Door:
-    """Lets calls in, one way for all of them."""
+class Admission:
+    """Admits or refuses calls, in the same way for all methods."""
 
-    def __init__(self, keys: KeyRing, clock: Clock, conditions: Conditions, changes: Changes, limits: Limits) -> None:
-        self._keys = keys
-        self._clock = clock
-        self._conditions = conditions
-        self._changes = changes
-        self._records = _Records(limits.recorded_calls, limits.recorded_bytes)
-        self._inside = 0
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._records = _Records(world.limits.recorded_calls, world.limits.recorded_bytes)
+        self._running_calls = 0
 
     @property
     def records(self) -> tuple[CallRecord, ...]:
-        """The calls that came last, the oldest first."""
+        """The most recent calls, the oldest first."""
         return tuple(self._records)
 
     @property
-    def inside(self) -> int:
-        """How many calls are being served."""
-        return self._inside
+    def running_calls(self) -> int:
+        """The number of calls that are being served."""
+        return self._running_calls
 
     def handler(self, service: ServiceDescriptor, rpcs: Mapping[str, Rpc]) -> grpc.GenericRpcHandler:
-        """Serve a service whose methods are `rpcs`."""
+        """Return the gRPC handler of a service whose methods are implemented by `rpcs`."""
         return grpc.method_handlers_generic_handler(
             service.full_name,
             {method.name: self._method_handler(method, rpcs[method.name]) for method in service.methods},
@@ -160,14 +156,14 @@ class Door:
                 return await rpc.serve(request, call)
 
         make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
-        # The request comes as bytes: one that can't be read is refused like any other.
+        # gRPC passes the request as bytes, so that an unreadable one is recorded and refused like any other.
         return make(serve, request_deserializer=None, response_serializer=_serialize)
 
     @asynccontextmanager
     async def _admitted(
         self, name: str, rpc: Rpc, request: Message, received: bytes, context: _Context
     ) -> AsyncGenerator[Call]:
-        readable = _read(received, request)
+        readable = _parse(received, request)
         metadata = [(key, value) for key, value in context.invocation_metadata() or ()]
         record = CallRecord(
             rpc=name,
@@ -175,19 +171,19 @@ class Door:
             metadata_keys=tuple(key for key, _ in metadata),
             peer=context.peer(),
             deadline=context.time_remaining(),
-            received_at=self._clock.now(),
+            received_at=self._world.clock.now(),
         )
         self._records.append(record, len(received))
-        self._inside += 1
-        self._changes.notify()
+        self._running_calls += 1
+        self._world.changed.notify_all()
         try:
-            await self._meet_conditions(name)
-            key = self._recognised(metadata)
+            await self._apply_faults(name)
+            key = self._authenticate(metadata)
             record.key_id = key.key_id
-            _must_be_readable(request, readable)
-            _must_have_scope(key, rpc.scope_of(request))
+            _check_readable(request, readable)
+            _check_scope(key, rpc.scope_of(request))
             record.authorised = True
-            yield Call(record, key, context, self._changes)
+            yield Call(record, key, context, self._world.changed)
             record.status = grpc.StatusCode.OK
         except Refused as refused:
             record.status = refused.code
@@ -199,28 +195,29 @@ class Door:
             record.status = grpc.StatusCode.UNKNOWN
             raise
         finally:
-            self._inside -= 1
-            self._changes.notify()
+            self._running_calls -= 1
+            self._world.changed.notify_all()
 
-    async def _meet_conditions(self, name: str) -> None:
-        if self._conditions.call_delay:
-            await self._clock.sleep(self._conditions.call_delay)
-        refusal = self._conditions.refusal_for(name)
+    async def _apply_faults(self, name: str) -> None:
+        faults = self._world.active_faults
+        if faults.call_delay:
+            await self._world.clock.sleep(faults.call_delay)
+        refusal = faults.refusal_for(name)
         if refusal is not None:
             raise refusal
 
-    def _recognised(self, metadata: list[tuple[str, str | bytes]]) -> Key:
+    def _authenticate(self, metadata: list[tuple[str, str | bytes]]) -> Key:
         headers = [value for key, value in metadata if key == "authorization" and isinstance(value, str)]
-        key = self._keys.find(headers[0]) if headers else None
+        key = self._world.keys.find(headers[0]) if headers else None
         if key is None:
-            # Never a word of what was sent: it may be a key with a typing mistake in it.
+            # Do not repeat the header: it may be a key with a typing mistake.
             problem = "the API key is not valid" if headers else "the authorization metadata is missing"
             raise Refused(grpc.StatusCode.UNAUTHENTICATED, problem)
         return key
 
 
-def _read(received: bytes, request: Message) -> bool:
-    """Read a request into its message; False when that can't be done."""
+def _parse(received: bytes, request: Message) -> bool:
+    """Parse a request into its message. Return False if it is invalid."""
     try:
         request.ParseFromString(received)
     except UNREADABLE_BYTES:
@@ -229,12 +226,12 @@ def _read(received: bytes, request: Message) -> bool:
     return True
 
 
-def _must_be_readable(request: Message, readable: bool) -> None:  # noqa: FBT001 - it is what it says
+def _check_readable(request: Message, readable: bool) -> None:  # noqa: FBT001 - it is the only flag
     if not readable:
-        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"the request is no {request.DESCRIPTOR.full_name}")
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"the request is not a valid {request.DESCRIPTOR.full_name}")
 
 
-def _must_have_scope(key: Key, scope: Scope) -> None:
+def _check_scope(key: Key, scope: Scope) -> None:
     if scope not in key.scopes:
         raise Refused(grpc.StatusCode.PERMISSION_DENIED, f"the API key {key.key_id} lacks the scope {scope}")
 

@@ -1,4 +1,4 @@
-"""The rpcs of MxAccessGateway that are about alarms, which need no session."""
+"""The alarm rpcs of MxAccessGateway, which need no session."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from mxgateway.testing.state.refusals import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mxgateway.testing.plant.alarm_board import AlarmBoard
     from mxgateway.testing.server.admission import Call
+    from mxgateway.testing.world import World
 
 __all__ = ["AlarmRpcs"]
 
 
 class AlarmRpcs:
-    """The alarm feed, and the acknowledging of alarms."""
+    """Serves the alarm feed, the active alarms, and acknowledgements."""
 
-    def __init__(self, board: AlarmBoard) -> None:
-        self._board = board
+    def __init__(self, world: World) -> None:
+        self._alarms = world.alarms
 
     def rpcs(self) -> Mapping[str, Rpc]:
-        """Give every method, with the scope that it needs."""
+        """Return the methods, each with the scope that it requires."""
         return {
             "AcknowledgeAlarm": Rpc(self._acknowledge_alarm, Scope.INVOKE_WRITE),
             "StreamAlarms": Rpc(self._stream_alarms, Scope.EVENTS_READ),
@@ -37,27 +37,27 @@ class AlarmRpcs:
         }
 
     async def _acknowledge_alarm(self, request: pb.AcknowledgeAlarmRequest, call: Call) -> pb.AcknowledgeAlarmReply:
-        alarm = self._board.find(request.alarm_full_reference)
-        if alarm is not None and not call.key.reaches_tag(alarm.tag_name):
+        alarm = self._alarms.find(request.alarm_full_reference)
+        if alarm is not None and not call.key.can_access_tag(alarm.tag_name):
             raise Refused(
-                grpc.StatusCode.PERMISSION_DENIED, f"the API key {call.key.key_id} does not reach {alarm.tag_name}"
+                grpc.StatusCode.PERMISSION_DENIED, f"the API key {call.key.key_id} has no access to {alarm.tag_name}"
             )
         reply = pb.AcknowledgeAlarmReply(correlation_id=request.client_correlation_id)
-        if alarm is not None and self._board.acknowledge(alarm, request.operator_user, request.comment):
+        if alarm is not None and self._alarms.acknowledge(alarm, request.operator_user, request.comment):
             reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_OK
             reply.hresult = S_OK
         else:
             reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
             reply.protocol_status.message = "the alarm was not acknowledged"
             reply.hresult = E_INVALIDARG
-            reply.diagnostic_message = f"{request.alarm_full_reference} is no active alarm"
+            reply.diagnostic_message = f"there is no active alarm {request.alarm_full_reference}"
         return reply
 
     async def _stream_alarms(self, request: pb.StreamAlarmsRequest, call: Call) -> None:
-        with self._board.feed(AlarmFilter(request.alarm_filter_prefix, call.key.reaches_tag)) as subscription:
+        with self._alarms.feed(AlarmFilter(request.alarm_filter_prefix, call.key.can_access_tag)) as subscription:
             while (message := await subscription.next()) is not None:
                 await call.send(message)
 
     async def _query_active_alarms(self, request: pb.QueryActiveAlarmsRequest, call: Call) -> None:
-        for alarm in self._board.active(AlarmFilter(request.alarm_filter_prefix, call.key.reaches_tag)):
+        for alarm in self._alarms.active(AlarmFilter(request.alarm_filter_prefix, call.key.can_access_tag)):
             await call.send(alarm)

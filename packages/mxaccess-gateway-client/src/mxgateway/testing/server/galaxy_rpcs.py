@@ -1,4 +1,4 @@
-"""The rpcs of GalaxyRepository: the Galaxy's object tree, page by page."""
+"""The rpcs of GalaxyRepository: the object tree in pages, and deploy events."""
 
 from __future__ import annotations
 
@@ -21,32 +21,29 @@ from mxgateway.testing.state.subscriptions import Subscription
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mxgateway.testing.plant.plant import Plant
     from mxgateway.testing.plant.tags import Tag
     from mxgateway.testing.server.admission import Call
     from mxgateway.testing.server.galaxy_tree import Node
-    from mxgateway.testing.state.clock import Clock
-    from mxgateway.testing.state.conditions import Conditions
+    from mxgateway.testing.world import World
 
 __all__ = ["GalaxyRpcs"]
 
-_Asked = TypeVar("_Asked", galaxy_pb.DiscoverHierarchyRequest, galaxy_pb.BrowseChildrenRequest)
+_RequestT = TypeVar("_RequestT", galaxy_pb.DiscoverHierarchyRequest, galaxy_pb.BrowseChildrenRequest)
 
-_PAGE_SIZE = 500
-_LARGEST_PAGE = 5000
-_MOST_WAITING_DEPLOYS = 100
+_DEFAULT_PAGE_SIZE = 500
+_MAX_PAGE_SIZE = 5000
+_MAX_QUEUED_DEPLOYS = 100
 
 
 class GalaxyRpcs:
-    """Everything that GalaxyRepository can be asked."""
+    """Serves GalaxyRepository."""
 
-    def __init__(self, plant: Plant, clock: Clock, conditions: Conditions) -> None:
-        self._plant = plant
-        self._clock = clock
-        self._conditions = conditions
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._plant = world.plant
 
     def rpcs(self) -> Mapping[str, Rpc]:
-        """Give every method, with the scope that it needs."""
+        """Return the methods, each with the scope that it requires."""
         return {
             "TestConnection": Rpc(self._test_connection, Scope.METADATA_READ),
             "GetLastDeployTime": Rpc(self._get_last_deploy_time, Scope.METADATA_READ),
@@ -56,12 +53,12 @@ class GalaxyRpcs:
         }
 
     async def _test_connection(self, _: galaxy_pb.TestConnectionRequest, __: Call) -> galaxy_pb.TestConnectionReply:
-        return galaxy_pb.TestConnectionReply(ok=not self._conditions.galaxy_down)
+        return galaxy_pb.TestConnectionReply(ok=not self._world.active_faults.galaxy_down)
 
     async def _get_last_deploy_time(
         self, _: galaxy_pb.GetLastDeployTimeRequest, __: Call
     ) -> galaxy_pb.GetLastDeployTimeReply:
-        self._must_be_up()
+        self._check_up()
         last_deploy = self._plant.last_deploy
         return galaxy_pb.GetLastDeployTimeReply(
             present=last_deploy is not None, time_of_last_deploy=None if last_deploy is None else timestamp(last_deploy)
@@ -70,19 +67,19 @@ class GalaxyRpcs:
     async def _discover_hierarchy(
         self, request: galaxy_pb.DiscoverHierarchyRequest, call: Call
     ) -> galaxy_pb.DiscoverHierarchyReply:
-        self._must_be_up()
+        self._check_up()
         tree = GalaxyTree(self._plant, call.key)
         root = _start(tree, request.WhichOneof("root"), request)
         depth = request.max_depth.value if request.HasField("max_depth") else None
         if depth is not None and depth < 0:
-            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"a max_depth of {depth} is none")
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"max_depth must not be negative: {depth}")
         levels = depth
         if root is not None and depth is not None:
-            # The root itself comes as well, and the depth counts what is under it.
+            # The reply includes the root, and the depth counts the levels below it.
             levels = depth + 1
         nodes = tree.walk(tree.top if root is None else (root,), levels)
-        wanted = _filter(request)
-        found = [node for node in nodes if wanted.lets_through(node)]
+        galaxy_filter = _filter(request)
+        found = [node for node in nodes if galaxy_filter.matches(node)]
         page, next_page_token = self._page(request, found)
         return galaxy_pb.DiscoverHierarchyReply(
             objects=[_object(node, _with_attributes(request)) for node in page],
@@ -93,23 +90,23 @@ class GalaxyRpcs:
     async def _browse_children(
         self, request: galaxy_pb.BrowseChildrenRequest, call: Call
     ) -> galaxy_pb.BrowseChildrenReply:
-        self._must_be_up()
+        self._check_up()
         tree = GalaxyTree(self._plant, call.key)
         parent = _start(tree, request.WhichOneof("parent"), request)
-        wanted = _filter(request)
-        found = [node for node in (tree.top if parent is None else parent.children) if wanted.lets_through(node)]
+        galaxy_filter = _filter(request)
+        found = [node for node in (tree.top if parent is None else parent.children) if galaxy_filter.matches(node)]
         page, next_page_token = self._page(request, found)
         return galaxy_pb.BrowseChildrenReply(
             children=[_object(node, _with_attributes(request)) for node in page],
             next_page_token=next_page_token,
             total_child_count=len(found),
-            child_has_children=[any(wanted.lets_through(child) for child in node.children) for node in page],
+            child_has_children=[any(galaxy_filter.matches(child) for child in node.children) for node in page],
             cache_sequence=self._plant.deploys,
         )
 
     async def _watch_deploy_events(self, _: galaxy_pb.WatchDeployEventsRequest, call: Call) -> None:
-        self._must_be_up()
-        subscription = Subscription([self._deploy_event()], _MOST_WAITING_DEPLOYS)
+        self._check_up()
+        subscription = Subscription([self._deploy_event()], _MAX_QUEUED_DEPLOYS)
 
         def deployed() -> None:
             subscription.put(self._deploy_event())
@@ -125,35 +122,35 @@ class GalaxyRpcs:
         last_deploy = self._plant.last_deploy
         return galaxy_pb.DeployEvent(
             sequence=self._plant.deploys,
-            observed_at=timestamp(self._clock.now()),
+            observed_at=timestamp(self._world.clock.now()),
             time_of_last_deploy=None if last_deploy is None else timestamp(last_deploy),
             object_count=len(self._plant.objects),
             attribute_count=len(self._plant),
         )
 
-    def _must_be_up(self) -> None:
-        if self._conditions.galaxy_down:
+    def _check_up(self) -> None:
+        if self._world.active_faults.galaxy_down:
             raise Refused(grpc.StatusCode.UNAVAILABLE, "the Galaxy's database is down")
 
-    def _page(self, request: _Asked, found: Sequence[Node]) -> tuple[Sequence[Node], str]:
-        """Give the nodes of the page that was asked for, and the token of the next one."""
+    def _page(self, request: _RequestT, found: Sequence[Node]) -> tuple[Sequence[Node], str]:
+        """Return the nodes of the requested page, and the token of the next page (empty on the last one)."""
         if request.page_size < 0:
-            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"a page_size of {request.page_size} is none")
-        size = min(request.page_size or _PAGE_SIZE, _LARGEST_PAGE)
-        question = _digest(request, self._plant.deploys)
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"page_size must not be negative: {request.page_size}")
+        size = min(request.page_size or _DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE)
+        digest = _digest(request, self._plant.deploys)
         first = 0
         if request.page_token:
-            first, asked_before = _read_token(request.page_token)
-            if asked_before != question:
+            first, token_digest = _read_token(request.page_token)
+            if token_digest != digest:
                 raise Refused(
-                    grpc.StatusCode.INVALID_ARGUMENT, "the page_token belongs to other filters, or to an older deploy"
+                    grpc.StatusCode.INVALID_ARGUMENT, "the page_token is for other filters or for an earlier deploy"
                 )
         end = first + size
-        return found[first:end], _token(end, question) if end < len(found) else ""
+        return found[first:end], _token(end, digest) if end < len(found) else ""
 
 
-def _start(tree: GalaxyTree, arm: str | None, request: _Asked) -> Node | None:
-    """Give the object to start from; None for the Galaxy itself."""
+def _start(tree: GalaxyTree, arm: str | None, request: _RequestT) -> Node | None:
+    """Return the object at which to start; None for the Galaxy itself."""
     if arm is None:
         return None
     value = getattr(request, arm)
@@ -170,7 +167,7 @@ def _start(tree: GalaxyTree, arm: str | None, request: _Asked) -> Node | None:
     return node
 
 
-def _filter(request: _Asked) -> GalaxyFilter:
+def _filter(request: _RequestT) -> GalaxyFilter:
     return GalaxyFilter(
         category_ids=tuple(request.category_ids),
         templates=tuple(request.template_chain_contains),
@@ -180,32 +177,33 @@ def _filter(request: _Asked) -> GalaxyFilter:
     )
 
 
-def _with_attributes(request: _Asked) -> bool:
+def _with_attributes(request: _RequestT) -> bool:
     return request.include_attributes if request.HasField("include_attributes") else True
 
 
-def _digest(request: _Asked, deploys: int) -> str:
-    question = type(request)()
-    question.CopyFrom(request)
-    question.ClearField("page_token")
-    question.ClearField("page_size")
-    asked = question.SerializeToString(deterministic=True)
-    return hashlib.sha256(b"%d " % deploys + asked).hexdigest()[:16]
+def _digest(request: _RequestT, deploys: int) -> str:
+    """Return a digest of the filters of a request and of the deploy that it concerns."""
+    filters = type(request)()
+    filters.CopyFrom(request)
+    filters.ClearField("page_token")
+    filters.ClearField("page_size")
+    serialized = filters.SerializeToString(deterministic=True)
+    return hashlib.sha256(b"%d " % deploys + serialized).hexdigest()[:16]
 
 
-def _token(first: int, question: str) -> str:
-    return base64.urlsafe_b64encode(f"{first} {question}".encode()).decode()
+def _token(first: int, digest: str) -> str:
+    return base64.urlsafe_b64encode(f"{first} {digest}".encode()).decode()
 
 
 def _read_token(token: str) -> tuple[int, str]:
     try:
-        first, question = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
-        return int(first), question
+        first, digest = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
+        return int(first), digest
     except (binascii.Error, ValueError) as error:
-        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the page_token is none of this gateway") from error
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the page_token is invalid") from error
 
 
-def _object(node: Node, with_attributes: bool) -> galaxy_pb.GalaxyObject:  # noqa: FBT001 - there is nothing to mix up
+def _object(node: Node, with_attributes: bool) -> galaxy_pb.GalaxyObject:  # noqa: FBT001 - it is the only flag
     each = node.object
     return galaxy_pb.GalaxyObject(
         gobject_id=each.gobject_id,

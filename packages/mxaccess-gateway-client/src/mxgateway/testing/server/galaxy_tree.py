@@ -1,11 +1,11 @@
-"""The Galaxy's objects as a tree, and which of them somebody asked for."""
+"""The Galaxy's objects as a tree, and the filters of a request."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mxgateway.testing.state.globs import matches_glob
+from mxgateway.testing.state.keys import matches_glob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ __all__ = ["GalaxyFilter", "GalaxyTree", "Node"]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An object of the tree, with the attributes that somebody may see."""
+    """An object of the tree, with the attributes that the key gives access to."""
 
     object: PlantObject
     parent_id: int
@@ -30,14 +30,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalaxyFilter:
-    """Which objects somebody asked for; all conditions must hold.
+    """The filters of a request. An object must match all of them.
 
     Attributes:
-        category_ids: one of these categories; any when empty.
-        templates: all of these among the templates, in any case.
-        glob: a pattern for the whole tag name; any when empty.
-        alarm_bearing_only: has an attribute with an alarm.
-        historized_only: has a historized attribute.
+        category_ids: the permitted categories; empty for all.
+        templates: templates that the object must have, ignoring case.
+        glob: a pattern that must match the whole tag name; empty for any name.
+        alarm_bearing_only: whether the object must have an attribute with an alarm.
+        historized_only: whether the object must have a historized attribute.
     """
 
     category_ids: tuple[int, ...] = ()
@@ -46,8 +46,8 @@ class GalaxyFilter:
     alarm_bearing_only: bool = False
     historized_only: bool = False
 
-    def lets_through(self, node: Node) -> bool:
-        """Whether this object is one of them."""
+    def matches(self, node: Node) -> bool:
+        """Return whether this object matches all filters."""
         templates = {template.casefold() for template in node.object.templates}
         return (
             (not self.category_ids or node.object.category_id in self.category_ids)
@@ -59,13 +59,13 @@ class GalaxyFilter:
 
 
 class GalaxyTree:
-    """The tree as one key sees it: areas, the objects that it reaches, and those on the way to them."""
+    """The tree as one key sees it: all areas, the objects that it gives access to, and the parents of these."""
 
     def __init__(self, plant: Plant, key: Key) -> None:
-        self._reaches_object = key.reaches_object
+        self._can_access_object = key.can_access_object
         self._attributes: dict[str, list[Tag]] = {}
         for tag in plant:
-            if key.reaches_tag(tag.name):
+            if key.can_access_tag(tag.name):
                 self._attributes.setdefault(tag.object_name.casefold(), []).append(tag)
         self._children: dict[str, list[PlantObject]] = {}
         for each in plant.objects:
@@ -73,11 +73,11 @@ class GalaxyTree:
         self.top: tuple[Node, ...] = self._nodes_under("", 0)
 
     def __iter__(self) -> Iterator[Node]:
-        """Give every object, each before what is under it."""
+        """Iterate over all objects, parents before their children."""
         return self.walk(self.top)
 
     def walk(self, nodes: tuple[Node, ...], levels: int | None = None) -> Iterator[Node]:
-        """Give these objects and what is under them, so many levels altogether, all when it is None."""
+        """Iterate over these nodes and their descendants, `levels` levels in total, or all levels if None."""
         if levels is not None and levels < 1:
             return
         for node in nodes:
@@ -85,15 +85,15 @@ class GalaxyTree:
             yield from self.walk(node.children, None if levels is None else levels - 1)
 
     def by_id(self, gobject_id: int) -> Node | None:
-        """Find an object by number."""
+        """Return the object with this number, or None."""
         return next((node for node in self if node.object.gobject_id == gobject_id), None)
 
     def by_tag_name(self, tag_name: str) -> Node | None:
-        """Find an object by name, in any case."""
+        """Return the object with this name, ignoring case, or None."""
         return next((node for node in self if node.object.tag_name.casefold() == tag_name.casefold()), None)
 
     def by_path(self, path: str) -> Node | None:
-        """Find an object by its path from the top, contained names joined by `/` or `.`, in any case."""
+        """Return the object with this path, or None. A path joins contained names by `/` or `.`, ignoring case."""
         nodes, found = self.top, None
         for name in path.replace(".", "/").split("/"):
             found = next((node for node in nodes if _browse_name(node.object).casefold() == name.casefold()), None)
@@ -116,7 +116,9 @@ class GalaxyTree:
             for each in children
         )
         return tuple(
-            node for node in nodes if node.object.is_area or node.children or self._reaches_object(node.object.tag_name)
+            node
+            for node in nodes
+            if node.object.is_area or node.children or self._can_access_object(node.object.tag_name)
         )
 
 

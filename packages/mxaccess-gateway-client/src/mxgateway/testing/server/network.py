@@ -1,11 +1,9 @@
-"""A stretch of network before the gateway that can be cut, or go silent as when a cable is pulled."""
+"""A TCP proxy in front of the gateway, which can break or freeze connections."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
-
-from mxgateway.testing.state.conditions import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -16,27 +14,36 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class Network:
-    """Passes bytes between whoever connects to it and the gateway behind it, as long as it is open."""
+    """Forwards bytes between the clients and the gateway, except while frozen."""
 
     def __init__(self) -> None:
-        self.open: Gate = Gate()
+        self._thawed = asyncio.Event()
+        self._thawed.set()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
-    async def listen(self, host: str, port: int, behind: int) -> int:
-        """Listen before the gateway that is at port `behind`, and give the port."""
+    async def listen(self, host: str, port: int, gateway_port: int) -> int:
+        """Listen on `port`, forward connections to `gateway_port`, and return the port."""
 
-        async def passing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connection = asyncio.create_task(self._pass_bytes(reader, writer, host, behind))
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = asyncio.create_task(self._forward(reader, writer, host, gateway_port))
             self._connections.add(connection)
             connection.add_done_callback(self._connections.discard)
 
-        self._server = await asyncio.start_server(passing, host, port)
-        listening: int = self._server.sockets[0].getsockname()[1]
-        return listening
+        self._server = await asyncio.start_server(accept, host, port)
+        listening_port: int = self._server.sockets[0].getsockname()[1]
+        return listening_port
+
+    def freeze(self) -> None:
+        """Stop forwarding bytes, but keep all connections open, as when a cable is pulled."""
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        """Forward bytes again."""
+        self._thawed.set()
 
     async def cut(self) -> None:
-        """Break every connection that there is, as a failing switch does."""
+        """Break all connections, as a failing switch does."""
         connections = tuple(self._connections)
         for connection in connections:
             connection.cancel()
@@ -44,21 +51,21 @@ class Network:
             await asyncio.wait(connections)
 
     async def close(self) -> None:
-        """Break every connection and take no new ones."""
+        """Break all connections and stop listening."""
         if self._server is not None:
             self._server.close()
         await self.cut()
 
-    async def _pass_bytes(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, behind: int
+    async def _forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, gateway_port: int
     ) -> None:
         writers = [writer]
         try:
-            back_reader, back_writer = await asyncio.open_connection(host, behind)
-            writers.append(back_writer)
-            await _first_of(self._pump(reader, back_writer), self._pump(back_reader, writer))
+            gateway_reader, gateway_writer = await asyncio.open_connection(host, gateway_port)
+            writers.append(gateway_writer)
+            await _wait_for_first(self._pump(reader, gateway_writer), self._pump(gateway_reader, writer))
         except OSError:
-            # One side is gone: the other one learns of it below.
+            # One side has closed its connection: the other side is closed below.
             pass
         finally:
             for each in writers:
@@ -66,12 +73,12 @@ class Network:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK_BYTES):
-            await self.open.passed()
+            await self._thawed.wait()
             writer.write(data)
             await writer.drain()
 
 
-async def _first_of(*pumps: Awaitable[None]) -> None:
+async def _wait_for_first(*pumps: Awaitable[None]) -> None:
     tasks = [asyncio.ensure_future(pump) for pump in pumps]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

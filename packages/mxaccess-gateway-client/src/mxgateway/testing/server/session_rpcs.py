@@ -1,4 +1,4 @@
-"""The rpcs of MxAccessGateway that are about sessions, their commands and their events."""
+"""The session rpcs of MxAccessGateway: sessions, commands and events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.testing.commands.context import Desk
+from mxgateway.testing.commands.context import CommandContext
 from mxgateway.testing.commands.table import COMMANDS, scope_of
 from mxgateway.testing.plant.statuses import S_OK
 from mxgateway.testing.server.admission import Rpc
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mxgateway.testing.commands.context import Command
-    from mxgateway.testing.plant.alarm_board import AlarmBoard
-    from mxgateway.testing.plant.plant import Plant
     from mxgateway.testing.server.admission import Call
     from mxgateway.testing.sessions.sessions import Sessions
-    from mxgateway.testing.state.limits import Limits
+    from mxgateway.testing.world import World
 
 __all__ = ["SessionRpcs"]
 
@@ -33,19 +31,15 @@ _OK = pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK)
 
 
 class SessionRpcs:
-    """Sessions, their commands and their events."""
+    """Serves sessions, their commands and their events."""
 
-    def __init__(
-        self, sessions: Sessions, plant: Plant, alarms: AlarmBoard, limits: Limits, protocol_version: int
-    ) -> None:
+    def __init__(self, world: World, sessions: Sessions, protocol_version: int) -> None:
+        self._world = world
         self._sessions = sessions
-        self._plant = plant
-        self._alarms = alarms
-        self._limits = limits
         self._protocol_version = protocol_version
 
     def rpcs(self) -> Mapping[str, Rpc]:
-        """Give every method, with the scope that it needs."""
+        """Return the methods, each with the scope that it requires."""
         return {
             "OpenSession": Rpc(self._open_session, Scope.SESSION_OPEN),
             "CloseSession": Rpc(self._close_session, Scope.SESSION_CLOSE),
@@ -54,11 +48,11 @@ class SessionRpcs:
         }
 
     async def _open_session(self, request: pb.OpenSessionRequest, _: Call) -> pb.OpenSessionReply:
-        command_timeout = self._limits.command_timeout
+        command_timeout = self._world.limits.command_timeout
         if request.HasField("command_timeout"):
             command_timeout = request.command_timeout.seconds + request.command_timeout.nanos / 1e9
             if command_timeout <= 0:
-                raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"a command_timeout of {command_timeout:g} s is none")
+                raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "command_timeout must be positive")
         session = await self._sessions.open(request.client_session_name, command_timeout)
         return pb.OpenSessionReply(
             session_id=session.session_id,
@@ -81,11 +75,11 @@ class SessionRpcs:
         if not request.HasField("command"):
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the command is missing")
         if request.command.kind != pb.MX_COMMAND_KIND_GET_SESSION_STATE:
-            session.must_be_ready()
+            session.check_ready()
         reply = pb.MxCommandReply(hresult=S_OK, protocol_status=_OK)
         try:
-            desk = Desk(session=session, plant=self._plant, alarms=self._alarms, key=call.key, reply=reply)
-            await self._carry_out(request.command, desk)
+            context = CommandContext(session=session, world=self._world, key=call.key, reply=reply)
+            await self._execute(request.command, context)
         except CommandFailed as failed:
             reply = pb.MxCommandReply(protocol_status=pb.ProtocolStatus(code=failed.code, message=failed.message))
         except MxAccessRefused as refused:
@@ -102,14 +96,14 @@ class SessionRpcs:
         reply.kind = request.command.kind
         return reply
 
-    async def _carry_out(self, message: pb.MxCommand, desk: Desk) -> None:
+    async def _execute(self, message: pb.MxCommand, context: CommandContext) -> None:
         command = _command_of(message)
         if message.kind == pb.MX_COMMAND_KIND_GET_SESSION_STATE:
-            # The gateway knows the state by itself: it must be told whatever the worker does.
-            desk.reply.session_state.state = desk.session.state
+            # The gateway itself knows the state, so that it can answer even if the worker is busy or has ended.
+            context.reply.session_state.state = context.session.state
             return
         arguments = getattr(message, command.arm)
-        await desk.session.worker.execute(lambda: command.run(desk, arguments), desk.session.command_timeout)
+        await context.session.worker.execute(lambda: command.run(context, arguments), context.session.command_timeout)
 
     async def _stream_events(self, request: pb.StreamEventsRequest, call: Call) -> None:
         session = self._sessions.find_ready(request.session_id)
@@ -122,13 +116,13 @@ def _command_of(message: pb.MxCommand) -> Command:
     command = COMMANDS.get(message.kind)
     if command is None:
         raise CommandFailed(
-            pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, f"the gateway knows no command kind {message.kind}"
+            pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, f"unknown command kind {message.kind}"
         )
     arm = message.WhichOneof("payload")
     if arm != command.arm:
         raise CommandFailed(
             pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST,
-            f"{pb.MxCommandKind.Name(message.kind)} takes its arguments in {command.arm}, not in {arm}",
+            f"{pb.MxCommandKind.Name(message.kind)} needs the payload {command.arm}, not {arm}",
         )
     return command
 

@@ -1,4 +1,4 @@
-"""TLS for the simulated gateway."""
+"""TLS configuration of the simulated gateway."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["ServerTls"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTls:
-    """What the gateway shows of itself, and whom it lets in. PEM, as bytes or as the path of a file.
+    """The certificates of the gateway, in PEM format: as bytes, or as the path of a file.
 
     Attributes:
-        certificate_chain: the gateway's certificate, and those that lead to the root.
-        private_key: its private key.
-        client_ca: the root of the clients' certificates; clients need no certificate when it is None.
+        certificate_chain: the certificate of the gateway, followed by any intermediate certificates.
+        private_key: the private key of the gateway.
+        client_ca: the CA that signs the client certificates; clients need no certificate if it is None.
     """
 
     certificate_chain: bytes | str | Path
@@ -25,18 +25,18 @@ class ServerTls:
     client_ca: bytes | str | Path | None = None
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Give what a gRPC server takes.
+        """Return the credentials for a gRPC server.
 
         Raises:
-            OSError: a file can't be read.
+            OSError: a file cannot be read.
         """
-        client_ca = None if self.client_ca is None else _pem(self.client_ca)
+        client_ca = None if self.client_ca is None else _read_pem(self.client_ca)
         return grpc.ssl_server_credentials(
-            [(_pem(self.private_key), _pem(self.certificate_chain))],
+            [(_read_pem(self.private_key), _read_pem(self.certificate_chain))],
             root_certificates=client_ca,
             require_client_auth=client_ca is not None,
         )
 
 
-def _pem(source: bytes | str | Path) -> bytes:
+def _read_pem(source: bytes | str | Path) -> bytes:
     return source if isinstance(source, bytes) else Path(source).read_bytes()

@@ -1,1 +1,1 @@
-"""A session, its worker and its MXAccess object."""
+"""Sessions, with their workers, MXAccess objects and events."""

@@ -1,4 +1,4 @@
-"""The events of one session: numbered, retained for a resume, and queued for its one subscriber."""
+"""The events of one session: numbered, retained for a resume, and queued for its subscriber."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["EventLog"]
 
 
 class EventLog:
-    """Takes the events of a session from its worker and hands them to whoever subscribes.
+    """Numbers the events of a session and queues them for the subscriber. There is at most one at a time.
 
-    Until the first subscriber comes they wait in a backlog, which that subscriber gets, or DrainEvents. From then on
-    they go to the subscriber that there is; what comes while there is none can only be had by a resume.
+    Before the first subscriber, events wait in a backlog, which DrainEvents or that subscriber receives. Afterwards
+    events go to the current subscriber. Without one they can only be received by a resume.
     """
 
-    def __init__(self, session_id: str, clock: Clock, limits: Limits, overflowed: Callable[[], None]) -> None:
+    def __init__(self, session_id: str, clock: Clock, limits: Limits, on_overflow: Callable[[], None]) -> None:
         self._session_id = session_id
         self._clock = clock
         self._limits = limits
-        self._overflowed = overflowed
+        self._on_overflow = on_overflow
         self._retained: deque[tuple[float, pb.MxEvent]] = deque(maxlen=limits.replay_events)
         self._backlog: deque[pb.MxEvent] | None = deque(maxlen=limits.queued_events)
         self._subscription: Subscription[pb.MxEvent] | None = None
@@ -40,18 +40,18 @@ class EventLog:
 
     @property
     def subscribed(self) -> bool:
-        """Whether somebody streams."""
+        """Whether there is a subscriber."""
         return self._subscription is not None
 
     @property
     def waiting(self) -> int:
-        """How many events wait to be sent."""
+        """The number of events that are queued for sending."""
         if self._subscription is not None:
             return self._subscription.waiting
         return len(self._backlog or ())
 
     def append(self, event: pb.MxEvent) -> None:
-        """Number an event and pass it on. The event is the log's from then on."""
+        """Number an event, retain it and queue it. The caller must not change it afterwards."""
         self.last_sequence += 1
         event.session_id = self._session_id
         event.worker_sequence = self.last_sequence
@@ -67,36 +67,36 @@ class EventLog:
                 self.overflow()
 
     def subscribe(self, after: int) -> Subscription[pb.MxEvent]:
-        """Begin a stream: afresh, or after the last event that the subscriber has seen.
+        """Start a stream: a new one if `after` is 0, otherwise a resume after the event with that sequence.
 
         Raises:
-            Refused: somebody streams already, or `after` is ahead of the session.
+            Refused: there already is a subscriber, or `after` is ahead of the session's last event.
         """
         if self._subscription is not None:
             raise Refused(
-                grpc.StatusCode.FAILED_PRECONDITION, f"session {self._session_id} has an event stream already"
+                grpc.StatusCode.FAILED_PRECONDITION, f"session {self._session_id} already has an event stream"
             )
         if after > self.last_sequence:
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT,
-                f"after_worker_sequence {after} is ahead of the session, whose last event is {self.last_sequence}",
+                f"after_worker_sequence {after} is ahead of the session's last event, {self.last_sequence}",
             )
         self._subscription = Subscription(self._first_messages(after))
         self._backlog = None
         return self._subscription
 
     def unsubscribe(self, subscription: Subscription[pb.MxEvent]) -> None:
-        """Free the place. What was still queued was on its way and counts as sent."""
+        """Remove the subscriber. Events that are still queued count as sent."""
         if self._subscription is subscription:
             self._subscription = None
 
-    def drain(self, most: int) -> list[pb.MxEvent]:
-        """Take up to `most` events from the backlog, all when it is 0."""
+    def drain(self, max_events: int) -> list[pb.MxEvent]:
+        """Remove up to `max_events` events from the backlog and return them; all events if it is 0."""
         backlog = self._backlog or deque[pb.MxEvent]()
-        return [backlog.popleft() for _ in range(min(most or len(backlog), len(backlog)))]
+        return [backlog.popleft() for _ in range(min(max_events or len(backlog), len(backlog)))]
 
     def overflow(self) -> None:
-        """End the stream as one whose subscriber does not keep up."""
+        """End the stream, as if its queue had overflowed."""
         if self._subscription is not None:
             self._subscription.fail(
                 Refused(
@@ -105,18 +105,18 @@ class EventLog:
                     "the subscriber is too slow",
                 )
             )
-        self._overflowed()
+        self._on_overflow()
 
     def end(self, failure: Refused | None = None) -> None:
-        """End the stream: with a status, or with OK once everything that is queued has been sent."""
+        """End the stream at once with `failure`, or with OK after all queued events if `failure` is None."""
         if self._subscription is not None:
             if failure is None:
                 self._subscription.finish()
             else:
                 self._subscription.fail(failure)
 
-    def forget_retained(self) -> None:
-        """Retain nothing of what came so far."""
+    def discard_retained(self) -> None:
+        """Discard all events that are retained or in the backlog."""
         self._retained.clear()
         if self._backlog is not None:
             self._backlog.clear()
@@ -124,15 +124,15 @@ class EventLog:
     def _first_messages(self, after: int) -> list[pb.MxEvent]:
         if after == 0:
             return list(self._backlog or ())
-        retained = list(self._backlog or ()) or self._still_retained()
+        retained = list(self._backlog or ()) or self._unexpired()
         oldest = retained[0].worker_sequence if retained else self.last_sequence + 1
         if after + 1 < oldest:
             return [_gap(self._session_id, after, oldest), *retained]
         return [event for event in retained if event.worker_sequence > after]
 
-    def _still_retained(self) -> list[pb.MxEvent]:
-        too_old = self._clock.monotonic() - self._limits.replay_seconds
-        while self._retained and self._retained[0][0] < too_old:
+    def _unexpired(self) -> list[pb.MxEvent]:
+        oldest_time = self._clock.monotonic() - self._limits.replay_seconds
+        while self._retained and self._retained[0][0] < oldest_time:
             self._retained.popleft()
         return [event for _, event in self._retained]
 

@@ -1,4 +1,4 @@
-"""The items of one MXAccess object: what was added, what is advised, and what each of them has to tell."""
+"""Items of an MXAccess object, and the data changes that they raise."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ __all__ = ["Advise", "BufferedItem", "Item", "ItemOptions", "LastChange"]
 
 
 class Advise(Enum):
-    """How an item's data changes were asked for."""
+    """The kind of an advise."""
 
     PLAIN = "plain"
     SUPERVISORY = "supervisory"
 
 
 class LastChange:
-    """The last data change of a tag, and whether an advised item had it already."""
+    """The last data change of a tag, as ReadBulk returns it.
+
+    `was_cached` tells whether it comes from an advised item.
+    """
 
     def __init__(self, event: pb.MxEvent, *, was_cached: bool) -> None:
         self._event = event
@@ -40,12 +43,12 @@ class LastChange:
         self._result: pb.BulkReadResult | None = None
 
     def result(self, tag: str) -> pb.BulkReadResult:
-        """What ReadBulk tells of it to whoever asks for it by this name; made once, however often that is."""
+        """Return the result of ReadBulk for this tag name. It is built once for repeated reads with the same name."""
         if self._result is None or self._result.tag_address != tag:
-            self._result = self._make_result(tag)
+            self._result = self._build_result(tag)
         return self._result
 
-    def _make_result(self, tag: str) -> pb.BulkReadResult:
+    def _build_result(self, tag: str) -> pb.BulkReadResult:
         event = self._event
         failures = [status.diagnostic_text for status in event.statuses if status.category != pb.MX_STATUS_CATEGORY_OK]
         return pb.BulkReadResult(
@@ -63,7 +66,7 @@ class LastChange:
 
 
 class ItemOptions(TypedDict):
-    """What every item is made from."""
+    """The constructor arguments that all kinds of items share."""
 
     server_handle: int
     item_handle: int
@@ -75,7 +78,7 @@ class ItemOptions(TypedDict):
 
 
 class Item:
-    """One item handle."""
+    """An item, which has one item handle."""
 
     def __init__(self, **options: Unpack[ItemOptions]) -> None:
         self.server_handle: int = options["server_handle"]
@@ -92,36 +95,39 @@ class Item:
 
     @property
     def delivers(self) -> bool:
-        """Whether data changes come."""
+        """Whether the item raises data changes."""
         return self.advised is not None and not self.suspended
 
     def advise(self, how: Advise) -> None:
-        """Begin to deliver, with the present value first. What is advised already can only become supervisory."""
-        begins = self.advised is None
-        if begins or how is Advise.SUPERVISORY:
+        """Start raising data changes, beginning with the present value.
+
+        If the item is already advised, a supervisory advise replaces a plain one, and nothing else changes.
+        """
+        first = self.advised is None
+        if first or how is Advise.SUPERVISORY:
             self.advised = how
-        if begins:
-            self._begin()
+        if first:
+            self._start()
 
     def un_advise(self) -> None:
-        """Deliver no longer."""
+        """Stop raising data changes."""
         self.advised = None
         self.suspended = False
-        self._end()
+        self._stop()
 
     def suspend(self) -> None:
-        """Keep the advise and deliver nothing."""
+        """Stop raising data changes, but keep the advise."""
         self.suspended = True
-        self._end()
+        self._stop()
 
     def activate(self) -> None:
-        """Deliver again, beginning with the present value."""
+        """Resume raising data changes, beginning with the present value."""
         if self.suspended:
             self.suspended = False
-            self._begin()
+            self._start()
 
     def deliver(self, reading: Reading | None, status: pb.MxStatusProxy) -> None:
-        """Raise a data change: of what was read, or of nothing, which is bad."""
+        """Raise a data change with this reading, or a bad one without a value if there is none."""
         event = pb.MxEvent(
             family=pb.MX_EVENT_FAMILY_ON_DATA_CHANGE,
             server_handle=self.server_handle,
@@ -135,46 +141,46 @@ class Item:
         self.last_change = LastChange(event, was_cached=True)
         self._raise_event(event)
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         tag, reading = self.target.tag, self.target.read()
         if tag is None:
             self.deliver(None, self.target.problem)
             return
         settle_time = self._settle_time if tag.settle_time is None else tag.settle_time
         if settle_time > 0 and reading is not None and not tag.silent:
-            self._settling = self._clock.call_later(settle_time, lambda: self._follow(tag))
+            self._settling = self._clock.call_later(settle_time, lambda: self._listen(tag))
             self.deliver(replace(reading, quality=UNCERTAIN), good())
         else:
-            self._follow(tag)
+            self._listen(tag)
 
-    def _follow(self, tag: Tag) -> None:
+    def _listen(self, tag: Tag) -> None:
         self._settling = None
-        tag.listen(self._changed)
-        self._changed()
+        tag.listen(self._on_change)
+        self._on_change()
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         if self._settling is not None:
             self._settling.cancel()
             self._settling = None
         if self.target.tag is not None:
-            self.target.tag.stop_listening(self._changed)
+            self.target.tag.stop_listening(self._on_change)
 
-    def _changed(self) -> None:
+    def _on_change(self) -> None:
         if self.target.tag is not None and not self.target.tag.silent:
             reading = self.target.read()
             self.deliver(reading, good() if reading else self.target.problem)
 
 
 class BufferedItem(Item):
-    """An item that collects its samples and delivers them together."""
+    """A buffered item, which collects samples and delivers them together."""
 
-    def __init__(self, *, most_samples: int, deliver_later: Callable[[], None], **common: Unpack[ItemOptions]) -> None:
+    def __init__(self, *, max_samples: int, deliver_later: Callable[[], None], **common: Unpack[ItemOptions]) -> None:
         super().__init__(**common)
-        self._samples: deque[Reading] = deque(maxlen=most_samples)
+        self._samples: deque[Reading] = deque(maxlen=max_samples)
         self._deliver_later = deliver_later
 
     def deliver(self, reading: Reading | None, status: pb.MxStatusProxy) -> None:
-        """Collect a sample. That there is nothing to sample is said at once."""
+        """Collect a sample. If there is no reading, raise a bad data change at once."""
         if reading is None:
             self._raise_samples(TagType.STRING, [], status)
         else:
@@ -182,9 +188,9 @@ class BufferedItem(Item):
             self._deliver_later()
 
     def flush(self) -> None:
-        """Deliver what was collected."""
+        """Deliver the collected samples in one event."""
         if self._samples and self.delivers:
-            # A status without any field set says nothing, and above all no failure.
+            # A status without any fields does not report a failure.
             self._raise_samples(self._samples[0].type, list(self._samples), pb.MxStatusProxy())
         self._samples.clear()
 

@@ -1,4 +1,4 @@
-"""One MXAccess object: what the COM library behind a worker does, method by method."""
+"""The MXAccess object of a worker, with the methods of the COM library."""
 
 from __future__ import annotations
 
@@ -26,52 +26,42 @@ from mxgateway.testing.state.refusals import MxAccessRefused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from mxgateway.testing.plant.plant import Plant
     from mxgateway.testing.state.clock import Clock, Timer
-    from mxgateway.testing.state.limits import Limits
+    from mxgateway.testing.world import World
 
 __all__ = ["MxAccess"]
 
-_FIRST_UPDATE_INTERVAL = 1.0
+_DEFAULT_UPDATE_INTERVAL_SECONDS = 1.0
 
 
 class MxAccess:
-    """Server handles, items and their advises; raises the events of all of them.
+    """Manages server handles, items and advises, and raises their events.
 
-    Every method that is named after one of MXAccess's raises MxAccessRefused for what MXAccess refuses: an unknown
-    handle, an item in a state that doesn't allow it, a user who is none.
+    Every method that is named after a method of MXAccess raises MxAccessRefused for the same reasons: an unknown
+    handle, an item in the wrong state, an unknown user.
     """
 
-    def __init__(
-        self,
-        *,
-        plant: Plant,
-        clock: Clock,
-        limits: Limits,
-        settle_time: float,
-        write_time: float,
-        raise_event: Callable[[pb.MxEvent], None],
-    ) -> None:
-        self._plant = plant
-        self._clock = clock
-        self._limits = limits
-        self._settle_time = settle_time
-        self._write_time = write_time
+    def __init__(self, world: World, raise_event: Callable[[pb.MxEvent], None]) -> None:
+        self._plant = world.plant
+        self._clock = world.clock
+        self._limits = world.limits
+        self._settle_time = world.settle_time
+        self._write_time = world.write_time
         self._raise = raise_event
         self._servers: dict[int, _Server] = {}
         self._server_handles = itertools.count(1)
-        # Handles are unique over all server handles, and none is given twice: a mix-up never passes unseen.
+        # Item handles are unique across server handles and never reused, so that a client that mixes them up fails.
         self._item_handles = itertools.count(1)
-        self._identities = Identities(plant.users)
+        self._identities = Identities(world.plant.users)
         self._released = False
 
     def items(self) -> Iterator[Item]:
-        """Give every item of every server handle."""
+        """Return the items of all server handles."""
         for server in self._servers.values():
             yield from server.items.values()
 
     def item(self, server_handle: int, item_handle: int) -> Item:
-        """Give the item of these handles."""
+        """Return the item with these handles."""
         server = self._servers.get(server_handle)
         item = server.items.get(item_handle) if server is not None else None
         if item is None:
@@ -79,19 +69,19 @@ class MxAccess:
         return item
 
     def release(self) -> None:
-        """Let go of everything, as the end of the worker process does. No event comes any more."""
+        """Release all handles, as the end of the worker process does. No more events are raised."""
         self._released = True
         for server_handle in list(self._servers):
             self.unregister(server_handle)
 
     def register(self, client_name: str) -> int:
-        """Register: give a new server handle."""
+        """Register: return a new server handle."""
         server_handle = next(self._server_handles)
         self._servers[server_handle] = _Server(client_name, self._clock)
         return server_handle
 
     def unregister(self, server_handle: int) -> None:
-        """Unregister: give the server handle and all its items back."""
+        """Unregister: release the server handle and all its items."""
         server = self._server(server_handle)
         for item in server.items.values():
             item.un_advise()
@@ -99,16 +89,16 @@ class MxAccess:
         del self._servers[server_handle]
 
     def add_item(self, server_handle: int, definition: str, context: str = "", *, buffered: bool = False) -> int:
-        """AddItem, AddItem2, AddBufferedItem: give a new item handle, even for a name that nothing has."""
+        """AddItem, AddItem2, AddBufferedItem: return a new item handle, even for an unknown name."""
         server = self._server(server_handle)
         definition = f"{context}.{definition}" if context else definition
         options = self._item_options(server_handle, next(self._item_handles), definition, self._raise_event)
         target = options["target"]
         if buffered and target.tag is not None and target.tag.is_array and target.index is None:
-            # An array of arrays has no place in the event: only single values are buffered.
+            # Only scalars are buffered: the event cannot hold an array of arrays.
             options["target"] = Target(target.problem)
         item = (
-            BufferedItem(most_samples=self._limits.buffered_samples, deliver_later=server.flush_later, **options)
+            BufferedItem(max_samples=self._limits.buffered_samples, deliver_later=server.flush_later, **options)
             if buffered
             else Item(**options)
         )
@@ -116,31 +106,31 @@ class MxAccess:
         return item.item_handle
 
     def remove_item(self, server_handle: int, item_handle: int) -> None:
-        """RemoveItem: give the item handle back. That ends its advise as well."""
+        """RemoveItem: release the item handle, and un-advise the item."""
         item = self.item(server_handle, item_handle)
         item.un_advise()
         self._server(server_handle).remove(item)
 
     def advise(self, server_handle: int, item_handle: int, how: Advise = Advise.PLAIN) -> None:
-        """Advise, AdviseSupervisory: ask for the item's data changes."""
+        """Advise, AdviseSupervisory: start the item's data changes."""
         self.item(server_handle, item_handle).advise(how)
 
     def un_advise(self, server_handle: int, item_handle: int) -> None:
-        """UnAdvise: end the item's data changes."""
+        """UnAdvise: stop the item's data changes."""
         self._advised_item(server_handle, item_handle).un_advise()
 
     def suspend(self, server_handle: int, item_handle: int) -> pb.MxStatusProxy:
-        """Suspend: halt the item's data changes and keep its advise."""
+        """Suspend: stop the item's data changes, but keep its advise."""
         self._advised_item(server_handle, item_handle).suspend()
         return good()
 
     def activate(self, server_handle: int, item_handle: int) -> pb.MxStatusProxy:
-        """Activate: end a suspend, with the present value at once."""
+        """Activate: resume the item's data changes, beginning with the present value."""
         self._advised_item(server_handle, item_handle).activate()
         return good()
 
     def set_buffered_update_interval(self, server_handle: int, seconds: float) -> None:
-        """SetBufferedUpdateInterval: how long buffered items of this server handle collect before they deliver."""
+        """SetBufferedUpdateInterval: set how long buffered items of this server handle collect samples."""
         server = self._server(server_handle)
         if seconds <= 0:
             raise _invalid_argument()
@@ -155,7 +145,7 @@ class MxAccess:
         user_id: int,
         timestamp: pb.MxValue | None = None,
     ) -> None:
-        """Write, Write2: accept a value; what became of it is told by ON_WRITE_COMPLETE."""
+        """Write, Write2: accept a value. ON_WRITE_COMPLETE reports the outcome."""
         item = self._advised_item(server_handle, item_handle)
         signature = Signature(user_id, supervisory=item.advised is Advise.SUPERVISORY)
         self._accept(item, Write(item.target, value, timestamp, signature))
@@ -170,13 +160,13 @@ class MxAccess:
         verifier_user_id: int,
         timestamp: pb.MxValue | None = None,
     ) -> None:
-        """WriteSecured, WriteSecured2: as `write`, in the name of one or two users."""
+        """WriteSecured, WriteSecured2: like `write`, on behalf of one or two users."""
         item = self._advised_item(server_handle, item_handle)
         signature = Signature(user_id=current_user_id, verifier_id=verifier_user_id, secured=True)
         self._accept(item, Write(item.target, value, timestamp, signature))
 
     def authenticate_user(self, server_handle: int, name: str, password: str) -> int:
-        """AuthenticateUser: give the id of a user who has this password."""
+        """AuthenticateUser: return the id of the user with this name and password."""
         self._server(server_handle)
         user = self._identities.authenticate(name, password)
         if user is None:
@@ -185,7 +175,7 @@ class MxAccess:
         return user.user_id
 
     def archestra_user_to_id(self, server_handle: int, guid: str) -> int:
-        """ArchestrAUserToId: give the id of the user with this GUID."""
+        """ArchestrAUserToId: return the id of the user with this GUID."""
         self._server(server_handle)
         user = self._identities.by_guid(guid)
         if user is None:
@@ -193,22 +183,22 @@ class MxAccess:
         return user.user_id
 
     async def read(self, server_handle: int, definitions: Iterable[str], seconds: float) -> dict[str, LastChange]:
-        """Give the last data change of what is advised already, and the first one of what is advised just for this.
+        """Return the last data change of each advised tag, and the first one of the others, advised just for this.
 
-        Whatever tells nothing for `seconds` is left out.
+        Tags without a data change within `seconds` are left out.
         """
         server = self._server(server_handle)
         found: dict[str, LastChange] = {}
-        borrowed: list[Item] = []
+        temporary: list[Item] = []
         all_found = asyncio.Event()
 
-        def first_change_of(definition: str) -> Callable[[pb.MxEvent], None]:
-            def found_it(event: pb.MxEvent) -> None:
+        def collect(definition: str) -> Callable[[pb.MxEvent], None]:
+            def on_event(event: pb.MxEvent) -> None:
                 found.setdefault(definition, LastChange(event, was_cached=False))
                 if len(found) == len(wanted):
                     all_found.set()
 
-            return found_it
+            return on_event
 
         wanted = tuple(dict.fromkeys(definitions))
         for definition in wanted:
@@ -216,22 +206,22 @@ class MxAccess:
             if last_change is not None:
                 found[definition] = last_change
             else:
-                options = self._item_options(server_handle, 0, definition, first_change_of(definition))
-                borrowed.append(Item(**options))
+                options = self._item_options(server_handle, 0, definition, collect(definition))
+                temporary.append(Item(**options))
         timer = self._clock.call_later(seconds, all_found.set)
         try:
-            for item in borrowed:
+            for item in temporary:
                 item.advise(Advise.PLAIN)
             if len(found) < len(wanted):
                 await all_found.wait()
         finally:
             timer.cancel()
-            for item in borrowed:
+            for item in temporary:
                 item.un_advise()
         return found
 
     def complete_operation(self, server_handle: int, item_handle: int) -> None:
-        """Raise OperationComplete, as MXAccess does of its own accord and rarely."""
+        """Raise OperationComplete, which MXAccess rarely does."""
         self._raise_event(
             pb.MxEvent(
                 family=pb.MX_EVENT_FAMILY_OPERATION_COMPLETE,
@@ -272,12 +262,12 @@ class MxAccess:
             if self._released:
                 return
             try:
-                carry_out = write.prepare(self._identities)
+                execute = write.prepare(self._identities)
             except WriteDenied as denied:
                 self._write_complete(item, denied.reasons)
             else:
                 self._write_complete(item, [write_done()])
-                carry_out()
+                execute()
 
         self._clock.call_later(self._write_time, complete)
 
@@ -299,24 +289,24 @@ class MxAccess:
 
 
 class _Server:
-    """One server handle: a client's name, its items, and how often the buffered ones deliver."""
+    """A server handle, with its items and the update interval of the buffered ones."""
 
     def __init__(self, client_name: str, clock: Clock) -> None:
         self.client_name = client_name
         self.items: dict[int, Item] = {}
-        # By names that don't tell upper case from lower case, as those of the Galaxy.
+        # Keyed by case-folded names, because names in the Galaxy ignore case.
         self._named: defaultdict[str, dict[int, Item]] = defaultdict(dict)
-        self.update_interval = _FIRST_UPDATE_INTERVAL
+        self.update_interval = _DEFAULT_UPDATE_INTERVAL_SECONDS
         self._clock = clock
         self._flush: Timer | None = None
 
     def add(self, item: Item) -> None:
-        """Have one item more."""
+        """Add an item."""
         self.items[item.item_handle] = item
         self._named[item.definition.casefold()][item.item_handle] = item
 
     def remove(self, item: Item) -> None:
-        """Have it no more."""
+        """Remove an item."""
         del self.items[item.item_handle]
         name = item.definition.casefold()
         del self._named[name][item.item_handle]
@@ -324,19 +314,19 @@ class _Server:
             del self._named[name]
 
     def last_change(self, definition: str) -> LastChange | None:
-        """Give what an advised item of this name has told last."""
+        """Return the last data change of an advised item with this name, or None."""
         for item in self._named.get(definition.casefold(), {}).values():
             if item.delivers and item.last_change is not None:
                 return item.last_change
         return None
 
     def flush_later(self) -> None:
-        """Deliver what the buffered items have collected when the interval is over."""
+        """Schedule the delivery of buffered samples at the end of the update interval."""
         if self._flush is None:
             self._flush = self._clock.call_later(self.update_interval, self._flush_now)
 
     def stop(self) -> None:
-        """Deliver nothing any more."""
+        """Cancel the scheduled delivery."""
         if self._flush is not None:
             self._flush.cancel()
 

@@ -1,4 +1,4 @@
-"""What a test can see of a gateway's sessions: read-only, and as it was at one moment."""
+"""Read-only snapshots of the sessions, for tests."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["ItemView", "SessionView"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemView:
-    """An item of a session.
+    """A snapshot of one item of a session.
 
     Attributes:
-        server_handle: the server handle that it belongs to.
-        item_handle: its own handle.
-        definition: the full reference, with the `[]` that the gateway appended.
-        advised: whether data changes were asked for.
-        supervisory: whether they were asked for with AdviseSupervisory.
-        suspended: whether Suspend halts them.
+        server_handle: the server handle of the item.
+        item_handle: the handle of the item.
+        definition: the full reference, with any `[]` that the gateway appended.
+        advised: whether the item is advised.
+        supervisory: whether it is advised with AdviseSupervisory.
+        suspended: whether its data changes are suspended.
     """
 
     server_handle: int
@@ -34,17 +34,17 @@ class ItemView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
-    """A session.
+    """A snapshot of one session.
 
     Attributes:
         session_id: `session-` and 32 hexadecimal digits.
-        state: only a READY one takes commands and event streams.
-        client_session_name: what the client called it.
-        items: all that were added and not removed.
-        streams: how many event streams it has, 0 or 1.
-        pending_commands: how many commands run or wait.
-        waiting_events: how many events wait to be sent.
-        last_sequence: the `worker_sequence` of its last event.
+        state: the state of the session. Only a READY session accepts commands and event streams.
+        client_session_name: the name that the client gave the session.
+        items: the items that were added and not removed.
+        streams: the number of open event streams, 0 or 1.
+        pending_commands: the number of commands that run or wait.
+        waiting_events: the number of events that are queued for sending.
+        last_sequence: the `worker_sequence` of the last event.
     """
 
     session_id: str

@@ -1,4 +1,4 @@
-"""The worker process of one session: one command after the other."""
+"""The worker process of one session, which runs one command at a time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from mxgateway.testing.state.refusals import CommandFailed, Refused
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from mxgateway.testing.state.changes import Changes
-    from mxgateway.testing.state.clock import Clock
-    from mxgateway.testing.state.conditions import Conditions
+    from mxgateway.testing.world import World
 
 __all__ = ["Worker"]
 
@@ -29,29 +27,16 @@ class _Pending:
 
 
 class Worker:
-    """Runs the commands of one session in the order in which they came.
+    """Runs the commands of one session in the order in which they arrive.
 
-    A command that has begun runs to its end, whoever still waits for it. One that still waits for its turn has its turn
-    as well: only the end of the worker takes it back.
+    Cancelling a call cancels neither a running nor a waiting command. Only the end of the worker does.
     """
 
-    def __init__(
-        self,
-        *,
-        session_id: str,
-        process_id: int,
-        clock: Clock,
-        conditions: Conditions,
-        changes: Changes,
-        most_pending: int,
-    ) -> None:
+    def __init__(self, session_id: str, process_id: int, world: World) -> None:
         self.process_id = process_id
         self.protocol_version = 1
         self._session_id = session_id
-        self._clock = clock
-        self._conditions = conditions
-        self._changes = changes
-        self._most_pending = most_pending
+        self._world = world
         self._pending: deque[_Pending] = deque()
         self._running: _Pending | None = None
         self._task: asyncio.Task[None] | None = None
@@ -59,40 +44,40 @@ class Worker:
 
     @property
     def pending(self) -> int:
-        """How many commands run or wait."""
+        """The number of commands that run or wait."""
         return len(self._pending) + (self._running is not None)
 
-    async def execute(self, job: Callable[[], Awaitable[None] | None], time_limit: float) -> None:
-        """Run a job when its turn comes, and wait for it for `time_limit` seconds.
+    async def execute(self, job: Callable[[], Awaitable[None] | None], timeout: float) -> None:
+        """Run a job after all jobs before it, and wait until it is done, for at most `timeout` seconds.
 
         Raises:
             Refused: too many commands are pending.
             CommandFailed: the time is over, or the worker has ended.
-            MxAccessRefused: the job says so.
+            MxAccessRefused: raised by the job.
         """
         if self._ended:
             raise self._unavailable()
-        if self.pending >= self._most_pending:
+        if self.pending >= self._world.limits.pending_commands:
             raise Refused(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"session {self._session_id} has {self.pending} pending commands, more are refused",
+                f"session {self._session_id} already has {self.pending} pending commands",
             )
         pending = _Pending(job, asyncio.get_running_loop().create_future())
         self._pending.append(pending)
-        self._changes.notify()
+        self._world.changed.notify_all()
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name=f"worker of {self._session_id}")
 
-        def too_late() -> None:
+        def time_out() -> None:
             if not pending.done.done():
                 pending.done.set_exception(
                     CommandFailed(
                         pb.PROTOCOL_STATUS_CODE_TIMEOUT,
-                        f"the command took longer than {time_limit:g} s; the worker goes on with it",
+                        f"the command took longer than {timeout:g} s; the worker continues with it",
                     )
                 )
 
-        timer = self._clock.call_later(time_limit, too_late)
+        timer = self._world.clock.call_later(timeout, time_out)
         try:
             await pending.done
         finally:
@@ -113,11 +98,11 @@ class Worker:
         while self._pending and not self._ended:
             self._running = pending = self._pending.popleft()
             try:
-                await self._slowly()
+                await self._apply_faults()
                 result = pending.job()
                 if result is not None:
                     await result
-            except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever waits
+            except Exception as error:  # noqa: BLE001 - every error is raised by `execute`, in the caller's task
                 if not pending.done.done():
                     pending.done.set_exception(error)
             else:
@@ -125,15 +110,16 @@ class Worker:
                     pending.done.set_result(None)
             finally:
                 self._running = None
-                self._changes.notify()
+                self._world.changed.notify_all()
         self._task = None
 
-    async def _slowly(self) -> None:
-        gate = self._conditions.held_commands.get(self._session_id)
-        if gate is not None:
-            await gate.passed()
-        if self._conditions.command_delay:
-            await self._clock.sleep(self._conditions.command_delay)
+    async def _apply_faults(self) -> None:
+        faults = self._world.active_faults
+        released = faults.held_commands.get(self._session_id)
+        if released is not None:
+            await released.wait()
+        if faults.command_delay:
+            await self._world.clock.sleep(faults.command_delay)
 
     def _unavailable(self) -> CommandFailed:
         return CommandFailed(

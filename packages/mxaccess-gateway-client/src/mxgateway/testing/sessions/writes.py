@@ -1,4 +1,4 @@
-"""What becomes of a write that MXAccess has accepted: who may do it, and whether the value fits."""
+"""The outcome of an accepted write: checks of the user and of the value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Signature", "Write", "WriteDenied"]
 
 
 class WriteDenied(Exception):
-    """The plant doesn't take a write; ON_WRITE_COMPLETE says why."""
+    """The plant refuses a write. ON_WRITE_COMPLETE reports the statuses in `reasons`."""
 
     def __init__(self, *reasons: pb.MxStatusProxy) -> None:
         super().__init__(reasons[0].diagnostic_text)
@@ -31,13 +31,13 @@ class WriteDenied(Exception):
 
 
 class Signature(NamedTuple):
-    """In whose name a write comes.
+    """The users of a write.
 
     Attributes:
-        user_id: who writes; 0 is nobody.
-        verifier_id: who signs as well; 0 is nobody.
-        secured: whether it is one of the WriteSecured commands.
-        supervisory: whether the item has a supervisory advise, without which a plain write's user does not count.
+        user_id: the user who writes; 0 for none.
+        verifier_id: the user who verifies; 0 for none.
+        secured: whether the command is WriteSecured or WriteSecured2.
+        supervisory: whether the item has a supervisory advise. Without one the user of a plain write is ignored.
     """
 
     user_id: int = 0
@@ -47,7 +47,7 @@ class Signature(NamedTuple):
 
 
 class Write(NamedTuple):
-    """One write, from Write, Write2, WriteSecured or WriteSecured2."""
+    """One write by Write, Write2, WriteSecured or WriteSecured2."""
 
     target: Target
     value: pb.MxValue
@@ -55,76 +55,76 @@ class Write(NamedTuple):
     signature: Signature
 
     def prepare(self, identities: Identities) -> Callable[[], None]:
-        """Check everything and give what carries the write out.
+        """Check the write and return a function that executes it.
 
         Raises:
-            WriteDenied: it can't or may not be carried out.
+            WriteDenied: the target cannot take the value, or the user is not allowed to write it.
         """
         tag = self.target.tag
         if tag is None:
             raise WriteDenied(self.target.problem)
         if tag.write_refusal:
             raise WriteDenied(*tag.write_refusal)
-        user, verifier = _signed(tag, self.signature, identities)
+        user, verifier = _check_users(tag, self.signature, identities)
         try:
-            value = self._whole_value(tag, self.target.index)
+            value = self._decode(tag, self.target.index)
             moment = None if self.timestamp is None else decode_timestamp(self.timestamp)
         except WrongType as error:
             raise WriteDenied(operational_error(f"{tag.name}: {error}")) from error
 
-        def carry_out() -> None:
+        def execute() -> None:
             tag.last_write = Written(value=value, user=user, verifier=verifier)
-            tag.take(value, GOOD, moment)
+            tag.store(value, GOOD, moment)
 
-        return carry_out
+        return execute
 
-    def _whole_value(self, tag: Tag, index: int | None) -> Value:
+    def _decode(self, tag: Tag, index: int | None) -> Value:
         if not tag.is_array:
             return decode_scalar(self.value, tag.type)
         if index is None:
             return decode_array(self.value, tag.type, tag.dimensions)
         values = list(tag.value) if isinstance(tag.value, tuple) else []
         if not 1 <= index <= len(values):
-            raise WrongType(f"the array has no element {index} any more")
+            raise WrongType(f"the array no longer has an element {index}")
         values[index - 1] = decode_scalar(self.value, tag.type)
         return tuple(values)
 
 
-def _signed(tag: Tag, signature: Signature, identities: Identities) -> tuple[User | None, User | None]:
-    """Give who wrote and who verified, as far as the plant looks at that."""
+def _check_users(tag: Tag, signature: Signature, identities: Identities) -> tuple[User | None, User | None]:
+    """Return the user and the verifier of a write, each None if the plant does not check it."""
     if tag.security is SecurityClassification.VIEW_ONLY:
         raise WriteDenied(not_writable(tag.name))
     if signature.secured:
         user = identities.authenticated(signature.user_id)
         if user is None:
-            raise _denied(f"user {signature.user_id} was not authenticated in this session")
-        _must_be_allowed(user, tag)
+            raise _denied(f"user {signature.user_id} is not authenticated in this session")
+        _check_allowed(user, tag)
         if tag.security is not SecurityClassification.VERIFIED_WRITE:
             return user, identities.authenticated(signature.verifier_id)
-        return user, _verifier(user, signature, identities)
+        return user, _check_verifier(user, signature, identities)
     if tag.security in {SecurityClassification.SECURED_WRITE, SecurityClassification.VERIFIED_WRITE}:
-        raise _denied(f"{tag.name} takes only secured writes")
+        raise _denied(f"{tag.name} accepts only secured writes")
     if not (signature.supervisory and signature.user_id):
         return None, None
     user = identities.known(signature.user_id)
     if user is None:
         raise _denied(f"user {signature.user_id} is unknown in this session")
-    _must_be_allowed(user, tag)
+    _check_allowed(user, tag)
     return user, None
 
 
-def _verifier(user: User, signature: Signature, identities: Identities) -> User:
+def _check_verifier(user: User, signature: Signature, identities: Identities) -> User:
     verifier = identities.authenticated(signature.verifier_id)
     if verifier is None:
-        raise _denied(f"verifier {signature.verifier_id} was not authenticated in this session")
+        raise _denied(f"verifier {signature.verifier_id} is not authenticated in this session")
     if verifier is user or not verifier.may_verify:
-        raise _denied(f"{verifier.name} may not verify this write of {user.name}")
+        raise _denied(f"{verifier.name} is not allowed to verify this write by {user.name}")
     return verifier
 
 
-def _must_be_allowed(user: User, tag: Tag) -> None:
+def _check_allowed(user: User, tag: Tag) -> None:
     if tag.security is not SecurityClassification.FREE_ACCESS and tag.security not in user.may:
-        raise _denied(f"{user.name} may not write {tag.name}, which asks for {tag.security.name.lower()}")
+        raise _denied(f"{user.name} is not allowed to write {tag.name}, which requires {tag.security.name.lower()}")
 
 
 def _denied(text: str) -> WriteDenied:

@@ -1,1 +1,1 @@
-"""State that all parts of the simulated gateway share."""
+"""State and rules shared by all rooms of the simulated gateway."""

@@ -1,4 +1,4 @@
-"""The gateway's time: it flows by itself, and a test can push it forward."""
+"""The clock of a simulated gateway, which a test can advance."""
 
 from __future__ import annotations
 
@@ -16,53 +16,54 @@ if TYPE_CHECKING:
 
 __all__ = ["Clock", "Timer"]
 
-_FEW_TIMERS = 100
-# What is due together must not hold up the calls that come in meanwhile: after so many seconds they have their turn.
-_TURN = 0.001
+# Cancelled timers are removed only when there are at least this many timers.
+_MIN_PRUNE_SIZE = 100
+# Due timers run for at most this long in one iteration of the event loop, so that incoming calls are not held up.
+_MAX_RUN_SECONDS = 0.001
 
 
 @dataclass(slots=True, eq=False)
 class Timer:
-    """Something that the clock will do once. Made by `Clock.call_later`."""
+    """A scheduled callback, which runs once. `Clock.call_later` makes it."""
 
     callback: Callable[[], None] | None
 
     def cancel(self) -> None:
-        """Take it back. A timer that has run, or was taken back before, is left as it is."""
+        """Cancel the callback. Does nothing if it has run or has been cancelled."""
         self.callback = None
 
 
 class Clock:
-    """Leases, grace periods, ages and intervals of a simulated gateway are measured with this clock.
+    """Measures the leases, grace periods, ages and intervals of a simulated gateway.
 
-    Seconds pass as on any clock. `advance` adds to them at once, so that half an hour's lease is tested without half
-    an hour's waiting. All of it belongs to one event loop.
+    It runs at the speed of the system clock. `advance` moves it forward at once, so that a test of a lease of half an
+    hour does not wait for half an hour. A clock belongs to one event loop.
     """
 
     def __init__(self) -> None:
         self._advanced = 0.0
-        # By the time when they are due, then in the order in which they were made.
+        # Ordered by due time; timers with the same due time, by creation.
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
-        self._alarm: asyncio.Handle | None = None
-        self._too_many = _FEW_TIMERS
+        self._wake_up: asyncio.Handle | None = None
+        self._prune_size = _MIN_PRUNE_SIZE
 
     def monotonic(self) -> float:
-        """Seconds since some moment in the past; never runs back."""
+        """Return the seconds since an arbitrary moment in the past. The result never decreases."""
         return time.monotonic() + self._advanced
 
     def now(self) -> datetime:
-        """The time of day, UTC, with what `advance` added."""
+        """Return the current time in UTC, plus the time added by `advance`."""
         return datetime.now(UTC) + timedelta(seconds=self._advanced)
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
-        """Call `callback` once, `delay` seconds from now and at the earliest on the loop's next turn."""
+        """Call `callback` once after `delay` seconds, but not before the next iteration of the event loop."""
         timer = Timer(callback)
-        if len(self._timers) >= self._too_many:
-            self._drop_cancelled()
+        if len(self._timers) >= self._prune_size:
+            self._remove_cancelled()
         heapq.heappush(self._timers, (self.monotonic() + max(delay, 0.0), next(self._order), timer))
         if self._timers[0][2] is timer:
-            self._arm()
+            self._schedule_wake_up()
         return timer
 
     async def sleep(self, delay: float) -> None:
@@ -80,22 +81,26 @@ class Clock:
             timer.cancel()
 
     def advance(self, seconds: float) -> None:
-        """Push the clock forward and run what becomes due on the way, in its order, before this returns.
+        """Move the clock forward, and run all callbacks that are now due, in order, before returning.
 
-        Everything that runs sees the new time: something that repeats every second runs once, not once a second.
+        All callbacks see the new time. A callback that schedules itself again every second runs once, not once for
+        each second.
+
+        Raises:
+            ValueError: `seconds` is negative.
         """
         if seconds < 0:
-            raise ValueError(f"a clock never runs back: {seconds} s")
+            raise ValueError(f"cannot advance the clock by {seconds} s: the time must not be negative")
         self._advanced += seconds
         self._run_due(math.inf)
 
     def stop(self) -> None:
-        """Forget everything that is still to be done."""
+        """Cancel all timers."""
         self._timers.clear()
-        self._disarm()
+        self._cancel_wake_up()
 
-    def _ring(self) -> None:
-        self._run_due(time.monotonic() + _TURN)
+    def _on_wake_up(self) -> None:
+        self._run_due(time.monotonic() + _MAX_RUN_SECONDS)
 
     def _run_due(self, end: float) -> None:
         now = self.monotonic()
@@ -105,28 +110,29 @@ class Clock:
             entry = heapq.heappop(self._timers)
             _, order, timer = entry
             if order > last:
-                # Made by what runs here: its turn is the next one, or a chain of timers would never end.
+                # A callback of this run has made this timer. Run it in the next iteration: otherwise a chain of
+                # timers would never end.
                 postponed.append(entry)
             elif timer.callback is not None:
                 timer.callback()
         for entry in postponed:
             heapq.heappush(self._timers, entry)
-        self._arm()
+        self._schedule_wake_up()
 
-    def _drop_cancelled(self) -> None:
-        # Most timers are time limits of what ended in time: without this they would pile up until they are due.
+    def _remove_cancelled(self) -> None:
+        # Most timers are timeouts of commands that finish in time. Their timers would pile up until they are due.
         self._timers = [entry for entry in self._timers if entry[2].callback is not None]
         heapq.heapify(self._timers)
-        self._too_many = max(_FEW_TIMERS, 2 * len(self._timers))
+        self._prune_size = max(_MIN_PRUNE_SIZE, 2 * len(self._timers))
 
-    def _arm(self) -> None:
-        self._disarm()
+    def _schedule_wake_up(self) -> None:
+        self._cancel_wake_up()
         if self._timers:
             loop = asyncio.get_running_loop()
             delay = self._timers[0][0] - self.monotonic()
-            self._alarm = loop.call_later(delay, self._ring) if delay > 0 else loop.call_soon(self._ring)
+            self._wake_up = loop.call_later(delay, self._on_wake_up) if delay > 0 else loop.call_soon(self._on_wake_up)
 
-    def _disarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+    def _cancel_wake_up(self) -> None:
+        if self._wake_up is not None:
+            self._wake_up.cancel()
+            self._wake_up = None

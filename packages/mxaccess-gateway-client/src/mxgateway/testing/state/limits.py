@@ -1,4 +1,4 @@
-"""The numbers of a gateway, as it comes."""
+"""The configurable limits and timeouts of a gateway."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a gateway takes, and how long it waits. The defaults are a real gateway's, where these are known.
+    """The limits and timeouts of a gateway. The defaults are those of a real gateway, where they are known.
 
     Attributes:
-        sessions: how many sessions may be open.
-        pending_commands: how many commands of one session may wait or run.
-        command_timeout: how long a command may take when its session says nothing else, in seconds.
-        session_lease: how long a session lives that nobody calls and nobody streams from, in seconds.
-        stream_grace: how long a session lives after its last event stream went away, in seconds.
-        queued_events: how many events wait for a subscriber that doesn't keep up.
-        fault_on_overflow: whether a session whose events overflow is lost, and not only its stream.
-        replay_events: how many events are retained for a resume.
-        replay_seconds: how long they are retained, in seconds.
-        message_bytes: how large a message may be, each way.
-        known_closed_sessions: of how many ended sessions the gateway still knows the id.
+        sessions: how many sessions may be open at the same time.
+        pending_commands: how many commands of one session may run or wait.
+        command_timeout: the timeout of a command, in seconds, if its session does not set one.
+        session_lease: after how many seconds without a call and without an event stream a session is closed.
+        stream_grace: how many seconds after the end of its last event stream a session is closed.
+        queued_events: how many events the gateway queues for a slow subscriber.
+        fault_on_overflow: whether an overflow of that queue faults the session, in addition to ending the stream.
+        replay_events: how many events the gateway retains for a resume.
+        replay_seconds: for how many seconds it retains them.
+        message_bytes: the maximum size of a message, in each direction.
+        known_closed_sessions: how many ids of closed sessions the gateway remembers.
         recorded_calls: how many calls `SimulatedGateway.calls` holds.
-        recorded_bytes: how large the requests of these calls may be together; then it holds fewer.
-        buffered_samples: how many samples one buffered item collects before it drops the oldest.
+        recorded_bytes: the maximum total size of the requests of these calls; beyond it, fewer calls are held.
+        buffered_samples: how many samples a buffered item collects before it drops the oldest.
     """
 
     sessions: int = 64

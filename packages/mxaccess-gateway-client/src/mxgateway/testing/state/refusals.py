@@ -1,4 +1,4 @@
-"""The two ways in which a gateway says no."""
+"""Exceptions for the three ways in which a call or a command is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Refused(Exception):
 
 
 class CommandFailed(Exception):
-    """The gateway answers with a reply whose `protocol_status` is not OK."""
+    """The gateway sends a reply whose `protocol_status` is not OK."""
 
     def __init__(self, code: pb.ProtocolStatusCode.ValueType, message: str) -> None:
         super().__init__(message)
@@ -32,7 +32,7 @@ class CommandFailed(Exception):
 
 
 class MxAccessRefused(Exception):
-    """MXAccess itself refuses: the reply is MXACCESS_FAILURE and says what MXAccess said."""
+    """MXAccess refuses the command: the reply is MXACCESS_FAILURE, with the HRESULT and statuses of MXAccess."""
 
     def __init__(self, hresult: int, message: str, statuses: Iterable[pb.MxStatusProxy] = ()) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What one server stream still has to send."""
+"""The send queue of one server stream."""
 
 from __future__ import annotations
 
@@ -17,38 +17,41 @@ Message = TypeVar("Message")
 
 
 class Subscription(Generic[Message]):
-    """A queue of messages, and how it ends. With `keep_last` the oldest make way for the newest."""
+    """A queue of messages for one server stream, and the way the stream ends.
+
+    With `keep_last` the queue holds at most that many messages and drops the oldest.
+    """
 
     def __init__(self, first: Iterable[Message], keep_last: int | None = None) -> None:
         self._queue = deque(first, keep_last)
         self._finished = False
         self._failure: Refused | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def waiting(self) -> int:
-        """How many messages are to be sent."""
+        """The number of queued messages."""
         return len(self._queue)
 
     def put(self, message: Message) -> None:
-        """Send this as well, unless the stream has failed."""
+        """Queue a message. Does nothing if the stream has failed."""
         if self._failure is None:
             self._queue.append(message)
-            self._news.set()
+            self._changed.set()
 
     def finish(self) -> None:
-        """End once everything is sent."""
+        """End the stream after all queued messages."""
         self._finished = True
-        self._news.set()
+        self._changed.set()
 
     def fail(self, failure: Refused) -> None:
-        """End at once."""
+        """Drop all queued messages and end the stream with `failure`."""
         self._queue.clear()
         self._failure = failure
-        self._news.set()
+        self._changed.set()
 
     async def next(self) -> Message | None:
-        """Give the next message; None when the stream is at its end.
+        """Wait for the next message and return it. Return None at the end of the stream.
 
         Raises:
             Refused: the stream failed.
@@ -60,5 +63,5 @@ class Subscription(Generic[Message]):
                 return self._queue.popleft()
             if self._finished:
                 return None
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()

@@ -1,4 +1,4 @@
-"""The fixtures work in a folder of tests that knows nothing of ours, and disturb nobody who doesn't use them."""
+"""The fixtures work in a user's project, and cost nothing in a project that does not use them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def test_the_gateway_is_there(mx_gateway, mx_client):
 
 {mark}
 async def test_a_session_of_its_own(mx_gateway, mx_session):
-    server = await mx_session.register("stranger")
+    server = await mx_session.register("automation")
     assert await mx_session.add_item(server, TAG)
     assert [session.session_id for session in mx_gateway.sessions] == [mx_session.session_id]
 
@@ -64,8 +64,8 @@ async def test_the_plant_and_the_limits_are_mine(mx_gateway, mx_client, mx_tags)
 
 
 @pytest.fixture
-def stranger(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A folder of tests that is not ours, with every warning an error."""
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A user's project, in which every warning is an error."""
     pytester.makeini(
         """
         [pytest]
@@ -77,50 +77,50 @@ def stranger(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def run(stranger: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Run its tests in a process of their own, with the plugins that are installed."""
-    return stranger.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=50)
+def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run the tests of the project in a separate process, with the installed plugins."""
+    return project.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=50)
 
 
-def run_asyncio(stranger: pytest.Pytester, mode: str, *, loop_scope: str = "function") -> pytest.RunResult:
-    """Run its tests with pytest-asyncio."""
+def run_asyncio(project: pytest.Pytester, mode: str, *, loop_scope: str = "function") -> pytest.RunResult:
+    """Run the tests of the project with pytest-asyncio."""
     scopes = [f"asyncio_default_{of}_loop_scope={loop_scope}" for of in ("fixture", "test")]
-    return run(stranger, f"--asyncio-mode={mode}", *(word for scope in scopes for word in ("-o", scope)))
+    return run(project, f"--asyncio-mode={mode}", *(word for scope in scopes for word in ("-o", scope)))
 
 
-def test_pytest_finds_the_plugin_by_itself() -> None:
+def test_pytest_finds_the_plugin() -> None:
     (plugin,) = entry_points(group="pytest11", name="mxgateway")
 
     assert plugin.value == "mxgateway.testing.pytest_plugin"
 
 
-def test_the_fixtures_work_in_auto_mode(stranger: pytest.Pytester) -> None:
-    stranger.makepyfile(AUTOMATION.format(mark=""))
+def test_fixtures_work_in_auto_mode(project: pytest.Pytester) -> None:
+    project.makepyfile(AUTOMATION.format(mark=""))
 
-    run_asyncio(stranger, "auto").assert_outcomes(passed=4)
-
-
-def test_the_fixtures_work_in_strict_mode(stranger: pytest.Pytester) -> None:
-    stranger.makepyfile(AUTOMATION.format(mark="@pytest.mark.asyncio"))
-
-    run_asyncio(stranger, "strict").assert_outcomes(passed=4)
+    run_asyncio(project, "auto").assert_outcomes(passed=4)
 
 
-def test_the_fixtures_work_in_one_event_loop_for_all_tests(stranger: pytest.Pytester) -> None:
-    stranger.makepyfile(AUTOMATION.format(mark=""))
+def test_fixtures_work_in_strict_mode(project: pytest.Pytester) -> None:
+    project.makepyfile(AUTOMATION.format(mark="@pytest.mark.asyncio"))
 
-    run_asyncio(stranger, "auto", loop_scope="session").assert_outcomes(passed=4)
-
-
-def test_the_plant_and_the_gateway_are_overridden_by_fixtures(stranger: pytest.Pytester) -> None:
-    stranger.makefile(".toml", plant=PLANT)
-    stranger.makepyfile(OVERRIDES)
-
-    run_asyncio(stranger, "auto").assert_outcomes(passed=1)
+    run_asyncio(project, "strict").assert_outcomes(passed=4)
 
 
-def test_the_fixtures_are_listed_with_what_they_are(stranger: pytest.Pytester) -> None:
-    listed = run(stranger, "--fixtures", "-p", "no:asyncio").stdout
+def test_fixtures_work_in_one_event_loop_for_all_tests(project: pytest.Pytester) -> None:
+    project.makepyfile(AUTOMATION.format(mark=""))
+
+    run_asyncio(project, "auto", loop_scope="session").assert_outcomes(passed=4)
+
+
+def test_fixtures_override_the_plant_and_the_gateway(project: pytest.Pytester) -> None:
+    project.makefile(".toml", plant=PLANT)
+    project.makepyfile(OVERRIDES)
+
+    run_asyncio(project, "auto").assert_outcomes(passed=1)
+
+
+def test_fixtures_are_listed_with_their_descriptions(project: pytest.Pytester) -> None:
+    listed = run(project, "--fixtures", "-p", "no:asyncio").stdout
 
     for fixture in ("mx_gateway", "mx_client", "mx_session", "mx_tags", "mx_plant", "mx_gateway_options"):
         listed.re_match_lines_random([rf"{fixture} -- .*pytest_plugin.*"])
@@ -128,7 +128,7 @@ def test_the_fixtures_are_listed_with_what_they_are(stranger: pytest.Pytester) -
     listed.no_fnmatch_line("*_mx_asyncio*")
 
 
-NEEDING_THEM = """
+TESTS_WITH_FIXTURES = """
 def test_a_session(mx_session):
     pass
 
@@ -137,25 +137,23 @@ def test_the_tags(mx_tags):
 """
 
 
-def test_without_pytest_asyncio_the_fixtures_say_what_is_missing(
-    stranger: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stranger.makepyfile(NEEDING_THEM)
-    hidden = stranger.mkdir("hidden")
-    (hidden / "pytest_asyncio.py").write_text("raise ImportError('it is not installed')", encoding="utf-8")
+def test_fixtures_name_missing_pytest_asyncio(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.makepyfile(TESTS_WITH_FIXTURES)
+    hidden = project.mkdir("hidden")
+    (hidden / "pytest_asyncio.py").write_text("raise ImportError('not installed')", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(hidden))
 
-    assert_missing(run(stranger, "-p", "no:asyncio"))
+    assert_missing(run(project, "-p", "no:asyncio"))
 
 
-def test_with_pytest_asyncio_switched_off_the_fixtures_say_what_is_missing(stranger: pytest.Pytester) -> None:
-    stranger.makepyfile(NEEDING_THEM)
+def test_fixtures_name_disabled_pytest_asyncio(project: pytest.Pytester) -> None:
+    project.makepyfile(TESTS_WITH_FIXTURES)
 
-    assert_missing(run(stranger, "-p", "no:asyncio"))
+    assert_missing(run(project, "-p", "no:asyncio"))
 
 
 def assert_missing(result: pytest.RunResult) -> None:
-    """Make sure that each test failed with the one line that says why."""
+    """Check that each test failed with one line that names what is missing."""
     result.assert_outcomes(errors=2)
     line = "the mx_ fixtures need pytest-asyncio: pip install mxaccess-gateway-client[[]pytest]"
     result.stdout.fnmatch_lines([line, "*", line])
@@ -163,14 +161,14 @@ def assert_missing(result: pytest.RunResult) -> None:
 
 
 @pytest.mark.parametrize("plugins", [(), ("-p", "no:asyncio")], ids=["with asyncio", "without asyncio"])
-def test_who_uses_no_fixture_of_ours_needs_nothing(stranger: pytest.Pytester, plugins: tuple[str, ...]) -> None:
-    stranger.makepyfile("def test_mine(): pass")
+def test_tests_without_the_fixtures_need_nothing(project: pytest.Pytester, plugins: tuple[str, ...]) -> None:
+    project.makepyfile("def test_mine(): pass")
     scope = () if plugins else ("-o", "asyncio_default_fixture_loop_scope=function")
 
-    run(stranger, *plugins, *scope).assert_outcomes(passed=1)
+    run(project, *plugins, *scope).assert_outcomes(passed=1)
 
 
-LOOKING = """
+PRINT_HEAVY_IMPORTS = """
 import sys
 
 def pytest_unconfigure(config):
@@ -180,8 +178,8 @@ def pytest_unconfigure(config):
 """
 
 
-def test_who_uses_no_fixture_of_ours_does_not_wait_for_grpc(stranger: pytest.Pytester) -> None:
-    stranger.makeconftest(LOOKING)
-    stranger.makepyfile("")
+def test_tests_without_the_fixtures_do_not_import_grpc(project: pytest.Pytester) -> None:
+    project.makeconftest(PRINT_HEAVY_IMPORTS)
+    project.makepyfile("")
 
-    run(stranger, "-p", "no:asyncio", "--collect-only").stdout.fnmatch_lines(["HEAVY [[][]]"])
+    run(project, "-p", "no:asyncio", "--collect-only").stdout.fnmatch_lines(["HEAVY [[][]]"])

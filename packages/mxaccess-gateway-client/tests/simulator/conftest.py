@@ -1,4 +1,4 @@
-"""What the tests of the simulated gateway share."""
+"""Fixtures for the tests of the simulated gateway."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-async def nothing_left_over() -> AsyncGenerator[None]:
+async def no_leftover_tasks() -> AsyncGenerator[None]:
     """Fail a test that leaves a task behind."""
     before = asyncio.all_tasks()
     yield
     new = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task()]
-    # gRPC's own tasks may have a few turns of the loop to go.
-    left_over = (await asyncio.wait(new, timeout=SOON))[1] if new else set[object]()
-    assert not left_over, left_over
+    # gRPC's own tasks may need a few more iterations of the event loop.
+    leftover = (await asyncio.wait(new, timeout=SOON))[1] if new else set[object]()
+    assert not leftover, leftover
 
 
 @pytest.fixture
-async def gateway(nothing_left_over: None) -> AsyncGenerator[SimulatedGateway]:  # noqa: ARG001 - it comes first
-    """A gateway whose plant stands still unless a test moves it."""
+async def gateway(no_leftover_tasks: None) -> AsyncGenerator[SimulatedGateway]:  # noqa: ARG001 - it must be set up first
+    """A gateway whose plant changes only when a test changes it."""
     async with SimulatedGateway(ramp_interval=None) as gateway:
         yield gateway
 
 
 @pytest.fixture
 async def wire(gateway: SimulatedGateway) -> AsyncGenerator[Wire]:
-    """A connection to it with its own key."""
+    """A connection to the gateway, with a key that has all scopes."""
     async with connected(gateway) as wire:
         yield wire
 

@@ -1,4 +1,4 @@
-"""Alarms: the feed, the acknowledging, and the same within a session."""
+"""Alarms: the feed, acknowledgements, and the alarm commands of a session."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ async def acknowledge(wire: Wire, reference: str) -> pb.AcknowledgeAlarmReply:
 
 
 async def transition(stream: Stream[pb.AlarmFeedMessage]) -> pb.OnAlarmTransitionEvent:
-    """Give the next transition."""
+    """Return the next transition."""
     while True:
         message = await stream.next()
         if message.WhichOneof("payload") == "transition":
             return message.transition
 
 
-async def test_the_feed_begins_with_the_active_alarms_then_complete_then_the_provider(wire: Wire) -> None:
+async def test_feed_starts_with_active_alarms_then_complete_then_provider(wire: Wire) -> None:
     async with feed(wire) as stream:
-        alarm, complete, provider = await stream.take(3)
+        alarm, complete, provider = await stream.receive(3)
     assert alarm.active_alarm.alarm_full_reference == HOT
     assert complete.snapshot_complete
     assert provider.provider_status.mode == pb.ALARM_PROVIDER_MODE_ALARMMGR
@@ -63,7 +63,7 @@ async def test_the_feed_begins_with_the_active_alarms_then_complete_then_the_pro
     assert provider.provider_status.since.seconds > 0
 
 
-async def test_an_alarm_says_everything_about_itself(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_active_alarm_has_all_fields(gateway: SimulatedGateway, wire: Wire) -> None:
     (alarm,) = await active(wire)
     assert alarm.source_object_reference == "TestChildObject"
     assert alarm.alarm_type_name == "High"
@@ -74,10 +74,10 @@ async def test_an_alarm_says_everything_about_itself(gateway: SimulatedGateway, 
     assert alarm.source_provider == pb.ALARM_PROVIDER_MODE_ALARMMGR
 
 
-async def test_raising_and_clearing_come_as_transitions(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_raise_and_clear_are_transitions(gateway: SimulatedGateway, wire: Wire) -> None:
     tag = gateway.plant[STOPPED_TAG]
     async with feed(wire) as stream:
-        await stream.take(3)
+        await stream.receive(3)
         tag.set(True)
         raised = await transition(stream)
         tag.set(True)
@@ -94,14 +94,14 @@ async def test_raising_and_clearing_come_as_transitions(gateway: SimulatedGatewa
 
 
 @pytest.mark.parametrize(("value", "is_active"), [(11, False), (10, True), (9, True)])
-async def test_a_low_alarm_is_raised_at_its_limit_and_below(
+async def test_low_alarm_is_raised_at_and_below_its_limit(
     gateway: SimulatedGateway, wire: Wire, value: int, is_active: bool
 ) -> None:
     gateway.plant["TestChildObject.TestLowAlarm"].set(value)
     assert (len(await active(wire)) == 2) is is_active
 
 
-async def test_an_alarm_is_acknowledged_by_reference_or_guid(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_alarm_is_acknowledged_by_reference_or_guid(gateway: SimulatedGateway, wire: Wire) -> None:
     for reference in (HOT, HOT.upper(), HOT_GUID, f"{{{HOT_GUID}}}"):
         gateway.plant[HOT_TAG].set(0)
         gateway.plant[HOT_TAG].set(100)
@@ -114,9 +114,9 @@ async def test_an_alarm_is_acknowledged_by_reference_or_guid(gateway: SimulatedG
         assert (alarm.operator_user, alarm.operator_comment) == ("me", "seen")
 
 
-async def test_acknowledging_comes_as_one_transition(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_acknowledgement_is_one_transition(gateway: SimulatedGateway, wire: Wire) -> None:
     async with feed(wire) as stream:
-        await stream.take(3)
+        await stream.receive(3)
         await acknowledge(wire, HOT)
         await acknowledge(wire, HOT)
         gateway.plant[HOT_TAG].set(0)
@@ -126,11 +126,9 @@ async def test_acknowledging_comes_as_one_transition(gateway: SimulatedGateway, 
     assert cleared.transition_kind == pb.ALARM_TRANSITION_KIND_CLEAR
 
 
-async def test_an_alarm_that_is_raised_once_more_must_be_acknowledged_again(
-    gateway: SimulatedGateway, wire: Wire
-) -> None:
+async def test_retriggered_alarm_must_be_acknowledged_again(gateway: SimulatedGateway, wire: Wire) -> None:
     async with feed(wire) as stream:
-        await stream.take(3)
+        await stream.receive(3)
         await acknowledge(wire, HOT)
         gateway.faults.retrigger_alarm(HOT_TAG)
         await transition(stream)
@@ -142,13 +140,13 @@ async def test_an_alarm_that_is_raised_once_more_must_be_acknowledged_again(
 
 
 @pytest.mark.parametrize("reference", ["", "TestAlarm", "Galaxy!", "!Area.Tag", "Galaxy!Area", HOT_GUID + "0"])
-async def test_what_is_no_reference_is_malformed(wire: Wire, reference: str) -> None:
+async def test_invalid_alarm_reference_is_an_invalid_argument(wire: Wire, reference: str) -> None:
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "GUID"):
         await acknowledge(wire, reference)
 
 
 @pytest.mark.parametrize("reference", ["Galaxy!Area.Object.Attribute", HOT_GUID[:-1] + "9", STOPPED])
-async def test_an_unknown_or_inactive_alarm_is_an_mxaccess_failure(wire: Wire, reference: str) -> None:
+async def test_unknown_or_inactive_alarm_is_an_mxaccess_failure(wire: Wire, reference: str) -> None:
     reply = await acknowledge(wire, reference)
     assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
     assert reply.hresult == E_INVALIDARG
@@ -156,21 +154,21 @@ async def test_an_unknown_or_inactive_alarm_is_an_mxaccess_failure(wire: Wire, r
     assert not reply.HasField("status")
 
 
-async def test_a_filter_prefix_ignores_case(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_filter_prefix_ignores_case(gateway: SimulatedGateway, wire: Wire) -> None:
     gateway.plant[STOPPED_TAG].set(True)
     assert [alarm.alarm_full_reference for alarm in await active(wire, "simulatedgalaxy!TESTAREA2.")] == [STOPPED]
     assert await active(wire, "TestArea2") == []
     async with feed(wire, "simulatedgalaxy!testarea2") as stream:
         assert (await stream.next()).active_alarm.alarm_full_reference == STOPPED
-        await stream.take(2)
+        await stream.receive(2)
         gateway.plant[HOT_TAG].set(0)
         gateway.plant[STOPPED_TAG].set(False)
         assert (await transition(stream)).alarm_full_reference == STOPPED
 
 
-async def test_a_change_of_the_provider_is_told(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_change_of_provider_is_in_the_feed(gateway: SimulatedGateway, wire: Wire) -> None:
     async with feed(wire) as stream:
-        await stream.take(3)
+        await stream.receive(3)
         gateway.faults.change_alarm_provider(AlarmProviderMode.SUBTAG, "the alarm manager is away")
         status = (await stream.next()).provider_status
         gateway.plant[STOPPED_TAG].set(True)
@@ -181,23 +179,23 @@ async def test_a_change_of_the_provider_is_told(gateway: SimulatedGateway, wire:
     assert all(alarm.degraded for alarm in await active(wire))
 
 
-async def test_many_can_listen(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_several_clients_can_stream_alarms(gateway: SimulatedGateway, wire: Wire) -> None:
     async with feed(wire) as one, feed(wire) as other:
-        await one.take(3)
-        await other.take(3)
+        await one.receive(3)
+        await other.receive(3)
         gateway.plant[STOPPED_TAG].set(True)
         assert await transition(one) == await transition(other)
     await gateway.wait_for(lambda: not gateway.plant.alarm_listeners)
 
 
-async def test_a_listener_that_is_too_slow_is_told() -> None:
+async def test_slow_alarm_subscriber_gets_an_overflow() -> None:
     limits = Limits(queued_events=10)
     async with (
         SimulatedGateway(ramp_interval=None, limits=limits) as gateway,
         connected(gateway) as wire,
         feed(wire) as stream,
     ):
-        await stream.take(3)
+        await stream.receive(3)
         for _ in range(10):
             gateway.plant[STOPPED_TAG].set(True)
             gateway.plant[STOPPED_TAG].set(False)
@@ -205,7 +203,7 @@ async def test_a_listener_that_is_too_slow_is_told() -> None:
 
 
 @pytest.mark.parametrize("scope", [Scope.EVENTS_READ, Scope.INVOKE_WRITE])
-async def test_alarms_need_their_scopes(gateway: SimulatedGateway, scope: Scope) -> None:
+async def test_alarm_rpcs_require_their_scopes(gateway: SimulatedGateway, scope: Scope) -> None:
     async with connected(gateway, gateway.add_key(*set(Scope) - {scope})) as wire:
         if scope is Scope.INVOKE_WRITE:
             with refused(grpc.StatusCode.PERMISSION_DENIED, str(scope)):
@@ -217,7 +215,7 @@ async def test_alarms_need_their_scopes(gateway: SimulatedGateway, scope: Scope)
                 assert await stream.end() is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_a_limited_key_sees_the_alarms_of_its_part_of_the_galaxy(gateway: SimulatedGateway) -> None:
+async def test_limited_key_sees_only_alarms_of_its_tags(gateway: SimulatedGateway) -> None:
     gateway.plant[STOPPED_TAG].set(True)
     async with connected(gateway, gateway.add_key(*Scope, galaxy=("TestMachine_*",))) as wire:
         assert [alarm.alarm_full_reference for alarm in await active(wire)] == [STOPPED]
@@ -225,7 +223,7 @@ async def test_a_limited_key_sees_the_alarms_of_its_part_of_the_galaxy(gateway: 
             await acknowledge(wire, HOT)
 
 
-def test_an_alarm_has_one_condition_that_its_tag_can_meet() -> None:
+def test_alarm_needs_one_condition_of_the_type_of_its_tag() -> None:
     for wrong in ({}, {"high": 1.0, "low": 0.0}, {"equal": 1, "high": 1.0}):
         with pytest.raises(ValueError, match="one condition"):
             AlarmCondition(**wrong)
@@ -233,23 +231,21 @@ def test_an_alarm_has_one_condition_that_its_tag_can_meet() -> None:
         Tag("A.B", "boolean", alarm=Alarm(AlarmCondition(high=3.0)))
 
 
-def test_the_group_of_an_alarm_is_its_area() -> None:
+def test_alarm_group_without_an_area_is_the_object() -> None:
     plant = Plant(name="G", tags=[Tag("Lonely.Alarm", "boolean", alarm=Alarm(AlarmCondition(equal=True)))])
     assert [alarm.full_reference for alarm in plant.alarms] == ["G!Lonely.Lonely.Alarm"]
 
 
-async def test_a_session_can_have_the_transitions_among_its_events(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_subscribed_session_gets_transitions_as_events(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         expression = r"\\machine\SimulatedGalaxy!TestArea2"
-        await session.done(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS, subscription_expression=expression)
+        await session.execute(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS, subscription_expression=expression)
         gateway.plant[HOT_TAG].set(0)
         gateway.plant[STOPPED_TAG].set(True)
         raised = await events.next()
         gateway.faults.change_alarm_provider(AlarmProviderMode.SUBTAG)
         provider = await events.next()
-        await session.done(pb.MX_COMMAND_KIND_UNSUBSCRIBE_ALARMS)
+        await session.execute(pb.MX_COMMAND_KIND_UNSUBSCRIBE_ALARMS)
         gateway.plant[STOPPED_TAG].set(False)
         await session.advised("TestChildObject.TestInt")
         after = await events.next()
@@ -261,39 +257,37 @@ async def test_a_session_can_have_the_transitions_among_its_events(
     assert [raised.worker_sequence, provider.worker_sequence, after.worker_sequence] == [1, 2, 3]
 
 
-async def test_a_session_that_ends_hears_of_no_alarm_any_more(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_closed_session_no_longer_listens_to_alarms(gateway: SimulatedGateway, wire: Wire) -> None:
     closed, faulted = await wire.open_session(), await wire.open_session()
     for session in (closed, faulted):
-        await session.done(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
-        await session.done(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
+        await session.execute(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
+        await session.execute(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
     assert len(gateway.plant.alarm_listeners) == 2
     await closed.close()
     gateway.faults.kill_worker(faulted.session_id)
     assert not gateway.plant.alarm_listeners
 
 
-async def test_alarms_are_acknowledged_within_a_session_by_guid_and_by_name(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_session_acknowledges_alarms_by_guid_and_by_name(gateway: SimulatedGateway, session: WireSession) -> None:
     by_guid: dict[str, Any] = {"alarm_guid": HOT_GUID, "comment": "seen", "operator_user": "me"}
-    reply = await session.done(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM, **by_guid)
+    reply = await session.execute(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM, **by_guid)
     assert reply.HasField("acknowledge_alarm")
     assert reply.acknowledge_alarm.native_status == 0
     gateway.plant[STOPPED_TAG].set(True)
     provider, _, rest = STOPPED.partition("!")
     group, _, name = rest.partition(".")
     by_name: dict[str, Any] = {"alarm_name": name, "provider_name": provider, "group_name": group}
-    reply = await session.done(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME, **by_name)
+    reply = await session.execute(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME, **by_name)
     assert reply.HasField("acknowledge_alarm")
-    snapshots = (await session.done(pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS)).query_active_alarms.snapshots
+    snapshots = (await session.execute(pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS)).query_active_alarms.snapshots
     assert [alarm.alarm_full_reference for alarm in snapshots] == [HOT, STOPPED]
     assert {alarm.current_state for alarm in snapshots} == {pb.ALARM_CONDITION_STATE_ACTIVE_ACKED}
-    filtered = await session.done(pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS, alarm_filter_prefix="nothing")
+    filtered = await session.execute(pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS, alarm_filter_prefix="nothing")
     assert filtered.HasField("query_active_alarms")
     assert not filtered.query_active_alarms.snapshots
 
 
-async def test_an_unknown_alarm_is_an_mxaccess_failure_within_a_session(session: WireSession) -> None:
+async def test_unknown_alarm_is_an_mxaccess_failure_in_a_session(session: WireSession) -> None:
     for reply in (
         await session.reply(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM, alarm_guid="no guid"),
         await session.reply(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME, alarm_name="a", group_name="b"),

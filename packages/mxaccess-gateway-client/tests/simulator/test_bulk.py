@@ -1,4 +1,4 @@
-"""Bulk commands: one round trip, results in input order, an entry fails by itself."""
+"""Bulk commands: one call, results in input order, entries that fail independently."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ UNKNOWN = "NoSuchObject_999.NoSuchAttr"
 
 
 async def subscribe(session: WireSession, server: int, *tags: str) -> Sequence[pb.SubscribeResult]:
-    reply = await session.done(pb.MX_COMMAND_KIND_SUBSCRIBE_BULK, server_handle=server, tag_addresses=tags)
+    reply = await session.execute(pb.MX_COMMAND_KIND_SUBSCRIBE_BULK, server_handle=server, tag_addresses=tags)
     return reply.subscribe_bulk.results
 
 
 async def read(session: WireSession, server: int, *tags: str, timeout_ms: int = 0) -> Sequence[pb.BulkReadResult]:
-    reply = await session.done(
+    reply = await session.execute(
         pb.MX_COMMAND_KIND_READ_BULK, server_handle=server, tag_addresses=tags, timeout_ms=timeout_ms
     )
     return reply.read_bulk.results
@@ -48,7 +48,7 @@ async def test_subscribe_bulk_adds_and_advises_in_input_order(session: WireSessi
     tags = [INT, UNKNOWN, STRING]
     async with session.events() as events:
         results = await subscribe(session, server, *tags)
-        changes = await events.take(3)
+        changes = await events.receive(3)
     assert successes(results) == [True, True, True]
     assert [result.tag_address for result in results] == tags
     assert [result.item_handle for result in results] == [1, 2, 3]
@@ -56,7 +56,7 @@ async def test_subscribe_bulk_adds_and_advises_in_input_order(session: WireSessi
     assert [(change.item_handle, change.quality) for change in changes] == [(1, 192), (2, 0), (3, 192)]
 
 
-async def test_subscribe_bulk_appends_no_brackets_and_add_item_bulk_does(
+async def test_add_item_bulk_appends_brackets_and_subscribe_bulk_does_not(
     gateway: SimulatedGateway, session: WireSession
 ) -> None:
     server = await session.register()
@@ -64,7 +64,7 @@ async def test_subscribe_bulk_appends_no_brackets_and_add_item_bulk_does(
         await subscribe(session, server, ARRAY)
         (status,) = (await events.next()).statuses
     assert (status.category, status.detail) == (pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, 1003)
-    reply = await session.done(pb.MX_COMMAND_KIND_ADD_ITEM_BULK, server_handle=server, tag_addresses=[ARRAY, INT])
+    reply = await session.execute(pb.MX_COMMAND_KIND_ADD_ITEM_BULK, server_handle=server, tag_addresses=[ARRAY, INT])
     assert [result.tag_address for result in reply.add_item_bulk.results] == [ARRAY, INT]
     assert [item.definition for item in gateway.sessions[0].items] == [ARRAY, f"{ARRAY}[]", INT]
 
@@ -75,16 +75,16 @@ async def test_advise_un_advise_and_remove_item_bulk_take_handles(
     server = await session.register()
     handles = [await session.add_item(server, tag) for tag in (INT, STRING)]
     mixed: dict[str, Any] = {"server_handle": server, "item_handles": [handles[0], 99, handles[1]]}
-    advised = (await session.done(pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK, **mixed)).advise_item_bulk.results
+    advised = (await session.execute(pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK, **mixed)).advise_item_bulk.results
     assert successes(advised) == [True, False, True]
     assert [result.item_handle for result in advised] == [handles[0], 99, handles[1]]
     assert advised[1].error_message == NOT_EXPECTED
     assert [item.advised for item in gateway.sessions[0].items] == [True, True]
-    un_advised = (await session.done(pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK, **mixed)).un_advise_item_bulk.results
+    un_advised = (await session.execute(pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK, **mixed)).un_advise_item_bulk.results
     assert successes(un_advised) == [True, False, True]
-    again = (await session.done(pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK, **mixed)).un_advise_item_bulk.results
+    again = (await session.execute(pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK, **mixed)).un_advise_item_bulk.results
     assert successes(again) == [False, False, False]
-    removed = (await session.done(pb.MX_COMMAND_KIND_REMOVE_ITEM_BULK, **mixed)).remove_item_bulk.results
+    removed = (await session.execute(pb.MX_COMMAND_KIND_REMOVE_ITEM_BULK, **mixed)).remove_item_bulk.results
     assert successes(removed) == [True, False, True]
     assert not gateway.sessions[0].items
 
@@ -92,7 +92,7 @@ async def test_advise_un_advise_and_remove_item_bulk_take_handles(
 async def test_unsubscribe_bulk_un_advises_and_removes(gateway: SimulatedGateway, session: WireSession) -> None:
     server = await session.register()
     results = await subscribe(session, server, INT, STRING)
-    reply = await session.done(
+    reply = await session.execute(
         pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK,
         server_handle=server,
         item_handles=[result.item_handle for result in results] + [99],
@@ -118,22 +118,22 @@ async def test_unsubscribe_bulk_un_advises_and_removes(gateway: SimulatedGateway
     ],
     ids=str,
 )
-async def test_with_an_unknown_server_handle_every_entry_fails(
+async def test_unknown_server_handle_fails_every_entry(
     session: WireSession, kind: pb.MxCommandKind.ValueType, entries: dict[str, Any]
 ) -> None:
-    reply = await session.done(kind, server_handle=77, **entries)
+    reply = await session.execute(kind, server_handle=77, **entries)
     results = getattr(reply, reply.WhichOneof("payload") or "").results
     assert successes(results) == [False, False]
     assert {result.error_message for result in results} == {NOT_EXPECTED}
 
 
-async def test_no_entries_give_an_empty_payload(session: WireSession) -> None:
+async def test_no_entries_return_an_empty_payload(session: WireSession) -> None:
     server = await session.register()
     for kind in range(pb.MX_COMMAND_KIND_ADD_ITEM_BULK, pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK + 1):
-        reply = await session.done(pb.MxCommandKind.ValueType(kind), server_handle=server)
+        reply = await session.execute(pb.MxCommandKind.ValueType(kind), server_handle=server)
         assert reply.WhichOneof("payload")
     for kind in range(pb.MX_COMMAND_KIND_WRITE_BULK, pb.MX_COMMAND_KIND_READ_BULK + 1):
-        reply = await session.done(pb.MxCommandKind.ValueType(kind), server_handle=server)
+        reply = await session.execute(pb.MxCommandKind.ValueType(kind), server_handle=server)
         assert reply.WhichOneof("payload")
 
 
@@ -148,7 +148,7 @@ async def test_write_bulk_accepts_entry_by_entry(gateway: SimulatedGateway, sess
         pb.WriteBulkEntry(item_handle=advised[1], value=pb.MxValue(sparse_array_value=twice)),
         pb.WriteBulkEntry(item_handle=advised[1], value=pb.MxValue(string_value="x")),
     ]
-    reply = await session.done(pb.MX_COMMAND_KIND_WRITE_BULK, server_handle=server, entries=entries)
+    reply = await session.execute(pb.MX_COMMAND_KIND_WRITE_BULK, server_handle=server, entries=entries)
     results = reply.write_bulk.results
     assert successes(results) == [True, False, False, True]
     assert [result.item_handle for result in results] == [advised[0], idle, advised[1], advised[1]]
@@ -160,14 +160,14 @@ async def test_write_bulk_accepts_entry_by_entry(gateway: SimulatedGateway, sess
     assert gateway.plant[INT].value == 1
 
 
-async def test_the_outcomes_of_write_bulk_come_as_events(session: WireSession) -> None:
+async def test_outcomes_of_write_bulk_are_events(session: WireSession) -> None:
     server = await session.register()
     async with session.events() as events:
         results = await subscribe(session, server, INT, STRING)
-        await events.take(2)
+        await events.receive(2)
         entries = [pb.WriteBulkEntry(item_handle=result.item_handle, value=int32(1)) for result in results]
-        await session.done(pb.MX_COMMAND_KIND_WRITE_BULK, server_handle=server, entries=entries)
-        outcomes = [event for event in await events.take(3) if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE]
+        await session.execute(pb.MX_COMMAND_KIND_WRITE_BULK, server_handle=server, entries=entries)
+        outcomes = [event for event in await events.receive(3) if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE]
     assert [outcome.item_handle for outcome in outcomes] == [result.item_handle for result in results]
     assert [outcome.statuses[0].category for outcome in outcomes] == [
         pb.MX_STATUS_CATEGORY_OK,
@@ -183,7 +183,7 @@ async def test_write2_write_secured_and_write_secured2_bulk(gateway: SimulatedGa
     )
     when = pb.MxValue()
     when.timestamp_value.FromSeconds(1_600_000_000)
-    await session.done(
+    await session.execute(
         pb.MX_COMMAND_KIND_WRITE2_BULK,
         server_handle=server,
         entries=[pb.Write2BulkEntry(item_handle=plain, value=int32(2), timestamp_value=when)],
@@ -191,13 +191,13 @@ async def test_write2_write_secured_and_write_secured2_bulk(gateway: SimulatedGa
     await gateway.wait_for(lambda: gateway.plant[INT].value == 2)
     assert gateway.plant[INT].timestamp.timestamp() == 1_600_000_000
     tag = gateway.plant["TestChildObject.TestSecured"]
-    await session.done(
+    await session.execute(
         pb.MX_COMMAND_KIND_WRITE_SECURED_BULK,
         server_handle=server,
         entries=[pb.WriteSecuredBulkEntry(item_handle=secured, value=int32(3), current_user_id=user)],
     )
     await gateway.wait_for(lambda: tag.value == 3)
-    await session.done(
+    await session.execute(
         pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK,
         server_handle=server,
         entries=[
@@ -208,9 +208,7 @@ async def test_write2_write_secured_and_write_secured2_bulk(gateway: SimulatedGa
     assert tag.timestamp.timestamp() == 1_600_000_000
 
 
-async def test_read_bulk_gives_the_last_value_of_what_is_advised(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_read_bulk_returns_last_value_of_advised_tags(gateway: SimulatedGateway, session: WireSession) -> None:
     server = await session.register()
     (subscribed,) = await subscribe(session, server, INT)
     gateway.plant[INT].set(7, quality=64)
@@ -224,26 +222,24 @@ async def test_read_bulk_gives_the_last_value_of_what_is_advised(
     assert result.statuses[0].category == pb.MX_STATUS_CATEGORY_OK
 
 
-async def test_read_bulk_finds_an_advised_item_among_several_of_one_name(session: WireSession) -> None:
+async def test_read_bulk_finds_the_advised_item_among_several_with_one_name(session: WireSession) -> None:
     server = await session.register()
     (first, second) = await subscribe(session, server, INT, INT)
-    buffered = await session.done(
+    buffered = await session.execute(
         pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM, server_handle=server, item_definition=INT, item_context=""
     )
-    await session.done(
+    await session.execute(
         pb.MX_COMMAND_KIND_ADVISE, server_handle=server, item_handle=buffered.add_buffered_item.item_handle
     )
     spelled, again = await read(session, server, INT, INT.upper())
     assert (spelled.tag_address, again.tag_address) == (INT, INT.upper())
     assert {spelled.item_handle, again.item_handle} == {first.item_handle}
-    await session.done(pb.MX_COMMAND_KIND_REMOVE_ITEM, server_handle=server, item_handle=first.item_handle)
+    await session.execute(pb.MX_COMMAND_KIND_REMOVE_ITEM, server_handle=server, item_handle=first.item_handle)
     (left,) = await read(session, server, INT)
     assert (left.was_cached, left.item_handle) == (True, second.item_handle)
 
 
-async def test_read_bulk_reads_what_is_not_advised_and_cleans_up(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_read_bulk_of_unadvised_tags_leaves_no_items(gateway: SimulatedGateway, session: WireSession) -> None:
     server = await session.register()
     await session.add_item(server, INT)
     results = await read(session, server, INT, f"{ARRAY}[]", INT)
@@ -264,7 +260,7 @@ async def test_read_bulk_fails_entry_by_entry(session: WireSession) -> None:
     assert results[0].value.is_null
 
 
-async def test_read_bulk_waits_as_long_as_it_is_told(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_read_bulk_waits_for_its_timeout(gateway: SimulatedGateway, session: WireSession) -> None:
     server = await session.register()
     with gateway.faults.silent_tag(INT):
         results = await read(session, server, INT, STRING, timeout_ms=10)
@@ -276,9 +272,7 @@ async def test_read_bulk_waits_as_long_as_it_is_told(gateway: SimulatedGateway, 
     assert (await call).read_bulk.results[0].value.int32_value == 8
 
 
-async def test_what_a_key_does_not_reach_is_a_failed_entry_at_its_own_index(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_tag_without_access_fails_at_its_own_index(gateway: SimulatedGateway, session: WireSession) -> None:
     server = await session.register()
     mine, foreign = (result.item_handle for result in await subscribe(session, server, INT, STRING))
     async with connected(gateway, gateway.add_key(*Scope, galaxy=(INT,))) as wire:
@@ -286,17 +280,19 @@ async def test_what_a_key_does_not_reach_is_a_failed_entry_at_its_own_index(
         assert successes(await subscribe(limited, server, STRING, INT, UNKNOWN)) == [False, True, False]
         assert successes(await read(limited, server, STRING, INT)) == [False, True]
         by_handle: dict[str, Any] = {"server_handle": server, "item_handles": [foreign, mine]}
-        reply = await limited.done(pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK, **by_handle)
+        reply = await limited.execute(pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK, **by_handle)
         assert successes(reply.unsubscribe_bulk.results) == [False, True]
         entries = [pb.WriteBulkEntry(item_handle=foreign, value=pb.MxValue(string_value="mine"))]
-        written = await limited.done(pb.MX_COMMAND_KIND_WRITE_BULK, server_handle=server, entries=entries)
+        written = await limited.execute(pb.MX_COMMAND_KIND_WRITE_BULK, server_handle=server, entries=entries)
         assert successes(written.write_bulk.results) == [False]
         assert STRING in written.write_bulk.results[0].error_message
-        added = await limited.done(pb.MX_COMMAND_KIND_ADD_ITEM_BULK, server_handle=server, tag_addresses=[STRING, INT])
+        added = await limited.execute(
+            pb.MX_COMMAND_KIND_ADD_ITEM_BULK, server_handle=server, tag_addresses=[STRING, INT]
+        )
         assert successes(added.add_item_bulk.results) == [False, True]
 
 
-async def test_a_thousand_tags_are_read_in_one_round_trip(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_thousand_tags_are_read_in_one_call(gateway: SimulatedGateway, session: WireSession) -> None:
     server = await session.register()
     names = [tag.reference for tag in gateway.plant] * 25
     results = await read(session, server, *names)

@@ -1,4 +1,4 @@
-"""The event stream: its order, its one subscriber, its queue, its resume."""
+"""The event stream: order, the single subscriber, the queue, and resuming."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def tag_changes(gateway: SimulatedGateway, *values: int) -> None:
 
 
 async def values_of(events: Stream[pb.MxEvent], count: int) -> list[int]:
-    return [event.value.int32_value for event in await events.take(count)]
+    return [event.value.int32_value for event in await events.receive(count)]
 
 
-async def test_a_session_has_one_subscriber(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_session_has_one_subscriber(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events():
         await gateway.wait_for(lambda: gateway.sessions[0].streams)
         async with session.events() as second:
             assert await second.end() is grpc.StatusCode.FAILED_PRECONDITION
 
 
-async def test_cancelling_the_stream_frees_the_place_and_leaves_the_session_open(
+async def test_cancelled_stream_can_be_replaced_in_the_same_session(
     gateway: SimulatedGateway, session: WireSession
 ) -> None:
     for _ in range(3):
@@ -41,12 +41,12 @@ async def test_cancelling_the_stream_frees_the_place_and_leaves_the_session_open
     assert await session.state() == pb.SESSION_STATE_READY
 
 
-async def test_the_sequence_rises_without_holes(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_sequence_has_no_gaps(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         handles = await session.advised("TestChildObject.TestInt")
         await session.write(handles, int32(1))
         tag_changes(gateway, *range(50))
-        assert [event.worker_sequence for event in await events.take(53)] == list(range(1, 54))
+        assert [event.worker_sequence for event in await events.receive(53)] == list(range(1, 54))
 
 
 async def test_closing_the_session_ends_its_stream_with_ok(gateway: SimulatedGateway, session: WireSession) -> None:
@@ -56,9 +56,7 @@ async def test_closing_the_session_ends_its_stream_with_ok(gateway: SimulatedGat
         assert await events.end() is grpc.StatusCode.OK
 
 
-async def test_a_fresh_stream_brings_what_came_before_any_subscriber(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_first_stream_starts_with_earlier_events(gateway: SimulatedGateway, session: WireSession) -> None:
     await session.advised("TestChildObject.TestInt")
     tag_changes(gateway, 1, 2)
     async with session.events() as events:
@@ -66,9 +64,7 @@ async def test_a_fresh_stream_brings_what_came_before_any_subscriber(
         assert await values_of(events, 4) == [42, 1, 2, 3]
 
 
-async def test_a_later_fresh_stream_brings_only_what_comes_then(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_later_new_stream_has_only_new_events(gateway: SimulatedGateway, session: WireSession) -> None:
     await session.advised("TestChildObject.TestInt")
     async with session.events() as events:
         await events.next()
@@ -81,9 +77,7 @@ async def test_a_later_fresh_stream_brings_only_what_comes_then(
     assert (event.value.int32_value, event.worker_sequence) == (2, 3)
 
 
-async def test_a_resume_replays_and_goes_on_without_hole_and_repeat(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_resume_has_every_event_once(gateway: SimulatedGateway, session: WireSession) -> None:
     await session.advised("TestChildObject.TestInt")
     async with session.events() as events:
         await events.next()
@@ -92,7 +86,7 @@ async def test_a_resume_replays_and_goes_on_without_hole_and_repeat(
     async with session.events(after=1) as events:
         await gateway.wait_for(lambda: gateway.sessions[0].streams)
         tag_changes(gateway, 4)
-        assert [event.worker_sequence for event in await events.take(3)] == [2, 3, 4]
+        assert [event.worker_sequence for event in await events.receive(3)] == [2, 3, 4]
     await gateway.wait_for(lambda: not gateway.sessions[0].streams)
     async with session.events(after=4) as events:
         await gateway.wait_for(lambda: gateway.sessions[0].streams)
@@ -100,20 +94,20 @@ async def test_a_resume_replays_and_goes_on_without_hole_and_repeat(
         assert (await events.next()).worker_sequence == 5
 
 
-async def test_the_first_stream_can_be_a_resume(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_first_stream_can_be_a_resume(gateway: SimulatedGateway, session: WireSession) -> None:
     await session.advised("TestChildObject.TestInt")
     tag_changes(gateway, *range(2000))
     async with session.events(after=1) as events:
         assert (await events.next()).worker_sequence == 2
 
 
-async def test_a_resume_from_the_future_is_malformed(session: WireSession) -> None:
+async def test_resume_after_a_future_sequence_is_an_invalid_argument(session: WireSession) -> None:
     async with session.events(after=1) as events:
         assert await events.end() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def streamed_once(gateway: SimulatedGateway, session: WireSession) -> None:
-    """Leave the session with one event that was streamed, and nobody streaming."""
+    """Leave the session with one event that has been streamed, and without a subscriber."""
     await session.advised("TestChildObject.TestInt")
     async with session.events() as events:
         await events.next()
@@ -131,7 +125,9 @@ def is_gap(event: pb.MxEvent, after: int, oldest: int) -> bool:
     )
 
 
-async def test_1024_events_are_retained_and_a_gap_is_told(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_1024_events_are_retained_and_older_ones_are_a_gap(
+    gateway: SimulatedGateway, session: WireSession
+) -> None:
     await streamed_once(gateway, session)
     tag_changes(gateway, *range(1025))
     async with session.events(after=2) as events:
@@ -139,7 +135,7 @@ async def test_1024_events_are_retained_and_a_gap_is_told(gateway: SimulatedGate
     await gateway.wait_for(lambda: not gateway.sessions[0].streams)
     async with session.events(after=1) as events:
         assert is_gap(await events.next(), 1, 3)
-        assert [event.worker_sequence for event in await events.take(1024)] == list(range(3, 1027))
+        assert [event.worker_sequence for event in await events.receive(1024)] == list(range(3, 1027))
         tag_changes(gateway, 7)
         assert (await events.next()).worker_sequence == 1027
 
@@ -163,7 +159,7 @@ async def test_events_are_retained_for_300_seconds() -> None:
             assert (await events.next()).worker_sequence == 3
 
 
-async def test_a_gap_is_told_even_if_nothing_is_retained(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_gap_is_sent_even_if_no_events_are_retained(gateway: SimulatedGateway, session: WireSession) -> None:
     await streamed_once(gateway, session)
     tag_changes(gateway, 2, 3)
     gateway.faults.age_out_replay(session.session_id)
@@ -179,9 +175,7 @@ async def test_a_gap_is_told_even_if_nothing_is_retained(gateway: SimulatedGatew
         assert (await events.next()).worker_sequence == 5
 
 
-async def test_a_subscriber_that_is_too_slow_loses_stream_and_session(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_slow_subscriber_loses_stream_and_session(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         await session.advised("TestChildObject.TestInt")
         await events.next()
@@ -199,7 +193,7 @@ async def test_ten_thousand_events_are_queued(gateway: SimulatedGateway, session
     assert await session.state() == pb.SESSION_STATE_READY
 
 
-async def test_an_overflow_can_leave_the_session_alive() -> None:
+async def test_overflow_can_leave_the_session_ready() -> None:
     limits = Limits(queued_events=10, fault_on_overflow=False)
     async with SimulatedGateway(ramp_interval=None, limits=limits) as gateway, connected(gateway) as wire:
         session = await wire.open_session()
@@ -212,7 +206,7 @@ async def test_an_overflow_can_leave_the_session_alive() -> None:
             assert await values_of(events, 11) == list(range(11))
 
 
-async def test_a_session_that_is_lost_while_an_item_settles_listens_no_longer() -> None:
+async def test_session_faulted_while_an_item_settles_stops_listening() -> None:
     limits = Limits(queued_events=0)
     async with SimulatedGateway(ramp_interval=None, limits=limits) as gateway, connected(gateway) as wire:
         session = await wire.open_session()
@@ -227,7 +221,7 @@ async def test_a_session_that_is_lost_while_an_item_settles_listens_no_longer() 
         assert gateway.plant["TestChildObject.TestSettling"].listeners == 0
 
 
-async def test_an_overflow_can_be_had_on_request(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_overflow_events(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         await gateway.wait_for(lambda: gateway.sessions[0].streams)
         gateway.faults.overflow_events(session.session_id)
@@ -235,9 +229,7 @@ async def test_an_overflow_can_be_had_on_request(gateway: SimulatedGateway, sess
     assert await session.state() == pb.SESSION_STATE_FAULTED
 
 
-async def test_before_any_subscriber_the_oldest_events_make_way(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_backlog_drops_the_oldest_events(gateway: SimulatedGateway, session: WireSession) -> None:
     await session.advised("TestChildObject.TestInt")
     tag_changes(gateway, *range(10_000))
     async with session.events() as events:
@@ -245,7 +237,7 @@ async def test_before_any_subscriber_the_oldest_events_make_way(
     assert await session.state() == pb.SESSION_STATE_READY
 
 
-async def test_a_stream_of_a_gateway_that_stops_ends_unavailable() -> None:
+async def test_stopping_gateway_ends_streams_unavailable() -> None:
     gateway = SimulatedGateway()
     await gateway.start()
     async with connected(gateway) as wire:

@@ -1,4 +1,4 @@
-"""The events of advised items: what they say, when they come, who is told."""
+"""The events of advised items: their fields, their timing, and their receivers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def tag_changes(gateway: SimulatedGateway, *values: int) -> None:
 
 
 async def values_of(events: Stream[pb.MxEvent], count: int) -> list[int]:
-    return [event.value.int32_value for event in await events.take(count)]
+    return [event.value.int32_value for event in await events.receive(count)]
 
 
-async def test_a_data_change_says_everything(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_data_change_has_all_fields(gateway: SimulatedGateway, session: WireSession) -> None:
     when = Timestamp(seconds=1_700_000_000, nanos=123_000_000)
     async with session.events() as events:
         server, item = await session.advised("TestChildObject.TestInt")
@@ -48,16 +48,14 @@ async def test_a_data_change_says_everything(gateway: SimulatedGateway, session:
     assert (status.raw_category, status.raw_detected_by) == (0, 5)
 
 
-async def test_the_first_data_change_after_an_advise_comes_by_itself(session: WireSession) -> None:
+async def test_advise_raises_a_first_data_change(session: WireSession) -> None:
     async with session.events() as events:
         await session.advised("TestChildObject.TestInt")
         event = await events.next()
     assert (event.value.int32_value, event.quality) == (42, 192)
 
 
-async def test_the_first_quality_may_be_uncertain_and_good_later(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_first_quality_can_be_uncertain_before_good(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         await session.advised("TestChildObject.TestSettling")
         assert (await events.next()).quality == 64
@@ -67,7 +65,7 @@ async def test_the_first_quality_may_be_uncertain_and_good_later(
     assert (settled.value.int32_value, settled.quality) == (10, 192)
 
 
-async def test_a_whole_gateway_can_take_its_time_to_settle() -> None:
+async def test_settle_time_applies_to_all_tags() -> None:
     async with SimulatedGateway(settle_time=3, ramp_interval=None) as gateway, connected(gateway) as wire:
         session = await wire.open_session()
         async with session.events() as events:
@@ -77,13 +75,13 @@ async def test_a_whole_gateway_can_take_its_time_to_settle() -> None:
             assert (await events.next()).quality == 192
             await session.advised("TestChildObject.TestInt", server)
             assert (await events.next()).item_handle == item + 1
-            await session.done(pb.MX_COMMAND_KIND_UN_ADVISE, server_handle=server, item_handle=item + 1)
+            await session.execute(pb.MX_COMMAND_KIND_UN_ADVISE, server_handle=server, item_handle=item + 1)
             gateway.clock.advance(3)
             tag_changes(gateway, 7)
             assert (await events.next()).item_handle == item
 
 
-async def test_an_unknown_tag_has_a_handle_and_a_bad_first_value(session: WireSession) -> None:
+async def test_unknown_tag_has_a_handle_and_a_bad_first_value(session: WireSession) -> None:
     async with session.events() as events:
         await session.advised("NoSuchObject_999.NoSuchAttr")
         event = await events.next()
@@ -98,7 +96,7 @@ async def test_an_unknown_tag_has_a_handle_and_a_bad_first_value(session: WireSe
 @pytest.mark.parametrize(
     "definition", ["TestChildObject.TestInt[]", "TestChildObject.TestIntArray[6]", "A.B[", "", "[]"]
 )
-async def test_what_no_reference_can_be_is_an_invalid_one(session: WireSession, definition: str) -> None:
+async def test_malformed_definition_is_an_invalid_reference(session: WireSession, definition: str) -> None:
     async with session.events() as events:
         await session.advised(definition)
         (status,) = (await events.next()).statuses
@@ -122,7 +120,7 @@ async def test_what_no_reference_can_be_is_an_invalid_one(session: WireSession, 
         ("TestIntArray[2]", pb.MX_DATA_TYPE_INTEGER, "VT_I4", "int32_value"),
     ],
 )
-async def test_a_value_comes_in_the_arm_of_its_type_with_its_variant_type(
+async def test_value_is_in_the_field_of_its_type(
     session: WireSession, attribute: str, data_type: pb.MxDataType.ValueType, variant_type: str, arm: str
 ) -> None:
     async with session.events() as events:
@@ -134,7 +132,7 @@ async def test_a_value_comes_in_the_arm_of_its_type_with_its_variant_type(
     assert bool(value.raw_diagnostic) == (arm == "raw_value")
 
 
-async def test_arrays_come_with_their_dimensions(session: WireSession) -> None:
+async def test_arrays_have_their_dimensions(session: WireSession) -> None:
     async with session.events() as events:
         await session.advised("TestChildObject.TestStringArray")
         row = (await events.next()).value.array_value
@@ -145,7 +143,7 @@ async def test_arrays_come_with_their_dimensions(session: WireSession) -> None:
     assert (list(matrix.int32_values.values), list(matrix.dimensions)) == ([1, 2, 3, 4, 5, 6], [2, 3])
 
 
-async def test_the_elements_of_an_array_are_counted_from_one(session: WireSession) -> None:
+async def test_array_elements_count_from_one(session: WireSession) -> None:
     async with session.events() as events:
         await session.advised("TestChildObject.TestIntArray[1]")
         assert (await events.next()).value.int32_value == 1
@@ -153,9 +151,7 @@ async def test_the_elements_of_an_array_are_counted_from_one(session: WireSessio
         assert (await events.next()).statuses[0].detail == 6
 
 
-async def test_an_element_that_is_no_more_is_an_invalid_reference(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_removed_array_element_is_an_invalid_reference(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         await session.advised("TestChildObject.TestIntArray[5]")
         await events.next()
@@ -167,7 +163,7 @@ async def test_an_element_that_is_no_more_is_an_invalid_reference(
     assert (back.quality, back.value.int32_value) == (192, 55)
 
 
-async def test_null_and_bad_values_come_as_they_are(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_null_and_bad_values_are_raised_unchanged(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         await session.advised("TestChildObject.TestInt")
         await events.next()
@@ -182,7 +178,7 @@ async def test_null_and_bad_values_come_as_they_are(gateway: SimulatedGateway, s
     assert (not_connected.quality, not_connected.value.int32_value) == (8, 3)
 
 
-async def test_everybody_who_has_advised_a_tag_is_told(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_all_advised_items_get_the_changes_of_a_tag(gateway: SimulatedGateway, wire: Wire) -> None:
     first, second = await wire.open_session(), await wire.open_session()
     async with first.events() as one, second.events() as other:
         await first.advised("TestChildObject.TestInt")
@@ -193,60 +189,52 @@ async def test_everybody_who_has_advised_a_tag_is_told(gateway: SimulatedGateway
         assert await values_of(other, 2) == [42, 7]
 
 
-async def test_what_is_not_advised_is_not_told(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_unadvised_item_raises_no_data_changes(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         server, item = await session.advised("TestChildObject.TestInt")
         await session.add_item(server, "TestChildObject.TestInt")
-        await session.done(pb.MX_COMMAND_KIND_UN_ADVISE, server_handle=server, item_handle=item)
+        await session.execute(pb.MX_COMMAND_KIND_UN_ADVISE, server_handle=server, item_handle=item)
         tag_changes(gateway, 1, 2)
-        await session.done(pb.MX_COMMAND_KIND_ADVISE, server_handle=server, item_handle=item)
+        await session.execute(pb.MX_COMMAND_KIND_ADVISE, server_handle=server, item_handle=item)
         assert await values_of(events, 2) == [42, 2]
 
 
-async def test_advising_twice_changes_nothing_but_plain_to_supervisory(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_second_advise_changes_only_plain_to_supervisory(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         server, item = await session.advised("TestChildObject.TestInt")
         for kind in (pb.MX_COMMAND_KIND_ADVISE, pb.MX_COMMAND_KIND_ADVISE_SUPERVISORY, pb.MX_COMMAND_KIND_ADVISE):
-            await session.done(kind, server_handle=server, item_handle=item)
+            await session.execute(kind, server_handle=server, item_handle=item)
         assert gateway.sessions[0].items[0].supervisory
         tag_changes(gateway, 1)
         assert await values_of(events, 2) == [42, 1]
 
 
-async def test_a_suspended_item_is_silent_until_it_is_activated(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_suspended_item_is_silent_until_activated(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         server, item = await session.advised("TestChildObject.TestInt")
-        await session.done(pb.MX_COMMAND_KIND_SUSPEND, server_handle=server, item_handle=item)
+        await session.execute(pb.MX_COMMAND_KIND_SUSPEND, server_handle=server, item_handle=item)
         tag_changes(gateway, 1, 2)
-        await session.done(pb.MX_COMMAND_KIND_ACTIVATE, server_handle=server, item_handle=item)
+        await session.execute(pb.MX_COMMAND_KIND_ACTIVATE, server_handle=server, item_handle=item)
         tag_changes(gateway, 3)
         assert await values_of(events, 3) == [42, 2, 3]
 
 
-async def test_drain_events_takes_what_waits_for_a_first_subscriber(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_drain_events_returns_the_backlog(gateway: SimulatedGateway, session: WireSession) -> None:
     await session.advised("TestChildObject.TestInt")
     tag_changes(gateway, 1, 2)
-    some = (await session.done(pb.MX_COMMAND_KIND_DRAIN_EVENTS, max_events=1)).drain_events
-    rest = (await session.done(pb.MX_COMMAND_KIND_DRAIN_EVENTS)).drain_events
-    nothing = await session.done(pb.MX_COMMAND_KIND_DRAIN_EVENTS)
+    some = (await session.execute(pb.MX_COMMAND_KIND_DRAIN_EVENTS, max_events=1)).drain_events
+    rest = (await session.execute(pb.MX_COMMAND_KIND_DRAIN_EVENTS)).drain_events
+    nothing = await session.execute(pb.MX_COMMAND_KIND_DRAIN_EVENTS)
     assert [event.worker_sequence for event in (*some.events, *rest.events)] == [1, 2, 3]
     assert nothing.HasField("drain_events")
     assert not nothing.drain_events.events
 
 
-async def test_operation_complete_comes_only_when_mxaccess_raises_it(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_operation_complete_is_raised_only_on_request(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         server, item = await session.advised("TestChildObject.TestInt")
         await session.write((server, item), int32(1))
-        families = [event.family for event in await events.take(3)]
+        families = [event.family for event in await events.receive(3)]
         gateway.faults.complete_operation(session.session_id, server, item)
         last = await events.next()
     assert pb.MX_EVENT_FAMILY_OPERATION_COMPLETE not in families
@@ -256,16 +244,18 @@ async def test_operation_complete_comes_only_when_mxaccess_raises_it(
 
 async def buffered_item(session: WireSession, definition: str) -> tuple[int, int]:
     server = await session.register()
-    await session.done(
+    await session.execute(
         pb.MX_COMMAND_KIND_SET_BUFFERED_UPDATE_INTERVAL, server_handle=server, update_interval_milliseconds=500
     )
-    reply = await session.done(pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM, server_handle=server, item_definition=definition)
+    reply = await session.execute(
+        pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM, server_handle=server, item_definition=definition
+    )
     item = reply.add_buffered_item.item_handle
-    await session.done(pb.MX_COMMAND_KIND_ADVISE, server_handle=server, item_handle=item)
+    await session.execute(pb.MX_COMMAND_KIND_ADVISE, server_handle=server, item_handle=item)
     return server, item
 
 
-async def test_a_buffered_item_delivers_its_samples_together(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_buffered_item_delivers_samples_together(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         handles = await buffered_item(session, "TestChildObject.TestInt")
         tag_changes(gateway, 1, 2)
@@ -285,7 +275,7 @@ async def test_a_buffered_item_delivers_its_samples_together(gateway: SimulatedG
     assert list(event.statuses) == [pb.MxStatusProxy()]
 
 
-async def test_a_buffered_item_that_does_not_exist_says_so(session: WireSession) -> None:
+async def test_unknown_buffered_item_raises_a_bad_change(session: WireSession) -> None:
     async with session.events() as events:
         for definition in ("NoSuchObject_999.NoSuchAttr", "TestChildObject.TestIntArray"):
             await buffered_item(session, definition)
@@ -294,18 +284,16 @@ async def test_a_buffered_item_that_does_not_exist_says_so(session: WireSession)
             assert (event.quality, event.statuses[0].detail) == (0, 6)
 
 
-async def test_a_buffered_item_that_is_unadvised_delivers_nothing_more(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_un_advised_buffered_item_delivers_no_samples(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         server, item = await buffered_item(session, "TestChildObject.TestInt")
-        await session.done(pb.MX_COMMAND_KIND_UN_ADVISE, server_handle=server, item_handle=item)
+        await session.execute(pb.MX_COMMAND_KIND_UN_ADVISE, server_handle=server, item_handle=item)
         gateway.clock.advance(1)
         await session.advised("TestChildObject.TestString", server)
         assert (await events.next()).family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE
 
 
-async def test_ramps_move_by_themselves() -> None:
+async def test_programs_run_at_ramp_interval() -> None:
     async with SimulatedGateway(ramp_interval=0.01) as gateway, connected(gateway) as wire:
         session = await wire.open_session()
         async with session.events() as events:

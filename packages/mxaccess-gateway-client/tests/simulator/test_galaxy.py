@@ -1,4 +1,4 @@
-"""The Galaxy repository: the object tree, page by page."""
+"""The Galaxy repository: the object tree in pages, and deploy events."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def last_deploy(wire: Wire) -> galaxy_pb.GetLastDeployTimeReply:
     return await wire.galaxy.GetLastDeployTime(galaxy_pb.GetLastDeployTimeRequest(), metadata=wire.metadata)
 
 
-async def test_the_connection_is_tested_without_an_error(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_connection_test_reports_a_database_that_is_down(gateway: SimulatedGateway, wire: Wire) -> None:
     async def ok() -> bool:
         request = galaxy_pb.TestConnectionRequest()
         return (await wire.galaxy.TestConnection(request, metadata=wire.metadata)).ok
@@ -64,7 +64,7 @@ async def test_the_connection_is_tested_without_an_error(gateway: SimulatedGatew
     assert await ok()
 
 
-async def test_the_last_deploy_is_told_when_there_was_one(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_last_deploy_time_is_present_only_after_a_deploy(gateway: SimulatedGateway, wire: Wire) -> None:
     reply = await last_deploy(wire)
     assert reply.present
     assert reply.time_of_last_deploy.ToDatetime(UTC) == datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -73,7 +73,7 @@ async def test_the_last_deploy_is_told_when_there_was_one(gateway: SimulatedGate
     assert (reply.present, reply.HasField("time_of_last_deploy")) == (False, False)
 
 
-async def test_the_whole_hierarchy_comes_areas_first_then_by_name(wire: Wire) -> None:
+async def test_hierarchy_has_areas_first_then_by_name(wire: Wire) -> None:
     reply = await discover(wire)
     assert [each.tag_name for each in reply.objects] == EVERYTHING
     assert reply.total_object_count == len(EVERYTHING)
@@ -81,7 +81,7 @@ async def test_the_whole_hierarchy_comes_areas_first_then_by_name(wire: Wire) ->
     assert [bool(each.is_area) for each in reply.objects[:5]] == [True, True, False, False, True]
 
 
-async def test_an_object_says_where_it_stands_and_what_it_has(wire: Wire) -> None:
+async def test_object_has_its_place_and_attributes(wire: Wire) -> None:
     objects = {each.tag_name: each for each in (await discover(wire)).objects}
     pump = objects["TestPump"]
     assert pump.parent_gobject_id == objects["TestChildObject"].gobject_id
@@ -101,7 +101,7 @@ async def test_an_object_says_where_it_stands_and_what_it_has(wire: Wire) -> Non
     assert not attributes["TestReadOnly"].is_writable
 
 
-async def test_attributes_come_unless_they_are_not_wanted(wire: Wire) -> None:
+async def test_attributes_can_be_left_out(wire: Wire) -> None:
     for wanted, there in ((None, True), (True, True), (False, False)):
         found = await discover(wire, root_tag_name="TestPump", include_attributes=wanted)
         assert bool(found.objects[0].attributes) is there
@@ -120,7 +120,7 @@ async def test_attributes_come_unless_they_are_not_wanted(wire: Wire) -> None:
     ],
     ids=str,
 )
-async def test_a_root_is_named_by_number_by_name_or_by_path(wire: Wire, root: dict[str, Any], found: list[str]) -> None:
+async def test_root_by_number_name_or_path(wire: Wire, root: dict[str, Any], found: list[str]) -> None:
     assert await discovered(wire, **root) == found
 
 
@@ -136,7 +136,7 @@ async def test_a_root_is_named_by_number_by_name_or_by_path(wire: Wire, root: di
     ],
     ids=str,
 )
-async def test_an_unknown_root_or_parent_is_not_found(wire: Wire, root: dict[str, Any]) -> None:
+async def test_unknown_root_or_parent_is_not_found(wire: Wire, root: dict[str, Any]) -> None:
     with refused(grpc.StatusCode.NOT_FOUND):
         await discover(wire, **root)
     with refused(grpc.StatusCode.NOT_FOUND):
@@ -155,13 +155,11 @@ async def test_an_unknown_root_or_parent_is_not_found(wire: Wire, root: dict[str
         (2, None, ["TestPlant", "TestArea", "TestArea2"]),
     ],
 )
-async def test_the_depth_counts_what_is_under_the_root(
-    wire: Wire, depth: int, root: str | None, found: list[str]
-) -> None:
+async def test_depth_counts_levels_below_the_root(wire: Wire, depth: int, root: str | None, found: list[str]) -> None:
     assert await discovered(wire, max_depth=Int32Value(value=depth), root_tag_name=root) == found
 
 
-async def test_a_depth_that_is_none_is_malformed(wire: Wire) -> None:
+async def test_negative_depth_is_an_invalid_argument(wire: Wire) -> None:
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "max_depth"):
         await discover(wire, max_depth=Int32Value(value=-1))
 
@@ -183,13 +181,13 @@ async def test_a_depth_that_is_none_is_malformed(wire: Wire) -> None:
     ],
     ids=str,
 )
-async def test_filters_hold_together_and_globs_are_anchored(
+async def test_all_filters_must_match_and_globs_match_whole_names(
     wire: Wire, wanted: dict[str, Any], found: list[str]
 ) -> None:
     assert await discovered(wire, **wanted) == found
 
 
-async def test_pages_give_everything_once(wire: Wire) -> None:
+async def test_pages_have_every_object_once(wire: Wire) -> None:
     found: list[str] = []
     token = ""
     for _ in range(3):
@@ -201,7 +199,7 @@ async def test_pages_give_everything_once(wire: Wire) -> None:
     assert token == ""
 
 
-async def test_a_page_has_500_objects_and_never_more_than_5000() -> None:
+async def test_page_has_500_objects_by_default_and_at_most_5000() -> None:
     plant = Plant(objects=[PlantObject(gobject_id=n, tag_name=f"Object_{n:05}") for n in range(1, 6001)])
     async with SimulatedGateway(plant=plant) as gateway, connected(gateway) as wire:
         assert len(await discovered(wire)) == 500
@@ -210,7 +208,7 @@ async def test_a_page_has_500_objects_and_never_more_than_5000() -> None:
         assert len(await children(wire, page_size=100_000)) == 5000
 
 
-async def test_a_page_token_with_other_filters_is_malformed(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_page_token_for_other_filters_is_an_invalid_argument(gateway: SimulatedGateway, wire: Wire) -> None:
     token = (await discover(wire, page_size=2)).next_page_token
     assert len(await discovered(wire, page_size=3, page_token=token)) == 3
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "filters"):
@@ -224,17 +222,17 @@ async def test_a_page_token_with_other_filters_is_malformed(gateway: SimulatedGa
 
 
 @pytest.mark.parametrize("token", ["x", "nonsense", "MSAy", "w6Q="])
-async def test_a_page_token_that_is_none_is_malformed(wire: Wire, token: str) -> None:
+async def test_invalid_page_token_is_an_invalid_argument(wire: Wire, token: str) -> None:
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "page_token"):
         await discover(wire, page_token=token)
 
 
-async def test_a_page_size_that_is_none_is_malformed(wire: Wire) -> None:
+async def test_negative_page_size_is_an_invalid_argument(wire: Wire) -> None:
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "page_size"):
         await browse(wire, page_size=-1)
 
 
-async def test_children_come_areas_first_then_by_name(wire: Wire) -> None:
+async def test_children_have_areas_first_then_by_name(wire: Wire) -> None:
     assert await children(wire) == ["TestPlant"]
     assert await children(wire, parent_tag_name="TestPlant") == ["TestArea", "TestArea2"]
     reply = await browse(wire, parent_tag_name="TestArea2")
@@ -251,7 +249,7 @@ async def test_children_come_areas_first_then_by_name(wire: Wire) -> None:
         assert await children(other) == ["Z", "A", "b"]
 
 
-async def test_child_has_children_respects_the_filters(wire: Wire) -> None:
+async def test_child_has_children_applies_the_filters(wire: Wire) -> None:
     plain = await browse(wire, parent_tag_name="TestPlant")
     assert list(plain.child_has_children) == [True, True]
     areas_only = await browse(wire, parent_tag_name="TestPlant", category_ids=[13])
@@ -260,13 +258,13 @@ async def test_child_has_children_respects_the_filters(wire: Wire) -> None:
     assert list(machines.child_has_children) == [False, False]
 
 
-async def test_the_cache_sequence_rises_with_a_deploy(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_cache_sequence_rises_with_a_deploy(gateway: SimulatedGateway, wire: Wire) -> None:
     before = (await browse(wire)).cache_sequence
     gateway.plant.deploy()
     assert (await browse(wire)).cache_sequence == before + 1
 
 
-async def test_deploys_can_be_watched(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_deploys_are_streamed(gateway: SimulatedGateway, wire: Wire) -> None:
     request = galaxy_pb.WatchDeployEventsRequest()
     async with streaming(wire.galaxy.WatchDeployEvents(request, metadata=wire.metadata)) as stream:
         present = await stream.next()
@@ -281,7 +279,7 @@ async def test_deploys_can_be_watched(gateway: SimulatedGateway, wire: Wire) -> 
     await gateway.wait_for(lambda: not gateway.plant.deploy_listeners)
 
 
-async def test_deploys_that_nobody_reads_make_the_sequence_jump(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_unread_deploys_make_the_sequence_jump(gateway: SimulatedGateway, wire: Wire) -> None:
     request = galaxy_pb.WatchDeployEventsRequest()
     async with streaming(wire.galaxy.WatchDeployEvents(request, metadata=wire.metadata)) as stream:
         first = await stream.next()
@@ -290,7 +288,7 @@ async def test_deploys_that_nobody_reads_make_the_sequence_jump(gateway: Simulat
         assert (await stream.next()).sequence > first.sequence + 1
 
 
-async def test_the_galaxy_needs_metadata_read(gateway: SimulatedGateway) -> None:
+async def test_galaxy_rpcs_require_metadata_read(gateway: SimulatedGateway) -> None:
     async with connected(gateway, gateway.add_key(*set(Scope) - {Scope.METADATA_READ})) as wire:
         with refused(grpc.StatusCode.PERMISSION_DENIED, "metadata:read"):
             await discover(wire)
@@ -303,7 +301,7 @@ async def test_the_galaxy_needs_metadata_read(gateway: SimulatedGateway) -> None
             assert await stream.end() is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_a_limited_key_sees_its_part_of_the_galaxy(gateway: SimulatedGateway) -> None:
+async def test_limited_key_sees_only_its_part_of_the_galaxy(gateway: SimulatedGateway) -> None:
     key = gateway.add_key(*Scope, galaxy=("TestMachine_001.*", "TestPump.Speed"))
     async with connected(gateway, key) as wire:
         reply = await discover(wire)
@@ -330,6 +328,6 @@ async def test_a_limited_key_sees_its_part_of_the_galaxy(gateway: SimulatedGatew
     ],
     ids=["name twice", "number twice", "no number", "no parent", "a circle"],
 )
-def test_objects_that_make_no_tree_are_refused(objects: list[PlantObject]) -> None:
+def test_objects_that_do_not_form_a_tree_are_refused(objects: list[PlantObject]) -> None:
     with pytest.raises(ValueError, match=r"A|a"):
         Plant(objects=objects)

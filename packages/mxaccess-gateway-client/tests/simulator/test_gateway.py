@@ -1,4 +1,4 @@
-"""The gateway as a thing to start, to look at and to stop."""
+"""Starting, inspecting and stopping a gateway, and its clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mxgateway.testing.state.clock import Timer
 from support.wire import connected, refused
 
 
-async def test_starting_takes_milliseconds() -> None:
+async def test_start_takes_milliseconds() -> None:
     took: list[float] = []
     for _ in range(10):
         began = time.perf_counter()
@@ -23,7 +23,7 @@ async def test_starting_takes_milliseconds() -> None:
     assert min(took) < 0.05
 
 
-async def test_a_gateway_can_be_started_and_stopped_without_a_with() -> None:
+async def test_start_and_stop_without_a_with_block() -> None:
     gateway = SimulatedGateway()
     await gateway.start()
     with pytest.raises(RuntimeError, match="already"):
@@ -34,7 +34,7 @@ async def test_a_gateway_can_be_started_and_stopped_without_a_with() -> None:
     await gateway.stop()
 
 
-async def test_a_stopped_gateway_starts_again_on_its_port() -> None:
+async def test_stopped_gateway_starts_again_on_its_port() -> None:
     gateway = SimulatedGateway()
     async with gateway:
         endpoint = gateway.endpoint
@@ -43,7 +43,7 @@ async def test_a_stopped_gateway_starts_again_on_its_port() -> None:
         await wire.open_session()
 
 
-async def test_a_gateway_listens_where_it_is_told_to() -> None:
+async def test_gateway_listens_on_the_given_address() -> None:
     async with SimulatedGateway() as first:
         port = int(first.endpoint.rpartition(":")[2])
         with pytest.raises(RuntimeError):
@@ -53,7 +53,7 @@ async def test_a_gateway_listens_where_it_is_told_to() -> None:
         await wire.open_session()
 
 
-async def test_a_gateway_can_have_another_plant() -> None:
+async def test_gateway_can_have_another_plant() -> None:
     plant = Plant(name="Empty")
     async with SimulatedGateway(plant=plant) as gateway, connected(gateway) as wire:
         assert gateway.plant is plant
@@ -63,7 +63,7 @@ async def test_a_gateway_can_have_another_plant() -> None:
             assert (await events.next()).quality == 0
 
 
-async def test_a_plant_belongs_to_one_gateway_at_a_time() -> None:
+async def test_plant_belongs_to_one_gateway_at_a_time() -> None:
     plant = Plant.default()
     async with SimulatedGateway(plant=plant):
         with pytest.raises(RuntimeError, match="another gateway"):
@@ -72,7 +72,7 @@ async def test_a_plant_belongs_to_one_gateway_at_a_time() -> None:
         pass
 
 
-async def test_a_gateway_stops_while_everything_is_busy() -> None:
+async def test_gateway_stops_while_calls_are_running() -> None:
     async with SimulatedGateway(ramp_interval=0.001) as gateway, connected(gateway) as wire:
         sessions = [await wire.open_session() for _ in range(5)]
         with gateway.faults.held_commands(sessions[0].session_id):
@@ -105,14 +105,14 @@ async def test_dropped_connections_end_calls_and_keep_sessions(breakable: bool) 
                 await again.session(session.session_id).state()
 
 
-async def test_a_frozen_network_lets_nothing_pass_and_tells_nobody() -> None:
+async def test_frozen_network_forwards_nothing_and_breaks_nothing() -> None:
     async with SimulatedGateway(breakable_network=True) as gateway, connected(gateway) as wire:
         session = await wire.open_session()
         with gateway.faults.frozen_network():
             with refused(grpc.StatusCode.DEADLINE_EXCEEDED):
                 await session.call(pb.MX_COMMAND_KIND_PING, 0.05)
             assert gateway.calls[-1].rpc == "OpenSession"
-        await session.done(pb.MX_COMMAND_KIND_PING)
+        await session.execute(pb.MX_COMMAND_KIND_PING)
 
 
 async def test_only_a_breakable_network_can_be_frozen(gateway: SimulatedGateway) -> None:
@@ -120,35 +120,35 @@ async def test_only_a_breakable_network_can_be_frozen(gateway: SimulatedGateway)
         pass
 
 
-async def test_the_calls_that_it_saw_are_recorded(gateway: SimulatedGateway) -> None:
+async def test_calls_are_recorded(gateway: SimulatedGateway) -> None:
     async with connected(gateway) as wire:
         session = await wire.open_session()
         for _ in range(3):
-            await session.done(pb.MX_COMMAND_KIND_PING)
+            await session.execute(pb.MX_COMMAND_KIND_PING)
     assert [call.rpc for call in gateway.calls] == ["OpenSession", "Invoke", "Invoke", "Invoke"]
     assert all(not call.running for call in gateway.calls)
 
 
 @pytest.mark.parametrize("limits", [Limits(recorded_calls=3), Limits(recorded_bytes=3200)], ids=["calls", "bytes"])
-async def test_the_record_of_calls_is_bounded_in_number_and_in_size(limits: Limits) -> None:
+async def test_recorded_calls_are_limited_in_number_and_size(limits: Limits) -> None:
     async with SimulatedGateway(limits=limits) as gateway, connected(gateway) as wire:
         session = await wire.open_session()
         for number in range(10):
-            await session.done(pb.MX_COMMAND_KIND_PING, message=f"{number}" * 1000)
+            await session.execute(pb.MX_COMMAND_KIND_PING, message=f"{number}" * 1000)
         recorded = [message_of(call) for call in gateway.calls]
-        await session.done(pb.MX_COMMAND_KIND_PING, message="A" * 10_000)
+        await session.execute(pb.MX_COMMAND_KIND_PING, message="A" * 10_000)
 
         assert [message[0] for message in recorded] == ["7", "8", "9"]
         assert message_of(gateway.calls[-1])[0] == "A"
 
 
 def message_of(call: CallRecord) -> str:
-    """The message of a recorded ping."""
+    """Return the message of a recorded ping."""
     assert isinstance(call.request, pb.MxCommandRequest)
     return call.request.command.ping.message
 
 
-async def test_a_clock_runs_what_is_due_in_its_order() -> None:
+async def test_clock_runs_due_callbacks_in_order() -> None:
     clock, seen = Clock(), list[str]()
     clock.call_later(20, lambda: seen.append("later"))
     clock.call_later(10, lambda: seen.append("sooner"))
@@ -160,7 +160,7 @@ async def test_a_clock_runs_what_is_due_in_its_order() -> None:
     assert seen == ["sooner", "then", "later"]
 
 
-async def test_a_clock_runs_a_repeated_thing_once_an_advance() -> None:
+async def test_clock_runs_a_repeating_callback_once_per_advance() -> None:
     clock, seen = Clock(), list[float]()
 
     def tick() -> None:
@@ -173,7 +173,7 @@ async def test_a_clock_runs_a_repeated_thing_once_an_advance() -> None:
     clock.stop()
 
 
-async def test_a_clock_keeps_few_of_the_timers_that_were_taken_back() -> None:
+async def test_clock_removes_cancelled_timers() -> None:
     clock, seen = Clock(), list[str]()
     clock.call_later(1000, lambda: seen.append("kept"))
     for _ in range(10_000):
@@ -183,7 +183,7 @@ async def test_a_clock_keeps_few_of_the_timers_that_were_taken_back() -> None:
     assert seen == ["kept"]
 
 
-async def test_a_clock_flows_by_itself() -> None:
+async def test_clock_runs_by_itself() -> None:
     clock = Clock()
     before = clock.now()
     await clock.sleep(0.001)

@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""API keys: authentication, scopes, and access to parts of the Galaxy."""
 
 from __future__ import annotations
 
@@ -65,25 +65,25 @@ _KINDS_WITH_SCOPE = {kind for kinds in _SCOPES.values() for kind in kinds}
 _KINDS = [(scope, kind) for scope, kinds in _SCOPES.items() for kind in kinds]
 
 
-async def test_a_call_without_a_key_is_unauthenticated(gateway: SimulatedGateway) -> None:
+async def test_call_without_a_key_is_unauthenticated(gateway: SimulatedGateway) -> None:
     async with connected(gateway, without_key=True) as wire:
         with refused(grpc.StatusCode.UNAUTHENTICATED):
             await wire.open_session()
 
 
-async def test_a_wrong_key_is_unauthenticated(gateway: SimulatedGateway) -> None:
+async def test_wrong_key_is_unauthenticated(gateway: SimulatedGateway) -> None:
     for wrong in ("mxgw_nobody_secret", gateway.api_key[:-1], gateway.api_key + "x", gateway.api_key.upper(), "secret"):
         async with connected(gateway, wrong) as wire:
             with refused(grpc.StatusCode.UNAUTHENTICATED):
                 await wire.open_session()
 
 
-async def test_a_stream_needs_a_key_as_well(gateway: SimulatedGateway, session: WireSession) -> None:
-    async with connected(gateway, without_key=True) as nobody, nobody.session(session.session_id).events() as events:
+async def test_stream_without_a_key_is_unauthenticated(gateway: SimulatedGateway, session: WireSession) -> None:
+    async with connected(gateway, without_key=True) as wire, wire.session(session.session_id).events() as events:
         assert await events.end() is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_a_revoked_key_is_unauthenticated(gateway: SimulatedGateway) -> None:
+async def test_revoked_key_is_unauthenticated(gateway: SimulatedGateway) -> None:
     key = gateway.add_key("session:open")
     async with connected(gateway, key) as wire:
         await wire.open_session()
@@ -92,7 +92,7 @@ async def test_a_revoked_key_is_unauthenticated(gateway: SimulatedGateway) -> No
             await wire.open_session()
 
 
-async def test_the_key_of_a_gateway_has_every_scope_and_an_awkward_secret(gateway: SimulatedGateway) -> None:
+async def test_generated_key_has_all_scopes_and_an_awkward_secret(gateway: SimulatedGateway) -> None:
     prefix, key_id, secret = gateway.api_key.split("_", 2)
     assert prefix == "mxgw"
     assert key_id
@@ -100,35 +100,35 @@ async def test_the_key_of_a_gateway_has_every_scope_and_an_awkward_secret(gatewa
     assert "-" in secret
 
 
-async def test_a_gateway_takes_the_key_that_it_is_given() -> None:
+async def test_gateway_accepts_the_given_key() -> None:
     key = "mxgw_me_with_a_long-secret"
     async with SimulatedGateway(api_key=key) as gateway, connected(gateway, key) as wire:
         assert gateway.api_key == key
         await wire.open_session()
 
 
-async def test_a_key_that_is_none_and_a_scope_that_nobody_knows_are_said_at_once(gateway: SimulatedGateway) -> None:
+async def test_invalid_key_and_unknown_scope_raise_at_once(gateway: SimulatedGateway) -> None:
     with pytest.raises(ValueError, match="mxgw_"):
         SimulatedGateway(api_key="secret")
     with pytest.raises(ValueError, match="invoke:all"):
         gateway.add_key("invoke:all")
 
 
-async def test_opening_a_session_needs_session_open(gateway: SimulatedGateway) -> None:
+async def test_open_session_requires_session_open(gateway: SimulatedGateway) -> None:
     everything_else = set(Scope) - {Scope.SESSION_OPEN}
     async with connected(gateway, gateway.add_key(*everything_else)) as wire:
         with refused(grpc.StatusCode.PERMISSION_DENIED, "session:open"):
             await wire.open_session()
 
 
-async def test_closing_a_session_needs_session_close(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_close_session_requires_session_close(gateway: SimulatedGateway, session: WireSession) -> None:
     everything_else = set(Scope) - {Scope.SESSION_CLOSE}
     async with connected(gateway, gateway.add_key(*everything_else)) as wire:
         with refused(grpc.StatusCode.PERMISSION_DENIED, "session:close"):
             await wire.close_session(session.session_id)
 
 
-async def test_streaming_events_needs_events_read(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_stream_events_requires_events_read(gateway: SimulatedGateway, session: WireSession) -> None:
     everything_else = set(Scope) - {Scope.EVENTS_READ}
     async with (
         connected(gateway, gateway.add_key(*everything_else)) as wire,
@@ -138,7 +138,7 @@ async def test_streaming_events_needs_events_read(gateway: SimulatedGateway, ses
 
 
 @pytest.mark.parametrize(("scope", "kind"), _KINDS, ids=str)
-async def test_a_command_needs_its_scope(
+async def test_command_requires_its_scope(
     gateway: SimulatedGateway, session: WireSession, scope: Scope, kind: pb.MxCommandKind.ValueType
 ) -> None:
     everything_else = set(Scope) - {scope}
@@ -150,11 +150,11 @@ async def test_a_command_needs_its_scope(
         assert reply.kind == kind
 
 
-def test_every_kind_of_command_has_its_scope() -> None:
+def test_every_command_kind_has_a_scope() -> None:
     assert {pb.MX_COMMAND_KIND_UNSPECIFIED} | _KINDS_WITH_SCOPE == set(pb.MxCommandKind.values())
 
 
-async def test_a_command_of_an_unknown_kind_needs_admin(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_unknown_command_kind_requires_admin(gateway: SimulatedGateway, session: WireSession) -> None:
     for number in (0, 99, 4711):
         everything_else = set(Scope) - {Scope.ADMIN}
         async with connected(gateway, gateway.add_key(*everything_else)) as wire:
@@ -163,13 +163,13 @@ async def test_a_command_of_an_unknown_kind_needs_admin(gateway: SimulatedGatewa
                 await wire.session(session.session_id).send(command)
 
 
-async def test_the_key_is_looked_at_before_the_session(gateway: SimulatedGateway) -> None:
+async def test_key_is_checked_before_the_session(gateway: SimulatedGateway) -> None:
     async with connected(gateway, gateway.add_key("session:open")) as wire:
         with refused(grpc.StatusCode.PERMISSION_DENIED):
             await wire.session("session-unknown").reply(pb.MX_COMMAND_KIND_PING)
 
 
-async def test_a_key_may_be_limited_to_parts_of_the_galaxy(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_key_can_be_limited_to_part_of_the_galaxy(gateway: SimulatedGateway, session: WireSession) -> None:
     key = gateway.add_key(*Scope, galaxy=("TestMachine_00?.*", "TestChildObject.TestInt"))
     server, foreign = await session.advised("TestChildObject.TestString")
     async with connected(gateway, key) as wire:
@@ -185,7 +185,7 @@ async def test_a_key_may_be_limited_to_parts_of_the_galaxy(gateway: SimulatedGat
             await limited.write((server, foreign), pb.MxValue(string_value="mine"))
 
 
-async def test_the_gateway_records_who_called_but_no_key(
+async def test_call_record_has_the_key_id_but_not_the_key(
     gateway: SimulatedGateway, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -202,11 +202,11 @@ async def test_the_gateway_records_who_called_but_no_key(
     assert gateway.api_key not in repr((call, gateway, gateway.sessions)) + caplog.text
 
 
-async def test_a_refused_call_is_recorded_as_not_authorised(gateway: SimulatedGateway) -> None:
+async def test_refused_call_is_recorded_as_not_authorised(gateway: SimulatedGateway) -> None:
     async with connected(gateway, without_key=True) as wire:
         with refused(grpc.StatusCode.UNAUTHENTICATED):
-            await wire.open_session(client_session_name="nobody")
+            await wire.open_session(client_session_name="limited")
     (call,) = gateway.calls
-    assert call.request == pb.OpenSessionRequest(client_session_name="nobody")
+    assert call.request == pb.OpenSessionRequest(client_session_name="limited")
     assert not call.authorised
     assert call.key_id is None

@@ -1,4 +1,4 @@
-"""The plant behind the gateway: its tags, how they move, and how a file describes it."""
+"""The plant behind the gateway: tags, programs and plant files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 USER = "[users.me]\npassword = 'x'\nguid = '6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01'\n"
 
 
-def test_a_tag_is_found_in_any_case_and_with_or_without_brackets() -> None:
+def test_tag_is_found_ignoring_case_and_brackets() -> None:
     plant = Plant.default()
     for name in ("TestChildObject.TestStringArray", "testchildobject.TESTSTRINGARRAY[]"):
         assert plant[name].reference == "TestChildObject.TestStringArray[]"
@@ -47,11 +47,11 @@ def test_a_tag_is_found_in_any_case_and_with_or_without_brackets() -> None:
         *(f"TestMachine_00{number}.TestChangingInt" for number in range(1, 7)),
     ],
 )
-def test_the_default_plant_has_the_usual_test_tags(name: str) -> None:
+def test_default_plant_has_the_usual_test_tags(name: str) -> None:
     assert name in Plant.default()
 
 
-def test_setting_a_value_sets_good_quality_and_the_time() -> None:
+def test_set_sets_good_quality_and_timestamp() -> None:
     tag = Tag("A.B", "integer", 1, quality=8)
     before = datetime.now(UTC)
     tag.set(2)
@@ -70,26 +70,26 @@ def test_setting_a_value_sets_good_quality_and_the_time() -> None:
         (Tag("A.B", "integer"), [1]),
         (Tag("A.B", "integer", [1]), 1),
         (Tag("A.B", "string", ["a"]), ["a", 1]),
-        (Tag("A.B", "time"), datetime(2020, 1, 1)),  # noqa: DTZ001 - that is what must be refused
+        (Tag("A.B", "time"), datetime(2020, 1, 1)),  # noqa: DTZ001 - must be refused
         (Tag("A.B", "float"), 1e300),
         (Tag("A.B", "double"), 10**400),
     ],
     ids=str,
 )
-def test_a_value_that_a_tag_can_not_hold_is_a_type_error_that_names_the_tag(tag: Tag, value: int) -> None:
+def test_wrong_type_raises_type_error_with_the_tag_name(tag: Tag, value: int) -> None:
     with pytest.raises(TypeError, match=r"A\.B"):
         tag.set(value)
 
 
-def test_a_quality_is_a_byte_and_a_timestamp_has_a_time_zone() -> None:
+def test_invalid_quality_or_timestamp_raises_value_error() -> None:
     tag = Tag("A.B", "integer")
     with pytest.raises(ValueError, match=r"A\.B.*256"):
         tag.set(1, quality=256)
     with pytest.raises(ValueError, match=r"A\.B.*time zone"):
-        tag.set(1, timestamp=datetime(2020, 1, 1))  # noqa: DTZ001 - that is what must be refused
+        tag.set(1, timestamp=datetime(2020, 1, 1))  # noqa: DTZ001 - must be refused
 
 
-def test_an_array_keeps_its_number_of_dimensions() -> None:
+def test_array_keeps_its_number_of_dimensions() -> None:
     row, matrix = Tag("A.Row", "integer", [1, 2]), Tag("A.Matrix", "integer", [[1, 2], [3, 4]])
     row.set([1, 2, 3])
     assert row.dimensions == (3,)
@@ -111,7 +111,7 @@ def test_an_array_keeps_its_number_of_dimensions() -> None:
         (Cycle((1.0, 4.0)), [1, 4, 1, 4, 1]),
     ],
 )
-def test_a_program_moves_a_tag_step_by_step(program: Program, values: list[float]) -> None:
+def test_program_changes_a_tag_at_every_step(program: Program, values: list[float]) -> None:
     plant = Plant(tags=[Tag("A.B", "double", program=program)])
     seen: list[object] = []
     for _ in values:
@@ -123,12 +123,12 @@ def test_a_program_moves_a_tag_step_by_step(program: Program, values: list[float
 @pytest.mark.parametrize(
     "wrong", [lambda: Ramp(end=-1), lambda: Ramp(increment=0), lambda: Sine(period=0), lambda: Cycle(())]
 )
-def test_a_program_that_leads_nowhere_is_refused(wrong: type[Ramp]) -> None:
+def test_invalid_program_is_refused(wrong: type[Ramp]) -> None:
     with pytest.raises(ValueError, match=r"ramp|sine|cycle"):
         wrong()
 
 
-def test_a_plant_has_a_tag_once() -> None:
+def test_duplicate_or_invalid_tag_name_is_refused() -> None:
     plant = Plant(tags=[Tag("A.B", "integer")])
     with pytest.raises(ValueError, match=r"a\.b"):
         plant.add(Tag("a.b", "integer"))
@@ -136,7 +136,7 @@ def test_a_plant_has_a_tag_once() -> None:
         plant.add(Tag("Nameless", "integer"))
 
 
-async def test_a_tag_can_be_added_while_the_gateway_runs(gateway: SimulatedGateway) -> None:
+async def test_tag_can_be_added_to_a_running_gateway(gateway: SimulatedGateway) -> None:
     tag = gateway.plant.add(Tag("New.Tag", "integer"))
     gateway.clock.advance(1000)
     tag.set(3)
@@ -144,13 +144,13 @@ async def test_a_tag_can_be_added_while_the_gateway_runs(gateway: SimulatedGatew
     assert "New" in [each.tag_name for each in gateway.plant.objects]
 
 
-async def test_a_test_can_wait_for_what_the_plant_has(gateway: SimulatedGateway) -> None:
+async def test_wait_for_sees_changes_of_the_plant(gateway: SimulatedGateway) -> None:
     tag = gateway.plant["TestChildObject.TestInt"]
     gateway.clock.call_later(0, lambda: tag.set(99))
     await gateway.wait_for(lambda: tag.value == 99)
 
 
-def test_a_file_describes_a_plant(tmp_path: Path) -> None:
+def test_plant_is_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "plant.toml"
     path.write_text(
         """
@@ -224,7 +224,7 @@ def test_a_file_describes_a_plant(tmp_path: Path) -> None:
         ("[objects.A.attributes]\nB = { type = 'integer', settle_time = true }", "B.settle_time must be a number"),
     ],
 )
-def test_a_mistake_in_a_file_is_named(tmp_path: Path, text: str, words: str) -> None:
+def test_mistake_in_a_file_names_its_place(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "plant.toml"
     path.write_text(text)
     with pytest.raises(PlantFileError) as caught:
@@ -233,7 +233,7 @@ def test_a_mistake_in_a_file_is_named(tmp_path: Path, text: str, words: str) -> 
     assert words in str(caught.value)
 
 
-def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_unreadable_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "plant.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(PlantFileError, match=r"plant\.toml"):

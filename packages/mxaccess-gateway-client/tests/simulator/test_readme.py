@@ -1,4 +1,4 @@
-"""What the README of the simulated gateway says is so."""
+"""The README of the simulated gateway is true."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mxgateway.testing import Faults
 README = (Path(mxgateway.testing.__file__).parent / "README.md").read_text(encoding="utf-8")
 
 
-def test_its_snippet_runs() -> None:
+def test_snippet_runs() -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     finished = subprocess.run(
         [sys.executable, "-W", "error", "-c", snippet], capture_output=True, text=True, check=False
@@ -21,7 +21,7 @@ def test_its_snippet_runs() -> None:
     assert finished.returncode == 0, finished.stderr
 
 
-def test_it_names_every_fault() -> None:
+def test_readme_names_every_fault() -> None:
     (sentence,) = re.findall(r"`gateway\.faults`: (.*?)\.\n", README, re.DOTALL)
     named = set(re.findall(r"`(\w+)`", sentence))
     assert named == {name for name in vars(Faults) if not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""Sessions: their states, limits, leases and ends."""
+"""Sessions: states, limits, leases and ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STARTING = (
 )
 
 
-async def test_open_session_tells_all_about_the_session(wire: Wire) -> None:
+async def test_open_session_reply_has_all_fields(wire: Wire) -> None:
     reply = await wire.open_session_reply(client_session_name="mine", client_correlation_id="1")
     assert re.fullmatch(r"session-[0-9a-f]{32}", reply.session_id)
     assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
@@ -32,7 +32,7 @@ async def test_open_session_tells_all_about_the_session(wire: Wire) -> None:
     assert list(reply.capabilities) == ["unary-acknowledge-alarm", "server-stream-active-alarms"]
 
 
-async def test_a_gateway_can_speak_another_protocol_version() -> None:
+async def test_gateway_protocol_version_can_be_set() -> None:
     async with SimulatedGateway(gateway_protocol_version=9) as gateway, connected(gateway) as wire:
         assert (await wire.open_session_reply()).gateway_protocol_version == 9
 
@@ -48,27 +48,27 @@ async def test_every_session_has_its_own_worker(wire: Wire) -> None:
     assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
 
 
-async def test_a_session_that_nobody_opened_is_not_found(wire: Wire) -> None:
-    nobody = wire.session("session-" + "0" * 32)
-    with refused(grpc.StatusCode.NOT_FOUND, nobody.session_id):
-        await nobody.reply(pb.MX_COMMAND_KIND_PING)
+async def test_unknown_session_is_not_found(wire: Wire) -> None:
+    unknown = wire.session("session-" + "0" * 32)
+    with refused(grpc.StatusCode.NOT_FOUND, unknown.session_id):
+        await unknown.reply(pb.MX_COMMAND_KIND_PING)
     with refused(grpc.StatusCode.NOT_FOUND):
-        await nobody.close()
-    async with nobody.events() as events:
+        await unknown.close()
+    async with unknown.events() as events:
         assert await events.end() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_request_without_a_session_is_malformed(wire: Wire) -> None:
-    nobody = wire.session("")
+async def test_missing_session_id_is_an_invalid_argument(wire: Wire) -> None:
+    unnamed = wire.session("")
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "session_id"):
-        await nobody.reply(pb.MX_COMMAND_KIND_PING)
+        await unnamed.reply(pb.MX_COMMAND_KIND_PING)
     with refused(grpc.StatusCode.INVALID_ARGUMENT):
-        await nobody.close()
-    async with nobody.events() as events:
+        await unnamed.close()
+    async with unnamed.events() as events:
         assert await events.end() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_the_sixty_fifth_session_is_refused_until_one_is_closed(wire: Wire, gateway: SimulatedGateway) -> None:
+async def test_65th_session_is_refused_until_one_is_closed(wire: Wire, gateway: SimulatedGateway) -> None:
     sessions = [await wire.open_session() for _ in range(64)]
     with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "64"):
         await wire.open_session()
@@ -77,7 +77,7 @@ async def test_the_sixty_fifth_session_is_refused_until_one_is_closed(wire: Wire
     assert len(gateway.sessions) == 64
 
 
-async def test_a_closed_session_can_be_closed_again(session: WireSession, gateway: SimulatedGateway) -> None:
+async def test_closed_session_can_be_closed_again(session: WireSession, gateway: SimulatedGateway) -> None:
     for _ in range(3):
         reply = await session.close()
         assert reply.final_state == pb.SESSION_STATE_CLOSED
@@ -85,7 +85,7 @@ async def test_a_closed_session_can_be_closed_again(session: WireSession, gatewa
     assert gateway.sessions == ()
 
 
-async def test_a_session_that_ended_long_ago_is_forgotten() -> None:
+async def test_session_closed_long_ago_is_forgotten() -> None:
     limits = Limits(known_closed_sessions=1)
     async with SimulatedGateway(limits=limits) as gateway, connected(gateway) as wire:
         first, second = await wire.open_session(), await wire.open_session()
@@ -97,7 +97,7 @@ async def test_a_session_that_ended_long_ago_is_forgotten() -> None:
             await first.close()
 
 
-async def test_a_closed_session_answers_get_session_state_and_refuses_the_rest(session: WireSession) -> None:
+async def test_closed_session_answers_only_get_session_state(session: WireSession) -> None:
     await session.close()
     assert await session.state() == pb.SESSION_STATE_CLOSED
     with refused(grpc.StatusCode.FAILED_PRECONDITION, "CLOSED"):
@@ -106,9 +106,7 @@ async def test_a_closed_session_answers_get_session_state_and_refuses_the_rest(s
         assert await events.end() is grpc.StatusCode.FAILED_PRECONDITION
 
 
-async def test_a_faulted_session_answers_get_session_state_and_refuses_the_rest(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_faulted_session_answers_only_get_session_state(gateway: SimulatedGateway, session: WireSession) -> None:
     gateway.faults.fault_session(session.session_id)
     assert await session.state() == pb.SESSION_STATE_FAULTED
     with refused(grpc.StatusCode.FAILED_PRECONDITION, "FAULTED"):
@@ -119,7 +117,7 @@ async def test_a_faulted_session_answers_get_session_state_and_refuses_the_rest(
 
 
 @pytest.mark.parametrize("state", STARTING, ids=lambda state: state.name)
-async def test_a_starting_session_answers_get_session_state_and_refuses_the_rest(
+async def test_starting_session_answers_only_get_session_state(
     gateway: SimulatedGateway, wire: Wire, state: SessionState
 ) -> None:
     with gateway.faults.held_sessions(state):
@@ -134,9 +132,7 @@ async def test_a_starting_session_answers_get_session_state_and_refuses_the_rest
     assert await early.state() == pb.SESSION_STATE_READY
 
 
-async def test_a_closing_session_answers_get_session_state_and_refuses_the_rest(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_closing_session_answers_only_get_session_state(gateway: SimulatedGateway, session: WireSession) -> None:
     with gateway.faults.held_sessions(SessionState.CLOSING):
         closing = asyncio.create_task(session.close())
         await gateway.wait_for(lambda: gateway.sessions[0].state is SessionState.CLOSING)
@@ -146,9 +142,7 @@ async def test_a_closing_session_answers_get_session_state_and_refuses_the_rest(
     assert (await closing).final_state == pb.SESSION_STATE_CLOSED
 
 
-async def test_whoever_goes_away_while_the_session_starts_leaves_none_behind(
-    gateway: SimulatedGateway, wire: Wire
-) -> None:
+async def test_cancelled_open_session_leaves_no_session(gateway: SimulatedGateway, wire: Wire) -> None:
     with gateway.faults.held_sessions(SessionState.HANDSHAKING):
         opening = asyncio.create_task(wire.open_session_reply())
         await gateway.wait_for(lambda: gateway.sessions)
@@ -157,7 +151,7 @@ async def test_whoever_goes_away_while_the_session_starts_leaves_none_behind(
     assert gateway.calls[-1].cancelled
 
 
-async def test_a_session_closed_while_it_starts_never_opens(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_session_closed_while_starting_never_opens(gateway: SimulatedGateway, wire: Wire) -> None:
     with gateway.faults.held_sessions(SessionState.STARTING_WORKER):
         opening = asyncio.create_task(wire.open_session_reply())
         await gateway.wait_for(lambda: gateway.sessions)
@@ -166,7 +160,7 @@ async def test_a_session_closed_while_it_starts_never_opens(gateway: SimulatedGa
         await opening
 
 
-async def test_a_session_lost_while_it_starts_never_opens(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_session_faulted_while_starting_never_opens(gateway: SimulatedGateway, wire: Wire) -> None:
     with gateway.faults.held_sessions(SessionState.STARTING_WORKER):
         opening = asyncio.create_task(wire.open_session_reply())
         await gateway.wait_for(lambda: gateway.sessions)
@@ -176,12 +170,12 @@ async def test_a_session_lost_while_it_starts_never_opens(gateway: SimulatedGate
     await gateway.wait_for(lambda: not gateway.sessions)
 
 
-async def test_faults_of_a_session_that_nobody_opened_are_a_key_error(gateway: SimulatedGateway) -> None:
+async def test_fault_of_an_unknown_session_raises_key_error(gateway: SimulatedGateway) -> None:
     with pytest.raises(KeyError, match="session-1"):
         gateway.faults.kill_worker("session-1")
 
 
-async def test_the_lease_ends_a_session_that_nobody_calls(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_lease_closes_an_idle_session(gateway: SimulatedGateway, session: WireSession) -> None:
     gateway.clock.advance(1799)
     assert await session.state() == pb.SESSION_STATE_READY
     gateway.clock.advance(1801)
@@ -189,14 +183,14 @@ async def test_the_lease_ends_a_session_that_nobody_calls(gateway: SimulatedGate
     assert await session.state() == pb.SESSION_STATE_CLOSED
 
 
-async def test_any_call_renews_the_lease(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_every_call_renews_the_lease(gateway: SimulatedGateway, session: WireSession) -> None:
     for _ in range(3):
         gateway.clock.advance(1700)
-        await session.done(pb.MX_COMMAND_KIND_PING)
+        await session.execute(pb.MX_COMMAND_KIND_PING)
     assert await session.state() == pb.SESSION_STATE_READY
 
 
-async def test_an_open_stream_holds_the_lease(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_open_stream_keeps_the_lease(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events():
         await gateway.wait_for(lambda: gateway.sessions[0].streams)
         for _ in range(3):
@@ -204,7 +198,7 @@ async def test_an_open_stream_holds_the_lease(gateway: SimulatedGateway, session
         assert await session.state() == pb.SESSION_STATE_READY
 
 
-async def test_a_session_ends_thirty_seconds_after_its_stream_went_away(
+async def test_session_closes_thirty_seconds_after_its_stream_ended(
     gateway: SimulatedGateway, session: WireSession
 ) -> None:
     async with session.events():
@@ -216,7 +210,9 @@ async def test_a_session_ends_thirty_seconds_after_its_stream_went_away(
     await gateway.wait_for(lambda: not gateway.sessions)
 
 
-async def test_a_new_stream_within_the_grace_keeps_the_session(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_new_stream_within_the_grace_period_keeps_the_session(
+    gateway: SimulatedGateway, session: WireSession
+) -> None:
     for _ in range(2):
         async with session.events():
             await gateway.wait_for(lambda: gateway.sessions[0].streams)
@@ -226,14 +222,12 @@ async def test_a_new_stream_within_the_grace_keeps_the_session(gateway: Simulate
     assert await session.state() == pb.SESSION_STATE_READY
 
 
-async def test_a_session_without_any_stream_has_no_grace_to_lose(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_session_that_never_streamed_has_no_grace_period(gateway: SimulatedGateway, session: WireSession) -> None:
     gateway.clock.advance(600)
     assert await session.state() == pb.SESSION_STATE_READY
 
 
-async def test_a_restart_loses_every_session(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_restart_loses_all_sessions(gateway: SimulatedGateway, session: WireSession) -> None:
     endpoint = gateway.endpoint
     await gateway.faults.restart()
     assert gateway.endpoint == endpoint
@@ -242,7 +236,7 @@ async def test_a_restart_loses_every_session(gateway: SimulatedGateway, session:
             await wire.session(session.session_id).state()
 
 
-async def test_a_killed_worker_takes_its_session_along(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_killed_worker_faults_its_session(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         await gateway.wait_for(lambda: gateway.sessions[0].streams)
         with gateway.faults.held_commands(session.session_id):
@@ -255,12 +249,12 @@ async def test_a_killed_worker_takes_its_session_along(gateway: SimulatedGateway
     assert await session.state() == pb.SESSION_STATE_FAULTED
 
 
-async def test_a_command_timeout_that_is_none_is_malformed(wire: Wire) -> None:
+async def test_negative_command_timeout_is_an_invalid_argument(wire: Wire) -> None:
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "command_timeout"):
         await wire.open_session_reply(command_timeout={"seconds": -1})
 
 
-async def test_the_sessions_of_a_gateway_can_be_looked_at(gateway: SimulatedGateway, wire: Wire) -> None:
+async def test_sessions_are_visible_to_a_test(gateway: SimulatedGateway, wire: Wire) -> None:
     session = await wire.open_session(client_session_name="shown")
     await session.advised("TestChildObject.TestIntArray")
     (view,) = gateway.sessions
@@ -272,8 +266,6 @@ async def test_the_sessions_of_a_gateway_can_be_looked_at(gateway: SimulatedGate
     assert not item.supervisory
 
 
-async def test_what_is_waited_for_in_vain_says_how_the_gateway_stands(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_wait_for_timeout_describes_the_gateway(gateway: SimulatedGateway, session: WireSession) -> None:
     with pytest.raises(TimeoutError, match=session.session_id):
         await gateway.wait_for(lambda: False, timeout=0.01)

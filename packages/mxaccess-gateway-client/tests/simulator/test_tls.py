@@ -1,4 +1,4 @@
-"""TLS: the certificate that the gateway shows, and the ones that it asks for."""
+"""TLS: the certificate of the gateway, and client certificates."""
 
 from __future__ import annotations
 
@@ -39,12 +39,14 @@ async def opens_a_session(gateway: SimulatedGateway, credentials: grpc.ChannelCr
         await Wire(channel, gateway.api_key).open_session()
 
 
-async def test_a_gateway_speaks_tls(authority: trustme.CA, certificate: trustme.LeafCert) -> None:
+async def test_gateway_serves_tls(authority: trustme.CA, certificate: trustme.LeafCert) -> None:
     async with SimulatedGateway(tls=server_tls(certificate)) as gateway:
         await opens_a_session(gateway, grpc.ssl_channel_credentials(authority.cert_pem.bytes()))
 
 
-async def test_tls_can_come_from_files(authority: trustme.CA, certificate: trustme.LeafCert, tmp_path: Path) -> None:
+async def test_tls_certificates_can_be_files(
+    authority: trustme.CA, certificate: trustme.LeafCert, tmp_path: Path
+) -> None:
     chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
     certificate.cert_chain_pems[0].write_to_path(str(chain))
     certificate.private_key_pem.write_to_path(str(key))
@@ -52,19 +54,19 @@ async def test_tls_can_come_from_files(authority: trustme.CA, certificate: trust
         await opens_a_session(gateway, grpc.ssl_channel_credentials(authority.cert_pem.bytes()))
 
 
-async def test_a_stranger_does_not_trust_it(certificate: trustme.LeafCert) -> None:
+async def test_unknown_ca_is_not_trusted(certificate: trustme.LeafCert) -> None:
     async with SimulatedGateway(tls=server_tls(certificate)) as gateway:
         with refused(grpc.StatusCode.UNAVAILABLE):
             await opens_a_session(gateway, grpc.ssl_channel_credentials(trustme.CA().cert_pem.bytes()))
 
 
-async def test_plaintext_is_not_understood(certificate: trustme.LeafCert) -> None:
+async def test_plaintext_client_is_refused(certificate: trustme.LeafCert) -> None:
     async with SimulatedGateway(tls=server_tls(certificate)) as gateway, connected(gateway) as wire:
         with refused(grpc.StatusCode.UNAVAILABLE):
             await wire.open_session()
 
 
-async def test_clients_can_be_asked_for_a_certificate(authority: trustme.CA, certificate: trustme.LeafCert) -> None:
+async def test_client_certificate_can_be_required(authority: trustme.CA, certificate: trustme.LeafCert) -> None:
     root = authority.cert_pem.bytes()
     client = authority.issue_cert("client")
     async with SimulatedGateway(tls=server_tls(certificate, client_ca=root)) as gateway:
@@ -78,5 +80,5 @@ async def test_clients_can_be_asked_for_a_certificate(authority: trustme.CA, cer
             await opens_a_session(gateway, grpc.ssl_channel_credentials(root))
 
 
-def test_the_private_key_is_not_shown(certificate: trustme.LeafCert) -> None:
+def test_repr_does_not_show_the_private_key(certificate: trustme.LeafCert) -> None:
     assert "PRIVATE KEY" not in repr(server_tls(certificate))

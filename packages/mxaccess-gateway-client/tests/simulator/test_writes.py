@@ -1,4 +1,4 @@
-"""Writes: accepted at once, and done or refused later."""
+"""Writes: accepted at once, with an outcome later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STRINGS = pb.MxValue(array_value=pb.MxArray(string_values=pb.StringArray(values=
 
 
 def sparse(total_length: int, **elements: pb.MxValue) -> pb.MxValue:
-    """Make a sparse array; `_2=...` is the element at index 2."""
+    """Return a sparse array; `_2=...` is the element at index 2."""
     return pb.MxValue(
         sparse_array_value=pb.MxSparseArray(
             total_length=total_length,
@@ -33,7 +33,7 @@ def sparse(total_length: int, **elements: pb.MxValue) -> pb.MxValue:
 
 
 async def outcome(events: Stream[pb.MxEvent]) -> pb.MxEvent:
-    """Give the next ON_WRITE_COMPLETE."""
+    """Return the next ON_WRITE_COMPLETE."""
     while True:
         event = await events.next()
         if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
@@ -43,7 +43,7 @@ async def outcome(events: Stream[pb.MxEvent]) -> pb.MxEvent:
 async def written(
     session: WireSession, definition: str, value: pb.MxValue, user_id: int = 0
 ) -> pb.MxStatusCategory.ValueType:
-    """Write to a tag, which must be accepted, and give the category of its outcome."""
+    """Write to a tag, check that the write is accepted, and return the category of its outcome."""
     async with session.events() as events:
         handles = await session.advised(definition)
         reply = await session.write(handles, value, user_id)
@@ -52,14 +52,12 @@ async def written(
     return status.category
 
 
-async def test_the_outcome_of_a_write_is_told_by_an_event_of_its_item(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_outcome_of_a_write_is_an_event_of_its_item(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         server, item = await session.advised("TestChildObject.TestInt")
         await events.next()
         await session.write((server, item), int32(7))
-        complete, changed = await events.take(2)
+        complete, changed = await events.receive(2)
     assert complete.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE
     assert complete.WhichOneof("body") == "on_write_complete"
     assert (complete.server_handle, complete.item_handle) == (server, item)
@@ -68,7 +66,7 @@ async def test_the_outcome_of_a_write_is_told_by_an_event_of_its_item(
     assert gateway.plant["TestChildObject.TestInt"].value == 7
 
 
-async def test_writes_take_the_time_that_they_take() -> None:
+async def test_write_time_delays_the_outcome() -> None:
     async with SimulatedGateway(write_time=5, ramp_interval=None) as gateway, connected(gateway) as wire:
         session = await wire.open_session()
         async with session.events() as events:
@@ -80,7 +78,7 @@ async def test_writes_take_the_time_that_they_take() -> None:
             assert (await events.next()).family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE
 
 
-async def test_an_item_that_is_not_advised_takes_no_write(session: WireSession) -> None:
+async def test_unadvised_item_refuses_writes(session: WireSession) -> None:
     server = await session.register()
     item = await session.add_item(server, "TestChildObject.TestInt")
     handles: dict[str, Any] = {"server_handle": server, "item_handle": item, "value": int32(1)}
@@ -125,7 +123,7 @@ async def test_an_item_that_is_not_advised_takes_no_write(session: WireSession) 
         ("TestFreeAccess", int32(1), 1),
     ],
 )
-async def test_a_value_that_fits_is_written(
+async def test_valid_value_is_written(
     gateway: SimulatedGateway, session: WireSession, attribute: str, value: pb.MxValue, held: object
 ) -> None:
     assert await written(session, f"TestChildObject.{attribute}", value) == pb.MX_STATUS_CATEGORY_OK
@@ -164,7 +162,7 @@ async def test_a_value_that_fits_is_written(
         ),
     ],
 )
-async def test_a_value_of_a_wrong_type_is_accepted_and_refused_later(
+async def test_value_of_a_wrong_type_is_accepted_and_refused_later(
     gateway: SimulatedGateway, session: WireSession, attribute: str, value: pb.MxValue
 ) -> None:
     tag = gateway.plant[f"TestChildObject.{attribute.partition('[')[0]}"]
@@ -174,7 +172,7 @@ async def test_a_value_of_a_wrong_type_is_accepted_and_refused_later(
     assert tag.last_write is None
 
 
-async def test_a_write_replaces_a_whole_array(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_write_replaces_a_whole_array(gateway: SimulatedGateway, session: WireSession) -> None:
     await written(session, "TestChildObject.TestStringArray", STRINGS)
     assert gateway.plant["TestChildObject.TestStringArray"].value == ("a", "b")
     assert gateway.plant["TestChildObject.TestStringArray"].dimensions == (2,)
@@ -198,7 +196,7 @@ async def test_a_write_replaces_a_whole_array(gateway: SimulatedGateway, session
         ),
     ],
 )
-async def test_a_sparse_array_is_filled_up_with_defaults(
+async def test_sparse_array_is_filled_with_defaults(
     gateway: SimulatedGateway, session: WireSession, attribute: str, value: pb.MxValue, held: object
 ) -> None:
     assert await written(session, f"TestChildObject.{attribute}", sparse(3, _2=value)) == pb.MX_STATUS_CATEGORY_OK
@@ -214,18 +212,14 @@ async def test_a_sparse_array_is_filled_up_with_defaults(
     ],
     ids=["outside", "too long", "twice"],
 )
-async def test_a_sparse_array_that_contradicts_itself_is_an_invalid_request(
-    session: WireSession, value: pb.MxValue
-) -> None:
+async def test_invalid_sparse_array_is_an_invalid_request(session: WireSession, value: pb.MxValue) -> None:
     handles = await session.advised("TestChildObject.TestIntArray")
     reply = await session.write(handles, value)
     assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
     assert "sparse" in reply.protocol_status.message
 
 
-async def test_writes_to_elements_of_one_array_do_not_undo_each_other(
-    gateway: SimulatedGateway, session: WireSession
-) -> None:
+async def test_writes_to_elements_of_one_array_keep_each_other(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         server, first = await session.advised("TestChildObject.TestIntArray[1]")
         _, second = await session.advised("TestChildObject.TestIntArray[2]", server)
@@ -236,7 +230,7 @@ async def test_writes_to_elements_of_one_array_do_not_undo_each_other(
     assert gateway.plant["TestChildObject.TestIntArray"].value == (11, 22, 3, 4, 5)
 
 
-async def test_an_unknown_tag_takes_the_write_and_refuses_it_later(session: WireSession) -> None:
+async def test_write_to_unknown_tag_is_accepted_and_refused_later(session: WireSession) -> None:
     async with session.events() as events:
         handles = await session.advised("NoSuchObject_999.NoSuchAttr")
         await session.write(handles, int32(1))
@@ -244,7 +238,7 @@ async def test_an_unknown_tag_takes_the_write_and_refuses_it_later(session: Wire
     assert (status.category, status.detail) == (pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, 6)
 
 
-async def test_several_statuses_can_come(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_write_can_have_several_statuses(gateway: SimulatedGateway, session: WireSession) -> None:
     statuses = [
         pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_COMMUNICATION_ERROR, detail=2),
         pb.MxStatusProxy(category=OPERATIONAL_ERROR),
@@ -261,29 +255,29 @@ async def test_several_statuses_can_come(gateway: SimulatedGateway, session: Wir
         assert (await outcome(events)).statuses[0].category == pb.MX_STATUS_CATEGORY_OK
 
 
-async def test_write2_brings_its_own_time(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_write2_sets_the_timestamp(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         server, item = await session.advised("TestChildObject.TestInt")
         when = pb.MxValue(timestamp_value=Timestamp(seconds=1_600_000_000))
         command: dict[str, Any] = {"server_handle": server, "item_handle": item, "value": int32(1)}
-        await session.done(pb.MX_COMMAND_KIND_WRITE2, timestamp_value=when, **command)
+        await session.execute(pb.MX_COMMAND_KIND_WRITE2, timestamp_value=when, **command)
         assert (await outcome(events)).statuses[0].category == pb.MX_STATUS_CATEGORY_OK
         assert (await events.next()).source_timestamp.seconds == 1_600_000_000
-        await session.done(pb.MX_COMMAND_KIND_WRITE2, timestamp_value=int32(1), **command)
+        await session.execute(pb.MX_COMMAND_KIND_WRITE2, timestamp_value=int32(1), **command)
         assert (await outcome(events)).statuses[0].category == OPERATIONAL_ERROR
     assert gateway.plant["TestChildObject.TestInt"].timestamp == datetime.fromtimestamp(1_600_000_000, UTC)
 
 
-async def test_nobody_writes_what_is_view_only(session: WireSession) -> None:
+async def test_view_only_attribute_refuses_writes(session: WireSession) -> None:
     assert await written(session, "TestChildObject.TestReadOnly", int32(1)) == SECURITY_ERROR
 
 
 @pytest.mark.parametrize("attribute", ["TestSecured", "TestVerified"])
-async def test_a_secured_attribute_takes_no_plain_write(session: WireSession, attribute: str) -> None:
+async def test_secured_attribute_refuses_plain_writes(session: WireSession, attribute: str) -> None:
     assert await written(session, f"TestChildObject.{attribute}", int32(5)) == SECURITY_ERROR
 
 
-async def test_the_user_of_a_plain_write_does_not_count_under_a_plain_advise(
+async def test_user_of_plain_write_is_ignored_under_plain_advise(
     gateway: SimulatedGateway, session: WireSession
 ) -> None:
     assert await written(session, "TestChildObject.TestInt", int32(1), user_id=4711) == pb.MX_STATUS_CATEGORY_OK
@@ -292,7 +286,7 @@ async def test_the_user_of_a_plain_write_does_not_count_under_a_plain_advise(
     assert last.user is None
 
 
-async def test_the_user_of_a_plain_write_counts_under_a_supervisory_advise(
+async def test_user_of_plain_write_is_checked_under_supervisory_advise(
     gateway: SimulatedGateway, session: WireSession
 ) -> None:
     tag = gateway.plant["TestChildObject.TestTune"]
@@ -300,17 +294,17 @@ async def test_the_user_of_a_plain_write_counts_under_a_supervisory_advise(
     async with session.events() as events:
         server = await session.register()
         item = await session.add_item(server, tag.name)
-        await session.done(pb.MX_COMMAND_KIND_ADVISE_SUPERVISORY, server_handle=server, item_handle=item)
+        await session.execute(pb.MX_COMMAND_KIND_ADVISE_SUPERVISORY, server_handle=server, item_handle=item)
         assert gateway.sessions[0].items[0].supervisory
 
         async def category(user_id: int) -> pb.MxStatusCategory.ValueType:
             await session.write((server, item), value, user_id)
             return (await outcome(events)).statuses[0].category
 
-        assert await category(1) == SECURITY_ERROR  # nobody has met this user yet
+        assert await category(1) == SECURITY_ERROR  # this session does not know the user yet
         guid = "6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01"
-        await session.done(pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID, server_handle=server, user_id_guid=guid)
-        assert await category(1) == SECURITY_ERROR  # the operator may not tune
+        await session.execute(pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID, server_handle=server, user_id_guid=guid)
+        assert await category(1) == SECURITY_ERROR  # the operator is not allowed to tune
         supervisor = await session.authenticate(server, "supervisor", "supervisor-secret")
         assert await category(supervisor) == pb.MX_STATUS_CATEGORY_OK
         assert tag.last_write
@@ -336,7 +330,7 @@ class Signers:
 
     async def category(self, user_id: int, verifier_id: int = 0) -> pb.MxStatusCategory.ValueType:
         server, item = self.handles
-        await self.session.done(
+        await self.session.execute(
             pb.MX_COMMAND_KIND_WRITE_SECURED,
             server_handle=server,
             item_handle=item,
@@ -347,7 +341,7 @@ class Signers:
         return (await outcome(self.events)).statuses[0].category
 
 
-async def test_a_secured_write_needs_an_authenticated_user_who_may(
+async def test_secured_write_requires_an_authenticated_authorised_user(
     gateway: SimulatedGateway, session: WireSession
 ) -> None:
     async with session.events() as events:
@@ -361,11 +355,11 @@ async def test_a_secured_write_needs_an_authenticated_user_who_may(
     assert gateway.plant["TestChildObject.TestSecured"].value == 5
 
 
-async def test_a_guid_alone_is_no_authentication(session: WireSession) -> None:
+async def test_guid_alone_does_not_authenticate(session: WireSession) -> None:
     async with session.events() as events:
         signers = Signers(session, events)
         signers.handles = await session.advised("TestChildObject.TestSecured")
-        reply = await session.done(
+        reply = await session.execute(
             pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID,
             server_handle=signers.handles[0],
             user_id_guid="6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01",
@@ -373,7 +367,7 @@ async def test_a_guid_alone_is_no_authentication(session: WireSession) -> None:
         assert await signers.category(reply.archestra_user_to_id.user_id) == SECURITY_ERROR
 
 
-async def test_a_verified_write_needs_somebody_else_who_may_verify(
+async def test_verified_write_requires_another_user_who_may_verify(
     gateway: SimulatedGateway, session: WireSession
 ) -> None:
     async with session.events() as events:
@@ -391,12 +385,12 @@ async def test_a_verified_write_needs_somebody_else_who_may_verify(
     assert (last.user.name, last.verifier.name) == ("operator", "supervisor")
 
 
-async def test_write_secured2_brings_its_own_time(gateway: SimulatedGateway, session: WireSession) -> None:
+async def test_write_secured2_sets_the_timestamp(gateway: SimulatedGateway, session: WireSession) -> None:
     async with session.events() as events:
         signers = Signers(session, events)
         await signers.advise("TestChildObject.TestSecured")
         server, item = signers.handles
-        await session.done(
+        await session.execute(
             pb.MX_COMMAND_KIND_WRITE_SECURED2,
             server_handle=server,
             item_handle=item,
@@ -408,10 +402,10 @@ async def test_write_secured2_brings_its_own_time(gateway: SimulatedGateway, ses
     assert gateway.plant["TestChildObject.TestSecured"].timestamp == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
 
 
-async def test_a_user_of_one_session_is_none_of_another(session: WireSession) -> None:
+async def test_user_is_authenticated_only_in_that_session(session: WireSession) -> None:
     await session.authenticate(await session.register(), "operator", "operator-secret")
-    stranger = await session.wire.open_session()
-    async with stranger.events() as events:
-        signers = Signers(stranger, events)
-        signers.handles = await stranger.advised("TestChildObject.TestSecured")
+    other = await session.wire.open_session()
+    async with other.events() as events:
+        signers = Signers(other, events)
+        signers.handles = await other.advised("TestChildObject.TestSecured")
         assert await signers.category(1) == SECURITY_ERROR

@@ -1,4 +1,4 @@
-"""Talks to a gateway with nothing but the generated stubs: what these tests see is what stands on the wire."""
+"""A test client on the generated stubs, so that tests see the messages as they are sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Received = TypeVar("Received")
 
 SOON = 5.0
 
-# The arms whose name is not their kind's.
+# Payload fields whose names differ from their command kind.
 _ARMS = {
     pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM: "acknowledge_alarm_command",
     pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME: "acknowledge_alarm_by_name_command",
@@ -31,7 +31,7 @@ _ARMS = {
 
 
 class Wire:
-    """One channel to a gateway, with one key."""
+    """A channel to a gateway, with an API key."""
 
     def __init__(self, channel: grpc.aio.Channel, api_key: str | None) -> None:
         self.metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
@@ -39,26 +39,26 @@ class Wire:
         self.galaxy = galaxy_grpc.GalaxyRepositoryStub(channel)
 
     async def open_session(self, **fields: Any) -> WireSession:
-        """Open a session."""
+        """Open a session with these fields of the request."""
         reply = await self.open_session_reply(**fields)
         return WireSession(self, reply.session_id)
 
     async def open_session_reply(self, **fields: Any) -> pb.OpenSessionReply:
-        """Give what OpenSession answers."""
+        """Return the reply to OpenSession."""
         return await self.stub.OpenSession(pb.OpenSessionRequest(**fields), metadata=self.metadata, timeout=SOON)
 
     async def close_session(self, session_id: str) -> pb.CloseSessionReply:
-        """Give what CloseSession answers."""
+        """Return the reply to CloseSession."""
         request = pb.CloseSessionRequest(session_id=session_id)
         return await self.stub.CloseSession(request, metadata=self.metadata, timeout=SOON)
 
     def session(self, session_id: str) -> WireSession:
-        """Use a session that somebody opened."""
+        """Return a session that is already open."""
         return WireSession(self, session_id)
 
 
 class WireSession:
-    """One session, command by command."""
+    """A session, with methods that send one command each."""
 
     def __init__(self, wire: Wire, session_id: str) -> None:
         self.wire = wire
@@ -82,38 +82,38 @@ class WireSession:
         command: pb.MxCommand | None,
         timeout: float | None = SOON,
     ) -> grpc.aio.UnaryUnaryCall[pb.MxCommandRequest, pb.MxCommandReply]:
-        """Send a command as it is."""
+        """Send a command unchanged."""
         request = pb.MxCommandRequest(session_id=self.session_id, client_correlation_id="test-1", command=command)
         return self.wire.stub.Invoke(request, metadata=self.wire.metadata, timeout=timeout)
 
     async def reply(self, kind: pb.MxCommandKind.ValueType, **fields: Any) -> pb.MxCommandReply:
-        """Give what a command answers, whatever it is."""
+        """Return the reply to a command, whether it succeeds or not."""
         return await self.call(kind, **fields)
 
-    async def done(self, kind: pb.MxCommandKind.ValueType, **fields: Any) -> pb.MxCommandReply:
-        """Give what a command answers, which must be OK."""
+    async def execute(self, kind: pb.MxCommandKind.ValueType, **fields: Any) -> pb.MxCommandReply:
+        """Return the reply to a command, which must succeed."""
         reply = await self.call(kind, **fields)
         assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK, reply
         return reply
 
     async def register(self, client_name: str = "test") -> int:
-        """Give a server handle."""
-        return (await self.done(pb.MX_COMMAND_KIND_REGISTER, client_name=client_name)).register.server_handle
+        """Return a new server handle."""
+        return (await self.execute(pb.MX_COMMAND_KIND_REGISTER, client_name=client_name)).register.server_handle
 
     async def add_item(self, server_handle: int, definition: str) -> int:
-        """Give an item handle."""
-        reply = await self.done(pb.MX_COMMAND_KIND_ADD_ITEM, server_handle=server_handle, item_definition=definition)
+        """Return a new item handle."""
+        reply = await self.execute(pb.MX_COMMAND_KIND_ADD_ITEM, server_handle=server_handle, item_definition=definition)
         return reply.add_item.item_handle
 
     async def advised(self, definition: str, server_handle: int = 0) -> tuple[int, int]:
-        """Give the handles of an item that is added and advised."""
+        """Add and advise an item, and return its handles."""
         server_handle = server_handle or await self.register()
         item_handle = await self.add_item(server_handle, definition)
-        await self.done(pb.MX_COMMAND_KIND_ADVISE, server_handle=server_handle, item_handle=item_handle)
+        await self.execute(pb.MX_COMMAND_KIND_ADVISE, server_handle=server_handle, item_handle=item_handle)
         return server_handle, item_handle
 
     async def write(self, handles: tuple[int, int], value: pb.MxValue, user_id: int = 0) -> pb.MxCommandReply:
-        """Give what Write answers."""
+        """Return the reply to Write."""
         server_handle, item_handle = handles
         return await self.reply(
             pb.MX_COMMAND_KIND_WRITE,
@@ -124,8 +124,8 @@ class WireSession:
         )
 
     async def authenticate(self, server_handle: int, user: str, password: str) -> int:
-        """Give the id of a user."""
-        reply = await self.done(
+        """Authenticate a user and return its id."""
+        reply = await self.execute(
             pb.MX_COMMAND_KIND_AUTHENTICATE_USER,
             server_handle=server_handle,
             verify_user=user,
@@ -134,8 +134,8 @@ class WireSession:
         return reply.authenticate_user.user_id
 
     async def state(self) -> pb.SessionState.ValueType:
-        """Give what GetSessionState answers."""
-        return (await self.done(pb.MX_COMMAND_KIND_GET_SESSION_STATE)).session_state.state
+        """Return the state of the session."""
+        return (await self.execute(pb.MX_COMMAND_KIND_GET_SESSION_STATE)).session_state.state
 
     async def close(self) -> pb.CloseSessionReply:
         """Close the session."""
@@ -143,31 +143,31 @@ class WireSession:
 
     @asynccontextmanager
     async def events(self, after: int = 0) -> AsyncGenerator[Stream[pb.MxEvent]]:
-        """Stream the events."""
+        """Stream the events within the `with` block."""
         request = pb.StreamEventsRequest(session_id=self.session_id, after_worker_sequence=after)
         async with streaming(self.wire.stub.StreamEvents(request, metadata=self.wire.metadata)) as stream:
             yield stream
 
 
 class Stream(Generic[Received]):
-    """The messages of a server stream, one by one."""
+    """A server stream whose messages are received one by one."""
 
     def __init__(self, call: grpc.aio.UnaryStreamCall[Any, Received]) -> None:
         self.call = call
 
     async def next(self) -> Received:
-        """Give the next message, which must come soon."""
+        """Return the next message, which must arrive within SOON seconds."""
         async with asyncio.timeout(SOON):
             message = await self.call.read()
         assert message is not grpc.aio.EOF, "the stream has ended"
         return cast("Received", message)
 
-    async def take(self, count: int) -> list[Received]:
-        """Give as many messages as that."""
+    async def receive(self, count: int) -> list[Received]:
+        """Return the next `count` messages."""
         return [await self.next() for _ in range(count)]
 
     async def end(self) -> grpc.StatusCode:
-        """Read to the end, which must come soon, and give what the stream ended with."""
+        """Read until the stream ends, within SOON seconds, and return its status."""
         async with asyncio.timeout(SOON):
             try:
                 while await self.call.read() is not grpc.aio.EOF:
@@ -179,7 +179,7 @@ class Stream(Generic[Received]):
 
 @asynccontextmanager
 async def streaming(call: grpc.aio.UnaryStreamCall[Any, Received]) -> AsyncGenerator[Stream[Received]]:
-    """Read a stream, and cancel it at the end of the block."""
+    """Read a stream within the `with` block, and cancel it at the end."""
     try:
         yield Stream(call)
     finally:
@@ -190,14 +190,14 @@ async def streaming(call: grpc.aio.UnaryStreamCall[Any, Received]) -> AsyncGener
 async def connected(
     gateway: SimulatedGateway, api_key: str | None = None, *, without_key: bool = False
 ) -> AsyncGenerator[Wire]:
-    """Connect to a gateway, with its own key when no other is given."""
+    """Connect to a gateway, by default with the key that has all scopes."""
     async with grpc.aio.insecure_channel(gateway.endpoint) as channel:
         yield Wire(channel, None if without_key else api_key or gateway.api_key)
 
 
 @contextmanager
 def refused(code: grpc.StatusCode, *words: str) -> Generator[None]:
-    """Expect a call to end with this status, and these words in its details."""
+    """Expect the call in the `with` block to end with this status, and with these words in its details."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         yield
     assert caught.value.code() is code, caught.value
@@ -206,5 +206,5 @@ def refused(code: grpc.StatusCode, *words: str) -> Generator[None]:
 
 
 def int32(value: int) -> pb.MxValue:
-    """Give an integer as a write brings it."""
+    """Return an integer value for a write."""
     return pb.MxValue(int32_value=value)

@@ -82,9 +82,7 @@ class SimulatedGateway:
         breakable_network: bool = False,
     ) -> None:
         self.plant: Plant = Plant.default() if plant is None else plant
-        self._world = World(
-            plant=self.plant, limits=limits or Limits(), settle_time=settle_time, write_time=write_time
-        )
+        self._world = World(plant=self.plant, limits=limits or Limits(), settle_time=settle_time, write_time=write_time)
         self.clock: Clock = self._world.clock
         self._api_key = self._world.keys.add(tuple(Scope), text=api_key).text
         self._host = host

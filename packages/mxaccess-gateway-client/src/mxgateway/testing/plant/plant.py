@@ -234,8 +234,7 @@ def _objects_by_name(objects: Iterable[PlantObject]) -> dict[str, PlantObject]:
     for each in objects:
         if each.tag_name.casefold() in by_name or each.gobject_id in numbers or each.gobject_id < 1:
             raise ValueError(
-                f"invalid object {each.tag_name}, number {each.gobject_id}: the name and the number must be unique, the "
-                "number at least 1"
+                f"invalid object {each.tag_name} ({each.gobject_id}): names and numbers must be unique, numbers from 1"
             )
         by_name[each.tag_name.casefold()] = each
         numbers.add(each.gobject_id)

@@ -115,9 +115,7 @@ class SessionRpcs:
 def _command_of(message: pb.MxCommand) -> Command:
     command = COMMANDS.get(message.kind)
     if command is None:
-        raise CommandFailed(
-            pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, f"unknown command kind {message.kind}"
-        )
+        raise CommandFailed(pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, f"unknown command kind {message.kind}")
     arm = message.WhichOneof("payload")
     if arm != command.arm:
         raise CommandFailed(

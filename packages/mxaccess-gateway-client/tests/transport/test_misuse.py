@@ -166,7 +166,7 @@ async def test_a_stream_of_another_client_takes_the_place(client: GatewayClient,
         server = await session.register("test")
         await session.advise(server, await session.add_item(server, TAG))
         await anext(stream)
-        with pytest.raises(Exception, match="has an event stream already"):
+        with pytest.raises(Exception, match="already has an event stream"):
             await anext(other.attach_session(session.session_id).stream_events())
 
 

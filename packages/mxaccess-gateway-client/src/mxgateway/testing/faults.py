@@ -135,7 +135,7 @@ class Faults:
 
         Without statuses it has one OPERATIONAL_ERROR.
         """
-        self._world.plant[tag].write_refusal = statuses or (operational_error(f"{tag} refuses writes on request"),)
+        self._world.plant[tag].write_refusal = statuses or (operational_error(f"{tag} refuses on request"),)
         try:
             yield
         finally:

@@ -183,7 +183,7 @@ async def _read_bulk(context: CommandContext, command: pb.ReadBulkCommand) -> No
         if change is not None:
             add_result().CopyFrom(change.result(tag))
         else:
-            message = inaccessible.get(tag) or error_message or f"no value of {tag} within {timeout:g} s"
+            message = inaccessible.get(tag) or error_message or f"{tag}: no value within {timeout:g} s"
             add_result(server_handle=command.server_handle, tag_address=tag, error_message=message)
 
 

@@ -39,7 +39,7 @@ class Sessions:
         """
         limit = self._world.limits.sessions
         if len(self.not_closed()) >= limit:
-            raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, f"the limit of {limit} open sessions is reached")
+            raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{limit} sessions are open, which is the limit")
         self._forget_oldest_closed()
         session = Session(name, next(self._process_ids), command_timeout, self._world)
         self._sessions[session.session_id] = session

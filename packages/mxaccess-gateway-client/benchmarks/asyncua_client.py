@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
@@ -52,6 +53,17 @@ async def calls(url: str, node_ids: Sequence[str], times: int) -> Figures:
         async def read_all() -> Sequence[object]:
             return await client.read_values(nodes)
 
-        # OPC UA knows nothing later than that the server has taken a write.
-        access = TagAccess(tags=len(nodes), read=read, value=value, write=write, hand_over=write, read_all=read_all)
+        async def write_all(value: int) -> None:
+            await asyncio.gather(*(write(number, value) for number in range(len(nodes))))
+
+        # In OPC UA the server's acceptance is all that a client learns of a write.
+        access = TagAccess(
+            tags=len(nodes),
+            read=read,
+            value=value,
+            write=write,
+            hand_over=write,
+            read_all=read_all,
+            write_all=write_all,
+        )
         return await access.durations(times)

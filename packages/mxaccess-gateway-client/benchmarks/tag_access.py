@@ -1,7 +1,4 @@
-"""How long reads and writes of tags take, whoever carries them out.
-
-What is asked for at the same time is gathered as the client gives it; reads also each in a task of its own.
-"""
+"""Durations of reads and writes of tags, for any client."""
 
 from __future__ import annotations
 
@@ -22,12 +19,13 @@ class TagAccess:
     """What a client can do with its tags, each by its number.
 
     Attributes:
-        tags: how many there are.
-        read: read one.
-        value: the value in what a read brings.
-        write: write one, which returns when it is as certain as it gets here.
-        hand_over: write one, which returns when the server has taken it.
-        read_all: read all with one call.
+        tags: The number of tags.
+        read: Reads one tag.
+        value: Returns the value of a reading.
+        write: Writes one tag, and returns when its outcome is as certain as it gets with this client.
+        hand_over: Writes one tag, and returns when the server has accepted it.
+        read_all: Reads all tags with one call.
+        write_all: Writes all tags, and returns when each outcome is as certain as it gets with this client.
     """
 
     tags: int
@@ -36,22 +34,17 @@ class TagAccess:
     write: Callable[[int, int], Awaitable[None]]
     hand_over: Callable[[int, int], Awaitable[None]]
     read_all: Callable[[], Awaitable[Sequence[object]]]
+    write_all: Callable[[int], Awaitable[None]]
 
     async def durations(self, calls: int) -> Figures:
-        """What each way to use them takes; single ones so many times.
+        """Return the duration of each operation; single ones are measured `calls` times.
 
-        All have been written to before they are read: so a gateway has them advised, and answers from what it holds.
+        All tags are written to before they are read: a gateway then has them advised, and replies from its cache.
         """
 
         async def reads(_: int) -> None:
             answers = await asyncio.gather(*(self.read(number) for number in range(self.tags)))
             assert None not in [self.value(answer) for answer in answers]
-
-        async def own_value(number: int) -> object:
-            return self.value(await self.read(number))
-
-        async def reads_in_tasks(_: int) -> None:
-            assert None not in await asyncio.gather(*(own_value(number) for number in range(self.tags)))
 
         async def writes(value: int) -> None:
             await asyncio.gather(*(self.write(number, value) for number in range(self.tags)))
@@ -70,11 +63,11 @@ class TagAccess:
 
         return {
             "writes_ms": await _median(writes, _TIMES) * 1e3,
-            # What is not certain yet would hold up the next ones.
+            "write_all_ms": await _median(self.write_all, _TIMES) * 1e3,
+            # Writes whose outcome is missing would hold up the next ones.
             "hand_overs_ms": await _median(hand_overs, _TIMES, settle=writes) * 1e3,
             "write_us": await _median(write, calls) * 1e6,
             "reads_ms": await _median(reads, _TIMES) * 1e3,
-            "reads_in_tasks_ms": await _median(reads_in_tasks, _TIMES) * 1e3,
             "read_us": await _median(read, calls) * 1e6,
             "read_all_ms": await _median(read_all, _TIMES) * 1e3,
         }
@@ -83,7 +76,7 @@ class TagAccess:
 async def _median(
     do: Callable[[int], Awaitable[None]], times: int, *, settle: Callable[[int], Awaitable[None]] | None = None
 ) -> float:
-    """How long it takes, after a first part that isn't looked at; what settles it doesn't count."""
+    """Return the median duration in seconds after a warm-up. The time of `settle` is not counted."""
     taken: list[float] = []
     warm_up = 1 + times // 20
     for number in range(1, 1 + warm_up + times):

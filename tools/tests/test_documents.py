@@ -18,7 +18,7 @@ from mxgateway.testing import SimulatedGateway
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
-DOCUMENTS = [README, CONTRIBUTING, *sorted(ROOT.glob("packages/*/README.md"))]
+DOCUMENTS = [README, *sorted(ROOT.glob(".github/*.md")), *sorted(ROOT.glob("packages/*/README.md"))]
 SPEAKING_OF_SCRIPTS = [*DOCUMENTS, ROOT / ".ci" / "run", *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
 
 ENVIRONMENTS = tomllib.loads((ROOT / "hatch.toml").read_text(encoding="utf-8"))["envs"]
@@ -45,7 +45,7 @@ def test_every_script_it_names_exists(path: Path) -> None:
 
 
 def test_every_script_is_explained_to_contributors() -> None:
-    table = CONTRIBUTING.read_text(encoding="utf-8").partition("| script | does |")[2].partition("\n\n")[0]
+    table = CONTRIBUTING.read_text(encoding="utf-8").partition("| task | does |")[2].partition("\n\n")[0]
     explained = set(re.findall(r"`([\w-]+)`(?=[^|]*\|[^|]*\|$)", table, re.MULTILINE))
 
     assert set(SCRIPTS) <= explained

@@ -1,4 +1,4 @@
-"""tools/run.py: says in one line what a machine lacks, and otherwise is out of the way."""
+"""tools/run.py sets up hatch, says in one line what is missing, and passes on the exit status."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import run
 
 TOOLS = Path(run.__file__).parent
 
-# A program that needs a moment to clean up after Ctrl-C, as one that closes a session does.
+# A program that cleans up after Ctrl-C, as one that closes a session does.
 SLOW_TO_STOP = """
 import time
 try:
@@ -25,65 +26,103 @@ except KeyboardInterrupt:
     print("cleaned up", flush=True)
 """
 
-# Hears Ctrl-C even where the shell that runs the tests does not: one in the background, for example.
+# Receives Ctrl-C even if the shell that runs the tests ignores it, as it does in the background.
 STARTER = f"""
-import os, run, signal, sys
+import run, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(run.run([sys.executable, "-c", {SLOW_TO_STOP!r}], dict(os.environ)))
+sys.exit(run.run([sys.executable, "-c", {SLOW_TO_STOP!r}]))
 """
 
 
-def test_a_python_too_old_reads_the_file_and_is_told_so() -> None:
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for the set-up."""
+    monkeypatch.setattr(run, "HOME", tmp_path)
+    monkeypatch.setattr(run, "STAMP", tmp_path / "made-from")
+    return tmp_path
+
+
+def test_old_python_can_parse_the_file() -> None:
     ast.parse((TOOLS / "run.py").read_text(encoding="utf-8"), feature_version=(3, 6))
 
-    with pytest.raises(run.SetupError, match=r"Python 3\.11 or newer is needed, and this is 3\.9"):
-        run.check_python((3, 9))
+
+def test_old_python_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
+
+    assert str(run.main(["smoke"])).startswith("run.py: Python 3.11 or newer is required, and this is ")
 
 
-def test_a_clone_below_another_project_is_told_to_move(tmp_path: Path) -> None:
-    run.check_parents(tmp_path / "clone")
+def test_set_up_happens_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def carry_out(command: list[str], **_: object) -> None:
+        home.mkdir(exist_ok=True)
+        commands.append(command)
+
+    monkeypatch.setattr(subprocess, "run", carry_out)
+    monkeypatch.setattr(run, "run", lambda _: 0)
+
+    assert [run.main(["tests"]), run.main(["tests"])] == [0, 0]
+    assert [command[2] for command in commands] == ["venv", "pip"]
+    assert run.HATCH in commands[1]
+
+
+@pytest.mark.parametrize("stamp", [None, "another hatch"])
+def test_incomplete_or_older_set_up_is_replaced(home: Path, monkeypatch: pytest.MonkeyPatch, stamp: str | None) -> None:
+    leftover = home / "leftover"
+    leftover.touch()
+    if stamp is not None:
+        run.STAMP.write_text(stamp, encoding="utf-8")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: home.mkdir(exist_ok=True))
+    monkeypatch.setattr(run, "run", lambda _: 0)
+
+    assert run.main(["tests"]) == 0
+    assert not leftover.exists()
+    assert run.STAMP.read_text(encoding="utf-8") == run.MADE_FROM
+
+
+def test_failed_set_up_shows_the_output_and_is_repeated(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = subprocess.CalledProcessError(1, ["python", "-m", "venv"], output="apt install python3-venv")
+    monkeypatch.setattr(subprocess, "run", Mock(side_effect=failure))
+
+    message = run.main(["tests"])
+
+    assert message == f"run.py: could not set up hatch in {home}: python -m venv failed:\napt install python3-venv"
+    assert not run.STAMP.exists()
+
+
+def test_clone_below_another_project_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "ROOT", tmp_path / "folder" / "clone")
     (tmp_path / "pyproject.toml").touch()
 
-    with pytest.raises(run.SetupError, match=r"Move the clone out of"):
-        run.check_parents(tmp_path / "clone")
+    assert str(run.main(["tests"])).startswith(f"run.py: hatch would take {tmp_path / 'pyproject.toml'} for this ")
 
 
-def test_a_failed_set_up_is_one_line_with_the_last_words_of_what_failed() -> None:
-    failing = [sys.executable, "-c", "print('a lot'); raise SystemExit('no route to the index')"]
-
-    with pytest.raises(run.SetupError) as caught:
-        run.finish(failing, "pip could not install hatch.")
-
-    assert str(caught.value) == "pip could not install hatch. It said: no route to the index"
-
-
-def test_the_program_runs_at_the_root_and_its_exit_status_is_passed_on(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_command_runs_at_the_root_and_its_status_is_returned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     at_the_root = f"import os, sys; sys.exit(7 if os.path.samefile(os.getcwd(), {str(run.ROOT)!r}) else 1)"
 
-    assert run.run([sys.executable, "-c", at_the_root], dict(os.environ)) == 7
+    assert run.run([sys.executable, "-c", at_the_root]) == 7
 
 
-def test_nothing_of_an_active_environment_reaches_hatch(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HATCH_ENV_ACTIVE", "PYTHONPATH", "VIRTUAL_ENV"):
+def test_active_environment_does_not_reach_hatch(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in run.MISLEADING:
         monkeypatch.setenv(name, "elsewhere")
+    check = (
+        f"import os, sys; home = {str(run.HOME)!r}; sys.exit('elsewhere' in os.environ.values() or not all("
+        "os.environ[name].startswith(home) for name in ('HATCH_CONFIG', 'HATCH_DATA_DIR', 'PATH')))"
+    )
 
-    environment = run.hatch_environment()
-
-    assert "elsewhere" not in environment.values()
-    assert environment["PATH"].split(os.pathsep)[0] == str(run.PROGRAMS)
-    assert Path(environment["HATCH_DATA_DIR"]).is_relative_to(run.ROOT)
+    assert run.run([sys.executable, "-c", check]) == 0
 
 
-def test_without_a_script_it_says_how_to_use_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_is_printed_without_a_script(capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main([]) == 2
     assert "python tools/run.py smoke" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a console's Ctrl-C cannot be sent to one program on Windows")
-def test_ctrl_c_waits_for_the_program_and_ends_with_130() -> None:
+def test_ctrl_c_waits_for_the_command_and_returns_130() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STARTER],
         cwd=TOOLS,

@@ -1,4 +1,4 @@
-"""What the tests of TagClient look at: the commands that the gateway saw, and what a watch brings."""
+"""Helpers for tests of TagClient: the commands that the gateway received, and the items of a watch."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ ARRAY = "TestChildObject.TestIntArray"
 UNKNOWN = "NoSuchObject_999.NoSuchAttr"
 
 RESUMED = WatchRestored(resumed=True)
-ANEW = WatchRestored(resumed=False)
+REPLACED = WatchRestored(resumed=False)
 
 
 def add_tags(gateway: SimulatedGateway, count: int) -> list[str]:
-    """Give the plant so many tags, whose values are their numbers."""
+    """Add this many tags to the plant, with their numbers as values."""
     return [gateway.plant.add(Tag(f"Many.Tag{number}", "integer", number)).name for number in range(count)]
 
 
 def commands(gateway: SimulatedGateway) -> Counter[str]:
-    """Count the commands that the gateway saw by their names: `{"ADD_ITEM_BULK": 1}`."""
+    """Count the commands that the gateway received by name: `{"ADD_ITEM_BULK": 1}`."""
     kinds = [
         call.request.command.kind
         for call in gateway.calls
@@ -38,14 +38,14 @@ def commands(gateway: SimulatedGateway) -> Counter[str]:
 
 
 def writes(gateway: SimulatedGateway) -> int:
-    """Count the writes that the gateway saw, each entry of a bulk write as one."""
+    """Count the writes that the gateway received, each entry of a bulk write as one."""
     sent = [call.request.command for call in gateway.calls if isinstance(call.request, pb.MxCommandRequest)]
     alone = sum(command.WhichOneof("payload") in {"write", "write2"} for command in sent)
     return alone + sum(len(command.write_bulk.entries) + len(command.write2_bulk.entries) for command in sent)
 
 
 def entries(gateway: SimulatedGateway) -> list[int]:
-    """How many writes each command carried that writes."""
+    """Return the number of writes per write command, sorted."""
     sent = [call.request.command for call in gateway.calls if isinstance(call.request, pb.MxCommandRequest)]
     counts = [
         len(command.write_bulk.entries) + len(command.write2_bulk.entries) or 1
@@ -56,37 +56,37 @@ def entries(gateway: SimulatedGateway) -> list[int]:
 
 
 async def outcomes(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Make calls at the same time, and give what each returned or raised."""
+    """Make calls concurrently, and return what each returned or raised."""
     return await asyncio.gather(*calls, return_exceptions=True)
 
 
 def advised(gateway: SimulatedGateway) -> list[str]:
-    """Give what the only session has advised."""
+    """Return the tags that are advised in the only session."""
     (session,) = gateway.sessions
     return sorted(item.definition for item in session.items if item.advised)
 
 
 async def following(watch: TagWatch) -> WatchItem:
-    """Give what a watch brings next, within twenty seconds: thousands of tags take that long on a busy machine."""
+    """Return the next item of a watch. Thousands of tags may take seconds on a busy machine."""
     async with asyncio.timeout(20):
         return await anext(watch)
 
 
 async def following_change(watch: TagWatch) -> TagChange:
-    """Give the next change, which must be what the watch brings next."""
+    """Return the next item of a watch, which must be a change."""
     item = await following(watch)
     assert isinstance(item, TagChange), item
     return item
 
 
 async def first_values(watch: TagWatch, count: int = 1) -> dict[str, object]:
-    """Give the first changes of so many tags, by tag."""
+    """Return the first changes of this many tags, by tag."""
     changes = [await following_change(watch) for _ in range(count)]
     return {change.tag: change.value for change in changes}
 
 
 async def until_value(watch: TagWatch, value: object) -> list[WatchItem]:
-    """Give everything that a watch brings up to the change that has this value."""
+    """Return the items of a watch up to and including the change with this value."""
     items: list[WatchItem] = []
     while True:
         items.append(await following(watch))
@@ -95,7 +95,7 @@ async def until_value(watch: TagWatch, value: object) -> list[WatchItem]:
 
 
 async def lost(watch: TagWatch) -> MxGatewayError:
-    """Give why the connection is lost, which the watch must say next."""
+    """Return the error of the next item of a watch, which must be a WatchLost."""
     item = await following(watch)
     assert isinstance(item, WatchLost), item
     return item.error

@@ -1,4 +1,4 @@
-"""Reads and writes that are asked for at the same time: few commands, and to each caller as if it were alone."""
+"""Concurrent reads and writes: few commands, and each caller gets its own result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # Few commands
 
 
-async def test_a_thousand_reads_at_once_are_one_command_and_each_caller_has_its_own_reading(
+async def test_a_thousand_concurrent_reads_are_one_command(
     gateway: SimulatedGateway, tags: TagClient, many: list[str]
 ) -> None:
     readings = await asyncio.gather(*map(tags.read, many))
@@ -41,7 +41,7 @@ async def test_a_thousand_reads_at_once_are_one_command_and_each_caller_has_its_
     assert commands(gateway)["READ_BULK"] == 1
 
 
-async def test_reads_of_several_tags_are_not_torn_apart_and_not_mixed_up(
+async def test_batched_reads_of_several_tags_are_not_split_or_mixed_up(
     gateway: SimulatedGateway, tags: TagClient, many: list[str]
 ) -> None:
     dice = random.Random(1)  # noqa: S311 - it plays, it guards nothing
@@ -53,14 +53,14 @@ async def test_reads_of_several_tags_are_not_torn_apart_and_not_mixed_up(
     assert commands(gateway)["READ_BULK"] <= 2
 
 
-async def test_a_tag_that_can_not_be_read_fails_only_for_its_caller(tags: TagClient) -> None:
+async def test_an_unreadable_tag_fails_only_for_its_caller(tags: TagClient) -> None:
     (bad,), (good,) = await asyncio.gather(tags.read(UNKNOWN), tags.read(INT))
 
     assert isinstance(bad.error, MxAccessError)
     assert good.value == 42
 
 
-async def test_a_thousand_writes_at_once_are_a_handful_of_commands_and_all_arrive(
+async def test_a_thousand_concurrent_writes_are_a_handful_of_commands(
     gateway: SimulatedGateway, tags: TagClient, many: list[str]
 ) -> None:
     for turn in (1, 2):
@@ -72,7 +72,7 @@ async def test_a_thousand_writes_at_once_are_a_handful_of_commands_and_all_arriv
     assert writes(gateway) == 2000
 
 
-async def test_writes_with_a_time_travel_together_as_well(
+async def test_writes_with_a_timestamp_are_batched_too(
     gateway: SimulatedGateway, tags: TagClient, many: list[str]
 ) -> None:
     await asyncio.gather(*(tags.write(name, 5, timestamp=WHEN if n % 2 else None) for n, name in enumerate(many[:100])))
@@ -82,7 +82,7 @@ async def test_writes_with_a_time_travel_together_as_well(
     assert (commands(gateway)["WRITE_BULK"], commands(gateway)["WRITE2_BULK"]) == (1, 1)
 
 
-async def test_what_is_asked_alone_is_sent_alone(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_a_single_call_is_sent_alone(gateway: SimulatedGateway, tags: TagClient) -> None:
     for value in range(3):
         await tags.write(INT, value)
         assert (await tags.read(INT))[0].value == value
@@ -91,7 +91,7 @@ async def test_what_is_asked_alone_is_sent_alone(gateway: SimulatedGateway, tags
     assert not commands(gateway)["WRITE_BULK"]
 
 
-async def test_what_is_asked_while_commands_are_under_way_travels_together(
+async def test_calls_made_during_a_command_are_batched(
     gateway: SimulatedGateway, tags: TagClient, many: list[str]
 ) -> None:
     with gateway.faults.held_commands(gateway.sessions[0].session_id):
@@ -104,7 +104,7 @@ async def test_what_is_asked_while_commands_are_under_way_travels_together(
     assert commands(gateway)["READ_BULK"] <= 10
 
 
-async def test_more_writes_than_the_gateway_holds_events_for_arrive_without_overflow(
+async def test_more_writes_than_the_event_queue_holds_do_not_overflow_it(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     names = add_tags(gateway, 6_000)
@@ -114,7 +114,7 @@ async def test_more_writes_than_the_gateway_holds_events_for_arrive_without_over
     assert len(gateway.calls) < 50
 
 
-# To each caller as if it were alone
+# Each caller gets its own result
 
 
 async def test_each_refused_write_raises_for_its_own_caller(
@@ -131,7 +131,7 @@ async def test_each_refused_write_raises_for_its_own_caller(
     assert [gateway.plant[name].value for name in many[:4]] == [0, 7, 7, 3]
 
 
-async def test_what_is_wrong_with_one_write_is_found_before_it_travels_with_others(
+async def test_an_invalid_write_fails_before_it_is_batched(
     gateway: SimulatedGateway, tags: TagClient, many: list[str]
 ) -> None:
     wrong: list[tuple[Any, dict[str, Any]]] = [
@@ -149,7 +149,7 @@ async def test_what_is_wrong_with_one_write_is_found_before_it_travels_with_othe
     assert writes(gateway) == 10
 
 
-async def test_a_write_that_is_refused_at_once_says_why_and_the_others_go_on(
+async def test_a_refused_entry_of_a_bulk_write_fails_alone(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     def edit(reply: pb.MxCommandReply) -> None:
@@ -188,7 +188,7 @@ async def test_a_write_that_is_refused_at_once_says_why_and_the_others_go_on(
 @pytest.mark.parametrize(
     ("handles", "problem"), [([1], "1 results for 2 entries"), ([2, 1], "not in the order of the entries")]
 )
-async def test_a_reply_that_can_not_be_matched_to_the_writes_is_an_error_for_each(
+async def test_an_unmatched_bulk_reply_is_an_error_for_each_write(
     scripted: ScriptedGateway, scripted_client: GatewayClient, handles: list[int], problem: str
 ) -> None:
     def edit(reply: pb.MxCommandReply) -> None:
@@ -218,7 +218,7 @@ async def test_a_reply_that_can_not_be_matched_to_the_writes_is_an_error_for_eac
         (grpc.StatusCode.INVALID_ARGUMENT, MxGatewayCommandError),
     ],
 )
-async def test_a_bulk_write_that_fails_as_a_whole_fails_for_each_and_is_not_repeated(
+async def test_a_failed_bulk_write_fails_each_write_and_is_not_repeated(
     gateway: SimulatedGateway,
     tags: TagClient,
     many: list[str],
@@ -239,7 +239,7 @@ async def test_a_bulk_write_that_fails_as_a_whole_fails_for_each_and_is_not_repe
 
 
 @pytest.mark.parametrize("moment", ["before the reply", "before the outcome"])
-async def test_writes_that_travel_together_when_the_session_is_lost_may_all_have_happened_and_are_not_repeated(
+async def test_batched_writes_of_a_lost_session_may_have_happened(
     moment: str,
 ) -> None:
     async with (
@@ -269,7 +269,7 @@ async def test_writes_that_travel_together_when_the_session_is_lost_may_all_have
             await later
 
 
-async def test_values_that_are_large_together_travel_apart_and_one_that_is_too_large_fails_alone(
+async def test_large_values_are_split_and_a_too_large_one_fails_alone(
     gateway: SimulatedGateway,
 ) -> None:
     async with (

@@ -1,4 +1,4 @@
-"""The end of a TagClient: final errors reach everybody, and nothing is left of it."""
+"""The end of a TagClient: final errors reach every caller, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from mxgateway import (
     TagClient,
 )
 from mxgateway.testing import SimulatedGateway
-from support.tagging import ANEW, INT, STRING, commands, following, following_change, lost, until_value
+from support.tagging import INT, REPLACED, STRING, commands, following, following_change, lost, until_value
 
 
 @pytest.fixture
 async def reader_tags(gateway: SimulatedGateway) -> AsyncIterator[tuple[TagClient, str]]:
-    """A TagClient whose key can be revoked, and the key."""
+    """A TagClient with a key that can be revoked, and that key."""
     key = gateway.add_key("session:open", "session:close", "invoke:read", "invoke:write", "events:read")
     async with (
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,
@@ -64,7 +64,7 @@ async def test_a_revoked_key_ends_everything_with_that_error(
     assert "has ended" in caplog.text
 
 
-async def test_another_protocol_version_after_an_update_ends_it_with_that_error() -> None:
+async def test_an_unknown_protocol_version_after_an_update_ends_the_client() -> None:
     async with SimulatedGateway() as old:
         options = ClientOptions(endpoint=old.endpoint, api_key=old.api_key, plaintext=True)
         client = await GatewayClient.connect(options)
@@ -83,7 +83,7 @@ async def test_another_protocol_version_after_an_update_ends_it_with_that_error(
         assert not new.sessions
 
 
-async def test_a_key_without_a_scope_that_watching_needs_is_named(
+async def test_a_scope_that_watching_lacks_is_named(
     gateway: SimulatedGateway,
 ) -> None:
     key = gateway.add_key("session:open", "session:close", "invoke:read")
@@ -96,9 +96,7 @@ async def test_a_key_without_a_scope_that_watching_needs_is_named(
             await until_value(watch, 42)
 
 
-async def test_closing_while_the_connection_is_lost_ends_at_once_and_leaves_nothing(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_closing_during_a_loss_ends_at_once(gateway: SimulatedGateway, client: GatewayClient) -> None:
     tags = await client.tags("test", reconnect_delay=60, longest_reconnect_delay=60)
     watch = tags.watch(INT)
     await following_change(watch)
@@ -116,7 +114,9 @@ async def test_closing_while_the_connection_is_lost_ends_at_once_and_leaves_noth
     assert not gateway.sessions
 
 
-async def test_closing_while_a_session_is_opened_leaves_none(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_closing_while_a_session_is_opened_leaves_no_session(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
     tags = await client.tags("test", reconnect_delay=0.01)
     with gateway.faults.held_sessions(SessionState.STARTING_WORKER):
         await gateway.faults.restart()
@@ -126,7 +126,7 @@ async def test_closing_while_a_session_is_opened_leaves_none(gateway: SimulatedG
     await gateway.wait_for(lambda: not gateway.sessions)
 
 
-async def test_closing_while_everything_is_subscribed_again_leaves_nothing(
+async def test_closing_while_tags_are_subscribed_again_leaves_nothing(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     tags = await client.tags("test", reconnect_delay=0.01)
@@ -141,16 +141,14 @@ async def test_closing_while_everything_is_subscribed_again_leaves_nothing(
     assert not gateway.sessions
 
 
-async def test_a_first_session_that_can_not_be_opened_is_the_callers_error(gateway: SimulatedGateway) -> None:
+async def test_the_error_of_the_first_session_is_raised_to_the_caller(gateway: SimulatedGateway) -> None:
     key = gateway.add_key("invoke:read")
     async with GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client:
         with pytest.raises(MxGatewayError, match="session:open"):
             await client.tags("test")
 
 
-async def test_a_client_whose_opening_is_cancelled_leaves_no_session(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_a_cancelled_opening_leaves_no_session(gateway: SimulatedGateway, client: GatewayClient) -> None:
     async def open_it() -> None:
         await client.tags("test")
 
@@ -164,7 +162,7 @@ async def test_a_client_whose_opening_is_cancelled_leaves_no_session(
     assert not gateway.sessions
 
 
-async def test_whatever_fails_in_the_supervision_is_told_and_never_waited_for(
+async def test_a_defect_in_the_supervision_is_raised_everywhere(
     gateway: SimulatedGateway, client: GatewayClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with client.tags("test", reconnect_delay=0.01) as tags, tags.watch(INT) as watch:
@@ -180,7 +178,7 @@ async def test_whatever_fails_in_the_supervision_is_told_and_never_waited_for(
     assert "Traceback" in caplog.text
 
 
-async def test_a_session_that_can_not_be_closed_is_named_in_the_log(
+async def test_a_session_that_cannot_be_closed_is_logged(
     gateway: SimulatedGateway, reader_tags: tuple[TagClient, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     tags, _ = reader_tags
@@ -195,7 +193,7 @@ async def test_a_session_that_can_not_be_closed_is_named_in_the_log(
     assert not gateway.sessions
 
 
-async def test_what_happens_is_logged_once_for_each_time(
+async def test_loss_retries_and_recovery_are_logged_once_each(
     gateway: SimulatedGateway, tags: TagClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with tags.watch(INT) as watch:
@@ -203,7 +201,7 @@ async def test_what_happens_is_logged_once_for_each_time(
         gateway.faults.refuse_next_calls(2, grpc.StatusCode.UNAVAILABLE, "starting", rpc="OpenSession")
         await gateway.faults.restart()
         await lost(watch)
-        assert await following(watch) == ANEW
+        assert await following(watch) == REPLACED
 
     texts = [record.getMessage() for record in caplog.records if record.name == "mxgateway.tags"]
     assert len([text for text in texts if " lost: " in text]) == 1
@@ -211,7 +209,7 @@ async def test_what_happens_is_logged_once_for_each_time(
     assert len([text for text in texts if "restored in a new session" in text]) == 1
 
 
-async def test_nothing_of_a_tag_client_is_left_when_it_is_closed_and_dropped(client: GatewayClient) -> None:
+async def test_a_closed_and_dropped_client_is_garbage_collected(client: GatewayClient) -> None:
     tags = await client.tags("test")
     watch = tags.watch(INT)
     await following_change(watch)

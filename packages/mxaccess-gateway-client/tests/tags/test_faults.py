@@ -1,4 +1,4 @@
-"""TagClient when the connection or the session is lost: what its watches are told, and that nothing stays lost."""
+"""Lost connections and sessions: what the watches report, and that every tag recovers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from mxgateway import (
 )
 from mxgateway.testing import SimulatedGateway
 from support.tagging import (
-    ANEW,
     INT,
+    REPLACED,
     RESUMED,
     STRING,
     advised,
@@ -66,7 +66,7 @@ async def test_a_dropped_connection_is_resumed_without_loss_or_repeat(
     assert commands(gateway)["ADD_ITEM_BULK"] == 1
 
 
-async def test_the_error_of_a_lost_connection_says_what_happened(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_the_error_of_a_lost_connection_names_the_cause(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT) as watch:
         await following_change(watch)
         await gateway.faults.drop_connections()
@@ -77,9 +77,7 @@ async def test_the_error_of_a_lost_connection_says_what_happened(gateway: Simula
         assert await following(watch) == RESUMED
 
 
-async def test_a_connection_that_drops_before_the_first_event_loses_no_first_value(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_a_drop_before_the_first_event_loses_no_first_value(gateway: SimulatedGateway, tags: TagClient) -> None:
     with gateway.faults.silent_tag(INT):
         async with tags.watch(INT) as watch:
             await gateway.faults.drop_connections()
@@ -91,7 +89,7 @@ async def test_a_connection_that_drops_before_the_first_event_loses_no_first_val
 
 
 def fault(name: str) -> Callable[[SimulatedGateway], object]:
-    """Give a fault of the session that a TagClient has."""
+    """Return a fault of the present session."""
 
     def strike(gateway: SimulatedGateway) -> object:
         return getattr(gateway.faults, name)(gateway.sessions[0].session_id)
@@ -108,7 +106,7 @@ FAULTS: dict[str, tuple[Callable[[SimulatedGateway], object], type[MxGatewayErro
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_a_lost_session_is_replaced_and_everything_is_subscribed_again(
+async def test_a_lost_session_is_replaced_and_subscribed_again(
     gateway: SimulatedGateway, tags: TagClient, name: str
 ) -> None:
     strike, kind = FAULTS[name]
@@ -121,7 +119,7 @@ async def test_a_lost_session_is_replaced_and_everything_is_subscribed_again(
             await struck
 
         assert isinstance(await lost(watch), kind)
-        assert await following(watch) == ANEW
+        assert await following(watch) == REPLACED
         again = [await following_change(watch) for _ in range(2)]
         assert {change.tag: (change.value, change.repeated) for change in again} == {
             INT: (42, True),
@@ -132,28 +130,26 @@ async def test_a_lost_session_is_replaced_and_everything_is_subscribed_again(
         assert (fresh.value, fresh.repeated) == (43, False)
 
         assert isinstance(await lost(other), kind)
-        assert await following(other) == ANEW
+        assert await following(other) == REPLACED
         assert (await following_change(other)).repeated
         assert advised(gateway) == [INT, STRING]
         assert gateway.sessions[0].session_id != session
 
 
-async def test_a_session_that_the_gateway_ends_is_replaced(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_a_session_ended_by_the_gateway_is_replaced(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with (
         tags.watch(INT) as watch,
-        GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as somebody,
+        GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as other_client,
     ):
         await following_change(watch)
-        await somebody.attach_session(gateway.sessions[0].session_id).close()
+        await other_client.attach_session(gateway.sessions[0].session_id).close()
 
         assert isinstance(await lost(watch), MxGatewayStreamEndedError)
-        assert await following(watch) == ANEW
+        assert await following(watch) == REPLACED
         assert (await following_change(watch)).value == 42
 
 
-async def test_events_that_the_gateway_no_longer_has_are_a_gap_and_every_value_comes_afresh(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_a_gap_is_followed_by_every_present_value(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT, STRING) as watch:
         await first_values(watch, 2)
         dropping = asyncio.create_task(gateway.faults.drop_connections())
@@ -173,9 +169,7 @@ async def test_events_that_the_gateway_no_longer_has_are_a_gap_and_every_value_c
         assert len(gateway.sessions[0].items) == 2
 
 
-async def test_a_late_watcher_after_a_gap_gets_no_value_from_before_it(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_a_watch_that_joins_after_a_gap_gets_no_older_value(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT) as watch:
         await following_change(watch)
         dropping = asyncio.create_task(gateway.faults.drop_connections())
@@ -189,7 +183,7 @@ async def test_a_late_watcher_after_a_gap_gets_no_value_from_before_it(
             assert (await following_change(late)).value == 43
 
 
-async def test_a_write_beside_the_refresh_after_a_gap_is_not_refused(
+async def test_a_write_during_the_refresh_after_a_gap_is_not_refused(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     async with tags.watch(INT, STRING) as watch:
@@ -209,11 +203,11 @@ async def test_a_write_beside_the_refresh_after_a_gap_is_not_refused(
     assert gateway.plant[INT].value == 9
 
 
-# A reader that does not read meanwhile
+# A reader that does not read during the loss
 
 
 @pytest.mark.parametrize("policy", OverflowPolicy)
-async def test_news_takes_no_room_from_changes(
+async def test_status_items_do_not_count_towards_the_queue_size(
     gateway: SimulatedGateway, tags: TagClient, policy: OverflowPolicy
 ) -> None:
     async with tags.watch(INT, queue_size=1, overflow=policy) as watch, tags.watch(INT) as quick:
@@ -222,16 +216,16 @@ async def test_news_takes_no_room_from_changes(
             await following_change(quick)
             await gateway.faults.restart()
             await lost(quick)
-            assert await following(quick) == ANEW
+            assert await following(quick) == REPLACED
             await until(lambda: quick.pending)
             await lost(watch)
-            assert await following(watch) == ANEW
+            assert await following(watch) == REPLACED
 
         assert (await following_change(watch)).value == 42
         assert watch.dropped == 0
 
 
-async def test_a_gap_stands_where_its_changes_were(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_a_gap_is_in_the_place_of_its_changes(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT, queue_size=2) as slow, tags.watch(INT) as quick:
         gateway.plant[INT].set(1)
         await until_value(quick, 1)
@@ -248,9 +242,7 @@ async def test_a_gap_stands_where_its_changes_were(gateway: SimulatedGateway, ta
         assert slow.dropped == 3
 
 
-async def test_latest_keeps_one_change_of_a_tag_and_puts_a_newer_one_behind_the_news(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_latest_puts_a_newer_change_behind_a_status_item(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT, STRING, overflow=OverflowPolicy.LATEST) as slow, tags.watch(INT) as quick:
         await following_change(quick)
         await gateway.faults.drop_connections()

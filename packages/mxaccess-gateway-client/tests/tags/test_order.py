@@ -1,9 +1,8 @@
-"""The order of what travels together, and what cancelling and closing leave of it."""
+"""The order of batched calls, and the effect of cancelling and closing."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +11,6 @@ import pytest
 
 from mxgateway import (
     GatewayClient,
-    MxAccessError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
     MxGatewayUsageError,
@@ -20,6 +18,7 @@ from mxgateway import (
     TagClient,
 )
 from mxgateway.testing import SimulatedGateway
+from support.random_writes import RandomWriters
 from support.tagging import (
     DOUBLE,
     INT,
@@ -41,104 +40,49 @@ LAST = 1_000_000
 # Order
 
 
-class Writers:
-    """Callers that write at random, each value once; texts are refused, and some callers go away too soon.
-
-    What they are told is looked at. `asked` is every value in the order of asking, `written` what was said to be
-    written, `refused` what can't have happened.
-    """
-
-    def __init__(self, tags: TagClient, seed: int) -> None:
-        self.asked: dict[str, list[int]] = {}
-        self.written: set[int] = set()
-        self.refused: set[int] = set()
-        self._tags = tags
-        self._dice = random.Random(seed)  # noqa: S311 - it plays, it guards nothing
-        self._numbers = itertools.count()
-
-    async def rush(self, names: list[str]) -> None:
-        """Let many callers begin in a few turns of the loop, and wait for all of them."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._dice.randrange(1, 40)):
-                group.create_task(self._write(self._dice.choice(names)))
-                if self._dice.random() < 0.1:
-                    await asyncio.sleep(0)
-
-    async def _write(self, name: str) -> None:
-        value = next(self._numbers)
-        self.asked.setdefault(name, []).append(value)
-        text = self._dice.random() < 0.15
-        outcome = await self._outcome(name, f"text {value}" if text else value)
-        if isinstance(outcome, MxAccessError):
-            assert f"{name} was not written" in str(outcome)
-        elif isinstance(outcome, MxGatewayTransportError):
-            assert f"{name} may have been written" in str(outcome)
-        elif outcome is None:
-            assert not text
-            self.written.add(value)
-            await self._look(name, value)
-        if text:
-            self.refused.add(value)
-        else:
-            assert not isinstance(outcome, MxAccessError)
-
-    async def _outcome(self, name: str, value: int | str) -> Exception | None:
-        timestamp = WHEN if self._dice.random() < 0.2 else None
-        try:
-            async with asyncio.timeout(self._dice.choice([None, None, None, 0.0, 0.0005, 0.002, 0.01])):
-                await self._tags.write(name, value, timestamp=timestamp)
-        except (MxAccessError, MxGatewayTransportError, TimeoutError) as outcome:
-            return outcome
-        return None
-
-    async def _look(self, name: str, value: int) -> None:
-        """Whoever wrote later may have been quicker, nobody who wrote earlier."""
-        (reading,) = await self._tags.read(name)
-        assert self.asked[name].index(int(str(reading.value))) >= self.asked[name].index(value)
-
-
 @pytest.mark.parametrize("seed", range(6))
-async def test_at_random_every_caller_gets_the_truth_and_every_tag_its_values_in_order(
+async def test_random_writes_have_true_outcomes_and_keep_their_order(
     gateway: SimulatedGateway, tags: TagClient, seed: int
 ) -> None:
     names = add_tags(gateway, 12)
-    writers = Writers(tags, seed)
+    writers = RandomWriters(tags, seed)
     happened: dict[str, list[int]] = {name: [] for name in names}
     found: dict[str, list[int]] = {name: [] for name in names}
     async with tags.watch(*names, queue_size=100_000) as watch:
         assert len(await first_values(watch, len(names))) == len(names)
         for _ in range(25):
-            await writers.rush(names)
+            await writers.write_concurrently(names)
         await asyncio.gather(*(tags.write(name, LAST) for name in names))
         while any(LAST not in {*happened[name][-1:], *found[name][-1:]} for name in names):
             item = await following_change(watch)
             (found if item.repeated else happened)[item.tag].append(int(str(item.value)))
 
     for name, values in happened.items():
-        order = [*writers.asked.get(name, []), LAST]
+        order = [*writers.submitted.get(name, []), LAST]
         assert values == [value for value in order if value in set(values)]
         assert not writers.refused & set(values)
-        # What happened while a handle was renewed, after a write whose outcome nobody knows, is in what is found then.
+        # Changes during the renewal of a handle, after a write with an unknown outcome, are covered by the value that
+        # was found then.
         renewed = max((order.index(value) for value in found[name] if value in order), default=-1)
-        assert {value for value in writers.written & set(order) if order.index(value) > renewed} <= set(values)
+        assert {value for value in writers.confirmed & set(order) if order.index(value) > renewed} <= set(values)
 
 
-async def strike(gateway: SimulatedGateway, trouble: str) -> None:
-    """Let something happen to every session that there is."""
-    if trouble in {"drop_connections", "restart"}:
-        await getattr(gateway.faults, trouble)()
+async def cause_fault(gateway: SimulatedGateway, fault: str) -> None:
+    """Cause a random fault in every session."""
+    if fault in {"drop_connections", "restart"}:
+        await getattr(gateway.faults, fault)()
     else:
         for session in gateway.sessions:
-            getattr(gateway.faults, trouble)(session.session_id)
+            getattr(gateway.faults, fault)(session.session_id)
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_at_random_through_lost_connections_and_sessions_nothing_is_written_twice_or_told_wrong(
+async def test_random_writes_through_losses_are_never_repeated(
     gateway: SimulatedGateway, tags: TagClient, seed: int
 ) -> None:
     names = add_tags(gateway, 8)
-    writers = Writers(tags, seed)
-    dice = random.Random(seed)  # noqa: S311 - it plays, it guards nothing
+    writers = RandomWriters(tags, seed)
+    chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
     happened: dict[str, list[object]] = {name: [] for name in names}
 
     def note(name: str) -> None:
@@ -148,21 +92,21 @@ async def test_at_random_through_lost_connections_and_sessions_nothing_is_writte
         gateway.plant[name].listen(partial(note, name))
     for _ in range(12):
         async with asyncio.TaskGroup() as group:
-            group.create_task(writers.rush(names))
-            await asyncio.sleep(dice.choice([0, 0.001, 0.003, 0.01]))
-            await strike(gateway, dice.choice(["drop_connections", "restart", "kill_worker", "fault_session"]))
-    # A session whose closing was lost with a connection would stay until its lease ends.
-    await strike(gateway, "restart")
+            group.create_task(writers.write_concurrently(names))
+            await asyncio.sleep(chance.choice([0, 0.001, 0.003, 0.01]))
+            await cause_fault(gateway, chance.choice(["drop_connections", "restart", "kill_worker", "fault_session"]))
+    # A session whose CloseSession was lost with a connection would stay until its lease ends.
+    await cause_fault(gateway, "restart")
     assert len(await tags.read(*names)) == len(names)
 
     for name, values in happened.items():
-        asked = writers.asked.get(name, [])
-        assert values == [value for value in asked if value in set(values)]
-        assert writers.written & set(asked) <= set(values)
+        submitted = writers.submitted.get(name, [])
+        assert values == [value for value in submitted if value in set(values)]
+        assert writers.confirmed & set(submitted) <= set(values)
         assert not writers.refused & set(values)
 
 
-async def test_a_read_after_a_write_sees_it(tags: TagClient, many: list[str]) -> None:
+async def test_a_read_after_a_write_returns_the_written_value(tags: TagClient, many: list[str]) -> None:
     async def write_and_read(name: str) -> None:
         for value in range(20):
             await tags.write(name, value)
@@ -174,7 +118,7 @@ async def test_a_read_after_a_write_sees_it(tags: TagClient, many: list[str]) ->
 # Cancelling
 
 
-async def test_a_cancelled_read_touches_nobody_else(
+async def test_a_cancelled_read_does_not_affect_the_others(
     gateway: SimulatedGateway, tags: TagClient, many: list[str]
 ) -> None:
     with gateway.faults.held_commands(gateway.sessions[0].session_id):
@@ -189,7 +133,7 @@ async def test_a_cancelled_read_touches_nobody_else(
     assert all(reading.cancelled() for reading in readings[::2])
 
 
-async def test_a_call_for_which_nobody_waits_any_more_is_given_up(
+async def test_a_call_without_waiting_callers_is_cancelled(
     gateway: SimulatedGateway, tags: TagClient, many: list[str]
 ) -> None:
     with gateway.faults.held_commands(gateway.sessions[0].session_id):
@@ -201,7 +145,7 @@ async def test_a_call_for_which_nobody_waits_any_more_is_given_up(
     assert (await tags.read(INT))[0].value == 42
 
 
-async def test_a_write_that_is_cancelled_before_its_turn_never_happens_and_the_others_do(
+async def test_a_write_cancelled_before_its_turn_is_never_sent(
     gateway: SimulatedGateway, tags: TagClient, many: list[str]
 ) -> None:
     await tags.write(INT, 0)
@@ -215,7 +159,7 @@ async def test_a_write_that_is_cancelled_before_its_turn_never_happens_and_the_o
     assert writes(gateway) == 51
 
 
-async def test_a_write_that_is_cancelled_on_its_way_happens_and_leaves_the_others_their_outcomes() -> None:
+async def test_a_write_cancelled_after_the_send_leaves_the_others_alone() -> None:
     async with (
         SimulatedGateway(write_time=10, ramp_interval=None) as gateway,
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as client,
@@ -236,7 +180,7 @@ async def test_a_write_that_is_cancelled_on_its_way_happens_and_leaves_the_other
         assert [gateway.plant[name].value for name in names] == [-1] * 20
 
 
-async def test_the_time_of_one_write_ends_alone() -> None:
+async def test_a_timeout_of_one_write_does_not_affect_the_others() -> None:
     async with (
         SimulatedGateway(write_time=10, ramp_interval=None) as gateway,
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as client,
@@ -254,10 +198,10 @@ async def test_the_time_of_one_write_ends_alone() -> None:
         assert entries(gateway) == [2]
 
 
-# Without waiting for the outcome
+# Without confirmation
 
 
-async def test_a_write_that_nobody_waits_for_returns_when_it_is_accepted_and_keeps_its_place(
+async def test_an_unconfirmed_write_returns_when_accepted_and_keeps_its_order(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with (
@@ -283,7 +227,7 @@ async def test_a_write_that_nobody_waits_for_returns_when_it_is_accepted_and_kee
 # Closing
 
 
-async def test_closing_gives_every_caller_an_error_that_says_so_and_leaves_nothing(
+async def test_closing_fails_every_waiting_call(
     gateway: SimulatedGateway, client: GatewayClient, many: list[str]
 ) -> None:
     tags = await client.tags("test")
@@ -310,7 +254,7 @@ async def test_closing_gives_every_caller_an_error_that_says_so_and_leaves_nothi
     assert not gateway.sessions
 
 
-async def test_a_watch_beside_many_writes_misses_nothing(tags: TagClient, many: list[str]) -> None:
+async def test_a_watch_during_many_writes_misses_nothing(tags: TagClient, many: list[str]) -> None:
     async with tags.watch(many[0], queue_size=10_000) as watch:
         await following_change(watch)
         await asyncio.gather(*(tags.write(name, -1) for name in many), *(tags.write(many[0], v) for v in range(5, 10)))

@@ -1,4 +1,4 @@
-"""Writes whose outcome is late, lost or never comes: what is said of them is true, and no other write gets it."""
+"""Writes with a late, lost or missing outcome: the error is true, and no other write gets the outcome."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_write_waits_for_the_outcome_and_not_only_for_the_reply(
     assert slow_gateway.plant[INT].value == 123
 
 
-async def test_a_write_to_one_tag_does_not_wait_for_one_to_another(
+async def test_writes_to_different_tags_do_not_wait_for_each_other(
     slow_gateway: SimulatedGateway, slow_tags: TagClient
 ) -> None:
     first = await sent(slow_gateway, slow_tags.write(INT, 1))
@@ -62,9 +62,7 @@ async def test_a_write_to_one_tag_does_not_wait_for_one_to_another(
     await third
 
 
-async def test_a_write_without_an_outcome_may_have_happened_and_its_late_outcome_is_not_the_next_ones(
-    slow_gateway: SimulatedGateway, slow_tags: TagClient
-) -> None:
+async def test_late_outcome_is_not_matched_to_next_write(slow_gateway: SimulatedGateway, slow_tags: TagClient) -> None:
     session = slow_gateway.sessions[0].session_id
     with pytest.raises(MxGatewayTimeoutError, match=rf"{INT} may have been written: no outcome arrived within 0\.1 s"):
         await slow_tags.write(INT, 1, timeout=0.1)
@@ -80,13 +78,13 @@ async def test_a_write_without_an_outcome_may_have_happened_and_its_late_outcome
     assert slow_gateway.sessions[0].session_id == session
 
 
-async def test_the_late_outcome_of_a_cancelled_write_is_not_the_next_ones(
+async def test_late_outcome_of_cancelled_write_is_not_matched_to_next_write(
     slow_gateway: SimulatedGateway, slow_tags: TagClient
 ) -> None:
     async with slow_tags.watch(INT) as watch:
         await following_change(watch)
         first = await sent(slow_gateway, slow_tags.write(INT, 1))
-        # A whole round trip later its reply is here as well, and it waits for its outcome.
+        # One round trip later its reply has arrived, and it waits for its outcome.
         await slow_tags.read(STRING)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -102,11 +100,11 @@ async def test_the_late_outcome_of_a_cancelled_write_is_not_the_next_ones(
             await second
         assert slow_gateway.plant[INT].value == 1
         items = await until_value(watch, 1)
-        # The new handle brought the value that was known.
+        # The new handle delivered the known value again.
         assert [item.repeated for item in items if isinstance(item, TagChange)] == [True, False]
 
 
-async def test_a_write_that_is_cancelled_while_it_waits_for_its_turn_takes_nothing_from_the_one_before_it(
+async def test_a_write_cancelled_in_its_turn_does_not_affect_the_previous_one(
     slow_gateway: SimulatedGateway, slow_tags: TagClient
 ) -> None:
     first = await sent(slow_gateway, slow_tags.write(INT, 1))
@@ -124,9 +122,7 @@ async def test_a_write_that_is_cancelled_while_it_waits_for_its_turn_takes_nothi
     assert writes(slow_gateway) == 1
 
 
-async def test_a_write_that_is_cancelled_before_it_was_sent_never_happens(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_a_write_cancelled_before_the_send_never_happens(gateway: SimulatedGateway, tags: TagClient) -> None:
     with gateway.faults.held_commands(gateway.sessions[0].session_id):
         writing = asyncio.create_task(tags.write(INT, 1))
         await gateway.wait_for(lambda: gateway.sessions[0].pending_commands)
@@ -139,7 +135,7 @@ async def test_a_write_that_is_cancelled_before_it_was_sent_never_happens(
     assert gateway.plant[INT].value == 2
 
 
-async def test_a_write_whose_time_is_over_while_its_tag_is_added_was_not_written_and_the_next_one_is(
+async def test_a_write_that_times_out_while_its_tag_is_added_was_not_written(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     gateway.faults.delay_commands(0.03)
@@ -157,9 +153,7 @@ async def test_a_write_whose_time_is_over_while_its_tag_is_added_was_not_written
     assert commands(gateway)["ADD_ITEM_BULK"] == 1
 
 
-async def test_a_write_without_a_connection_says_that_nothing_was_written(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_a_write_during_a_loss_times_out_as_not_written(gateway: SimulatedGateway, client: GatewayClient) -> None:
     async with client.tags("test", reconnect_delay=60, longest_reconnect_delay=60) as tags, tags.watch(INT) as watch:
         await following_change(watch)
         await gateway.faults.drop_connections()
@@ -170,7 +164,7 @@ async def test_a_write_without_a_connection_says_that_nothing_was_written(
     assert not writes(gateway)
 
 
-async def test_a_write_that_gets_no_answer_may_have_happened_and_costs_the_session(
+async def test_a_write_without_a_reply_may_have_happened_and_replaces_the_session(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     session = gateway.sessions[0].session_id
@@ -189,7 +183,7 @@ async def test_a_write_that_gets_no_answer_may_have_happened_and_costs_the_sessi
 
 @pytest.mark.parametrize("trouble", ["restart", "kill_worker", "fault_session"])
 @pytest.mark.parametrize("moment", ["before the reply", "before the outcome"])
-async def test_a_write_whose_session_is_lost_may_have_happened_and_is_never_repeated(
+async def test_a_write_of_a_lost_session_may_have_happened(
     slow_gateway: SimulatedGateway, slow_tags: TagClient, trouble: str, moment: str
 ) -> None:
     session = slow_gateway.sessions[0].session_id
@@ -217,7 +211,7 @@ async def test_a_write_whose_session_is_lost_may_have_happened_and_is_never_repe
         assert writes(slow_gateway) == 1
 
 
-async def test_the_outcome_of_a_write_comes_after_a_resumed_connection(
+async def test_an_outcome_arrives_after_a_resumed_connection(
     slow_gateway: SimulatedGateway, slow_tags: TagClient
 ) -> None:
     writing = await sent(slow_gateway, slow_tags.write(INT, 1))
@@ -230,7 +224,7 @@ async def test_the_outcome_of_a_write_comes_after_a_resumed_connection(
     assert writes(slow_gateway) == 1
 
 
-async def test_a_write_waits_while_the_connection_is_away(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_a_write_waits_during_a_loss(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT) as watch:
         await following_change(watch)
         with gateway.faults.held_sessions(SessionState.STARTING_WORKER):
@@ -245,7 +239,7 @@ async def test_a_write_waits_while_the_connection_is_away(gateway: SimulatedGate
     assert writes(gateway) == 1
 
 
-async def test_writes_that_are_refused_as_too_many_are_not_repeated(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_writes_refused_by_the_command_limit_are_not_repeated(gateway: SimulatedGateway, tags: TagClient) -> None:
     await tags.write(INT, 1)
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.RESOURCE_EXHAUSTED, "too many", rpc="Invoke")
     with pytest.raises(MxGatewayLimitError, match="too many"):
@@ -256,7 +250,7 @@ async def test_writes_that_are_refused_as_too_many_are_not_repeated(gateway: Sim
     assert writes(gateway) == 3
 
 
-async def test_closing_under_a_write_says_that_it_may_have_happened(
+async def test_closing_during_a_write_says_that_it_may_have_happened(
     slow_gateway: SimulatedGateway, slow_tags: TagClient
 ) -> None:
     writing = await sent(slow_gateway, slow_tags.write(INT, 1))
@@ -270,10 +264,10 @@ async def test_closing_under_a_write_says_that_it_may_have_happened(
         await waiting
 
 
-async def test_cancelled_writers_at_random_never_get_the_outcome_of_another(
+async def test_randomly_cancelled_writes_never_get_a_foreign_outcome(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
-    """Odd values are refused, even ones taken: whoever hears something else got another one's outcome."""
+    """Odd values are refused and even ones accepted: any other result is the outcome of another write."""
 
     async def write(value: int) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Reading tags by name: every reading is the tag's own, and a tag in trouble is none to the others."""
+"""Reading tags by name: each reading belongs to its tag, and a failing tag does not affect the others."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MATRIX = f"{ARRAY}[]"
 
 
-async def test_read_gives_a_reading_for_each_tag_in_the_order_of_the_call(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_read_returns_one_reading_per_tag_in_the_given_order(gateway: SimulatedGateway, tags: TagClient) -> None:
     gateway.plant[INT].set(7, quality=64, timestamp=WHEN)
     text, number, array, again = await tags.read(STRING, INT, MATRIX, STRING)
 
@@ -51,7 +49,7 @@ async def test_read_gives_a_reading_for_each_tag_in_the_order_of_the_call(
     assert not gateway.sessions[0].items
 
 
-async def test_a_tag_that_can_not_be_read_does_not_disturb_the_others(tags: TagClient) -> None:
+async def test_an_unreadable_tag_does_not_affect_the_others(tags: TagClient) -> None:
     bad, good = await tags.read(UNKNOWN, INT)
 
     assert good.value == 42
@@ -64,7 +62,7 @@ async def test_a_tag_that_can_not_be_read_does_not_disturb_the_others(tags: TagC
     assert "error=" in repr(bad)
 
 
-async def test_a_tag_that_tells_nothing_does_not_use_up_the_time_of_the_others(
+async def test_a_silent_tag_does_not_use_up_the_timeout_of_the_others(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     with gateway.faults.silent_tag(STRING):
@@ -80,7 +78,7 @@ async def test_a_tag_that_tells_nothing_does_not_use_up_the_time_of_the_others(
     assert requests[-1].command.read_bulk.timeout_ms == 2000
 
 
-async def test_what_a_limited_key_does_not_reach_fails_alone(gateway: SimulatedGateway) -> None:
+async def test_a_tag_outside_a_limited_key_fails_alone(gateway: SimulatedGateway) -> None:
     key = gateway.add_key("session:open", "session:close", "invoke:read", "events:read", galaxy=(INT,))
     async with (
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,
@@ -92,7 +90,7 @@ async def test_what_a_limited_key_does_not_reach_fails_alone(gateway: SimulatedG
     assert good.value == 42
 
 
-async def test_reading_a_watched_tag_gives_the_value_that_is_known(tags: TagClient) -> None:
+async def test_reading_a_watched_tag_returns_the_cached_value(tags: TagClient) -> None:
     async with tags.watch(INT) as watch:
         await following_change(watch)
         (reading,) = await tags.read(INT)
@@ -102,7 +100,7 @@ async def test_reading_a_watched_tag_gives_the_value_that_is_known(tags: TagClie
 
 
 @pytest.mark.parametrize("tag", ["", " ", 5, None, ["A.B"], "A.\ud800"], ids=repr)
-async def test_what_is_no_tag_is_refused_and_disturbs_nobody(
+async def test_an_invalid_tag_name_does_not_affect_other_reads(
     gateway: SimulatedGateway, tags: TagClient, tag: Any
 ) -> None:
     with pytest.raises(MxGatewayConfigurationError, match="invalid tag name"):
@@ -116,14 +114,12 @@ async def test_what_is_no_tag_is_refused_and_disturbs_nobody(
     assert not writes(gateway)
 
 
-async def test_reading_no_tag_gives_no_reading(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_reading_without_tags_returns_no_readings(gateway: SimulatedGateway, tags: TagClient) -> None:
     assert await tags.read() == ()
     assert not commands(gateway)["READ_BULK"]
 
 
-async def test_a_read_waits_while_the_connection_is_away_and_is_asked_again(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_a_read_waits_during_a_loss_and_is_retried(gateway: SimulatedGateway, tags: TagClient) -> None:
     with gateway.faults.held_commands(gateway.sessions[0].session_id):
         reading = asyncio.create_task(tags.read(INT))
         await gateway.wait_for(lambda: commands(gateway)["READ_BULK"] == 1)
@@ -138,9 +134,7 @@ async def test_a_read_waits_while_the_connection_is_away_and_is_asked_again(
     assert (await late)[0].value == "Hello"
 
 
-async def test_a_read_that_is_refused_for_a_passing_reason_is_asked_again(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_a_read_is_retried_after_a_transient_refusal(gateway: SimulatedGateway, tags: TagClient) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.RESOURCE_EXHAUSTED, rpc="Invoke")
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.UNAVAILABLE, rpc="Invoke")
 
@@ -148,7 +142,7 @@ async def test_a_read_that_is_refused_for_a_passing_reason_is_asked_again(
     assert commands(gateway)["READ_BULK"] == 3
 
 
-async def test_a_read_says_what_stood_in_its_way_when_its_time_is_over(
+async def test_a_read_timeout_names_the_last_failure(
     gateway: SimulatedGateway, client: GatewayClient, tags: TagClient
 ) -> None:
     gateway.faults.refuse_next_calls(100, grpc.StatusCode.UNAVAILABLE, "the worker starts", rpc="Invoke")
@@ -157,9 +151,7 @@ async def test_a_read_says_what_stood_in_its_way_when_its_time_is_over(
     assert (refused.value.method, refused.value.target, refused.value.timeout) == ("ReadBulk", client.endpoint, 0.1)
 
 
-async def test_a_read_without_a_connection_says_so_when_its_time_is_over(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_a_read_timeout_during_a_loss_says_so(gateway: SimulatedGateway, client: GatewayClient) -> None:
     async with client.tags("test", reconnect_delay=60, longest_reconnect_delay=60) as tags, tags.watch(INT) as watch:
         await following_change(watch)
         await gateway.faults.drop_connections()
@@ -168,9 +160,7 @@ async def test_a_read_without_a_connection_says_so_when_its_time_is_over(
             await tags.read(INT, timeout=0.05)
 
 
-async def test_reads_that_each_have_a_time_of_their_own_leave_no_timers(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_reads_with_different_timeouts_leave_no_timers(gateway: SimulatedGateway, tags: TagClient) -> None:
     def timers() -> int:
         gc.collect()
         found = [each for each in gc.get_objects() if type(each) is asyncio.TimerHandle]
@@ -188,7 +178,7 @@ async def test_reads_that_each_have_a_time_of_their_own_leave_no_timers(
     assert timers() <= before + 10
 
 
-async def test_a_read_that_gets_no_answer_is_a_timeout(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_a_read_without_a_reply_times_out(gateway: SimulatedGateway, tags: TagClient) -> None:
     with (
         gateway.faults.held_commands(gateway.sessions[0].session_id),
         pytest.raises(TimeoutError) as timeout,
@@ -197,7 +187,7 @@ async def test_a_read_that_gets_no_answer_is_a_timeout(gateway: SimulatedGateway
     assert isinstance(timeout.value, MxGatewayTimeoutError)
 
 
-async def test_a_cancelled_read_is_cancelled(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_a_cancelled_read_raises_cancelled_error(gateway: SimulatedGateway, tags: TagClient) -> None:
     with gateway.faults.held_commands(gateway.sessions[0].session_id):
         reading = asyncio.create_task(tags.read(INT))
         await gateway.wait_for(lambda: commands(gateway)["READ_BULK"])
@@ -208,7 +198,7 @@ async def test_a_cancelled_read_is_cancelled(gateway: SimulatedGateway, tags: Ta
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
-async def test_a_timeout_that_is_none_is_refused(tags: TagClient, timeout: float) -> None:
+async def test_an_invalid_timeout_is_refused(tags: TagClient, timeout: float) -> None:
     with pytest.raises(MxGatewayConfigurationError, match="timeout"):
         await tags.read(INT, timeout=timeout)
     with pytest.raises(MxGatewayConfigurationError, match="timeout"):

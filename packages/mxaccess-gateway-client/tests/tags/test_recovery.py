@@ -1,4 +1,4 @@
-"""Subscriptions that begin or go on while the connection comes back: no tag stays silent, none is added twice."""
+"""Subscriptions during a recovery: no tag stays silent, and none is added twice."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mxgateway import (
 )
 from mxgateway.testing import SimulatedGateway, Tag
 from support.tagging import (
-    ANEW,
     INT,
+    REPLACED,
     RESUMED,
     STRING,
     add_tags,
@@ -32,7 +32,7 @@ from support.tagging import (
 )
 
 
-async def test_a_watch_that_begins_while_the_connection_is_away_is_told_and_gets_its_values(
+async def test_a_watch_that_begins_during_a_loss_gets_its_values(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async with client.tags("test", reconnect_delay=0.05) as tags, tags.watch(INT) as watch:
@@ -49,7 +49,7 @@ async def test_a_watch_that_begins_while_the_connection_is_away_is_told_and_gets
         assert commands(gateway)["ADD_ITEM_BULK"] == 2
 
 
-async def test_a_watch_that_begins_while_the_session_is_replaced_gets_its_values(
+async def test_a_watch_that_begins_during_a_replacement_gets_its_values(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     async with tags.watch(INT) as watch:
@@ -62,11 +62,11 @@ async def test_a_watch_that_begins_while_the_session_is_replaced_gets_its_values
                 await lost(late)
         async with tags.watch(STRING) as later:
             while not isinstance(item := await following(later), TagChange):
-                assert item == ANEW or isinstance(item, WatchLost)
+                assert item == REPLACED or isinstance(item, WatchLost)
             assert item.value == "Hello"
 
 
-async def test_a_session_that_is_replaced_while_a_subscription_is_under_way_leaves_no_tag_silent_or_twice(
+async def test_a_replacement_during_a_subscription_leaves_each_tag_once(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     session = gateway.sessions[0].session_id
@@ -86,14 +86,14 @@ async def test_a_session_that_is_replaced_while_a_subscription_is_under_way_leav
 
 
 async def until_change(watch: TagWatch, count: int) -> None:
-    """Wait until a watch has brought so many changes."""
+    """Wait until a watch has yielded this many changes."""
     while count:
         count -= isinstance(await following(watch), TagChange)
 
 
 @pytest.mark.parametrize("method", ["ADD_ITEM_BULK", "ADVISE_ITEM_BULK"])
 @pytest.mark.parametrize("trouble", ["drop_connections", "restart"])
-async def test_a_connection_that_drops_in_the_middle_of_a_subscription_leaves_no_tag_silent(
+async def test_a_drop_during_a_subscription_leaves_no_tag_silent(
     gateway: SimulatedGateway, tags: TagClient, method: str, trouble: str
 ) -> None:
     gateway.faults.delay_commands(0.02)
@@ -111,7 +111,7 @@ async def test_a_connection_that_drops_in_the_middle_of_a_subscription_leaves_no
         late.close()
 
 
-async def test_a_subscription_that_gets_no_answer_gets_another_session(
+async def test_a_subscription_without_a_reply_replaces_the_session(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     impatient = GatewayClient.connect(
@@ -121,13 +121,13 @@ async def test_a_subscription_that_gets_no_answer_gets_another_session(
         with gateway.faults.held_commands(gateway.sessions[0].session_id):
             async with tags.watch(INT) as watch:
                 assert "no answer" in str(await lost(watch))
-                assert await following(watch) == ANEW
+                assert await following(watch) == REPLACED
                 assert (await following_change(watch)).value == 42
         await gateway.wait_for(lambda: len(gateway.sessions) == 1)
 
 
-async def test_many_faults_in_a_row_end_with_every_tag_alive(gateway: SimulatedGateway, tags: TagClient) -> None:
-    """One trouble after the other, some of them in the middle of a recovery."""
+async def test_every_tag_survives_many_faults_in_a_row(gateway: SimulatedGateway, tags: TagClient) -> None:
+    """Cause one fault after the other, some of them during a recovery."""
     names = [tag.name for tag in gateway.plant if tag.name.endswith(("TestChangingInt", "TestSine"))]
     watches = [tags.watch(*names[number:], queue_size=10_000) for number in range(6)]
     readers = [asyncio.create_task(read_on(watch)) for watch in watches]
@@ -152,7 +152,7 @@ async def test_many_faults_in_a_row_end_with_every_tag_alive(gateway: SimulatedG
 
 
 def advised_in_ready(gateway: SimulatedGateway) -> list[str]:
-    """Give what is advised in sessions that live."""
+    """Return the tags that are advised in live sessions."""
     ready = [session for session in gateway.sessions if session.state == SessionState.READY]
     return [item.definition for session in ready for item in session.items if item.advised]
 
@@ -167,7 +167,7 @@ async def read_on(watch: TagWatch) -> dict[str, object]:
     return values
 
 
-async def test_more_tags_than_the_gateway_holds_events_begin_and_come_back_without_overflow(
+async def test_more_tags_than_the_event_queue_holds_do_not_overflow_it(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     names = [gateway.plant.add(Tag(f"Many.Tag{number}", "integer", number)).name for number in range(12_000)]
@@ -176,7 +176,7 @@ async def test_more_tags_than_the_gateway_holds_events_begin_and_come_back_witho
         before = sum(commands(gateway).values())
         await gateway.faults.restart()
         await lost(watch)
-        assert await following(watch) == ANEW
+        assert await following(watch) == REPLACED
         changes = [await following_change(watch) for _ in names]
 
         assert {change.tag for change in changes} == set(names)
@@ -184,9 +184,7 @@ async def test_more_tags_than_the_gateway_holds_events_begin_and_come_back_witho
         assert sum(commands(gateway).values()) - before <= 8
 
 
-async def test_a_silent_tag_among_changing_ones_does_not_keep_the_rest_of_a_large_watch_waiting(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_a_silent_tag_does_not_hold_up_a_large_watch(gateway: SimulatedGateway, tags: TagClient) -> None:
     silent, changing, *others = add_tags(gateway, 5_100)
     keeps_changing = asyncio.create_task(_change(gateway, changing))
     with gateway.faults.silent_tag(silent):

@@ -1,4 +1,4 @@
-"""Watches that wait, are cancelled, closed or dropped: nothing is lost before, and nothing is left behind."""
+"""Watches that wait, are cancelled, closed or dropped: no item is lost, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from support.tagging import (
 )
 from support.waiting import until
 
-# What nobody watches any more
+# Unwatched tags
 
 
-async def test_what_nobody_watches_any_more_is_removed_after_a_while(
+async def test_an_unwatched_tag_is_removed_after_the_linger_time(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async with client.tags("test", linger=0.02) as tags:
@@ -41,7 +41,7 @@ async def test_what_nobody_watches_any_more_is_removed_after_a_while(
         assert gateway.sessions[0].streams == 1
 
 
-async def test_a_tag_that_is_wanted_again_in_time_stays_advised(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_a_tag_that_is_watched_again_in_time_stays_advised(gateway: SimulatedGateway, tags: TagClient) -> None:
     for _ in range(5):
         async with tags.watch(INT) as watch:
             assert await first_values(watch) == {INT: 42}
@@ -50,7 +50,7 @@ async def test_a_tag_that_is_wanted_again_in_time_stays_advised(gateway: Simulat
     assert not commands(gateway)["UNSUBSCRIBE_BULK"]
 
 
-async def test_a_tag_that_is_wanted_again_while_it_is_removed_comes_back(
+async def test_a_tag_that_is_watched_again_during_its_removal_is_added_again(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async with client.tags("test", linger=0.001) as tags:
@@ -68,7 +68,7 @@ async def test_a_tag_that_is_wanted_again_while_it_is_removed_comes_back(
         again.close()
 
 
-async def test_watches_that_come_and_go_at_random_leave_each_tag_added_at_most_once(
+async def test_random_watches_leave_each_tag_added_at_most_once(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     names = [tag.name for tag in gateway.plant if tag.name.endswith(("TestChangingInt", "TestSine"))]
@@ -86,9 +86,7 @@ async def test_watches_that_come_and_go_at_random_leave_each_tag_added_at_most_o
         await gateway.wait_for(lambda: not gateway.sessions[0].items)
 
 
-async def test_a_watch_that_is_dropped_ends_when_it_is_collected(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_a_dropped_watch_ends_when_it_is_collected(gateway: SimulatedGateway, client: GatewayClient) -> None:
     async with client.tags("test", linger=0.001) as tags:
         async for _ in tags.watch(INT):
             break
@@ -103,7 +101,7 @@ async def test_a_watch_that_is_dropped_ends_when_it_is_collected(
 # Waiting and closing
 
 
-async def test_cancelling_a_wait_loses_nothing(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_cancelling_a_wait_loses_no_item(gateway: SimulatedGateway, tags: TagClient) -> None:
     seen: list[object] = []
     timeouts = 0
     async with tags.watch(INT) as watch:
@@ -129,9 +127,7 @@ async def test_cancelling_a_wait_loses_nothing(gateway: SimulatedGateway, tags: 
     assert timeouts > 1
 
 
-async def test_a_wait_that_is_cancelled_while_the_watch_begins_loses_nothing(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_cancelling_the_beginning_of_a_watch_loses_no_item(gateway: SimulatedGateway, tags: TagClient) -> None:
     watch = tags.watch(INT)
     with gateway.faults.held_commands(gateway.sessions[0].session_id):
         for _ in range(3):
@@ -144,7 +140,7 @@ async def test_a_wait_that_is_cancelled_while_the_watch_begins_loses_nothing(
     watch.close()
 
 
-async def test_a_watch_whose_beginning_was_cancelled_between_add_and_advise_keeps_nobody_else_waiting(
+async def test_a_watch_cancelled_between_add_and_advise_does_not_block_others(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     gateway.faults.delay_commands(0.01)
@@ -160,9 +156,7 @@ async def test_a_watch_whose_beginning_was_cancelled_between_add_and_advise_keep
     assert commands(gateway)["ADD_ITEM_BULK"] == 1
 
 
-async def test_closing_a_watch_ends_its_loop_and_drops_what_it_holds(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_closing_a_watch_ends_its_loop_and_drops_its_items(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT) as watch:
         seen: list[WatchItem] = []
 
@@ -183,7 +177,7 @@ async def test_closing_a_watch_ends_its_loop_and_drops_what_it_holds(
         await anext(watch)
 
 
-async def test_two_tasks_can_not_wait_on_one_watch(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_two_tasks_cannot_wait_on_one_watch(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT) as watch:
         await following_change(watch)
         waiting = asyncio.create_task(following_change(watch))
@@ -194,7 +188,7 @@ async def test_two_tasks_can_not_wait_on_one_watch(gateway: SimulatedGateway, ta
         assert (await waiting).value == 43
 
 
-async def test_closing_the_client_ends_every_watch_with_an_error_that_stays(
+async def test_closing_the_client_ends_every_watch_with_a_lasting_error(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     tags = await client.tags("test")
@@ -215,7 +209,7 @@ async def test_closing_the_client_ends_every_watch_with_an_error_that_stays(
     assert not gateway.sessions
 
 
-async def test_closing_the_client_while_a_watch_begins_is_an_error_and_no_cancellation(
+async def test_closing_the_client_while_a_watch_begins_raises_an_error(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     tags = await client.tags("test")

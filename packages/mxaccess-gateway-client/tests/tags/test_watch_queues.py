@@ -1,4 +1,4 @@
-"""A watch whose reader is slow: it loses only its own changes, and it is told."""
+"""A watch with a slow reader: it loses only its own changes, and reports the loss."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def last_of(changes: list[WatchItem]) -> object:
 
 
 async def overrun(gateway: SimulatedGateway, watch: TagWatch, other: TagWatch) -> None:
-    """Give a watch more changes than it can hold, while another one takes them all."""
+    """Cause more changes than a watch can queue, while another watch receives all of them."""
     for number in range(10):
         gateway.plant[INT].set(number)
     assert last_of(await until_value(other, 9)) == 9
@@ -41,7 +41,7 @@ async def overrun(gateway: SimulatedGateway, watch: TagWatch, other: TagWatch) -
 
 
 @pytest.mark.parametrize("policy", OverflowPolicy)
-async def test_a_slow_reader_does_not_stop_the_others(
+async def test_a_slow_reader_does_not_affect_other_watches(
     gateway: SimulatedGateway, tags: TagClient, policy: OverflowPolicy
 ) -> None:
     async with tags.watch(INT, queue_size=1, overflow=policy), tags.watch(INT) as quick:
@@ -53,7 +53,9 @@ async def test_a_slow_reader_does_not_stop_the_others(
     assert quick.dropped == 0
 
 
-async def test_drop_oldest_leaves_a_gap_that_counts_what_is_missing(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_drop_oldest_leaves_a_gap_that_counts_the_dropped_changes(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
     async with tags.watch(INT, queue_size=3) as slow, tags.watch(INT) as quick:
         await overrun(gateway, slow, quick)
 
@@ -67,9 +69,7 @@ async def test_drop_oldest_leaves_a_gap_that_counts_what_is_missing(gateway: Sim
         assert slow.dropped == 15
 
 
-async def test_latest_keeps_the_newest_change_of_each_tag_in_the_order_of_their_first(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_latest_keeps_the_newest_change_of_each_tag(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT, STRING, overflow=OverflowPolicy.LATEST) as slow, tags.watch(INT, STRING) as quick:
         await first_values(slow, 2)
         gateway.plant[STRING].set("a")
@@ -82,9 +82,7 @@ async def test_latest_keeps_the_newest_change_of_each_tag_in_the_order_of_their_
         assert [(await following_change(slow)).value for _ in range(2)] == ["b", 1]
 
 
-async def test_raise_ends_the_watch_after_what_it_holds_even_when_more_changes_come(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_raise_ends_the_watch_after_its_queued_items(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT, queue_size=3, overflow=OverflowPolicy.RAISE) as slow, tags.watch(INT) as quick:
         await overrun(gateway, slow, quick)
 
@@ -97,7 +95,7 @@ async def test_raise_ends_the_watch_after_what_it_holds_even_when_more_changes_c
                 await anext(slow)
 
 
-async def test_the_policy_and_the_size_of_the_client_hold_for_its_watches(
+async def test_watches_use_the_policy_and_the_size_of_the_client(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     options = TagOptions(client_name="test", queue_size=2, overflow=OverflowPolicy.RAISE)

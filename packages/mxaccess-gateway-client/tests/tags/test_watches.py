@@ -1,4 +1,4 @@
-"""Watching tags by name: each tag once, for whoever watches it, in a handful of round trips."""
+"""Watching tags by name: each tag is subscribed once, in a handful of round trips."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ from support.tagging import (
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-async def test_a_watch_begins_with_the_present_values_and_goes_on_with_every_change(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_a_watch_yields_present_values_then_every_change(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT, STRING) as watch:
         assert await first_values(watch, 2) == {INT: 42, STRING: "Hello"}
         gateway.plant[INT].set(7, quality=64, timestamp=WHEN)
@@ -47,7 +45,7 @@ async def test_a_watch_begins_with_the_present_values_and_goes_on_with_every_cha
     assert repr(change) == f"TagChange({INT!r}, value=7, quality={change.quality!r}, repeated=False)"
 
 
-async def test_a_tag_that_does_not_exist_says_so_in_its_statuses(tags: TagClient) -> None:
+async def test_an_unknown_tag_is_reported_by_its_statuses(tags: TagClient) -> None:
     async with tags.watch(UNKNOWN) as watch:
         change = await following_change(watch)
 
@@ -60,7 +58,7 @@ async def test_an_array_is_watched_by_its_bare_name(tags: TagClient) -> None:
         assert await first_values(watch) == {ARRAY: [1, 2, 3, 4, 5]}
 
 
-async def test_nothing_is_asked_before_a_watch_is_entered_or_iterated(
+async def test_nothing_is_sent_before_a_watch_is_entered_or_iterated(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     watch = tags.watch(INT)
@@ -71,9 +69,7 @@ async def test_nothing_is_asked_before_a_watch_is_entered_or_iterated(
     watch.close()
 
 
-async def test_a_tag_is_added_and_advised_once_however_many_watch_it(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_a_tag_with_many_watches_is_added_and_advised_once(gateway: SimulatedGateway, tags: TagClient) -> None:
     watches = [tags.watch(INT, STRING) for _ in range(20)]
     values = await asyncio.gather(*(first_values(watch, 2) for watch in watches))
 
@@ -85,7 +81,9 @@ async def test_a_tag_is_added_and_advised_once_however_many_watch_it(
         watch.close()
 
 
-async def test_a_tag_that_is_named_twice_in_a_watch_comes_once(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_a_tag_that_is_named_twice_in_a_watch_is_delivered_once(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
     async with tags.watch(INT, INT) as watch:
         assert watch.tags == (INT,)
         await following_change(watch)
@@ -94,7 +92,7 @@ async def test_a_tag_that_is_named_twice_in_a_watch_comes_once(gateway: Simulate
         assert watch.pending == 0
 
 
-async def test_a_late_watcher_gets_the_known_value_at_once_marked_as_repeated(
+async def test_a_watch_that_joins_later_gets_the_known_value_as_repeated(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
     async with tags.watch(INT) as early:
@@ -111,7 +109,7 @@ async def test_a_late_watcher_gets_the_known_value_at_once_marked_as_repeated(
         assert commands(gateway) == asked
 
 
-async def test_watches_that_begin_together_travel_together(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_watches_that_begin_together_are_subscribed_together(gateway: SimulatedGateway, tags: TagClient) -> None:
     machines = [tag.name for tag in gateway.plant if tag.name.endswith(("TestChangingInt", "TestSine"))]
     watches = [tags.watch(tag) for tag in machines]
     await asyncio.gather(*map(following_change, watches))
@@ -134,7 +132,7 @@ async def test_ten_thousand_tags_take_a_handful_of_round_trips(gateway: Simulate
     assert watch.dropped == 0
 
 
-async def test_a_watch_is_refused_that_names_no_tag_or_has_no_room(tags: TagClient) -> None:
+async def test_watch_needs_a_tag_and_room_for_a_change(tags: TagClient) -> None:
     with pytest.raises(MxGatewayConfigurationError, match="at least one tag"):
         tags.watch()
     with pytest.raises(MxGatewayConfigurationError, match="queue_size 0"):
@@ -152,7 +150,7 @@ def test_options_out_of_range_are_named(field: str, value: float) -> None:
 # Refused tags
 
 
-async def test_a_refused_tag_is_told_and_the_watch_goes_on_with_the_others(
+async def test_a_refused_tag_is_reported_and_the_watch_continues(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     key = gateway.add_key("session:open", "session:close", "invoke:read", "events:read", galaxy=(INT,))
@@ -171,9 +169,7 @@ async def test_a_refused_tag_is_told_and_the_watch_goes_on_with_the_others(
         assert advised(gateway) == [INT]
 
 
-async def test_each_watch_hears_of_a_refused_tag_once_whoever_asks_for_it_later(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_each_watch_gets_a_refusal_once(gateway: SimulatedGateway, client: GatewayClient) -> None:
     key = gateway.add_key("session:open", "session:close", "invoke:read", "events:read", galaxy=(INT,))
     async with (
         GatewayClient.connect(endpoint=client.endpoint, api_key=key, plaintext=True) as limited,
@@ -191,7 +187,7 @@ async def test_each_watch_hears_of_a_refused_tag_once_whoever_asks_for_it_later(
 
 
 def refused_advises(*handles: int) -> Edit:
-    """Accept every item, and refuse to advise these."""
+    """Accept every item, and refuse to advise some."""
 
     def edit(reply: pb.MxCommandReply) -> None:
         if reply.kind == pb.MX_COMMAND_KIND_ADD_ITEM_BULK:
@@ -204,7 +200,7 @@ def refused_advises(*handles: int) -> Edit:
     return edit
 
 
-async def test_a_tag_whose_advise_is_refused_is_removed_and_asked_for_again_by_the_next_watch(
+async def test_a_tag_with_a_refused_advise_is_retried_by_the_next_watch(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     scripted.edit_reply = refused_advises(5)
@@ -220,7 +216,7 @@ async def test_a_tag_whose_advise_is_refused_is_removed_and_asked_for_again_by_t
     assert kinds == [pb.MX_COMMAND_KIND_REGISTER, *asked, *asked]
 
 
-async def test_a_handle_that_is_none_or_another_tags_is_refused(
+async def test_an_invalid_or_foreign_handle_is_refused(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     def edit(reply: pb.MxCommandReply) -> None:
@@ -237,7 +233,7 @@ async def test_a_handle_that_is_none_or_another_tags_is_refused(
     assert [item.tag for item in refused if isinstance(item, TagRefused)] == ["A.C", "A.D"]
 
 
-async def test_a_reply_that_can_not_be_matched_to_the_tags_ends_the_watch_with_an_error_and_no_other_one(
+async def test_an_unmatched_reply_ends_only_the_new_watch(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     async with scripted_client.tags("test") as tags, tags.watch("A.B") as watch:
@@ -251,7 +247,7 @@ async def test_a_reply_that_can_not_be_matched_to_the_tags_ends_the_watch_with_a
 # Supervisory
 
 
-async def test_supervisory_advises_every_tag_so(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_supervisory_advises_every_tag_as_supervisory(gateway: SimulatedGateway, client: GatewayClient) -> None:
     async with client.tags("test", supervisory=True) as tags, tags.watch(INT, STRING, DOUBLE) as watch:
         await first_values(watch, 3)
 
@@ -260,7 +256,7 @@ async def test_supervisory_advises_every_tag_so(gateway: SimulatedGateway, clien
         assert commands(gateway)["ADD_ITEM_BULK"] == 1
 
 
-async def test_many_supervisory_tags_stay_within_what_the_gateway_lets_wait() -> None:
+async def test_many_supervisory_tags_stay_within_the_command_limit() -> None:
     plant = Plant(tags=[Tag(f"Many.Tag{number}", "integer", number) for number in range(300)])
     async with (
         SimulatedGateway(plant=plant, limits=Limits(pending_commands=64)) as gateway,

@@ -37,7 +37,7 @@ WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SECURED = "TestChildObject.TestSecured"
 
 
-async def test_write_returns_when_the_outcome_is_there(tags: TagClient, gateway: SimulatedGateway) -> None:
+async def test_write_returns_when_the_outcome_has_arrived(tags: TagClient, gateway: SimulatedGateway) -> None:
     await tags.write(INT, 123)
 
     assert gateway.plant[INT].value == 123
@@ -77,14 +77,14 @@ async def test_a_refused_outcome_raises_with_every_status(tags: TagClient, gatew
     assert gateway.plant[INT].value == 2
 
 
-async def test_a_write_that_the_plant_refuses_is_refused_by_its_outcome(tags: TagClient) -> None:
+async def test_a_refusal_by_the_plant_is_raised_with_the_outcome(tags: TagClient) -> None:
     for tag, value in ((SECURED, 1), (UNKNOWN, 1), (INT, "text")):
         with pytest.raises(MxAccessError, match=f"{tag} was not written") as refused:
             await tags.write(tag, value)
         assert refused.value.statuses
 
 
-async def test_a_tag_that_the_gateway_does_not_take_is_refused_and_named(gateway: SimulatedGateway) -> None:
+async def test_a_tag_refused_by_the_gateway_is_named(gateway: SimulatedGateway) -> None:
     key = gateway.add_key("session:open", "session:close", "invoke:read", "invoke:write", "events:read", galaxy=(INT,))
     async with (
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,
@@ -97,7 +97,7 @@ async def test_a_tag_that_the_gateway_does_not_take_is_refused_and_named(gateway
         await tags.write(INT, 1)
 
 
-async def test_a_key_that_may_not_write_is_told_so(gateway: SimulatedGateway) -> None:
+async def test_a_key_without_the_write_scope_is_refused(gateway: SimulatedGateway) -> None:
     key = gateway.add_key("session:open", "session:close", "invoke:read", "events:read")
     async with (
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,
@@ -108,9 +108,7 @@ async def test_a_key_that_may_not_write_is_told_so(gateway: SimulatedGateway) ->
         assert (await tags.read(INT))[0].value == 42
 
 
-async def test_a_value_that_does_not_fit_is_refused_before_anything_is_asked(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_an_invalid_value_is_refused_before_anything_is_sent(gateway: SimulatedGateway, tags: TagClient) -> None:
     asked = commands(gateway)
     with pytest.raises(ValueError, match="64 bit"):
         await tags.write(INT, 2**64)
@@ -121,7 +119,7 @@ async def test_a_value_that_does_not_fit_is_refused_before_anything_is_asked(
     assert commands(gateway) == asked
 
 
-async def test_a_written_tag_is_added_once_and_removed_after_a_while(
+async def test_a_written_tag_is_added_once_and_removed_after_the_linger_time(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async with client.tags("test", linger=0.2) as tags:
@@ -134,7 +132,7 @@ async def test_a_written_tag_is_added_once_and_removed_after_a_while(
         assert gateway.plant[INT].value == 9
 
 
-async def test_the_user_of_a_write_counts_when_the_client_is_supervisory(
+async def test_the_user_of_a_write_counts_for_a_supervisory_client(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async with client.tags("test", supervisory=True) as tags, client.open_session() as session:
@@ -147,9 +145,7 @@ async def test_the_user_of_a_write_counts_when_the_client_is_supervisory(
         assert [item.supervisory for item in gateway.sessions[0].items] == [True]
 
 
-async def test_writes_to_one_tag_go_in_the_order_in_which_they_were_asked_for(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_writes_to_one_tag_keep_the_order_of_the_calls(gateway: SimulatedGateway, tags: TagClient) -> None:
     async with tags.watch(INT) as watch:
         await following_change(watch)
         await asyncio.gather(*(tags.write(INT, value) for value in range(100, 150)))
@@ -159,9 +155,7 @@ async def test_writes_to_one_tag_go_in_the_order_in_which_they_were_asked_for(
     assert writes(gateway) == 50
 
 
-async def test_writes_to_many_tags_at_once_all_arrive_and_travel_together(
-    gateway: SimulatedGateway, tags: TagClient
-) -> None:
+async def test_concurrent_writes_to_many_tags_are_batched(gateway: SimulatedGateway, tags: TagClient) -> None:
     names = [gateway.plant.add(Tag(f"Many.Tag{number}", "integer", 0)).name for number in range(400)]
     await asyncio.gather(*(tags.write(name, number) for number, name in enumerate(names)))
 

@@ -1,4 +1,4 @@
-"""What the command line's tests share: a gateway to talk to, and that no session or call is left on it."""
+"""Fixtures of the command line's tests: a gateway, checked for leaked sessions and calls, and a session."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _pollers_say_nothing() -> Iterator[None]:
-    # The command line's event loop runs beside the gateway's here. Before grpcio 1.80 one event wakes both, and asyncio
-    # logs that the poller of one found nothing to read.
+def _no_poller_log() -> Iterator[None]:
+    # The command line's event loop runs next to the gateway's in this process. Before grpcio 1.80 one event wakes both,
+    # and asyncio logs that the poller of one of them found nothing to read.
     log = logging.getLogger("asyncio")
-    log.addFilter(_is_no_poller)
+    log.addFilter(_is_not_from_poller)
     yield
-    log.removeFilter(_is_no_poller)
+    log.removeFilter(_is_not_from_poller)
 
 
-def _is_no_poller(record: logging.LogRecord) -> bool:
+def _is_not_from_poller(record: logging.LogRecord) -> bool:
     return "PollerCompletionQueue" not in record.getMessage()
 
 
 @pytest.fixture
 async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedGateway]:
-    """A simulated gateway, which the environment names, and which nobody may leave with a session or a running call."""
+    """A simulated gateway; the environment points at it. Tests must leave no session or running call."""
     async with SimulatedGateway(ramp_interval=None, api_key=API_KEY) as gateway:
         monkeypatch.setenv("MXGATEWAY_ENDPOINT", gateway.endpoint)
         monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.api_key)
@@ -51,7 +51,7 @@ async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedGat
 
 @pytest.fixture
 async def session(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Session]:
-    """An open session, which the environment names."""
+    """An open session; the environment holds its id."""
     async with (
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.open_session() as session,
@@ -62,7 +62,7 @@ async def session(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 async def advised_item(session: Session, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """TestChildObject.TestInt, advised in the session; the environment names its handles, which are the result."""
+    """The server and item handle of TestChildObject.TestInt, advised in the session; the environment holds them."""
     server_handle = await session.register("tests")
     item_handle = await session.add_item(server_handle, "TestChildObject.TestInt")
     await session.advise(server_handle, item_handle)
@@ -73,5 +73,5 @@ async def advised_item(session: Session, monkeypatch: pytest.MonkeyPatch) -> tup
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Certificates of every sort that a plant may meet."""
+    """Valid and invalid certificates for gateways and clients."""
     return Certificates.issue(Path(tmp_path_factory.mktemp("certificates")))

@@ -1,1 +1,1 @@
-"""mxgw-py, the command line of the MXAccess Gateway."""
+"""The command line of the MXAccess Gateway, `mxgw-py`."""

@@ -75,7 +75,7 @@ def _table(options: Iterable[Option]) -> Iterator[str]:
 
 
 def _meaning(option: Option) -> str:
-    text = re.sub(r"\s*\[default: ([^]]*)]", r" Default: \1.", option.help or "")
+    text = re.sub(r"\s*\[default( with [^:]*)?: ([^]]*)]", r" Default\1: \2.", option.help or "")
     if option.required:
         return f"{text} Required."
     if isinstance(option.show_default, str):

@@ -1,4 +1,4 @@
-"""How the tests run a command line: in this process where that shows the same, else in one of its own."""
+"""Helpers that run command lines, in this process or in a separate one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mxgateway_cli.app import run
 from mxgateway_cli.exit_status import ExitStatus
 
 PROGRAM = (sys.executable, "-m", "mxgateway_cli")
-# What protobuf 5.26, the oldest that we claim, says of itself on Python 3.12 and 3.13 is its own concern.
+# protobuf 5.26, the oldest supported version, raises this warning on Python 3.12 and 3.13.
 WARNINGS = "error,ignore:Type google._upb._message:DeprecationWarning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a command left behind."""
+    """The exit status and output of a command."""
 
     status: int
     stdout: str
@@ -53,12 +53,12 @@ class Result:
 
 
 async def mxgw_py(*arguments: object) -> Result:
-    """Run a command line in a thread of this process, with pipes for stdout and stderr."""
+    """Run a command line in a thread of this process and capture stdout and stderr."""
     return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
 
 
-async def good(*arguments: object) -> Result:
-    """Run a command line that has to succeed without a word on stderr."""
+async def succeed(*arguments: object) -> Result:
+    """Run a command line that must succeed without output on stderr."""
     result = await mxgw_py(*arguments)
     assert (result.status, result.stderr) == (ExitStatus.GOOD, ""), result
     return result
@@ -78,8 +78,8 @@ def _text(stream: io.TextIOWrapper) -> str:
 
 
 @contextlib.asynccontextmanager
-async def started(*arguments: object) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Start a command line in a process of its own, which is gone afterwards."""
+async def start_process(*arguments: object) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Start a command line in a separate process, and kill the process afterwards if it is still running."""
     process = await asyncio.create_subprocess_exec(
         *PROGRAM,
         *map(str, arguments),
@@ -96,14 +96,14 @@ async def started(*arguments: object) -> AsyncGenerator[asyncio.subprocess.Proce
         await process.communicate()
 
 
-async def ended(process: asyncio.subprocess.Process) -> Result:
-    """Wait until a process has ended, and give what it left behind and nobody has read."""
+async def wait_for_exit(process: asyncio.subprocess.Process) -> Result:
+    """Wait until a process has exited and return its status and its remaining output."""
     stdout, stderr = await process.communicate()
     assert process.returncode is not None
     return Result(status=process.returncode, stdout=stdout.decode(), stderr=stderr.decode())
 
 
-async def first_line(process: asyncio.subprocess.Process) -> str:
-    """Wait for the next line on a process's stdout."""
+async def read_line(process: asyncio.subprocess.Process) -> str:
+    """Return the next line of a process's stdout."""
     assert process.stdout is not None
     return (await process.stdout.readline()).decode().rstrip()

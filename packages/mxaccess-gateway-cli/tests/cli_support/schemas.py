@@ -1,4 +1,4 @@
-"""Whether what was printed with `--json` fits the schema that the package has for it."""
+"""Helpers that validate JSON output with the schemas of the package."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mxgateway_cli.help import Command
 
 
 def schema(name: str) -> Any:
-    """Give a schema of the package."""
+    """Return a schema of the package."""
     path = resources.files("mxgateway_cli") / "schemas" / f"{name}.schema.json"
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def fits(record: object, name: str) -> None:
-    """Fail unless a record fits this schema."""
+def validate(record: object, name: str) -> None:
+    """Validate a record with a schema."""
     validator: Any = jsonschema.Draft202012Validator(schema(name))
     validator.validate(record)
 
 
 def schema_of(command_name: str) -> str:
-    """Give the name of the schema that a command's lines fit."""
+    """Return the name of a command's schema."""
     command = app.get_command(click.Context(app), command_name)
     assert isinstance(command, Command)
     return command.schema

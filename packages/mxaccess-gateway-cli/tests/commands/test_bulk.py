@@ -1,4 +1,4 @@
-"""The bulk commands say of each entry what became of it, in the order of the entries."""
+"""Bulk commands print one result per entry, in the order of the entries."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from cli_support.command_line import Result, good, mxgw_py
-from cli_support.schemas import fits, schema_of
+from cli_support.command_line import Result, mxgw_py, succeed
+from cli_support.schemas import schema_of, validate
 from mxgateway import Session
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
@@ -19,7 +19,7 @@ TIME = "2026-01-05T09:00:00+01:00"
 
 @pytest.fixture
 async def server(session: Session, monkeypatch: pytest.MonkeyPatch) -> int:
-    """A registration in the session, which the environment names."""
+    """The server handle of a registration in the session; the environment holds it."""
     server_handle = await session.register("tests")
     monkeypatch.setenv("MXGATEWAY_SERVER_HANDLE", str(server_handle))
     return server_handle
@@ -31,21 +31,21 @@ async def _subscribed(session: Session, server: int, *items: str) -> str:
 
 
 def _sent(gateway: SimulatedGateway) -> Any:
-    """The command of the last Invoke."""
+    """Return the command of the last Invoke."""
     return cast("Any", [call for call in gateway.calls if call.rpc == "Invoke"][-1].request).command
 
 
 def _results(result: Result, command: str) -> list[dict[str, Any]]:
-    fits(result.record, schema_of(command))
+    validate(result.record, schema_of(command))
     results: list[dict[str, Any]] = result.record["results"]
     return results
 
 
 @pytest.mark.usefixtures("server")
-async def test_a_list_is_subscribed_and_unsubscribed_in_one_round_trip_each(gateway: SimulatedGateway) -> None:
-    subscribed = _results(await good("subscribe-bulk", "--items", f"{INT}, {DOUBLE}", "--json"), "subscribe-bulk")
+async def test_items_are_subscribed_and_unsubscribed_in_one_round_trip(gateway: SimulatedGateway) -> None:
+    subscribed = _results(await succeed("subscribe-bulk", "--items", f"{INT}, {DOUBLE}", "--json"), "subscribe-bulk")
     handles = ",".join(str(entry["itemHandle"]) for entry in subscribed)
-    unsubscribed = _results(await good("unsubscribe-bulk", "--item-handles", handles, "--json"), "unsubscribe-bulk")
+    unsubscribed = _results(await succeed("unsubscribe-bulk", "--item-handles", handles, "--json"), "unsubscribe-bulk")
 
     assert [entry["tagAddress"] for entry in subscribed] == [INT, DOUBLE]
     assert [entry["itemHandle"] for entry in unsubscribed] == [entry["itemHandle"] for entry in subscribed]
@@ -54,39 +54,39 @@ async def test_a_list_is_subscribed_and_unsubscribed_in_one_round_trip_each(gate
 
 
 @pytest.mark.usefixtures("server")
-async def test_the_single_steps_do_the_same() -> None:
-    added = _results(await good("add-item-bulk", "--items", f"{INT},{DOUBLE}", "--json"), "add-item-bulk")
+async def test_items_are_added_advised_and_removed_in_bulk() -> None:
+    added = _results(await succeed("add-item-bulk", "--items", f"{INT},{DOUBLE}", "--json"), "add-item-bulk")
     handles = ",".join(str(entry["itemHandle"]) for entry in added)
 
     for command in ("advise-item-bulk", "un-advise-item-bulk", "remove-item-bulk"):
-        results = _results(await good(command, "--item-handles", handles, "--json"), command)
+        results = _results(await succeed(command, "--item-handles", handles, "--json"), command)
         assert [entry["itemHandle"] for entry in results] == [entry["itemHandle"] for entry in added]
 
 
 @pytest.mark.usefixtures("server")
-async def test_a_failed_entry_is_printed_at_its_place_and_makes_the_status_6() -> None:
-    added = (await good("add-item-bulk", "--items", INT, "--json")).record["results"][0]["itemHandle"]
+async def test_failed_entry_keeps_its_position_and_sets_status_6() -> None:
+    added = (await succeed("add-item-bulk", "--items", INT, "--json")).record["results"][0]["itemHandle"]
 
     result = await mxgw_py("advise-item-bulk", "--item-handles", f"{added},4711", "--json")
 
     assert [entry["wasSuccessful"] for entry in _results(result, "advise-item-bulk")] == [True, False]
     assert result.status == ExitStatus.MXACCESS
     assert result.error_record["error"] == "1 of 2 entries failed; see their results"
-    fits(result.error_record, "error")
+    validate(result.error_record, "error")
 
 
 @pytest.mark.usefixtures("server")
-async def test_a_pipe_gets_a_line_an_entry() -> None:
+async def test_pipe_gets_one_line_per_entry() -> None:
     result = await mxgw_py("advise-item-bulk", "--item-handles", "4711")
 
     (line,) = result.stdout.splitlines()
     assert line.split()[:2] == ["FAILED", "4711"]
 
 
-async def test_what_is_advised_is_read_from_the_cache(session: Session, server: int) -> None:
+async def test_advised_tag_is_read_from_cache(session: Session, server: int) -> None:
     await _subscribed(session, server, INT)
 
-    result = await good("read-bulk", "--items", f"{INT},{DOUBLE}", "--timeout-ms", "500", "--json")
+    result = await succeed("read-bulk", "--items", f"{INT},{DOUBLE}", "--timeout-ms", "500", "--json")
 
     integer, double = _results(result, "read-bulk")
     assert (integer["wasCached"], integer["value"]["int32Value"]) == (True, 42)
@@ -94,14 +94,14 @@ async def test_what_is_advised_is_read_from_the_cache(session: Session, server: 
 
 
 @pytest.mark.usefixtures("server")
-async def test_the_worker_gets_the_time_that_it_may_wait(gateway: SimulatedGateway) -> None:
-    await good("read-bulk", "--items", INT, "--timeout-ms", "1500")
+async def test_read_bulk_sends_worker_timeout(gateway: SimulatedGateway) -> None:
+    await succeed("read-bulk", "--items", INT, "--timeout-ms", "1500")
 
     assert _sent(gateway).read_bulk.timeout_ms == 1500
 
 
 @pytest.mark.usefixtures("server")
-async def test_a_tag_that_can_t_be_read_is_a_failed_entry() -> None:
+async def test_unreadable_tag_is_failed_entry() -> None:
     result = await mxgw_py("read-bulk", "--items", f"{INT},{UNKNOWN}")
 
     assert result.status == ExitStatus.MXACCESS
@@ -117,7 +117,7 @@ async def test_a_tag_that_can_t_be_read_is_a_failed_entry() -> None:
         ("write-secured2-bulk", ["--current-user-id", "1", "--timestamp", TIME], "write_secured2_bulk"),
     ],
 )
-async def test_every_value_goes_to_its_item(
+async def test_every_value_is_written_to_its_item(
     gateway: SimulatedGateway, session: Session, server: int, command: str, more: list[str], arm: str
 ) -> None:
     handles = await _subscribed(session, server, SECURED, VERIFIED)
@@ -136,15 +136,15 @@ async def test_every_value_goes_to_its_item(
         assert {entry.user_id for entry in entries} == {3}
 
 
-async def test_an_accepted_write_is_one_that_happens(gateway: SimulatedGateway, session: Session, server: int) -> None:
+async def test_accepted_bulk_write_is_executed(gateway: SimulatedGateway, session: Session, server: int) -> None:
     handles = await _subscribed(session, server, INT, DOUBLE)
 
-    await good("write-bulk", "--item-handles", handles, "--type", "double", "--values", "7,0.5")
+    await succeed("write-bulk", "--item-handles", handles, "--type", "double", "--values", "7,0.5")
 
     await gateway.wait_for(lambda: gateway.plant[DOUBLE].value == 0.5)
 
 
-async def test_a_refused_write_has_its_reason_and_makes_the_status_6(session: Session, server: int) -> None:
+async def test_refused_entry_has_reason_and_sets_status_6(session: Session, server: int) -> None:
     item_handle = await session.add_item(server, INT)
 
     result = await mxgw_py("write-bulk", "--item-handles", item_handle, "--type", "int32", "--values", "1", "--json")
@@ -162,7 +162,7 @@ async def test_a_refused_write_has_its_reason_and_makes_the_status_6(session: Se
         ("int64", "[9007199254740993, 1]", "int64_value", [9007199254740993, 1]),
     ],
 )
-async def test_values_may_stand_in_a_json_array(
+async def test_values_are_read_from_json_array(
     gateway: SimulatedGateway,
     session: Session,
     server: int,
@@ -178,10 +178,12 @@ async def test_values_may_stand_in_a_json_array(
     assert [getattr(entry.value, kind) for entry in _sent(gateway).write_bulk.entries] == sent
 
 
-async def test_arrays_stand_in_a_json_array_of_arrays(gateway: SimulatedGateway, session: Session, server: int) -> None:
+async def test_bulk_write_reads_arrays_from_json_array(
+    gateway: SimulatedGateway, session: Session, server: int
+) -> None:
     handles = await _subscribed(session, server, "TestChildObject.TestIntArray[]", "TestChildObject.TestLongArray[]")
 
-    await good("write-bulk", "--item-handles", handles, "--type", "int32[]", "--values", "[[1, 2], [3]]")
+    await succeed("write-bulk", "--item-handles", handles, "--type", "int32[]", "--values", "[[1, 2], [3]]")
 
     entries = _sent(gateway).write_bulk.entries
     assert [list(entry.value.array_value.int32_values.values) for entry in entries] == [[1, 2], [3]]
@@ -207,7 +209,7 @@ async def test_arrays_stand_in_a_json_array_of_arrays(gateway: SimulatedGateway,
         (["write-secured-bulk", "--item-handles", "1", "--type", "int32", "--values", "1"], "--current-user-id"),
     ],
 )
-async def test_a_list_that_can_t_be_meant_is_refused_before_anything_is_sent(
+async def test_invalid_list_is_refused_before_anything_is_sent(
     gateway: SimulatedGateway, arguments: list[str], hint: str
 ) -> None:
     before = len(gateway.calls)

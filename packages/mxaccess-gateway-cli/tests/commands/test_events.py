@@ -1,4 +1,4 @@
-"""`stream-events` prints what happens in a session, and says when it can't any more."""
+"""`stream-events` prints the events of a session and reports a lost stream as an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import grpc
 import pytest
 
-from cli_support.command_line import Result, good, mxgw_py
+from cli_support.command_line import Result, mxgw_py, succeed
 from mxgateway import Session
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
@@ -21,29 +21,29 @@ async def _change(gateway: SimulatedGateway, *values: int) -> None:
 
 
 async def _started_stream(gateway: SimulatedGateway, *arguments: object) -> asyncio.Task[Result]:
-    """Begin to stream, and wait until the gateway has a subscriber."""
+    """Start a stream and wait until the gateway has a subscriber."""
     task = asyncio.create_task(mxgw_py("stream-events", *arguments))
     await gateway.wait_for(lambda: gateway.sessions[0].streams == 1)
     return task
 
 
 @pytest.mark.usefixtures("advised_item")
-async def test_it_ends_after_so_many_events(gateway: SimulatedGateway) -> None:
+async def test_stream_ends_after_max_events(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2, 3)
 
-    records = (await good("stream-events", "--max-events", "3", "--json")).records
+    records = (await succeed("stream-events", "--max-events", "3", "--json")).records
 
     assert [record["value"]["int32Value"] for record in records] == [42, 1, 2]
     assert [record["workerSequence"] for record in records] == ["1", "2", "3"]
 
 
-async def test_it_ends_after_so_much_time_with_status_0(gateway: SimulatedGateway, session: Session) -> None:
-    assert (await good("stream-events", "--duration", "0.2")).stdout == ""
+async def test_stream_ends_after_duration_with_status_0(gateway: SimulatedGateway, session: Session) -> None:
+    assert (await succeed("stream-events", "--duration", "0.2")).stdout == ""
     assert [view.session_id for view in gateway.sessions] == [session.session_id]
 
 
 @pytest.mark.usefixtures("advised_item")
-async def test_events_come_while_it_runs(gateway: SimulatedGateway) -> None:
+async def test_events_are_printed_as_they_arrive(gateway: SimulatedGateway) -> None:
     stream = await _started_stream(gateway, "--max-events", "2", "--json")
     await _change(gateway, 7)
 
@@ -51,20 +51,20 @@ async def test_events_come_while_it_runs(gateway: SimulatedGateway) -> None:
 
 
 @pytest.mark.usefixtures("advised_item")
-async def test_it_goes_on_after_a_sequence(gateway: SimulatedGateway) -> None:
+async def test_stream_resumes_after_sequence(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2)
-    first = await good("stream-events", "--max-events", "2", "--json")
+    first = await succeed("stream-events", "--max-events", "2", "--json")
 
     last = first.records[-1]["workerSequence"]
-    second = await good("stream-events", "--after-sequence", last, "--max-events", "1", "--json")
+    second = await succeed("stream-events", "--after-sequence", last, "--max-events", "1", "--json")
 
     assert second.record["workerSequence"] == str(int(last) + 1)
 
 
 @pytest.mark.usefixtures("advised_item")
-async def test_lost_events_are_a_line_and_a_warning(gateway: SimulatedGateway) -> None:
+async def test_lost_events_are_printed_with_warning(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2, 3)
-    await good("stream-events", "--max-events", "4")
+    await succeed("stream-events", "--max-events", "4")
     (view,) = gateway.sessions
     gateway.faults.age_out_replay(view.session_id)
 
@@ -76,10 +76,10 @@ async def test_lost_events_are_a_line_and_a_warning(gateway: SimulatedGateway) -
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_pipe_gets_a_plain_line_an_event(advised_item: tuple[int, int]) -> None:
-    await good("write", "--type", "int32", "--value", "5")
+async def test_pipe_gets_one_line_per_event(advised_item: tuple[int, int]) -> None:
+    await succeed("write", "--type", "int32", "--value", "5")
 
-    lines = (await good("stream-events", "--max-events", "3")).stdout.splitlines()
+    lines = (await succeed("stream-events", "--max-events", "3")).stdout.splitlines()
 
     server_handle, item_handle = advised_item
     assert lines[0].startswith("1 ")
@@ -87,12 +87,12 @@ async def test_a_pipe_gets_a_plain_line_an_event(advised_item: tuple[int, int]) 
     assert sorted(line.split()[2] for line in lines) == ["OnDataChange", "OnDataChange", "OnWriteComplete"]
 
 
-async def test_text_of_the_plant_can_t_move_the_terminal_s_cursor(gateway: SimulatedGateway, session: Session) -> None:
+async def test_control_characters_in_values_are_escaped(gateway: SimulatedGateway, session: Session) -> None:
     gateway.plant["TestChildObject.TestString"].set("a\x1b[2Jb\nc")
     server_handle = await session.register("tests")
     await session.advise(server_handle, await session.add_item(server_handle, "TestChildObject.TestString"))
 
-    (line,) = (await good("stream-events", "--max-events", "1")).stdout.splitlines()
+    (line,) = (await succeed("stream-events", "--max-events", "1")).stdout.splitlines()
 
     assert line.isprintable()
     assert r"'a\x1b[2Jb\nc'" in line
@@ -106,7 +106,7 @@ async def test_text_of_the_plant_can_t_move_the_terminal_s_cursor(gateway: Simul
         ("overflow_events", ExitStatus.SESSION),
     ],
 )
-async def test_a_lost_stream_is_an_error(
+async def test_lost_stream_is_error(
     gateway: SimulatedGateway, session: Session, fault: str, status: ExitStatus
 ) -> None:
     stream = await _started_stream(gateway)
@@ -118,9 +118,7 @@ async def test_a_lost_stream_is_an_error(
     assert "StreamEvents" in result.error
 
 
-async def test_a_session_that_is_closed_elsewhere_ends_it_as_an_error(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_closing_session_elsewhere_ends_stream_with_error(gateway: SimulatedGateway, session: Session) -> None:
     stream = await _started_stream(gateway)
 
     await session.close()
@@ -131,7 +129,7 @@ async def test_a_session_that_is_closed_elsewhere_ends_it_as_an_error(
 
 
 @pytest.mark.usefixtures("session")
-async def test_a_broken_connection_is_a_transport_error(gateway: SimulatedGateway) -> None:
+async def test_lost_connection_is_transport_error(gateway: SimulatedGateway) -> None:
     stream = await _started_stream(gateway)
 
     await gateway.faults.drop_connections()
@@ -140,7 +138,7 @@ async def test_a_broken_connection_is_a_transport_error(gateway: SimulatedGatewa
 
 
 @pytest.mark.usefixtures("session")
-async def test_a_second_subscriber_is_refused(gateway: SimulatedGateway) -> None:
+async def test_second_subscriber_is_refused(gateway: SimulatedGateway) -> None:
     stream = await _started_stream(gateway, "--duration", "1")
 
     result = await mxgw_py("stream-events")
@@ -150,7 +148,7 @@ async def test_a_second_subscriber_is_refused(gateway: SimulatedGateway) -> None
 
 
 @pytest.mark.usefixtures("session")
-async def test_a_timeout_of_the_gateway_is_not_taken_for_the_end_that_was_asked_for(
+async def test_timeout_of_gateway_is_not_mistaken_for_duration(
     gateway: SimulatedGateway,
 ) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.DEADLINE_EXCEEDED, "too slow", rpc="StreamEvents")
@@ -162,21 +160,21 @@ async def test_a_timeout_of_the_gateway_is_not_taken_for_the_end_that_was_asked_
 
 
 @pytest.mark.usefixtures("advised_item")
-async def test_drained_events_are_printed_and_gone(gateway: SimulatedGateway) -> None:
+async def test_drained_events_are_printed_and_removed(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2)
 
-    first = await good("drain-events", "--max-events", "1", "--json")
-    rest = await good("drain-events", "--json")
+    first = await succeed("drain-events", "--max-events", "1", "--json")
+    rest = await succeed("drain-events", "--json")
 
     assert [record["value"]["int32Value"] for record in first.records + rest.records] == [42, 1, 2]
-    assert (await good("drain-events")).stdout == ""
+    assert (await succeed("drain-events")).stdout == ""
 
 
 @pytest.mark.usefixtures("session")
 @pytest.mark.parametrize(
     "arguments", [["--after-sequence", "-1"], ["--max-events", "0"], ["--duration", "0"], ["--duration", "soon"]]
 )
-async def test_a_limit_that_makes_no_sense_is_refused(arguments: list[str]) -> None:
+async def test_invalid_limit_is_usage_error(arguments: list[str]) -> None:
     result = await mxgw_py("stream-events", *arguments)
 
     assert result.status == ExitStatus.USAGE

@@ -1,10 +1,10 @@
-"""A command for each MXAccess method of servers and items, on a session that is open already."""
+"""Commands for servers and items, in an open session."""
 
 from __future__ import annotations
 
 import pytest
 
-from cli_support.command_line import good, mxgw_py
+from cli_support.command_line import mxgw_py, succeed
 from mxgateway import Session
 from mxgateway.testing import ItemView, SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
@@ -16,74 +16,76 @@ def _items(gateway: SimulatedGateway) -> list[ItemView]:
 
 
 @pytest.mark.usefixtures("session")
-async def test_handles_go_from_command_to_command(gateway: SimulatedGateway) -> None:
-    server_handle = (await good("register", "--client-name", "script")).stdout.strip()
+async def test_commands_share_handles(gateway: SimulatedGateway) -> None:
+    server_handle = (await succeed("register", "--client-name", "script")).stdout.strip()
     item_handle = (
-        await good("add-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt")
+        await succeed("add-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt")
     ).stdout.strip()
     handles = ("--server-handle", server_handle, "--item-handle", item_handle)
 
-    await good("advise", *handles)
+    await succeed("advise", *handles)
     (item,) = _items(gateway)
     assert (str(item.server_handle), str(item.item_handle), item.advised) == (server_handle, item_handle, True)
 
-    await good("un-advise", *handles)
+    await succeed("un-advise", *handles)
     (item,) = _items(gateway)
     assert not item.advised
 
-    await good("remove-item", *handles)
+    await succeed("remove-item", *handles)
     assert not _items(gateway)
-    await good("unregister", "--server-handle", server_handle)
+    await succeed("unregister", "--server-handle", server_handle)
     result = await mxgw_py("add-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt")
     assert result.status == ExitStatus.MXACCESS
 
 
-async def test_the_commands_print_their_handles_in_protobuf_json_names(session: Session) -> None:
-    server = (await good("register", "--json")).record
-    item = (await good("add-item", "--server-handle", server["serverHandle"], "--item", "X.Y", "--json")).record
+async def test_handles_have_protobuf_json_names(session: Session) -> None:
+    server = (await succeed("register", "--json")).record
+    item = (await succeed("add-item", "--server-handle", server["serverHandle"], "--item", "X.Y", "--json")).record
 
     assert server == {"sessionId": session.session_id, "serverHandle": server["serverHandle"]}
     assert item == {**server, "itemHandle": item["itemHandle"]}
 
 
-async def test_add_item_takes_a_context(gateway: SimulatedGateway, session: Session) -> None:
+async def test_add_item_sends_context(gateway: SimulatedGateway, session: Session) -> None:
     server_handle = await session.register("tests")
 
-    await good("add-item", "--server-handle", server_handle, "--item", "TestInt", "--context", "TestChildObject")
+    await succeed("add-item", "--server-handle", server_handle, "--item", "TestInt", "--context", "TestChildObject")
 
     assert [item.definition for item in _items(gateway)] == ["TestChildObject.TestInt"]
     assert gateway.calls[-1].rpc == "Invoke"
 
 
-async def test_a_supervisory_advise_is_one(gateway: SimulatedGateway, session: Session) -> None:
+async def test_advise_supervisory_advises_as_supervisory_client(gateway: SimulatedGateway, session: Session) -> None:
     server_handle = await session.register("tests")
     item_handle = await session.add_item(server_handle, "TestChildObject.TestInt")
 
-    await good("advise-supervisory", "--server-handle", server_handle, "--item-handle", item_handle)
+    await succeed("advise-supervisory", "--server-handle", server_handle, "--item-handle", item_handle)
 
     assert [item.supervisory for item in _items(gateway)] == [True]
 
 
 @pytest.mark.usefixtures("advised_item", "session")
-async def test_suspend_and_activate_print_the_status_of_mxaccess(
+async def test_suspend_and_activate_print_mxaccess_status(
     gateway: SimulatedGateway,
 ) -> None:
-    suspended = (await good("suspend", "--json")).record
+    suspended = (await succeed("suspend", "--json")).record
     assert [item.suspended for item in _items(gateway)] == [True]
-    activated = (await good("activate")).stdout
+    activated = (await succeed("activate")).stdout
 
     assert suspended["status"]["category"] == "MX_STATUS_CATEGORY_OK"
     assert activated.startswith("activated item")
     assert [item.suspended for item in _items(gateway)] == [False]
 
 
-async def test_buffered_items_are_added_and_get_their_interval(gateway: SimulatedGateway, session: Session) -> None:
+async def test_buffered_item_is_added_with_update_interval(gateway: SimulatedGateway, session: Session) -> None:
     server_handle = await session.register("tests")
 
     item = (
-        await good("add-buffered-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt", "--json")
+        await succeed(
+            "add-buffered-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt", "--json"
+        )
     ).record
-    interval = await good(
+    interval = await succeed(
         "set-buffered-update-interval", "--server-handle", server_handle, "--interval-ms", 250, "--json"
     )
 
@@ -92,7 +94,7 @@ async def test_buffered_items_are_added_and_get_their_interval(gateway: Simulate
 
 
 @pytest.mark.parametrize("name", ["advise", "advise-supervisory", "un-advise", "remove-item", "suspend", "activate"])
-async def test_a_handle_that_mxaccess_never_gave_is_refused_with_its_hresult(session: Session, name: str) -> None:
+async def test_unknown_handle_is_refused_with_hresult(session: Session, name: str) -> None:
     server_handle = await session.register("tests")
 
     result = await mxgw_py(name, "--server-handle", server_handle, "--item-handle", 4711, "--json")
@@ -103,7 +105,7 @@ async def test_a_handle_that_mxaccess_never_gave_is_refused_with_its_hresult(ses
 
 @pytest.mark.usefixtures("session")
 @pytest.mark.parametrize("handle", ["one", "1.5", 2**40])
-async def test_what_is_no_handle_is_refused(handle: object) -> None:
+async def test_invalid_handle_is_refused(handle: object) -> None:
     result = await mxgw_py("unregister", "--server-handle", handle)
 
     assert result.status == ExitStatus.USAGE

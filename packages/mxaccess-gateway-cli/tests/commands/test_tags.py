@@ -1,4 +1,4 @@
-"""`read`, `write --tag` and `watch` take tags by name and leave no session behind."""
+"""`read`, `write --tag` and `watch` access tags by name and leave no session open."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from cli_support.command_line import ended, first_line, good, mxgw_py, started
-from cli_support.schemas import fits
+from cli_support.command_line import mxgw_py, read_line, start_process, succeed, wait_for_exit
+from cli_support.schemas import validate
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 
@@ -17,8 +17,8 @@ WRITE_5 = ["write", "--type", "int32", "--value", "5"]
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_pipe_gets_a_line_a_tag_in_their_order() -> None:
-    result = await good("read", "TestChildObject.TestStringArray[]", INT)
+async def test_pipe_gets_one_line_per_tag_in_order() -> None:
+    result = await succeed("read", "TestChildObject.TestStringArray[]", INT)
 
     array, integer = result.stdout.splitlines()
     assert array.startswith("TestChildObject.TestStringArray[] ")
@@ -28,16 +28,16 @@ async def test_a_pipe_gets_a_line_a_tag_in_their_order() -> None:
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_json_gives_an_object_a_tag() -> None:
-    records = (await good("read", INT, "TestChildObject.TestNotConnected", "--json")).records
+async def test_json_prints_one_record_per_tag() -> None:
+    records = (await succeed("read", INT, "TestChildObject.TestNotConnected", "--json")).records
 
     for record in records:
-        fits(record, "reading")
+        validate(record, "reading")
     assert [record["quality"] for record in records] == [192, 8]
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_tag_that_can_t_be_read_doesn_t_hide_the_others_and_makes_the_status_6() -> None:
+async def test_unreadable_tag_keeps_other_readings_and_sets_status_6() -> None:
     result = await mxgw_py("read", UNKNOWN, INT)
 
     assert result.status == ExitStatus.MXACCESS
@@ -46,25 +46,25 @@ async def test_a_tag_that_can_t_be_read_doesn_t_hide_the_others_and_makes_the_st
     assert UNKNOWN in result.error
 
 
-async def test_reading_needs_no_right_to_events(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_read_needs_no_events_scope(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     key = gateway.add_key("session:open", "session:close", "invoke:read")
     monkeypatch.setenv("MXGATEWAY_API_KEY", key)
 
-    assert "42" in (await good("read", INT)).stdout
+    assert "42" in (await succeed("read", INT)).stdout
 
 
-async def test_a_write_by_name_is_done_when_it_returns(gateway: SimulatedGateway) -> None:
-    assert (await good(*WRITE_5, "--tag", INT)).stdout == f"written {INT}\n"
+async def test_write_by_name_waits_for_outcome(gateway: SimulatedGateway) -> None:
+    assert (await succeed(*WRITE_5, "--tag", INT)).stdout == f"written {INT}\n"
     assert gateway.plant[INT].value == 5
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_write_by_name_fits_its_schema() -> None:
-    fits((await good(*WRITE_5, "--tag", INT, "--json")).record, "write")
+async def test_write_by_name_matches_schema() -> None:
+    validate((await succeed(*WRITE_5, "--tag", INT, "--json")).record, "write")
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_refused_write_by_name_says_why() -> None:
+async def test_refused_write_by_name_gives_reason() -> None:
     result = await mxgw_py(*WRITE_5, "--tag", READ_ONLY)
 
     assert result.status == ExitStatus.MXACCESS
@@ -72,7 +72,7 @@ async def test_a_refused_write_by_name_says_why() -> None:
     assert result.stdout == ""
 
 
-async def test_a_write_without_an_outcome_in_time_says_that_it_may_have_happened(
+async def test_write_by_name_without_outcome_may_have_happened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with SimulatedGateway(write_time=60) as gateway:
@@ -85,8 +85,8 @@ async def test_a_write_without_an_outcome_in_time_says_that_it_may_have_happened
         assert not gateway.sessions
 
 
-async def test_a_supervisory_write_by_name_carries_its_user(gateway: SimulatedGateway) -> None:
-    # Nobody has signed in as user 2 in the command's own session: MXAccess looks at the user, and refuses it.
+async def test_supervisory_write_by_name_sends_user(gateway: SimulatedGateway) -> None:
+    # User 2 is not authenticated in the command's own session, so MXAccess refuses it.
     when = "2026-01-05T08:00:00Z"
     result = await mxgw_py(*WRITE_5, "--tag", INT, "--supervisory", "--user-id", "2", "--timestamp", when)
 
@@ -97,9 +97,7 @@ async def test_a_supervisory_write_by_name_carries_its_user(gateway: SimulatedGa
     assert write.user_id == 2
 
 
-async def test_the_environment_never_names_the_tag_to_write(
-    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_environment_never_names_tag_to_write(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_TAG", INT)
 
     result = await mxgw_py(*WRITE_5)
@@ -110,15 +108,15 @@ async def test_the_environment_never_names_the_tag_to_write(
 
 
 @pytest.mark.usefixtures("advised_item")
-async def test_the_environments_handles_don_t_stand_in_the_way_of_a_name(gateway: SimulatedGateway) -> None:
-    await good(*WRITE_5, "--tag", "TestChildObject.TestFreeAccess")
+async def test_write_by_name_ignores_handles_in_environment(gateway: SimulatedGateway) -> None:
+    await succeed(*WRITE_5, "--tag", "TestChildObject.TestFreeAccess")
 
     assert gateway.plant["TestChildObject.TestFreeAccess"].value == 5
     assert gateway.plant[INT].value == 42
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_name_and_a_handle_contradict_each_other() -> None:
+async def test_tag_and_handle_contradict_each_other() -> None:
     result = await mxgw_py(*WRITE_5, "--tag", INT, "--item-handle", "1")
 
     assert result.status == ExitStatus.USAGE
@@ -126,28 +124,28 @@ async def test_a_name_and_a_handle_contradict_each_other() -> None:
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_watching_begins_with_the_present_values() -> None:
-    lines = (await good("watch", INT, READ_ONLY, "--max-events", "2")).stdout.splitlines()
+async def test_watch_starts_with_current_values() -> None:
+    lines = (await succeed("watch", INT, READ_ONLY, "--max-events", "2")).stdout.splitlines()
 
     assert sorted(line.split(" ", 1)[1] for line in lines) == [f"{INT} good (192) 42", f"{READ_ONLY} good (192) 7"]
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_watching_ends_after_its_duration() -> None:
-    assert INT in (await good("watch", INT, "--duration", "0.3")).stdout
+async def test_watch_ends_after_duration() -> None:
+    assert INT in (await succeed("watch", INT, "--duration", "0.3")).stdout
 
 
-async def test_what_happens_to_a_watch_stands_between_its_changes(gateway: SimulatedGateway) -> None:
-    async with started("watch", INT, "--json") as process:
-        kinds = [json.loads(await first_line(process))]
+async def test_watch_prints_status_items_between_changes(gateway: SimulatedGateway) -> None:
+    async with start_process("watch", INT, "--json") as process:
+        kinds = [json.loads(await read_line(process))]
         await gateway.faults.restart()
         while kinds[-1]["kind"] != "change" or len(kinds) == 1:
-            kinds.append(json.loads(await first_line(process)))
+            kinds.append(json.loads(await read_line(process)))
         process.terminate()
-        result = await ended(process)
+        result = await wait_for_exit(process)
 
     for record in kinds:
-        fits(record, "watch")
+        validate(record, "watch")
     assert [record["kind"] for record in kinds] == ["change", "lost", "restored", "change"]
     assert kinds[2]["resumed"] is False
     assert kinds[3]["repeated"] is True
@@ -155,23 +153,21 @@ async def test_what_happens_to_a_watch_stands_between_its_changes(gateway: Simul
     assert "Traceback" not in result.stderr
 
 
-async def test_a_watch_of_tags_that_are_all_refused_ends(
-    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_watch_ends_when_all_tags_are_refused(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     scopes = "session:open", "session:close", "invoke:read", "events:read"
     monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.add_key(*scopes, galaxy=("TestMachine_001.*",)))
 
     result = await mxgw_py("watch", INT, READ_ONLY, "--json")
 
     for record in result.records:
-        fits(record, "watch")
+        validate(record, "watch")
     assert {record["kind"] for record in result.records} == {"refused"}
     assert result.status == ExitStatus.MXACCESS
     assert "cannot watch any of the tags" in result.error_record["error"]
 
 
 @pytest.mark.parametrize("command", ["read", "watch"])
-async def test_no_tag_is_bad_usage(gateway: SimulatedGateway, command: str) -> None:
+async def test_missing_tag_is_usage_error(gateway: SimulatedGateway, command: str) -> None:
     result = await mxgw_py(command)
 
     assert result.status == ExitStatus.USAGE

@@ -1,20 +1,20 @@
-"""`version` says which releases work together."""
+"""`version` prints the versions of mxgw-py and its dependencies."""
 
 from __future__ import annotations
 
 from importlib import metadata
 
-from cli_support.command_line import good
+from cli_support.command_line import succeed
 from mxgateway import GATEWAY_PROTOCOL_VERSION
 from mxgateway_cli._version import VERSION
 
 
-async def test_a_pipe_gets_the_version_in_one_line() -> None:
-    assert (await good("version")).stdout == f"mxgw-py {VERSION}\n"
+async def test_pipe_gets_version_in_one_line() -> None:
+    assert (await succeed("version")).stdout == f"mxgw-py {VERSION}\n"
 
 
-async def test_json_names_everything_that_the_command_line_stands_on() -> None:
-    record = (await good("version", "--json")).record
+async def test_json_prints_versions_of_dependencies() -> None:
+    record = (await succeed("version", "--json")).record
 
     assert record["version"] == VERSION
     assert record["gatewayProtocolVersion"] == GATEWAY_PROTOCOL_VERSION

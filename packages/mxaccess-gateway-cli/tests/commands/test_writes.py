@@ -1,4 +1,4 @@
-"""`write` sends exactly the type that it is told, or nothing."""
+"""`write` sends a value of exactly the requested type, or nothing."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any, cast
 
 import pytest
 
-from cli_support.command_line import Result, good, mxgw_py
+from cli_support.command_line import Result, mxgw_py, succeed
 from mxgateway import MxValue, Session
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 
 
 def _sent(gateway: SimulatedGateway) -> Any:
-    """The command of the last Invoke."""
+    """Return the command of the last Invoke."""
     return cast("Any", [call for call in gateway.calls if call.rpc == "Invoke"][-1].request).command
 
 
@@ -39,7 +39,7 @@ async def _write(value_type: str, text: str, *more: object) -> Result:
         ("string", " Grüße, 1 ", "string_value", " Grüße, 1 "),
     ],
 )
-async def test_a_scalar_goes_out_as_the_kind_that_was_asked_for(
+async def test_scalar_is_sent_as_requested_type(
     gateway: SimulatedGateway, value_type: str, text: str, kind: str, value: object
 ) -> None:
     assert (await _write(value_type, text)).status == ExitStatus.GOOD
@@ -50,7 +50,7 @@ async def test_a_scalar_goes_out_as_the_kind_that_was_asked_for(
 
 
 @pytest.mark.usefixtures("advised_item")
-async def test_a_timestamp_goes_out_in_utc(gateway: SimulatedGateway) -> None:
+async def test_timestamp_is_sent_in_utc(gateway: SimulatedGateway) -> None:
     assert (await _write("timestamp", "2026-01-05T09:00:00.25+01:00")).status == ExitStatus.GOOD
 
     sent: MxValue = _sent(gateway).write.value
@@ -73,7 +73,7 @@ async def test_a_timestamp_goes_out_in_utc(gateway: SimulatedGateway) -> None:
         ("string[]", "a,b", "string_values", ["a", "b"], [2]),
     ],
 )
-async def test_an_array_goes_out_as_the_kind_that_was_asked_for(
+async def test_array_is_sent_as_requested_type(
     gateway: SimulatedGateway,
     value_type: str,
     text: str,
@@ -117,7 +117,7 @@ async def test_an_array_goes_out_as_the_kind_that_was_asked_for(
         ("bool[]", "[1.5]"),
     ],
 )
-async def test_a_text_that_doesn_t_fit_is_refused_before_anything_is_sent(
+async def test_invalid_value_is_refused_before_anything_is_sent(
     gateway: SimulatedGateway, value_type: str, text: str
 ) -> None:
     before = len(gateway.calls)
@@ -131,17 +131,17 @@ async def test_a_text_that_doesn_t_fit_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.usefixtures("advised_item")
-async def test_an_unknown_type_is_refused_with_the_types_there_are() -> None:
+async def test_unknown_type_is_refused_with_list_of_types() -> None:
     result = await _write("integer", "1")
 
     assert result.status == ExitStatus.USAGE
     assert "int32" in result.error
 
 
-async def test_status_0_means_accepted(advised_item: tuple[int, int], session: Session) -> None:
+async def test_write_by_handles_is_accepted(advised_item: tuple[int, int], session: Session) -> None:
     server_handle, item_handle = advised_item
 
-    result = await good("write", "--type", "int32", "--value", "123", "--json")
+    result = await succeed("write", "--type", "int32", "--value", "123", "--json")
 
     assert result.record == {
         "sessionId": session.session_id,
@@ -152,7 +152,7 @@ async def test_status_0_means_accepted(advised_item: tuple[int, int], session: S
 
 
 @pytest.mark.usefixtures("advised_item")
-async def test_a_timestamp_makes_it_write2(gateway: SimulatedGateway) -> None:
+async def test_timestamp_option_sends_write2(gateway: SimulatedGateway) -> None:
     result = await _write("int32", "1", "--timestamp", "2026-01-05T08:00:00Z", "--user-id", "7")
 
     assert result.status == ExitStatus.GOOD
@@ -162,14 +162,14 @@ async def test_a_timestamp_makes_it_write2(gateway: SimulatedGateway) -> None:
 
 @pytest.mark.usefixtures("advised_item")
 @pytest.mark.parametrize("when", ["2026-01-05T08:00:00", "today"])
-async def test_a_time_without_its_zone_is_refused(when: str) -> None:
+async def test_timestamp_without_time_zone_is_refused(when: str) -> None:
     result = await _write("int32", "1", "--timestamp", when)
 
     assert result.status == ExitStatus.USAGE
     assert when in result.error
 
 
-async def test_an_item_that_is_not_advised_is_refused_by_mxaccess(session: Session) -> None:
+async def test_write_to_unadvised_item_is_refused_by_mxaccess(session: Session) -> None:
     server_handle = await session.register("tests")
     item_handle = await session.add_item(server_handle, "TestChildObject.TestInt")
 
@@ -179,7 +179,7 @@ async def test_an_item_that_is_not_advised_is_refused_by_mxaccess(session: Sessi
     assert "0x80070057" in result.error
 
 
-async def test_a_secured_write_carries_its_users(
+async def test_secured_write_sends_both_users(
     gateway: SimulatedGateway, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server_handle = await session.register("tests")
@@ -189,11 +189,11 @@ async def test_a_secured_write_carries_its_users(
     users: dict[str, str] = {}
     for user, password in (("operator", "operator-secret"), ("supervisor", "supervisor-secret")):
         monkeypatch.setenv("MXGATEWAY_USER_PASSWORD", password)
-        found = await good("authenticate-user", "--server-handle", server_handle, "--user", user)
+        found = await succeed("authenticate-user", "--server-handle", server_handle, "--user", user)
         users[user] = found.stdout.strip()
 
     ids = ("--current-user-id", users["operator"], "--verifier-user-id", users["supervisor"])
-    await good("write-secured", *handles, *ids, "--type", "int32", "--value", "5")
+    await succeed("write-secured", *handles, *ids, "--type", "int32", "--value", "5")
 
     async with session.stream_events() as events:
         async for event in events:
@@ -201,11 +201,11 @@ async def test_a_secured_write_carries_its_users(
                 break
     assert gateway.plant["TestChildObject.TestVerified"].value == 5
     timed = ("--timestamp", "2026-01-05T08:00:00Z")
-    await good("write-secured", *handles, *ids, "--type", "int32", "--value", "6", *timed)
+    await succeed("write-secured", *handles, *ids, "--type", "int32", "--value", "6", *timed)
     assert _sent(gateway).write_secured2.verifier_user_id == int(users["supervisor"])
 
 
-async def test_a_users_password_is_in_no_message(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_password_is_not_shown(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     server_handle = await session.register("tests")
     monkeypatch.setenv("MXGATEWAY_USER_PASSWORD", "a-wrong-password")
 
@@ -216,17 +216,17 @@ async def test_a_users_password_is_in_no_message(session: Session, monkeypatch: 
 
 
 @pytest.mark.usefixtures("session")
-async def test_a_missing_password_is_said_without_asking_the_gateway() -> None:
+async def test_missing_password_is_usage_error() -> None:
     result = await mxgw_py("authenticate-user", "--server-handle", "1", "--user", "operator")
 
     assert result.status == ExitStatus.USAGE
     assert "--password-env" in result.error
 
 
-async def test_a_users_guid_becomes_an_id(session: Session) -> None:
+async def test_archestra_user_guid_gives_user_id(session: Session) -> None:
     server_handle = await session.register("tests")
 
-    result = await good(
+    result = await succeed(
         "archestra-user-to-id",
         "--server-handle",
         server_handle,

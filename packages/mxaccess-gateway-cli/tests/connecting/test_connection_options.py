@@ -1,50 +1,75 @@
-"""Which gateway is meant: the command line goes before the environment, and contradictions are refused."""
+"""The connection options: the command line overrides the environment, and contradictions are refused."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 
-from cli_support.command_line import Result, good, mxgw_py
+from cli_support.command_line import Result, mxgw_py, succeed
+from mxgateway import ClientOptions
 from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.app import app
+from mxgateway_cli.connecting.target import TLS_FIELDS
 from mxgateway_cli.exit_status import ExitStatus
 from support.certificates import Certificates
 
 ITEM = "TestChildObject.TestInt"
+# Fields of ClientOptions without an option: the environment sets them. The key has options of its own.
+ENVIRONMENT_ONLY = {
+    "api_key",
+    "connect_timeout",
+    "close_timeout",
+    "max_message_bytes",
+    "keepalive_time",
+    "keepalive_timeout",
+    "use_http_proxy",
+}
 
 
 async def _smoke(*arguments: object) -> Result:
     return await mxgw_py("smoke", "--item", ITEM, *arguments)
 
 
-async def test_everything_can_stand_on_the_command_line(
+def test_every_field_of_client_options_is_an_option_or_set_by_environment() -> None:
+    command = app.get_command(click.Context(app), "ping")
+    assert command is not None
+    options = {str(parameter.name) for parameter in command.params}
+    names = {field.name for field in fields(ClientOptions)}
+
+    assert names - options == ENVIRONMENT_ONLY
+    assert set(TLS_FIELDS) <= names
+
+
+async def test_all_options_can_come_from_command_line(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("MXGATEWAY_ENDPOINT", "MXGATEWAY_API_KEY", "MXGATEWAY_PLAINTEXT"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("PLANT_7_KEY", gateway.api_key)
 
-    await good("smoke", "--endpoint", gateway.endpoint, "--api-key-env", "PLANT_7_KEY", "--plaintext", "--item", ITEM)
+    await succeed(
+        "smoke", "--endpoint", gateway.endpoint, "--api-key-env", "PLANT_7_KEY", "--plaintext", "--item", ITEM
+    )
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_everything_can_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_options_can_come_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_ITEM", ITEM)
     monkeypatch.setenv("MXGATEWAY_JSON", "1")
 
-    assert (await good("smoke")).records[-1]["step"] == "close-session"
+    assert (await succeed("smoke")).records[-1]["step"] == "close-session"
 
 
-async def test_the_command_line_goes_before_the_environment(
-    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_command_line_overrides_environment(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_ENDPOINT", "nobody.invalid:5000")
 
     assert (await _smoke("--endpoint", gateway.endpoint)).status == ExitStatus.GOOD
 
 
-async def test_a_key_comes_from_a_file(
+async def test_key_is_read_from_file(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("MXGATEWAY_API_KEY")
@@ -55,7 +80,7 @@ async def test_a_key_comes_from_a_file(
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_variable_named_on_the_command_line_goes_before_a_file_in_the_environment(
+async def test_key_variable_on_command_line_overrides_key_file_in_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY_FILE", "/nowhere/at/all")
@@ -74,7 +99,7 @@ async def test_a_variable_named_on_the_command_line_goes_before_a_file_in_the_en
         (["--api-key-env", "A", "--api-key-file", "b"], {}),
     ],
 )
-async def test_contradictions_are_refused_before_anything_is_sent(
+async def test_contradictory_options_are_refused_before_anything_is_sent(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, arguments: list[str], environment: dict[str, str]
 ) -> None:
     for name, value in environment.items():
@@ -88,7 +113,7 @@ async def test_contradictions_are_refused_before_anything_is_sent(
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_plaintext_on_the_command_line_goes_before_tls_in_the_environment(
+async def test_plaintext_on_command_line_overrides_tls_in_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_TLS", "1")
@@ -98,14 +123,14 @@ async def test_plaintext_on_the_command_line_goes_before_tls_in_the_environment(
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_tls_on_the_command_line_goes_before_plaintext_in_the_environment(certificates: Certificates) -> None:
+async def test_tls_on_command_line_overrides_plaintext_in_environment(certificates: Certificates) -> None:
     result = await _smoke("--tls", "--ca-file", certificates.ca)
 
     assert result.status == ExitStatus.TRANSPORT
     assert "doesn't speak TLS" in result.error
 
 
-async def test_tls_works_with_each_way_to_trust(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tls_works_with_every_way_to_trust(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     tls = certificates.named_otherwise.server(client_ca=certificates.ca)
     async with SimulatedGateway(tls=tls) as gateway:
         monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.api_key)
@@ -120,7 +145,7 @@ async def test_tls_works_with_each_way_to_trust(certificates: Certificates, monk
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "nan", "soon"])
-async def test_a_timeout_that_is_none_is_refused(gateway: SimulatedGateway, timeout: str) -> None:
+async def test_invalid_timeout_is_usage_error(gateway: SimulatedGateway, timeout: str) -> None:
     result = await _smoke("--timeout", timeout)
 
     assert result.status == ExitStatus.USAGE
@@ -128,7 +153,7 @@ async def test_a_timeout_that_is_none_is_refused(gateway: SimulatedGateway, time
     assert not gateway.calls
 
 
-async def test_a_key_in_plaintext_to_another_machine_gets_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_key_sent_in_plaintext_to_remote_host_gives_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", "mxgw_1_secret")
 
     result = await _smoke("--endpoint", "nobody.invalid:5000", "--plaintext")

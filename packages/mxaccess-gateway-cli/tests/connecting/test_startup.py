@@ -1,4 +1,4 @@
-"""Asking for the version or for help is quick: nothing heavy is loaded for it."""
+"""`version`, `--help` and usage errors are fast because they load no large package."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def _loaded_by(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--help"], []])
-def test_the_version_and_the_help_load_neither_grpc_nor_asyncio(arguments: list[str]) -> None:
+def test_version_and_help_load_neither_grpc_nor_asyncio(arguments: list[str]) -> None:
     assert _loaded_by(*arguments) == "HEAVY [] STATUS 0"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_help_of_a_command_loads_neither_grpc_nor_asyncio(name: str) -> None:
+def test_help_of_command_loads_neither_grpc_nor_asyncio(name: str) -> None:
     assert _loaded_by(name, "--help") == "HEAVY [] STATUS 0"
 
 
-def test_a_command_line_that_makes_no_sense_is_refused_without_grpc() -> None:
+def test_unknown_option_is_refused_without_loading_grpc() -> None:
     finished = subprocess.run(
         [sys.executable, "-c", LOADED, "write", "--nonsense"], capture_output=True, text=True, check=True, timeout=30
     )
@@ -50,7 +50,7 @@ def test_a_command_line_that_makes_no_sense_is_refused_without_grpc() -> None:
     assert finished.stdout.splitlines()[-1] == "HEAVY [] STATUS 2"
 
 
-def test_the_version_is_the_one_of_the_package() -> None:
+def test_version_matches_package() -> None:
     project = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     assert project["version"] == VERSION

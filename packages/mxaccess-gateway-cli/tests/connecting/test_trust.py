@@ -1,4 +1,4 @@
-"""Trust on first use: only when it is asked for, with the fingerprint on stderr, and never with another certificate."""
+"""Trust on first use: only on request, with the fingerprint on stderr, and never for a changed certificate."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import API_KEY
 
-from cli_support.command_line import Result, good, mxgw_py
-from cli_support.schemas import fits
+from cli_support.command_line import Result, mxgw_py, succeed
+from cli_support.schemas import validate
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 from support.certificates import Certificates
@@ -19,19 +19,19 @@ FIRST_USE = "--trust-on-first-use"
 
 
 class Home:
-    """The folder in which a user's configuration is."""
+    """The home folder of a user, with the configuration."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def known(self) -> str | None:
-        """What the command line remembers of gateways where nobody says where to."""
+        """The content of the default known_gateways file, or None if there is no file."""
         files = [path for path in self.folder.rglob("known_gateways") if path.parent.name == "mxgw-py"]
         return files[0].read_text(encoding="utf-8") if files else None
 
     def remember(self, endpoint: str, fingerprint: str) -> str:
-        """Give a file that knows a gateway."""
+        """Write a known gateways file with one gateway and return its path."""
         path = self.folder / "known"
         path.write_text(f"{endpoint} {fingerprint}\n", encoding="utf-8")
         return str(path)
@@ -39,7 +39,7 @@ class Home:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home of the test's own."""
+    """A home folder for this test only."""
     for name in ("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path))
     return Home(tmp_path)
@@ -47,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 @pytest.fixture
 async def gateway(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedGateway]:
-    """A gateway with a certificate that nobody here knows, which the environment names."""
+    """A gateway with an untrusted certificate; the environment points at it."""
     async with SimulatedGateway(api_key=API_KEY, tls=certificates.gateway.server(), ramp_interval=None) as gateway:
         monkeypatch.setenv("MXGATEWAY_ENDPOINT", gateway.endpoint)
         monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.api_key)
@@ -59,7 +59,7 @@ async def _read(*arguments: object) -> Result:
     return await mxgw_py("read", "TestChildObject.TestInt", *arguments)
 
 
-async def test_the_first_use_shows_the_fingerprint_and_the_next_says_nothing(
+async def test_only_first_use_shows_fingerprint(
     gateway: SimulatedGateway, certificates: Certificates, home: Home
 ) -> None:
     first = await _read(FIRST_USE)
@@ -73,14 +73,14 @@ async def test_the_first_use_shows_the_fingerprint_and_the_next_says_nothing(
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_the_first_use_is_a_warning_in_json(certificates: Certificates) -> None:
+async def test_first_use_warning_matches_schema(certificates: Certificates) -> None:
     result = await _read(FIRST_USE, "--json")
 
-    fits(result.error_record, "warning")
+    validate(result.error_record, "warning")
     assert certificates.gateway.fingerprint in result.error_record["warning"]
 
 
-async def test_nothing_is_trusted_or_remembered_unless_it_is_asked_for(gateway: SimulatedGateway, home: Home) -> None:
+async def test_gateway_is_trusted_only_on_request(gateway: SimulatedGateway, home: Home) -> None:
     refused = await _read()
     await _read(FIRST_USE)
     remembered = home.known
@@ -93,7 +93,7 @@ async def test_nothing_is_trusted_or_remembered_unless_it_is_asked_for(gateway: 
     assert remembered == home.known
 
 
-async def test_another_certificate_is_refused_with_both_fingerprints_and_what_to_do(
+async def test_changed_certificate_is_refused_with_both_fingerprints(
     gateway: SimulatedGateway, certificates: Certificates, home: Home
 ) -> None:
     known = home.remember(gateway.endpoint, OTHER)
@@ -104,23 +104,23 @@ async def test_another_certificate_is_refused_with_both_fingerprints_and_what_to
     assert plain.status == ExitStatus.TRANSPORT
     assert f"in --known-gateways-file {known} stands {OTHER}" in plain.error
     assert "somebody may sit between you and the gateway" in plain.error
-    fits(record, "error")
+    validate(record, "error")
     assert record["type"] == "MxGatewayCertificateError"
     assert record["trustedFingerprints"] == [OTHER]
     assert record["shownFingerprint"] == certificates.gateway.fingerprint
     assert not gateway.calls
 
 
-async def test_a_file_that_knows_the_gateway_is_enough(
+async def test_gateway_in_known_gateways_file_is_trusted(
     gateway: SimulatedGateway, certificates: Certificates, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = home.remember(gateway.endpoint, certificates.gateway.fingerprint)
     monkeypatch.setenv("MXGATEWAY_KNOWN_GATEWAYS_FILE", known)
 
-    await good("read", "TestChildObject.TestInt")
+    await succeed("read", "TestChildObject.TestInt")
 
 
-async def test_a_file_that_does_not_know_the_gateway_refuses_it(gateway: SimulatedGateway, home: Home) -> None:
+async def test_gateway_missing_in_known_gateways_file_is_refused(gateway: SimulatedGateway, home: Home) -> None:
     result = await _read("--known-gateways-file", home.remember("other.plant:5001", OTHER))
 
     assert result.status == ExitStatus.TRANSPORT
@@ -131,7 +131,7 @@ async def test_a_file_that_does_not_know_the_gateway_refuses_it(gateway: Simulat
 @pytest.mark.parametrize(
     "other", [["--ca-file", "ca.crt"], ["--certificate-fingerprint", OTHER]], ids=lambda other: other[0]
 )
-async def test_two_ways_to_trust_are_refused(gateway: SimulatedGateway, home: Home, other: list[str]) -> None:
+async def test_two_ways_to_trust_contradict_each_other(gateway: SimulatedGateway, home: Home, other: list[str]) -> None:
     result = await _read(FIRST_USE, *other)
 
     assert result.status == ExitStatus.USAGE
@@ -144,7 +144,7 @@ async def test_two_ways_to_trust_are_refused(gateway: SimulatedGateway, home: Ho
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_first_use_in_plaintext_is_refused() -> None:
+async def test_trust_on_first_use_contradicts_plaintext() -> None:
     result = await _read(FIRST_USE, "--plaintext")
 
     assert result.status == ExitStatus.USAGE
@@ -152,18 +152,18 @@ async def test_first_use_in_plaintext_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_way_to_trust_on_the_command_line_goes_before_one_of_the_environment(
+async def test_trust_option_on_command_line_overrides_environment(
     certificates: Certificates, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_TRUST_ON_FIRST_USE", "1")
 
-    await good("read", "TestChildObject.TestInt", "--ca-file", certificates.ca)
+    await succeed("read", "TestChildObject.TestInt", "--ca-file", certificates.ca)
 
     assert home.known is None
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_the_environment_may_ask_for_first_use(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_environment_can_request_trust_on_first_use(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_TRUST_ON_FIRST_USE", "1")
 
     assert (await _read()).status == ExitStatus.GOOD
@@ -171,7 +171,7 @@ async def test_the_environment_may_ask_for_first_use(home: Home, monkeypatch: py
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_home_that_can_not_be_written_is_told(home: Home) -> None:
+async def test_unwritable_configuration_folder_is_usage_error(home: Home) -> None:
     (home.folder / ".config").write_text("in the way")
     (home.folder / "mxgw-py").write_text("in the way")
     (home.folder / "Library").write_text("in the way")
@@ -184,7 +184,7 @@ async def test_a_home_that_can_not_be_written_is_told(home: Home) -> None:
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_the_doctor_says_that_a_gateway_is_not_known_yet() -> None:
+async def test_doctor_warns_about_first_use() -> None:
     first, second = [await mxgw_py("doctor", FIRST_USE, "--json") for _ in range(2)]
 
     verdicts = [{record["check"]: record for record in result.records}["tls"] for result in (first, second)]
@@ -193,7 +193,7 @@ async def test_the_doctor_says_that_a_gateway_is_not_known_yet() -> None:
     assert second.stderr == ""
 
 
-async def test_the_doctor_refuses_another_certificate(
+async def test_doctor_refuses_changed_certificate(
     gateway: SimulatedGateway, certificates: Certificates, home: Home
 ) -> None:
     known = home.remember(gateway.endpoint, OTHER)

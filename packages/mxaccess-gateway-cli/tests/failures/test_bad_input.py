@@ -1,4 +1,4 @@
-"""Whatever is wrong with what a person gave: one line that says what to change, the right status, and no key in it."""
+"""Invalid input and wrong settings give one helpful line, the right exit status, and show no key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECRETS = (KEY, "marker_secret", "both-kinds")
 
 
 async def _refused(status: ExitStatus, hint: str, *arguments: object) -> Result:
-    """Run a command line that has to fail like this: as text, as JSON, and with its traceback."""
+    """Run a command line that must fail with this status and hint: as text, as JSON, and with a traceback."""
     result = await mxgw_py(*arguments)
     assert result.status == status, result
     assert hint in result.error
@@ -41,7 +41,7 @@ async def _refused(status: ExitStatus, hint: str, *arguments: object) -> Result:
 
 @pytest.fixture
 async def tls_gateway(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedGateway]:
-    """A gateway with TLS whose certificate is good, which nobody may leave with a session."""
+    """A gateway with TLS and a valid certificate; tests must leave no session open."""
     monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
     async with SimulatedGateway(tls=certificates.gateway.server(), api_key=KEY) as gateway:
         yield gateway
@@ -50,7 +50,7 @@ async def tls_gateway(certificates: Certificates, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 async def closed_port() -> int:
-    """A port where nothing listens."""
+    """A port without a listener."""
     server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
     port: int = server.sockets[0].getsockname()[1]
     server.close()
@@ -67,50 +67,50 @@ async def closed_port() -> int:
         ("local host:5000", "cannot be part of a host name"),
     ],
 )
-async def test_a_wrong_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str, hint: str) -> None:
+async def test_invalid_endpoint_is_usage_error(monkeypatch: pytest.MonkeyPatch, endpoint: str, hint: str) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
 
     await _refused(ExitStatus.USAGE, hint, "smoke", "--item", ITEM, "--endpoint", endpoint)
 
 
-async def test_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_endpoint_is_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
 
     await _refused(ExitStatus.USAGE, "--endpoint", "ping", "--session-id", "session-1")
 
 
-async def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unknown_host_is_transport_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
 
     await _refused(ExitStatus.TRANSPORT, "is unknown", "open-session", "--endpoint", "nobody.invalid:5001")
 
 
-async def test_a_closed_port(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
+async def test_closed_port_is_transport_error(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
     endpoint = f"127.0.0.1:{closed_port}"
 
     await _refused(ExitStatus.TRANSPORT, "nothing listens", "open-session", "--endpoint", endpoint, "--plaintext")
 
 
-async def test_plaintext_to_a_tls_port(tls_gateway: SimulatedGateway) -> None:
+async def test_plaintext_to_tls_port_is_transport_error(tls_gateway: SimulatedGateway) -> None:
     arguments = ("open-session", "--endpoint", tls_gateway.endpoint, "--plaintext")
 
     await _refused(ExitStatus.TRANSPORT, "drop --plaintext", *arguments)
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_tls_to_a_plaintext_port() -> None:
+async def test_tls_to_plaintext_port_is_transport_error() -> None:
     await _refused(ExitStatus.TRANSPORT, "--plaintext", "open-session", "--tls")
 
 
-async def test_a_missing_ca_file(tls_gateway: SimulatedGateway, tmp_path: Path) -> None:
+async def test_missing_ca_file_is_usage_error(tls_gateway: SimulatedGateway, tmp_path: Path) -> None:
     missing = tmp_path / "ca_file" / "ca.crt"
     arguments = ("open-session", "--endpoint", tls_gateway.endpoint, "--ca-file", missing)
 
     await _refused(ExitStatus.USAGE, f"--ca-file {missing} doesn't exist", *arguments)
 
 
-async def test_a_ca_file_that_is_no_pem_file(tls_gateway: SimulatedGateway, tmp_path: Path) -> None:
+async def test_ca_file_must_be_pem(tls_gateway: SimulatedGateway, tmp_path: Path) -> None:
     file = tmp_path / "ca.der"
     file.write_bytes(b"\x30\x82\x01\x00")
     arguments = ("open-session", "--endpoint", tls_gateway.endpoint, "--ca-file", file)
@@ -118,7 +118,9 @@ async def test_a_ca_file_that_is_no_pem_file(tls_gateway: SimulatedGateway, tmp_
     await _refused(ExitStatus.USAGE, "is no PEM file", *arguments)
 
 
-async def test_an_expired_certificate(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_expired_certificate_is_transport_error(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
     async with SimulatedGateway(tls=certificates.expired.server(), api_key=KEY) as gateway:
         arguments = ("open-session", "--endpoint", gateway.endpoint, "--ca-file", certificates.ca)
@@ -126,7 +128,9 @@ async def test_an_expired_certificate(certificates: Certificates, monkeypatch: p
         assert not gateway.sessions
 
 
-async def test_a_certificate_of_a_foreign_authority(tls_gateway: SimulatedGateway, certificates: Certificates) -> None:
+async def test_certificate_of_untrusted_ca_is_refused(
+    tls_gateway: SimulatedGateway, certificates: Certificates
+) -> None:
     endpoint = ("open-session", "--endpoint", tls_gateway.endpoint)
 
     await _refused(ExitStatus.TRANSPORT, "--ca-file", *endpoint)
@@ -134,7 +138,7 @@ async def test_a_certificate_of_a_foreign_authority(tls_gateway: SimulatedGatewa
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_wrong_key(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_wrong_key_is_authentication_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", KEY + "x")
 
     await _refused(ExitStatus.AUTHENTICATION, "API key", "smoke", "--item", ITEM)
@@ -149,7 +153,7 @@ async def test_a_wrong_key(monkeypatch: pytest.MonkeyPatch) -> None:
         (("session:open", "session:close", "invoke:read", "events:read"), "invoke:write"),
     ],
 )
-async def test_a_missing_scope(
+async def test_missing_scope_is_authentication_error(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, scopes: tuple[str, ...], missing: str
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.add_key(*scopes))
@@ -162,30 +166,30 @@ async def test_a_missing_scope(
 @pytest.mark.parametrize(
     "name", ["ping", "session-state", "close-session", "register", "stream-events", "drain-events"]
 )
-async def test_an_unknown_session(name: str) -> None:
+async def test_unknown_session_is_session_error(name: str) -> None:
     await _refused(ExitStatus.SESSION, "session-0", name, "--session-id", "session-0")
 
 
 @pytest.mark.usefixtures("gateway")
 @pytest.mark.parametrize("session_id", ["", "  "])
-async def test_an_empty_session_id(session_id: str) -> None:
+async def test_empty_session_id_is_usage_error(session_id: str) -> None:
     await _refused(ExitStatus.USAGE, "--session-id", "ping", "--session-id", session_id)
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_value_that_doesn_t_fit_its_type() -> None:
+async def test_value_that_does_not_fit_type_is_usage_error() -> None:
     arguments = ("write", "--session-id", "session-0", "--server-handle", "1", "--item-handle", "1")
 
     await _refused(ExitStatus.USAGE, "invalid int32 '12.5'", *arguments, "--type", "int32", "--value", "12.5")
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_tls_with_plaintext() -> None:
+async def test_tls_contradicts_plaintext() -> None:
     await _refused(ExitStatus.USAGE, "--plaintext and --tls", "open-session", "--tls", "--plaintext")
 
 
 @pytest.mark.parametrize("value", [None, "", "  "])
-async def test_no_key_in_the_environment(
+async def test_missing_key_is_usage_error(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
     monkeypatch.delenv("MXGATEWAY_API_KEY")
@@ -197,7 +201,7 @@ async def test_no_key_in_the_environment(
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_variable_that_holds_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_invalid_key_in_variable_is_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANT_KEY", f"{KEY} and more")
 
     await _refused(
@@ -211,7 +215,7 @@ async def test_a_variable_that_holds_no_key(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.usefixtures("gateway")
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00", f"{KEY}\n{KEY}\n".encode()])
-async def test_a_file_that_holds_no_key(tmp_path: Path, content: bytes | None) -> None:
+async def test_invalid_key_file_is_usage_error(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)
@@ -220,22 +224,22 @@ async def test_a_file_that_holds_no_key(tmp_path: Path, content: bytes | None) -
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_the_key_where_the_name_of_a_variable_belongs() -> None:
+async def test_key_as_variable_name_is_not_shown() -> None:
     await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", "--api-key-env", KEY)
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_the_key_as_an_option() -> None:
+async def test_key_as_option_is_not_shown() -> None:
     await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", "--api-key", KEY)
     await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", f"--api-key={KEY}")
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_the_key_as_an_argument() -> None:
+async def test_key_as_argument_is_not_shown() -> None:
     await _refused(ExitStatus.USAGE, "Got unexpected extra argument (see", "open-session", KEY)
 
 
-async def test_something_else_than_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_other_server_is_transport_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -253,7 +257,7 @@ async def test_something_else_than_a_gateway(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("arguments", [["no-such-command"], ["smoke", "--no-such-option"], ["smoke", "--type", "int7"]])
-async def test_a_command_line_that_nobody_knows(arguments: list[str]) -> None:
+async def test_unknown_command_or_option_is_usage_error(arguments: list[str]) -> None:
     result = await _refused(ExitStatus.USAGE, arguments[-1], *arguments)
 
     assert "--help" in result.error
@@ -261,7 +265,7 @@ async def test_a_command_line_that_nobody_knows(arguments: list[str]) -> None:
 
 @pytest.mark.usefixtures("gateway")
 @pytest.mark.parametrize("flag", ["0", "off"])
-async def test_a_flag_that_the_environment_turns_off_is_off(monkeypatch: pytest.MonkeyPatch, flag: str) -> None:
+async def test_environment_can_turn_flag_off(monkeypatch: pytest.MonkeyPatch, flag: str) -> None:
     monkeypatch.setenv("MXGATEWAY_JSON", flag)
 
     result = await mxgw_py("ping", "--session-id", "session-0")
@@ -271,7 +275,7 @@ async def test_a_flag_that_the_environment_turns_off_is_off(monkeypatch: pytest.
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_the_secret_part_of_the_key_where_a_session_s_id_belongs() -> None:
+async def test_secret_part_of_key_as_session_id_is_not_shown() -> None:
     secret = KEY.removeprefix("mxgw_").partition("_")[2]
 
     for more in ([], ["--json"], ["--debug"]):

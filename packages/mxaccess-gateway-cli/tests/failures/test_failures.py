@@ -1,4 +1,4 @@
-"""Every error has its exit status and its one line."""
+"""Every error is reported with an exit status and in one line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ERRORS = [value for value in vars(mxgateway).values() if isinstance(value, type)
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_no_error_of_the_library_is_unexpected(kind: type[MxGatewayError]) -> None:
+def test_every_client_error_is_expected(kind: type[MxGatewayError]) -> None:
     failure = describe_error(kind("what went wrong"))
 
     assert failure.type == kind.__name__
@@ -58,11 +58,11 @@ def test_no_error_of_the_library_is_unexpected(kind: type[MxGatewayError]) -> No
         (MxGatewayTimeoutError, ExitStatus.TIMED_OUT),
     ],
 )
-def test_each_kind_has_its_exit_status(kind: type[MxGatewayError], status: ExitStatus) -> None:
+def test_error_class_sets_exit_status(kind: type[MxGatewayError], status: ExitStatus) -> None:
     assert describe_error(kind("what went wrong")).status == status
 
 
-def test_the_facts_of_an_error_come_along() -> None:
+def test_failure_has_facts_of_error() -> None:
     error = MxAccessError(
         "refused",
         ErrorFacts(session_id="session-1", hresult=-1, protocol_status=ProtocolStatusCode(99), method="Write"),
@@ -76,20 +76,20 @@ def test_the_facts_of_an_error_come_along() -> None:
     }
 
 
-def test_a_hint_speaks_of_options_but_leaves_paths_alone() -> None:
+def test_messages_name_options_but_keep_paths() -> None:
     error = MxGatewayConfigurationError("ca_file /etc/ca_file/server_handle.crt is empty: give ca_file")
 
     assert describe_error(error).message == "--ca-file /etc/ca_file/server_handle.crt is empty: give --ca-file"
 
 
-def test_an_error_that_nobody_foresaw_is_one_line_too() -> None:
+def test_unexpected_error_is_one_line() -> None:
     failure = describe_error(ZeroDivisionError("line one\nline two"))
 
     assert failure.status == ExitStatus.FAILED
     assert failure.message == "unexpected ZeroDivisionError: line one line two (run with --debug to see where)"
 
 
-def test_a_traceback_shows_no_secret() -> None:
+def test_traceback_shows_no_secret() -> None:
     diagnostics = Diagnostics(as_json=False, debug=True)
     diagnostics.protect(ApiKey("mxgw_1_a-secret_of-mine"))
     diagnostics.protect(hide(Secret.password('pass"word')))

@@ -1,4 +1,4 @@
-"""Whatever answers at the endpoint: one line on stderr, the right exit status, no traceback, and an end."""
+"""Any answer of a server ends a command with one line on stderr, the right exit status and no traceback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from cli_support.command_line import Result, ended, mxgw_py, started
+from cli_support.command_line import Result, mxgw_py, start_process, wait_for_exit
 from mxgateway_cli.exit_status import ExitStatus
 from support.hostile_http2 import Answer, after_connecting, framed, hostile_http2, refused
 from support.scripted_gateway import listening
@@ -22,7 +22,7 @@ FAILED = pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR, diagnos
 
 
 def answering(answer: Answer) -> Callable[[], AbstractAsyncContextManager[str]]:
-    """A server that answers like this after connecting."""
+    """Return a server that gives this answer after the client has connected."""
 
     @asynccontextmanager
     async def serve() -> AsyncGenerator[str]:
@@ -32,30 +32,30 @@ def answering(answer: Answer) -> Callable[[], AbstractAsyncContextManager[str]]:
     return serve
 
 
-def saying(words: bytes) -> Callable[[], AbstractAsyncContextManager[str]]:
-    """A server that says this and listens."""
+def sending(data: bytes) -> Callable[[], AbstractAsyncContextManager[str]]:
+    """Return a server that sends these bytes and then only reads."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(words)
+        writer.write(data)
         await reader.read()
 
     return lambda: listening(talk)
 
 
 GATEWAYS: dict[str, tuple[Callable[[], AbstractAsyncContextManager[str]], tuple[ExitStatus, ...]]] = {
-    "an ssh server": (saying(b"SSH-2.0-OpenSSH_9.6\r\n"), (ExitStatus.TRANSPORT, ExitStatus.TIMED_OUT)),
-    "a server that says nothing": (saying(b""), (ExitStatus.TRANSPORT, ExitStatus.TIMED_OUT)),
-    "a page of the web": (
+    "an ssh server": (sending(b"SSH-2.0-OpenSSH_9.6\r\n"), (ExitStatus.TRANSPORT, ExitStatus.TIMED_OUT)),
+    "a silent server": (sending(b""), (ExitStatus.TRANSPORT, ExitStatus.TIMED_OUT)),
+    "a web page": (
         answering(Answer(head=((b":status", b"404"), (b"content-type", b"text/html")), body=b"<html>", tail=())),
         (ExitStatus.TRANSPORT,),
     ),
-    "a message that nobody can read": (answering(Answer(body=framed(b"\xff" * 50))), (ExitStatus.TRANSPORT,)),
+    "an unreadable message": (answering(Answer(body=framed(b"\xff" * 50))), (ExitStatus.TRANSPORT,)),
     "no reply": (answering(Answer()), (ExitStatus.TRANSPORT, ExitStatus.SESSION)),
-    "details that are no UTF-8": (answering(refused(5, b"\xff\xfe caf\xc3\xa9 %zz")), (ExitStatus.SESSION,)),
+    "details that are not UTF-8": (answering(refused(5, b"\xff\xfe caf\xc3\xa9 %zz")), (ExitStatus.SESSION,)),
     "details of 100 KB": (answering(refused(5, b"%ff" * 100_000)), (ExitStatus.SESSION,)),
     "details with lines and colours": (answering(refused(5, b"a%0d%0ab%1b[31mc%00")), (ExitStatus.SESSION,)),
     "a message over the limit": (answering(Answer(body=framed(bytes(1 << 24) + b"x"))), (ExitStatus.SESSION,)),
-    "a gRPC status that nobody knows": (answering(refused(99)), (ExitStatus.TRANSPORT,)),
+    "an unknown gRPC status": (answering(refused(99)), (ExitStatus.TRANSPORT,)),
 }
 
 
@@ -69,11 +69,11 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("command", ["ping", "stream-events"])
 @pytest.mark.parametrize(("serve", "statuses"), GATEWAYS.values(), ids=GATEWAYS)
-async def test_a_process_ends_with_one_line_and_the_right_status(
+async def test_hostile_answer_ends_with_one_line_and_right_status(
     serve: Callable[[], AbstractAsyncContextManager[str]], statuses: tuple[ExitStatus, ...], command: str
 ) -> None:
-    async with serve() as endpoint, started(command, "--endpoint", endpoint) as process, asyncio.timeout(30):
-        result = await ended(process)
+    async with serve() as endpoint, start_process(command, "--endpoint", endpoint) as process, asyncio.timeout(30):
+        result = await wait_for_exit(process)
 
     assert result.status in statuses, result
     assert result.stdout == ""
@@ -83,7 +83,7 @@ async def test_a_process_ends_with_one_line_and_the_right_status(
     assert len(result.error) < 3000
 
 
-async def test_a_refusal_of_a_million_statuses_is_one_line_and_one_object() -> None:
+async def test_huge_refusal_is_one_line_and_one_object() -> None:
     reply = pb.MxCommandReply(
         protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE, message="x" * 1_000_000),
         statuses=[FAILED] * 200_000,
@@ -110,13 +110,13 @@ EVENTS = (
 
 
 async def streamed(*arguments: str) -> Result:
-    """What stream-events prints of the events, and of one that is missing behind them."""
+    """Return the output of stream-events for the events, followed by a gap in the sequence."""
     body = b"".join(map(framed, (*EVENTS, pb.MxEvent(worker_sequence=7))))
     async with hostile_http2(after_connecting(Answer(body=body, tail=None))) as server:
         return await mxgw_py("stream-events", "--endpoint", server.endpoint, *arguments)
 
 
-async def test_every_event_is_a_line_and_the_hole_behind_them_an_error() -> None:
+async def test_hostile_events_are_lines_and_missing_event_is_error() -> None:
     result = await streamed()
 
     assert result.status == ExitStatus.TRANSPORT
@@ -125,7 +125,7 @@ async def test_every_event_is_a_line_and_the_hole_behind_them_an_error() -> None
     assert "hole of 1 events" in result.error
 
 
-async def test_an_event_without_a_json_form_ends_the_json_stream_with_one_object() -> None:
+async def test_event_that_json_cannot_represent_ends_stream() -> None:
     result = await streamed("--json")
 
     assert result.status == ExitStatus.FAILED

@@ -1,4 +1,4 @@
-"""Every command, in every mode, against a gateway that echoes key and password wherever it can: none is shown."""
+"""No command shows a key or password in any mode, even if the gateway echoes them everywhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import click
 import pytest
 
-from cli_support.command_line import PROGRAM, Result, ended, mxgw_py, started
+from cli_support.command_line import PROGRAM, Result, mxgw_py, start_process, wait_for_exit
 from mxgateway import GatewayClient
 from mxgateway_cli.app import COMMANDS, app, run
 from mxgateway_cli.exit_status import ExitStatus
@@ -28,11 +28,11 @@ SECRET = "Zq7-vX9_kW4-hJ2_tR8-mN6_pL5-bD3_"
 KEY = f"mxgw_0a1b2c3d_{SECRET}"
 GUID = "01234567-89ab-cdef-0123-456789abcdef"
 PASSWORD = "wY5_uE8-gC2_xS7-fB4"
-# What these do takes no gateway, or none that echoes: simulate prints a key that it has made itself.
+# Commands that need no gateway. simulate prints the key that it generated.
 ALONE = {"version", "simulate"}
 NAMES = [name for names in COMMANDS.values() for name in names if name not in ALONE]
 MODES = {"text": [], "json": ["--json"], "debug": ["--debug"], "json and debug": ["--json", "--debug"], "terminal": []}
-# What a command needs beyond what its options say they need.
+# Arguments that a command needs in addition to its required options.
 ARGUMENTS: dict[str, list[str]] = {
     "acknowledge-alarm": ["--reference", "Provider!Group.Tag"],
     "batch": [],
@@ -53,7 +53,7 @@ VALUES: dict[str, str] = {
     "--alarm-guid": GUID,
     "--user-guid": GUID,
 }
-# What batch reads from stdin.
+# The stdin of batch.
 LINES = "ping\nread TestObject.TestInt\nauthenticate-user --user operator --server-handle 1\n"
 ECHOES: dict[str, Callable[[str], str]] = {
     "as it is": str,
@@ -76,7 +76,7 @@ def search() -> SecretSearch:
 
 @pytest.fixture
 async def echoing(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EchoingGateway]:
-    """A gateway that echoes; the environment names it, the key, the password, and a session."""
+    """A gateway that echoes secrets; the environment holds its endpoint, the key, the password and a session id."""
     async with echoing_gateway() as gateway:
         for name, text in {
             "ENDPOINT": gateway.endpoint,
@@ -90,7 +90,7 @@ async def echoing(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EchoingGatew
 
 
 def command_line(name: str) -> list[str]:
-    """Give a command with what it needs to be carried out."""
+    """Return a command line with all arguments that the command needs."""
     command = app.get_command(click.Context(app), name)
     assert command is not None
     arguments = [name, *ARGUMENTS.get(name, [])]
@@ -102,7 +102,7 @@ def command_line(name: str) -> list[str]:
 
 
 async def shown(mode: str, arguments: list[str]) -> Result:
-    """Run a command line in a mode."""
+    """Run a command line in an output mode."""
     if mode != "terminal":
         return await mxgw_py(*arguments, *MODES[mode])
 
@@ -116,14 +116,10 @@ async def shown(mode: str, arguments: list[str]) -> Result:
 
 @pytest.mark.parametrize("mode", ["text", "json and debug", "terminal"])
 @pytest.mark.parametrize("name", NAMES)
-async def test_no_command_shows_a_secret(
+async def test_command_shows_no_secret(
     echoing: EchoingGateway, search: SecretSearch, monkeypatch: pytest.MonkeyPatch, name: str, mode: str
 ) -> None:
-    monkeypatch.setattr(
-        sys,
-        "stdin",
-        io.StringIO("ping\nread TestObject.TestInt\nauthenticate-user --user operator --server-handle 1\n"),
-    )
+    monkeypatch.setattr(sys, "stdin", io.StringIO(LINES))
     echoing.echo = f"{KEY} and {SECRET}, {PASSWORD if name == 'authenticate-user' else ''}"
 
     for echoing.way in (Way.STATUS, Way.REFUSAL, Way.STRANGER, Way.SUCCESS):
@@ -135,7 +131,7 @@ async def test_no_command_shows_a_secret(
 
 @pytest.mark.parametrize("echo", ECHOES)
 @pytest.mark.parametrize("mode", MODES)
-async def test_no_error_shows_a_secret_however_it_is_written(
+async def test_error_shows_no_encoded_secret(
     echoing: EchoingGateway, search: SecretSearch, mode: str, echo: str
 ) -> None:
     for name, secret in (("register", KEY), ("open-session", KEY), ("authenticate-user", PASSWORD)):
@@ -149,9 +145,7 @@ async def test_no_error_shows_a_secret_however_it_is_written(
 
 
 @pytest.mark.parametrize("name", [*NAMES, *ALONE])
-async def test_no_help_and_no_mistake_shows_what_the_environment_holds(
-    echoing: EchoingGateway, search: SecretSearch, name: str
-) -> None:
+async def test_help_and_usage_errors_show_no_secret(echoing: EchoingGateway, search: SecretSearch, name: str) -> None:
     assert echoing.endpoint
 
     for arguments in (["--help"], ["--no-such-option", KEY], [f"--password={PASSWORD}"], ["--api-key", KEY]):
@@ -161,7 +155,7 @@ async def test_no_help_and_no_mistake_shows_what_the_environment_holds(
 
 @pytest.mark.parametrize("mode", ["text", "json", "debug"])
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in {"batch", "read", "watch"}])
-async def test_a_secret_in_the_wrong_place_of_a_command_line_is_not_repeated(
+async def test_misplaced_secret_on_command_line_is_not_shown(
     echoing: EchoingGateway, search: SecretSearch, name: str, mode: str
 ) -> None:
     command = app.get_command(click.Context(app), name)
@@ -179,13 +173,13 @@ async def test_a_secret_in_the_wrong_place_of_a_command_line_is_not_repeated(
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_crash_shows_no_secret(
+async def test_unexpected_error_shows_no_secret(
     echoing: EchoingGateway, search: SecretSearch, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     def crash(*_: object, **__: object) -> Any:
         inner = ExceptionGroup(f"two of {KEY}", [ValueError(f"Bearer {KEY}"), KeyError(SECRET)])
         inner.add_note(f"noted: {urllib.parse.quote(KEY)}")
-        raise RuntimeError(f"nobody foresaw {KEY!r} or {SECRET[-9:]}") from inner
+        raise RuntimeError(f"unexpected {KEY!r} or {SECRET[-9:]}") from inner
 
     monkeypatch.setattr(GatewayClient, "connect", crash)
     assert echoing.endpoint
@@ -198,14 +192,14 @@ async def test_a_crash_shows_no_secret(
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_what_others_log_shows_no_secret(
+async def test_log_records_of_others_show_no_secret(
     echoing: EchoingGateway, search: SecretSearch, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     connect = GatewayClient.connect
 
     def connect_and_forget(*arguments: Any) -> Any:
         async def fail() -> None:
-            raise RuntimeError(f"nobody asks for {KEY}")
+            raise RuntimeError(f"not awaited: {KEY}")
 
         _forgotten.append(asyncio.get_running_loop().create_task(fail()))
         _forgotten.clear()
@@ -223,23 +217,23 @@ async def test_what_others_log_shows_no_secret(
 _forgotten: list[asyncio.Task[None]] = []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signals to one process alone")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send a signal to a single process")
 @pytest.mark.parametrize("more", [[], ["--debug"], ["--json"]])
 async def test_ctrl_c_shows_no_secret(echoing: EchoingGateway, search: SecretSearch, more: list[str]) -> None:
     echoing.held, echoing.way = asyncio.Event(), Way.SUCCESS
 
-    async with started(*command_line("authenticate-user"), *more) as process:
+    async with start_process(*command_line("authenticate-user"), *more) as process:
         await asyncio.wait_for(echoing.arrived.wait(), 20)
         visible = _command_line_of(process.pid)
         process.send_signal(signal.SIGINT)
-        result = await ended(process)
+        result = await wait_for_exit(process)
 
     assert result.status == ExitStatus.INTERRUPTED
     assert not search.find([visible, result.stdout, result.stderr])
 
 
 @pytest.mark.parametrize("more", [[], ["--debug"], ["--json"]])
-async def test_a_closed_pipe_shows_no_secret(echoing: EchoingGateway, search: SecretSearch, more: list[str]) -> None:
+async def test_closed_pipe_shows_no_secret(echoing: EchoingGateway, search: SecretSearch, more: list[str]) -> None:
     echoing.way = Way.SUCCESS
     reading, writing = os.pipe()
     os.close(reading)
@@ -254,20 +248,20 @@ async def test_a_closed_pipe_shows_no_secret(echoing: EchoingGateway, search: Se
 
 
 def _command_line_of(number: int) -> str:
-    """Give what everybody on the machine sees of a process."""
+    """Return the command line of a process, which every user of the machine can read."""
     shown_by_system = Path(f"/proc/{number}/cmdline")
     return shown_by_system.read_text() if shown_by_system.exists() else ""
 
 
-async def test_grpc_traces_nothing(
+async def test_grpc_trace_is_ignored(
     echoing: EchoingGateway, search: SecretSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRPC_TRACE", "all")
     monkeypatch.setenv("GRPC_VERBOSITY", "DEBUG")
     echoing.way = Way.SUCCESS
 
-    async with started("ping", "--debug") as process:
-        result = await ended(process)
+    async with start_process("ping", "--debug") as process:
+        result = await wait_for_exit(process)
 
     assert result.status == ExitStatus.GOOD
     assert "GRPC_TRACE is ignored" in result.stderr
@@ -284,7 +278,7 @@ main(sys.argv[1:])
 
 
 @pytest.mark.parametrize("name", ["doctor", "smoke", "authenticate-user", "read", "browse", "stream-alarms"])
-async def test_no_command_starts_a_process_that_would_inherit_the_key(echoing: EchoingGateway, name: str) -> None:
+async def test_command_starts_no_process(echoing: EchoingGateway, name: str) -> None:
     echoing.way = Way.SUCCESS
 
     process = await asyncio.create_subprocess_exec(

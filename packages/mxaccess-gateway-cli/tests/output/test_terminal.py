@@ -1,4 +1,4 @@
-"""A terminal gets trees, tables, live values and progress."""
+"""Output on a terminal: trees, tables, live values and progress."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _shown(*arguments: str) -> tuple[int, str, str]:
-    """Run a command line on a terminal; give its status, and what it showed on stdout and stderr."""
+    """Run a command line on a terminal and return its status, stdout and stderr."""
 
     def work() -> tuple[int, str, str]:
         with (
@@ -48,7 +48,7 @@ async def _shown(*arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_browsing_draws_a_tree_and_says_where_there_is_more() -> None:
+async def test_browse_draws_tree_and_marks_hidden_levels() -> None:
     _, tree, _ = await _shown("browse", "--depth", "3")
 
     assert tree.splitlines()[:4] == [
@@ -71,7 +71,7 @@ async def test_readings_are_a_table() -> None:
     assert status == ExitStatus.MXACCESS
 
 
-async def test_the_entries_of_a_bulk_command_are_a_table(session: Session) -> None:
+async def test_bulk_results_are_a_table(session: Session) -> None:
     server_handle = await session.register("tests")
 
     _, table, _ = await _shown("subscribe-bulk", "--server-handle", str(server_handle), "--items", INT)
@@ -80,7 +80,7 @@ async def test_the_entries_of_a_bulk_command_are_a_table(session: Session) -> No
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_watching_shows_the_present_value_of_each_tag() -> None:
+async def test_watch_shows_current_value_of_each_tag() -> None:
     status, shown, _ = await _shown("watch", INT, "TestChildObject.TestDouble", "--max-events", "2")
 
     last = [line.split() for line in shown.splitlines()[-3:]]
@@ -92,9 +92,7 @@ async def test_watching_shows_the_present_value_of_each_tag() -> None:
     assert status == ExitStatus.GOOD
 
 
-async def test_a_password_that_no_variable_holds_is_asked_for(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_terminal_is_prompted_for_missing_password(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     server_handle = await session.register("tests")
     monkeypatch.setattr(sys, "stdin", _Terminal())
     monkeypatch.setattr("click.termui.hidden_prompt_func", _type_password)
@@ -108,7 +106,7 @@ async def test_a_password_that_no_variable_holds_is_asked_for(
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_figures_are_a_table_and_the_way_there_shows_on_stderr() -> None:
+async def test_figures_are_a_table_and_progress_is_on_stderr() -> None:
     _, table, progress = await _shown("bench-read-bulk", "--duration-seconds", "0.3")
 
     assert re.search(r"^latency ms +p50 ", table, re.MULTILINE)

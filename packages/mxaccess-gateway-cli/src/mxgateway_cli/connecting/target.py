@@ -172,7 +172,7 @@ class Target:
     @property
     def timeout(self) -> float:
         """Seconds that a call or a wait may take."""
-        return self.fields["timeout"]
+        return self.fields.get("timeout", DEFAULT_TIMEOUT_SECONDS)
 
     @property
     def time_limit(self) -> float | None:

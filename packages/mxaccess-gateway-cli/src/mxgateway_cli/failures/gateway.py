@@ -48,6 +48,7 @@ EXIT_STATUSES: Mapping[type[MxGatewayError], ExitStatus] = {
 
 # Fields and arguments of the client that messages mention and that are options of the command line.
 _OPTION_NAMES = (*TLS_FIELDS, "server_handle", "item_handle", "session_id")
+_PLAINTEXT = re.compile(r"(?<=\bdrop )plaintext\b|(?<=\bremove )plaintext\b|\bplaintext=True\b")
 _FIELD = re.compile(rf"(?<![\w./\\])({'|'.join(_OPTION_NAMES)})(?![\w./\\])")
 
 
@@ -87,4 +88,4 @@ def _facts(error: MxGatewayError) -> dict[str, Any]:
 def _name_options(message: str) -> str:
     """Replace the names of fields by the options of the command line."""
     message = _FIELD.sub(lambda field: f"--{field.group().replace('_', '-')}", message)
-    return message.replace("drop plaintext", "drop --plaintext").replace("plaintext=True", "--plaintext")
+    return _PLAINTEXT.sub("--plaintext", message)

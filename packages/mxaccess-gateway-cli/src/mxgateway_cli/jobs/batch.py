@@ -24,7 +24,7 @@ from mxgateway_cli.output.console import Diagnostics
 from mxgateway_cli.output.log import show_log_records
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from typing import Self
 
     from mxgateway_cli.connecting.target import Target
@@ -43,7 +43,7 @@ _UNSUPPORTED_COMMANDS: Final = frozenset({"batch", "simulate"})
 class _LineDiagnostics(Diagnostics):
     """Diagnostics of one line: its error is printed on stdout as its result, warnings go to stderr."""
 
-    def error(self, message: str, facts: dict[str, Any]) -> None:  # type: ignore[override]  # callers in this module pass a dict
+    def error(self, message: str, facts: Mapping[str, Any]) -> None:
         """Print why the line failed."""
         # Redacted twice, as on stderr: before JSON escapes hide a secret, and afterwards for secrets in the facts.
         record = {"error": redact(message), **facts, "type": "error"}

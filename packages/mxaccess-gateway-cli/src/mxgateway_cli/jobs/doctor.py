@@ -37,7 +37,7 @@ _EXPIRY_WARNING: Final = timedelta(days=30)
 _UNUSED_SESSION_ID: Final = f"session-{'0' * 32}"
 # The scopes that the remaining checks need.
 _REQUIRED_SCOPES: Final = ("session:open", "session:close", "invoke:read")
-_USES: Final = {
+_SCOPE_USES: Final = {
     "session:close": "close sessions",
     "invoke:read": "use sessions",
     "invoke:write": "write, and acknowledge alarms",
@@ -248,8 +248,8 @@ async def _check_scopes(client: GatewayClient, check: Check) -> None:
             raise refusals[scope]
     granted = ", ".join(scope for scope in probes if scope not in refusals)
     if refusals:
-        uses = "; ".join(f"{scope} to {_USES[scope]}" for scope in refusals)
-        check.warn(f"the key has {granted}, but not {', '.join(refusals)}", f"if you need it, give the key {uses}")
+        uses = "; ".join(f"{scope} to {_SCOPE_USES[scope]}" for scope in refusals)
+        check.warn(f"the key has {granted}, but not {', '.join(refusals)}", f"grant these scopes if needed: {uses}")
     else:
         check.finding = f"the key has {granted}"
 

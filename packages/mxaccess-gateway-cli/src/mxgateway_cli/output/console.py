@@ -187,10 +187,10 @@ def discard_output() -> None:
 
 
 def _redact_keys(text: str) -> str:
-    """Redact anything that looks like an API key.
+    """Redact API keys in a text that contains the prefix of one.
 
-    The full redaction is too slow for thousands of lines, and not needed: the client has already removed its own key
-    from everything a gateway sends.
+    Looking for the prefix first keeps the output of thousands of lines fast. The client has already removed its own key
+    from everything that the gateway sent.
     """
     return redact(text) if _KEY_PREFIX in text else text
 

@@ -22,7 +22,7 @@ class _Update(Protocol):
 def show_progress(output: Output, description: str, *, prints_results: bool) -> Generator[_Update]:
     """Show a progress bar while the block runs and yield the function that updates it.
 
-    The function takes the amount done and the total, or None if the total is unknown. It does nothing if stderr is not
+    The function accepts the amount done and the total, or None for an unknown total. It does nothing if stderr is not
     a terminal, with `--json`, and if the block itself prints its results to the terminal (`prints_results`).
     """
     if output.as_json or not sys.stderr.isatty() or (prints_results and output.terminal):

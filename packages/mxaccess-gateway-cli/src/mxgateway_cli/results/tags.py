@@ -66,7 +66,7 @@ def print_watch_item(output: Output, item: WatchItem, *, flush: bool = True) -> 
 
 
 def status_line(item: WatchItem) -> str:
-    """Return an item that reports the status of the watch as a line."""
+    """Return the line of an item that reports the status of the watch."""
     match item:
         case TagChange():
             return _change_line(item)

@@ -1,4 +1,4 @@
-"""`batch` answers each line, marks the end of each answer, and lets no line stand in the way of the next."""
+"""`batch` prints a result and an end marker for each line, and continues after failed lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from cli_support.command_line import PROGRAM, Result, mxgw_py
-from cli_support.schemas import fits
+from cli_support.schemas import validate
 from mxgateway import Session
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
@@ -24,7 +24,7 @@ INT, UNKNOWN = "TestChildObject.TestInt", "NoSuchObject_999.NoSuchAttr"
 
 @pytest.fixture
 def stdin(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What the batch reads; a test writes its lines with `_batch`."""
+    """The stdin of the batch; `_batch` writes the lines."""
     text = io.StringIO()
     monkeypatch.setattr(sys, "stdin", text)
     return text
@@ -37,13 +37,13 @@ async def _batch(stdin: io.StringIO, *lines: str, options: tuple[str, ...] = ())
 
 
 def _answers(result: Result) -> list[list[str]]:
-    """The lines of each answer."""
+    """Return the lines of each result."""
     assert result.stdout.endswith(f"{MARK}\n")
     return [answer.splitlines() for answer in result.stdout.split(f"{MARK}\n")[:-1]]
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_every_line_has_its_answer_and_its_mark(stdin: io.StringIO) -> None:
+async def test_every_line_has_result_and_end_marker(stdin: io.StringIO) -> None:
     result = await _batch(stdin, "version", f"read {INT}", "")
 
     version, reading = _answers(result)
@@ -53,23 +53,23 @@ async def test_every_line_has_its_answer_and_its_mark(stdin: io.StringIO) -> Non
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_an_empty_line_is_answered_too(stdin: io.StringIO) -> None:
+async def test_empty_line_has_empty_result(stdin: io.StringIO) -> None:
     assert _answers(await _batch(stdin, "", "version"))[0] == []
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_no_lines_are_no_answers(stdin: io.StringIO) -> None:
+async def test_empty_batch_prints_nothing(stdin: io.StringIO) -> None:
     assert (await _batch(stdin)).stdout == ""
 
 
-async def test_all_lines_share_one_connection(gateway: SimulatedGateway, stdin: io.StringIO) -> None:
+async def test_lines_share_connection(gateway: SimulatedGateway, stdin: io.StringIO) -> None:
     await _batch(stdin, *[f"read {INT}"] * 3)
 
     assert len({call.peer for call in gateway.calls}) == 1
 
 
 @pytest.mark.usefixtures("session")
-async def test_a_session_goes_through_its_lines(stdin: io.StringIO) -> None:
+async def test_lines_share_session(stdin: io.StringIO) -> None:
     result = await _batch(
         stdin,
         "register --client-name batch",
@@ -80,7 +80,7 @@ async def test_a_session_goes_through_its_lines(stdin: io.StringIO) -> None:
 
     registered, added, _, events = _answers(result)
     assert (registered, added) == (["1"], ["1"])
-    fits(json.loads(events[0]), "event")
+    validate(json.loads(events[0]), "event")
 
 
 @pytest.mark.usefixtures("session")
@@ -96,38 +96,38 @@ async def test_a_session_goes_through_its_lines(stdin: io.StringIO) -> None:
         ("simulate", 2, "simulate cannot be used in a batch"),
     ],
 )
-async def test_a_line_that_fails_says_so_on_stdout_and_the_next_one_follows(
+async def test_failed_line_prints_error_on_stdout_and_batch_continues(
     stdin: io.StringIO, line: str, status: int, text: str
 ) -> None:
     result = await _batch(stdin, line, "version")
 
     failed, version = _answers(result)
     record = json.loads(failed[0])
-    fits(record, "batch-error")
+    validate(record, "batch-error")
     assert (record["exitStatus"], record["type"]) == (status, "error")
     assert text in record["error"]
     assert version[0].startswith("mxgw-py ")
     assert (result.status, result.stderr) == (ExitStatus.GOOD, "")
 
 
-async def test_failed_entries_are_a_result_and_no_error(session: Session, stdin: io.StringIO) -> None:
+async def test_failed_entries_are_a_result_not_an_error(session: Session, stdin: io.StringIO) -> None:
     await session.register("tests")
 
     result = await _batch(stdin, "advise-item-bulk --server-handle 1 --item-handles 4711 --json")
 
     ((line,),) = _answers(result)
-    fits(json.loads(line), "bulk-subscription")
+    validate(json.loads(line), "bulk-subscription")
     assert "1 of 1 entries failed" in result.error
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_the_options_of_the_batch_count_for_every_line(stdin: io.StringIO) -> None:
+async def test_options_of_batch_apply_to_every_line(stdin: io.StringIO) -> None:
     ((line,),) = _answers(await _batch(stdin, f"read {INT}", options=("--json",)))
 
-    fits(json.loads(line), "reading")
+    validate(json.loads(line), "reading")
 
 
-async def test_a_line_may_name_another_gateway(gateway: SimulatedGateway, stdin: io.StringIO) -> None:
+async def test_line_can_override_gateway_of_batch(gateway: SimulatedGateway, stdin: io.StringIO) -> None:
     async with SimulatedGateway(api_key=gateway.api_key) as other:
         other.plant[INT].set(7)
         lines = [f"read {INT}", f"read {INT} --endpoint {other.endpoint}"]
@@ -136,7 +136,7 @@ async def test_a_line_may_name_another_gateway(gateway: SimulatedGateway, stdin:
     assert (here[0].split()[-1], there[0].split()[-1]) == ("42", "7")
 
 
-async def test_a_gateway_that_comes_back_is_found_again(gateway: SimulatedGateway, stdin: io.StringIO) -> None:
+async def test_batch_connects_again_after_failed_connection(gateway: SimulatedGateway, stdin: io.StringIO) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.UNAUTHENTICATED)
 
     failed, read = _answers(await _batch(stdin, f"read {INT}", f"read {INT}"))
@@ -145,7 +145,7 @@ async def test_a_gateway_that_comes_back_is_found_again(gateway: SimulatedGatewa
     assert read[0].startswith(INT)
 
 
-async def test_no_key_is_shown_even_when_a_line_holds_it(gateway: SimulatedGateway, stdin: io.StringIO) -> None:
+async def test_key_in_line_is_not_shown(gateway: SimulatedGateway, stdin: io.StringIO) -> None:
     result = await _batch(stdin, f"read --api-key={gateway.api_key}", f"session-state --session-id {gateway.api_key}")
 
     assert gateway.api_key not in result.stdout + result.stderr
@@ -153,7 +153,7 @@ async def test_no_key_is_shown_even_when_a_line_holds_it(gateway: SimulatedGatew
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_what_contradicts_itself_is_said_at_once(stdin: io.StringIO) -> None:
+async def test_contradictory_options_of_batch_are_refused_at_once(stdin: io.StringIO) -> None:
     result = await _batch(stdin, "version", options=("--tls", "--plaintext"))
 
     assert result.status == ExitStatus.USAGE
@@ -162,9 +162,7 @@ async def test_what_contradicts_itself_is_said_at_once(stdin: io.StringIO) -> No
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a process could handle")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_it_while_it_waits_and_while_it_works(
-    gateway: SimulatedGateway, number: signal.Signals
-) -> None:
+async def test_signal_ends_waiting_and_working_batch(gateway: SimulatedGateway, number: signal.Signals) -> None:
     for line in ("version\n", f"watch {INT}\n"):
         process = await asyncio.create_subprocess_exec(
             *PROGRAM,
@@ -179,7 +177,7 @@ async def test_a_signal_ends_it_while_it_waits_and_while_it_works(
         process.stdin.write(line.encode())
         await process.stdout.readline()
         process.send_signal(number)
-        # Not communicate: that would close stdin, which ends it too.
+        # communicate() would close stdin, which also ends the batch.
         status = await process.wait()
         _, stderr = await process.communicate()
 

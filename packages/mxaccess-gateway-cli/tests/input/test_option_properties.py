@@ -1,4 +1,4 @@
-"""Whatever text stands behind an option: a value, or one line that says what is wrong; never a traceback."""
+"""Any text given to an option is parsed or refused in one line, never with a traceback."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MANY = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-# Not ours, but a digit to Python.
+# A digit for int(), but not a decimal digit of ASCII.
 FIVE = "\N{ARABIC-INDIC DIGIT FIVE}"
 UNFORESEEN = re.compile(r"unexpected \w+: ")
 DEEP = "[" * 100_000
 LONG = "9" * 10_000
-# What such options are made of, and what they are not.
+# Fragments of valid and of invalid values.
 PIECES = some.sampled_from(
     [
         *("1", "-5", "2.5", "1e400", "nan", "inf", "true", "[", "]", "[[1,2],[3,4]]", ",", '"', "{}", "null", " "),
@@ -44,7 +44,7 @@ TEXTS = some.lists(PIECES, max_size=6).map("".join) | some.text(max_size=30)
 
 
 def deep_json() -> str:
-    """A JSON array that is too deep for any array."""
+    """Return a JSON array that is nested too deeply."""
     return "[" * 2000 + "1" + "]" * 2000
 
 
@@ -55,7 +55,7 @@ def deep_json() -> str:
 @example("string[]", '[{"a": 1}]')
 @example("int64", LONG)
 @example("double[]", f"[{LONG}]")
-def test_a_value_is_a_value_or_a_usage_error(value_type: str, text: str) -> None:
+def test_any_value_text_is_parsed_or_refused(value_type: str, text: str) -> None:
     try:
         message = parse_value(value_type, text)
     except click.UsageError as error:
@@ -69,7 +69,7 @@ def test_a_value_is_a_value_or_a_usage_error(value_type: str, text: str) -> None
 @example(LONG)
 @example("0001-01-01T00:00:00+23:59")
 @example("9999-12-31T23:59:59-23:59")
-def test_a_timestamp_is_an_aware_time_or_a_usage_error(text: str) -> None:
+def test_any_timestamp_text_is_parsed_or_refused(text: str) -> None:
     try:
         when = parse_timestamp(text)
     except click.UsageError as error:
@@ -86,7 +86,7 @@ def test_a_timestamp_is_an_aware_time_or_a_usage_error(text: str) -> None:
 @example("int32[]", deep_json(), 1)
 @example("string", '["a", null]', 2)
 @example("int32", '{"a": 1}', 1)
-def test_values_are_one_for_each_entry_or_a_usage_error(value_type: str, text: str, count: int) -> None:
+def test_any_value_list_is_parsed_or_refused(value_type: str, text: str, count: int) -> None:
     try:
         values = parse_values(value_type, text, count)
     except click.UsageError as error:
@@ -100,7 +100,7 @@ def test_values_are_one_for_each_entry_or_a_usage_error(value_type: str, text: s
 @example(LONG)
 @example("1_0")
 @example(FIVE)
-def test_handles_are_whole_numbers_of_32_bits_or_a_usage_error(text: str) -> None:
+def test_any_handle_list_is_parsed_or_refused(text: str) -> None:
     context, parameter = click.Context(app), click.Option(["--item-handles"])
     try:
         handles = parse_handles(context, parameter, text)
@@ -114,7 +114,7 @@ def test_handles_are_whole_numbers_of_32_bits_or_a_usage_error(text: str) -> Non
 
 @MANY
 @given(TEXTS)
-def test_references_are_names_or_a_usage_error(text: str) -> None:
+def test_any_reference_list_is_parsed_or_refused(text: str) -> None:
     context, parameter = click.Context(app), click.Option(["--items"])
     try:
         references = parse_references(context, parameter, text)
@@ -129,13 +129,13 @@ def test_references_are_names_or_a_usage_error(text: str) -> None:
 @given(TEXTS)
 @example(f"localhost:{LONG}")
 @example(f"localhost:{FIVE}")
-def test_an_endpoint_is_host_and_port_or_a_configuration_error(text: str) -> None:
+def test_any_endpoint_text_is_accepted_or_refused(text: str) -> None:
     with contextlib.suppress(MxGatewayConfigurationError):
         assert ClientOptions(endpoint=text, plaintext=True).endpoint == text
 
 
 def assert_one_line(error: click.UsageError) -> None:
-    """A usage error becomes one line that can be printed anywhere."""
+    """Assert that a usage error is printed as one line of moderate length."""
     with contextlib.redirect_stderr(io.StringIO()) as stderr:
         Diagnostics(as_json=False, debug=False).error(" ".join(error.format_message().split()), {})
     assert len(stderr.getvalue().splitlines()) == 1
@@ -143,7 +143,7 @@ def assert_one_line(error: click.UsageError) -> None:
 
 
 def options() -> Iterator[tuple[str, str]]:
-    """Every option of every command that takes a text."""
+    """Yield every command with each of its options that have a value."""
     for commands in COMMANDS.values():
         for name in commands:
             command = app.get_command(click.Context(app), name)
@@ -153,17 +153,15 @@ def options() -> Iterator[tuple[str, str]]:
                     yield name, parameter.opts[0]
 
 
-# They wait for the end of stdin, or for a signal.
-WITHOUT_AN_END = {"batch", "simulate"}
+# Commands that run until stdin ends, or until a signal.
+ENDLESS_COMMANDS = {"batch", "simulate"}
 
 
 @pytest.mark.parametrize(
-    "name", [name for commands in COMMANDS.values() for name in commands if name not in WITHOUT_AN_END]
+    "name", [name for commands in COMMANDS.values() for name in commands if name not in ENDLESS_COMMANDS]
 )
-def test_every_option_of_a_command_takes_any_text_or_says_what_is_wrong(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # With a key but without an endpoint: whatever is understood ends there.
+def test_every_option_accepts_or_refuses_any_text(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without an endpoint, so that a valid command line fails before it connects.
     monkeypatch.setenv("MXGATEWAY_API_KEY", "mxgw_1_secret")
     mine = [option for command, option in options() if command == name and option != "--endpoint"]
 
@@ -182,7 +180,7 @@ def test_every_option_of_a_command_takes_any_text_or_says_what_is_wrong(
 
 
 def ran(arguments: list[str]) -> tuple[int, str]:
-    """Run a command line in this process and give its status and what it says on stderr."""
+    """Run a command line in this process and return its status and its output on stderr."""
     stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _ in range(2))
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
         status = run(arguments)
@@ -197,7 +195,7 @@ LINES = some.lists(some.sampled_from([*NAMES, "--json", "--item", "--help", "'",
 @settings(MANY, max_examples=60)
 @given(some.lists(LINES.map(" ".join), max_size=4))
 @example([DEEP, "\ud800", "write --type int32[] --value " + deep_json()])
-def test_every_line_of_a_batch_is_answered(lines: list[str]) -> None:
+def test_every_line_of_batch_gets_end_marker(lines: list[str]) -> None:
     output = Output(as_json=True, diagnostics=Diagnostics(as_json=True, debug=False))
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace", newline="\n")
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(io.StringIO()):

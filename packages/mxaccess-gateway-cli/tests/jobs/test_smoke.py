@@ -1,11 +1,11 @@
-"""`smoke` has one conversation with a gateway, shows its steps, and leaves nothing behind."""
+"""`smoke` tests a gateway step by step, prints the steps, and cleans up."""
 
 from __future__ import annotations
 
 import grpc
 import pytest
 
-from cli_support.command_line import good, mxgw_py
+from cli_support.command_line import mxgw_py, succeed
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 
@@ -25,8 +25,8 @@ STEPS = [
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_it_goes_through_every_step_and_shows_the_value() -> None:
-    result = await good("smoke", "--item", ITEM)
+async def test_smoke_prints_every_step_and_value() -> None:
+    result = await succeed("smoke", "--item", ITEM)
 
     lines = [line.split() for line in result.stdout.splitlines()]
     assert [(verdict, step) for verdict, step, *_ in lines] == [("ok", step) for step in STEPS]
@@ -35,8 +35,8 @@ async def test_it_goes_through_every_step_and_shows_the_value() -> None:
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_json_gives_one_object_a_step() -> None:
-    records = (await good("smoke", "--item", ITEM, "--json")).records
+async def test_json_prints_one_record_per_step() -> None:
+    records = (await succeed("smoke", "--item", ITEM, "--json")).records
 
     assert [record["step"] for record in records] == STEPS
     assert all(record["ok"] for record in records)
@@ -44,14 +44,14 @@ async def test_json_gives_one_object_a_step() -> None:
     assert (event["value"]["int32Value"], event["quality"], event["workerSequence"]) == (42, 192, "1")
 
 
-async def test_it_brings_its_own_gateway_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_smoke_simulate_starts_own_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_ENDPOINT", "nobody.invalid:5000")
 
-    assert f"{ITEM}: good (192) 42" in (await good("smoke", "--simulate")).stdout
+    assert f"{ITEM}: good (192) 42" in (await succeed("smoke", "--simulate")).stdout
 
 
-async def test_it_writes_when_asked_and_waits_for_the_outcome(gateway: SimulatedGateway) -> None:
-    result = await good("smoke", "--item", ITEM, "--write", "123", "--type", "int32", "--json")
+async def test_smoke_write_waits_for_outcome(gateway: SimulatedGateway) -> None:
+    result = await succeed("smoke", "--item", ITEM, "--write", "123", "--type", "int32", "--json")
 
     by_step = {record["step"]: record for record in result.records}
     assert list(by_step) == [*STEPS[:6], "write", "write-complete", *STEPS[6:]]
@@ -59,24 +59,26 @@ async def test_it_writes_when_asked_and_waits_for_the_outcome(gateway: Simulated
     assert gateway.plant[ITEM].value == 123
 
 
-async def test_the_environment_never_makes_it_write(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_environment_never_triggers_smoke_write(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MXGATEWAY_WRITE", "1")
     monkeypatch.setenv("MXGATEWAY_TYPE", "int32")
 
-    await good("smoke", "--item", ITEM)
+    await succeed("smoke", "--item", ITEM)
 
     assert gateway.plant[ITEM].value == 42
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_an_uncertain_first_value_is_waited_out() -> None:
-    result = await good("smoke", "--item", "TestChildObject.TestSettling")
+async def test_smoke_waits_until_uncertain_value_becomes_good() -> None:
+    result = await succeed("smoke", "--item", "TestChildObject.TestSettling")
 
     assert "TestChildObject.TestSettling: good (192) 9" in result.stdout
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_value_that_never_gets_good_is_a_failure_that_says_the_quality() -> None:
+async def test_value_without_good_quality_fails_with_last_quality() -> None:
     result = await mxgw_py("smoke", "--item", "TestChildObject.TestUncertain", "--timeout", "0.3")
 
     assert result.status == ExitStatus.FAILED
@@ -85,7 +87,7 @@ async def test_a_value_that_never_gets_good_is_a_failure_that_says_the_quality()
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_an_unknown_item_ends_at_once_with_the_reason_of_mxaccess() -> None:
+async def test_unknown_item_fails_at_once_with_mxaccess_reason() -> None:
     result = await mxgw_py("smoke", "--item", "NoSuchObject_999.NoSuchAttr", "--json")
 
     assert result.status == ExitStatus.MXACCESS
@@ -96,7 +98,7 @@ async def test_an_unknown_item_ends_at_once_with_the_reason_of_mxaccess() -> Non
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_refused_write_is_mxaccess_s_refusal() -> None:
+async def test_refused_write_is_mxaccess_error() -> None:
     result = await mxgw_py("smoke", "--item", "TestChildObject.TestReadOnly", "--write", "1", "--type", "int32")
 
     assert result.status == ExitStatus.MXACCESS
@@ -104,8 +106,8 @@ async def test_a_refused_write_is_mxaccess_s_refusal() -> None:
 
 
 @pytest.mark.parametrize("rpc", ["Invoke", "StreamEvents"])
-async def test_it_closes_the_session_when_a_step_fails(gateway: SimulatedGateway, rpc: str) -> None:
-    # The first Invoke is the question that connecting asks; whatever its answer is, there is a gateway.
+async def test_smoke_closes_session_when_step_fails(gateway: SimulatedGateway, rpc: str) -> None:
+    # The first Invoke is the probe of `connect`, which accepts any reply of a gateway.
     count = 2 if rpc == "Invoke" else 1
     gateway.faults.refuse_next_calls(count, grpc.StatusCode.RESOURCE_EXHAUSTED, "too much", rpc=rpc)
 
@@ -116,7 +118,7 @@ async def test_it_closes_the_session_when_a_step_fails(gateway: SimulatedGateway
     assert result.stdout.splitlines()[-1].split()[:2] == ["ok", "close-session"]
 
 
-async def test_no_answer_within_the_timeout_is_a_timeout_and_leaves_no_session(gateway: SimulatedGateway) -> None:
+async def test_timeout_leaves_no_session(gateway: SimulatedGateway) -> None:
     gateway.faults.delay_commands(30)
 
     result = await mxgw_py("smoke", "--item", ITEM, "--timeout", "0.3")
@@ -125,7 +127,7 @@ async def test_no_answer_within_the_timeout_is_a_timeout_and_leaves_no_session(g
     assert "Register" in result.error
 
 
-async def test_a_write_that_never_has_an_outcome_says_that_it_may_still_happen() -> None:
+async def test_write_without_outcome_may_still_happen() -> None:
     async with SimulatedGateway(write_time=60) as gateway:
         arguments = ["--endpoint", gateway.endpoint, "--plaintext", "--item", ITEM, "--timeout", "0.5"]
         with pytest.MonkeyPatch.context() as environment:
@@ -137,7 +139,7 @@ async def test_a_write_that_never_has_an_outcome_says_that_it_may_still_happen()
         assert not gateway.sessions
 
 
-async def test_a_session_that_the_gateway_can_t_close_is_named(gateway: SimulatedGateway) -> None:
+async def test_failure_to_close_session_is_reported(gateway: SimulatedGateway) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.PERMISSION_DENIED, "not now", rpc="CloseSession")
 
     result = await mxgw_py("smoke", "--item", ITEM)
@@ -155,7 +157,7 @@ async def test_a_session_that_the_gateway_can_t_close_is_named(gateway: Simulate
         (["--simulate", "--endpoint", "localhost:5000"], "--simulate"),
     ],
 )
-async def test_a_command_line_that_can_t_work_is_refused_before_anything_is_sent(
+async def test_invalid_options_are_refused_before_anything_is_sent(
     gateway: SimulatedGateway, arguments: list[str], hint: str
 ) -> None:
     result = await mxgw_py("smoke", *arguments)

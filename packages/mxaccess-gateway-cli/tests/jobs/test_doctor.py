@@ -1,4 +1,4 @@
-"""`doctor` finds what stands between here and a working session, says what to do, and leaves no session behind."""
+"""`doctor` finds the first step that fails on the way to a session, gives advice, and leaves no session open."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import grpc
 import pytest
 from conftest import API_KEY
 
-from cli_support.command_line import Result, good, mxgw_py
-from cli_support.schemas import fits
+from cli_support.command_line import Result, mxgw_py, succeed
+from cli_support.schemas import validate
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 from support.certificates import Certificates
@@ -20,19 +20,19 @@ ALL_SCOPES = ("session:open", "session:close", "invoke:read", "invoke:write", "i
 
 def _verdicts(result: Result) -> dict[str, str]:
     for record in result.records:
-        fits(record, "check")
+        validate(record, "check")
     assert [record["check"] for record in result.records] == CHECKS
     return {record["check"]: record["verdict"] for record in result.records}
 
 
 def _assert_first_failure(result: Result, check: str) -> None:
-    """Assert that what comes before a check is good, the check failed, and what comes after it was left out."""
+    """Assert that a check failed, that no earlier check did, and that the later checks were skipped."""
     verdicts = _verdicts(result)
     index = CHECKS.index(check)
     assert {verdicts[name] for name in CHECKS[:index]} <= {"ok", "warning"}
     assert verdicts[check] == "failed"
     assert {verdicts[name] for name in CHECKS[index + 1 :]} <= {"skipped"}
-    fits(result.error_record, "error")
+    validate(result.error_record, "error")
 
 
 @pytest.fixture(autouse=True)
@@ -41,17 +41,17 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_everything_in_order_is_said_a_line_a_check() -> None:
-    result = await good("doctor")
+async def test_doctor_prints_one_line_per_check() -> None:
+    result = await succeed("doctor")
 
     lines = [line.split() for line in result.stdout.splitlines() if not line.startswith(" ")]
     assert [check for _, check, *_ in lines] == CHECKS
     assert {verdict for verdict, *_ in lines} == {"ok", "warning"}
 
 
-async def test_a_good_certificate_comes_with_its_names_dates_and_fingerprint(certificates: Certificates) -> None:
+async def test_trusted_certificate_is_shown_with_names_dates_and_fingerprint(certificates: Certificates) -> None:
     async with SimulatedGateway(api_key=API_KEY, tls=certificates.gateway.server()) as gateway:
-        result = await good("doctor", "--endpoint", gateway.endpoint, "--ca-file", certificates.ca, "--json")
+        result = await succeed("doctor", "--endpoint", gateway.endpoint, "--ca-file", certificates.ca, "--json")
 
     assert set(_verdicts(result).values()) == {"ok"}
     tls = result.records[CHECKS.index("tls")]
@@ -60,7 +60,7 @@ async def test_a_good_certificate_comes_with_its_names_dates_and_fingerprint(cer
     assert {"notBefore", "notAfter", "issuer", "subject"} <= set(tls["certificate"])
 
 
-async def test_a_certificate_that_is_not_trusted_is_shown_with_what_to_do(certificates: Certificates) -> None:
+async def test_untrusted_certificate_is_shown_with_advice(certificates: Certificates) -> None:
     async with SimulatedGateway(api_key=API_KEY, tls=certificates.gateway.server()) as gateway:
         result = await mxgw_py("doctor", "--endpoint", gateway.endpoint, "--json")
 
@@ -71,7 +71,7 @@ async def test_a_certificate_that_is_not_trusted_is_shown_with_what_to_do(certif
     assert result.status == ExitStatus.TRANSPORT
 
 
-async def test_an_expired_certificate_says_when_it_ended(certificates: Certificates) -> None:
+async def test_expired_certificate_is_shown_with_expiry_date(certificates: Certificates) -> None:
     async with SimulatedGateway(api_key=API_KEY, tls=certificates.expired.server()) as gateway:
         result = await mxgw_py("doctor", "--endpoint", gateway.endpoint, "--ca-file", certificates.ca, "--json")
 
@@ -79,7 +79,7 @@ async def test_an_expired_certificate_says_when_it_ended(certificates: Certifica
     assert result.records[CHECKS.index("tls")]["certificate"]["notAfter"] == "2020-01-01T00:00:00Z"
 
 
-async def test_an_unknown_name_is_the_first_thing_to_fail() -> None:
+async def test_unknown_host_fails_name_check() -> None:
     result = await mxgw_py("doctor", "--endpoint", "nobody.invalid:5001", "--json")
 
     _assert_first_failure(result, "name")
@@ -87,7 +87,7 @@ async def test_an_unknown_name_is_the_first_thing_to_fail() -> None:
     assert "spelling" in result.records[0]["advice"]
 
 
-async def test_a_port_where_nobody_listens_is_the_second() -> None:
+async def test_closed_port_fails_tcp_check() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -97,7 +97,7 @@ async def test_a_port_where_nobody_listens_is_the_second() -> None:
     assert result.status == ExitStatus.TRANSPORT
 
 
-async def test_tls_to_a_plaintext_port_says_which_option_to_change(gateway: SimulatedGateway) -> None:
+async def test_tls_to_plaintext_port_fails_tls_check_with_advice(gateway: SimulatedGateway) -> None:
     result = await mxgw_py("doctor", "--endpoint", gateway.endpoint, "--tls", "--json")
 
     _assert_first_failure(result, "tls")
@@ -105,7 +105,7 @@ async def test_tls_to_a_plaintext_port_says_which_option_to_change(gateway: Simu
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_key_that_the_gateway_doesn_t_know_fails_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unknown_key_fails_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", "mxgw_other_marker-of-a-wrong-key")
 
     result = await mxgw_py("doctor", "--json")
@@ -115,12 +115,12 @@ async def test_a_key_that_the_gateway_doesn_t_know_fails_and_is_not_shown(monkey
     assert "marker" not in result.stdout + result.stderr
 
 
-async def test_a_key_for_less_than_everything_is_a_warning_that_says_what_is_missing(
+async def test_key_with_missing_optional_scopes_is_a_warning(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.add_key("session:open", "session:close", "invoke:read"))
 
-    result = await good("doctor", "--json")
+    result = await succeed("doctor", "--json")
 
     assert _verdicts(result)["scopes"] == "warning"
     scopes = result.records[CHECKS.index("scopes")]["scopes"]
@@ -130,7 +130,7 @@ async def test_a_key_for_less_than_everything_is_a_warning_that_says_what_is_mis
 @pytest.mark.parametrize(
     ("missing", "check"), [("session:open", "session"), ("session:close", "scopes"), ("invoke:read", "scopes")]
 )
-async def test_a_key_that_can_t_use_a_session_fails(
+async def test_key_without_required_scope_fails(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, missing: str, check: str
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.add_key(*(set(ALL_SCOPES) - {missing})))
@@ -141,16 +141,16 @@ async def test_a_key_that_can_t_use_a_session_fails(
     assert result.status == ExitStatus.AUTHENTICATION
 
 
-async def test_finding_out_the_scopes_changes_nothing(gateway: SimulatedGateway) -> None:
-    await good("doctor")
+async def test_scope_check_changes_nothing(gateway: SimulatedGateway) -> None:
+    await succeed("doctor")
 
-    # The zeros are an id that no session has.
+    # The doctor uses a session id of zeros, which no session has.
     write = [call for call in gateway.calls if call.status is grpc.StatusCode.NOT_FOUND]
     assert len(write) >= 4
     assert gateway.plant["TestChildObject.TestInt"].value == 42
 
 
-async def test_a_gateway_without_room_for_a_session_fails(gateway: SimulatedGateway) -> None:
+async def test_session_limit_fails_session_check(gateway: SimulatedGateway) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.RESOURCE_EXHAUSTED, "64 sessions", rpc="OpenSession")
 
     result = await mxgw_py("doctor", "--json")
@@ -159,7 +159,7 @@ async def test_a_gateway_without_room_for_a_session_fails(gateway: SimulatedGate
     assert result.status == ExitStatus.SESSION
 
 
-async def test_a_protocol_version_that_nobody_knows_fails_there() -> None:
+async def test_unsupported_protocol_version_fails_version_check() -> None:
     async with SimulatedGateway(api_key=API_KEY, gateway_protocol_version=99) as gateway:
         result = await mxgw_py("doctor", "--endpoint", gateway.endpoint, "--plaintext", "--json")
 
@@ -169,7 +169,7 @@ async def test_a_protocol_version_that_nobody_knows_fails_there() -> None:
     assert "99" in result.records[CHECKS.index("protocol-version")]["finding"]
 
 
-async def test_a_worker_that_doesn_t_answer_fails_and_its_session_is_closed(gateway: SimulatedGateway) -> None:
+async def test_unresponsive_worker_fails_and_session_is_closed(gateway: SimulatedGateway) -> None:
     gateway.faults.delay_commands(30)
 
     result = await mxgw_py("doctor", "--timeout", "0.5", "--json")

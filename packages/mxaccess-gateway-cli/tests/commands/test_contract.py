@@ -1,4 +1,4 @@
-"""Whatever the contract has, the command line has a way to it."""
+"""Every rpc and every command kind of the contract has a command."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.app import COMMANDS
 
 NAMES = {name for names in COMMANDS.values() for name in names}
-# What another command does with an option more, or what has another name here.
-OTHERWISE = {
+# Command kinds that another command covers with an option, or that have another name.
+OTHER_NAMES = {
     "add-item2": "add-item",
     "write2": "write",
     "write-secured2": "write-secured",
@@ -38,10 +38,10 @@ RPCS = {
 @pytest.mark.parametrize(
     "kind", sorted(set(pb.MxCommandKind.DESCRIPTOR.values_by_name) - {"MX_COMMAND_KIND_UNSPECIFIED"})
 )
-def test_every_command_kind_has_a_command(kind: str) -> None:
+def test_every_command_kind_has_command(kind: str) -> None:
     name = kind.removeprefix("MX_COMMAND_KIND_").lower().replace("_", "-")
 
-    assert OTHERWISE.get(name, name) in NAMES
+    assert OTHER_NAMES.get(name, name) in NAMES
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,5 @@ def test_every_command_kind_has_a_command(kind: str) -> None:
         for method in service.methods
     ],
 )
-def test_every_rpc_has_a_command(rpc: str) -> None:
+def test_every_rpc_has_command(rpc: str) -> None:
     assert RPCS[rpc] in NAMES

@@ -1,4 +1,4 @@
-"""The README and the reference say what the command line does, and what they show works."""
+"""The README and the reference are complete, and their examples work."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ SNIPPETS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 NAMES = [name for names in COMMANDS.values() for name in names]
 
 
-def test_the_reference_is_fresh() -> None:
-    """`python -m mxgateway_cli.reference > REFERENCE.md` makes it so."""
+def test_reference_is_up_to_date() -> None:
+    """Update it with `python -m mxgateway_cli.reference > REFERENCE.md`."""
     assert (PACKAGE / "REFERENCE.md").read_text(encoding="utf-8") == reference()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_command_is_in_the_readme_s_table(name: str) -> None:
+def test_every_command_is_in_readme_table(name: str) -> None:
     assert re.search(rf"^\|.*`{re.escape(name)}`.*\|", README, re.MULTILINE)
 
 
 @pytest.mark.parametrize("status", ExitStatus)
-def test_every_exit_status_is_in_the_readme_s_table(status: ExitStatus) -> None:
+def test_every_exit_status_is_in_readme_table(status: ExitStatus) -> None:
     assert f"\n| {int(status)} |" in README
 
 
 @pytest.mark.skipif(shutil.which("bash") is None or sys.platform == "win32", reason="the snippets are for a Unix shell")
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.split(" --")[0].strip().replace("\n", " "))
 @pytest.mark.usefixtures("gateway")
-async def test_a_snippet_of_the_readme_works(snippet: str) -> None:
+async def test_readme_snippet_works(snippet: str) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shell = await asyncio.create_subprocess_exec(
         "bash",

@@ -1,4 +1,4 @@
-"""What a terminal, a pipe and a reader that goes away get."""
+"""Output of results to a terminal, to a pipe, and to a pipe whose reader has gone away."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _output(*, as_json: bool = False) -> Output:
     return Output(as_json=as_json, diagnostics=Diagnostics(as_json=as_json, debug=False))
 
 
-def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_gets_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     with redirect_stdout(_Terminal()) as terminal:
         _output().result({"serverHandle": 1, "capabilities": ["a", "b"]}, "1")
@@ -35,21 +35,21 @@ def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines == [["server", "handle", "1"], ["capabilities", "a,", "b"]]
 
 
-def test_a_pipe_gets_the_bare_result() -> None:
+def test_pipe_gets_plain_line() -> None:
     with redirect_stdout(io.StringIO()) as pipe:
         _output().result({"serverHandle": 1}, "1")
 
     assert pipe.getvalue() == "1\n"
 
 
-def test_json_is_the_same_on_a_terminal() -> None:
+def test_json_is_plain_on_terminal() -> None:
     with redirect_stdout(_Terminal()) as terminal:
         _output(as_json=True).result({"text": "ä"}, "x")
 
     assert terminal.getvalue() == '{"text": "\\u00e4"}\n'
 
 
-def test_a_terminal_gets_colours_where_they_mean_something(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_gets_styled_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     with redirect_stdout(_Terminal()) as terminal:
@@ -61,12 +61,12 @@ def test_a_terminal_gets_colours_where_they_mean_something(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("text", "shown"), [("plain ä", "plain ä"), ("a\x1b[2Jb", r"a\x1b[2Jb"), ("a\nb\x07\u202e", r"a\nb\x07\u202e")]
 )
-def test_what_moves_a_cursor_is_escaped(text: str, shown: str) -> None:
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_closed_reader_is_not_an_error() -> None:
     read, write = os.pipe()
     os.close(read)
     pid = os.posix_spawn(

@@ -1,4 +1,4 @@
-"""An interpreter that ends under an open stream ends at once."""
+"""A program that ends with a stream open exits at once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from mxgateway.testing import SimulatedGateway
 from support.programs import run_python
 
-PROGRAMS = 20
-AT_ONCE = 4
+PROGRAMS_PER_WAY = 7
+CONCURRENT_PROGRAMS = 4
 
-# A stream nobody closes, busy or quiet, at the end of the program or in the middle of its loop.
+# The stream is never closed: the program ends after asyncio.run, inside it, or with an event loop still open.
 PROGRAM = """
 import asyncio
 import sys
@@ -21,7 +21,7 @@ from mxgateway import ClientOptions, GatewayClient
 
 opened = []
 
-async def main(at_once):
+async def main(exit_inside_loop):
     client = await GatewayClient.connect(ClientOptions.from_env())
     session = await client.open_session()
     server = await session.register("exit")
@@ -30,31 +30,31 @@ async def main(at_once):
     await anext(stream)
     opened.extend([client, session, stream])
     print("open", flush=True)
-    if at_once:
+    if exit_inside_loop:
         sys.exit(0)
 
 if sys.argv[1] == "run":
-    asyncio.run(main(at_once=False))
+    asyncio.run(main(exit_inside_loop=False))
 elif sys.argv[1] == "exit":
-    asyncio.run(main(at_once=True))
+    asyncio.run(main(exit_inside_loop=True))
 else:
-    asyncio.new_event_loop().run_until_complete(main(at_once=False))
+    asyncio.new_event_loop().run_until_complete(main(exit_inside_loop=False))
 """
 
 
-@pytest.mark.parametrize("end", ["run", "exit", "loop"])
-async def test_an_interpreter_ends_at_once_with_a_stream_open(tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize("way", ["run", "exit", "loop"])
+async def test_program_with_open_stream_exits_at_once(tmp_path: Path, way: str) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    places = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(CONCURRENT_PROGRAMS)
 
     async def run(gateway: SimulatedGateway) -> tuple[str, str]:
-        async with places, asyncio.timeout(20):
-            return await run_python(gateway, tmp_path, program, end)
+        async with slots, asyncio.timeout(20):
+            return await run_python(gateway, tmp_path, program, way)
 
     async with SimulatedGateway(ramp_interval=0.01) as gateway:
-        said = await asyncio.gather(*(run(gateway) for _ in range(PROGRAMS // 3 + 1)))
+        outputs = await asyncio.gather(*(run(gateway) for _ in range(PROGRAMS_PER_WAY)))
 
-        assert said == [("open\n", "")] * len(said)
-        # The gateway hears of it: nothing streams any more.
+        assert outputs == [("open\n", "")] * len(outputs)
+        # The gateway notices that each program has ended: no call is running.
         await gateway.wait_for(lambda: not [call for call in gateway.calls if call.running])

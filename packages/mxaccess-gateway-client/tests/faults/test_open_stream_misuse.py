@@ -1,4 +1,4 @@
-"""A stream that is open stays its own loop's and its own process's."""
+"""An open stream cannot be used in another event loop or in a forked process."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def use(stream):
         except MxGatewayUsageError as error:
             print(error, flush=True)
 
-async def go_on(gateway, client, stream):
+async def continue_in_parent(gateway, client, stream):
     gateway.plant["TestChildObject.TestInt"].set(7)
     print((await anext(stream)).value, flush=True)
     await client.close()
@@ -60,49 +60,46 @@ if child == 0:
     sys.exit(0)
 _, status = os.waitpid(child, 0)
 print(status, flush=True)
-loop.run_until_complete(go_on(gateway, client, stream))
+loop.run_until_complete(continue_in_parent(gateway, client, stream))
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="only where a process can fork")
-@pytest.mark.parametrize("what", ["use", "drop", "leave"])
-def test_a_fork_is_told_that_a_stream_is_not_its_own_and_the_parent_goes_on(what: str) -> None:
-    # With its own fork support gRPC may end a child that is forked while any thread waits in it.
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is missing on this platform")
+@pytest.mark.parametrize("action", ["use", "drop", "exit"])
+def test_stream_raises_in_a_fork_and_works_in_the_parent(action: str) -> None:
+    # gRPC's fork support can terminate a child that is forked while a thread waits inside gRPC.
     environment = {**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0", "GRPC_VERBOSITY": "NONE"}
 
     process = subprocess.run(
-        [sys.executable, "-c", FORK, what], capture_output=True, text=True, timeout=30, check=False, env=environment
+        [sys.executable, "-c", FORK, action], capture_output=True, text=True, timeout=30, check=False, env=environment
     )
 
     assert process.returncode == 0, process.stderr
     *misuse, child_status, value = process.stdout.splitlines()
     assert (child_status, value) == ("0", "7")
-    assert len(misuse) == (2 if what == "use" else 0)
+    assert len(misuse) == (2 if action == "use" else 0)
     assert all("can't be used in its fork" in line and "connect after the fork" in line for line in misuse)
 
 
-async def advised(session: Session) -> None:
-    """Advise the tag."""
+async def advise_tag(session: Session) -> None:
     server = await session.register("test")
     await session.advise(server, await session.add_item(server, TAG))
 
 
-async def first(stream: EventStream) -> None:
-    """Begin to iterate."""
+async def read_first(stream: EventStream) -> None:
     async for _ in stream:
         return
 
 
 async def close(stream: EventStream) -> None:
-    """Close it."""
     await stream.close()
 
 
-@pytest.mark.parametrize("use", [first, close])
-async def test_an_open_stream_gives_another_loop_nothing_and_goes_on_in_its_own(
+@pytest.mark.parametrize("use", [read_first, close])
+async def test_stream_raises_in_another_loop_and_works_in_its_own(
     gateway: SimulatedGateway, session: Session, use: Callable[[EventStream], Coroutine[Any, Any, None]]
 ) -> None:
-    await advised(session)
+    await advise_tag(session)
     async with session.stream_events() as stream:
         await anext(stream)
         gateway.plant[TAG].set(1)

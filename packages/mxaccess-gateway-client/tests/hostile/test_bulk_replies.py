@@ -41,7 +41,7 @@ def answer(scripted: ScriptedGateway, arm: str, field: str, said: tuple[str | in
 
 @pytest.mark.parametrize("said", [("C.D", "A.B", "E.F"), ("A.B", "A.B", "E.F")], ids=["reordered", "duplicated"])
 @pytest.mark.parametrize("name", BY_TAG)
-async def test_results_for_other_tags_are_refused(
+async def test_bulk_results_for_other_tags_are_rejected(
     scripted: ScriptedGateway, scripted_session: Session, name: str, said: tuple[str, ...]
 ) -> None:
     answer(scripted, name, "tag_address", said)
@@ -52,7 +52,7 @@ async def test_results_for_other_tags_are_refused(
 
 @pytest.mark.parametrize("said", [(3, 2, 4), (2, 2, 4)], ids=["reordered", "duplicated"])
 @pytest.mark.parametrize("name", BY_HANDLE)
-async def test_results_for_other_handles_are_refused(
+async def test_bulk_results_for_other_handles_are_rejected(
     scripted: ScriptedGateway, scripted_session: Session, name: str, said: tuple[int, ...]
 ) -> None:
     answer(scripted, name, "item_handle", said)
@@ -63,7 +63,7 @@ async def test_results_for_other_handles_are_refused(
 
 @pytest.mark.parametrize("said", [("A.B[]", "c.d", "Object.E.F"), ("", "", "")], ids=["in its own way", "not at all"])
 @pytest.mark.parametrize("name", BY_TAG)
-async def test_a_gateway_may_write_tags_in_its_own_way(
+async def test_gateway_may_spell_tags_differently(
     scripted: ScriptedGateway, scripted_session: Session, name: str, said: tuple[str, ...]
 ) -> None:
     answer(scripted, name, "tag_address", said)
@@ -73,7 +73,7 @@ async def test_a_gateway_may_write_tags_in_its_own_way(
 
 @pytest.mark.parametrize("handle", [0, -1, -(2**31), 2**31 - 1])
 @pytest.mark.parametrize("name", BY_HANDLE)
-async def test_a_handle_that_nobody_asked_for_is_given_as_it_came(
+async def test_unrequested_handle_is_returned_unchanged(
     scripted: ScriptedGateway, scripted_session: Session, name: str, handle: int
 ) -> None:
     answer(scripted, name, "item_handle", (handle,) * 3)
@@ -81,7 +81,7 @@ async def test_a_handle_that_nobody_asked_for_is_given_as_it_came(
     assert [getattr(result, "item_handle", None) for result in await BY_HANDLE[name](scripted_session)] == [handle] * 3
 
 
-async def test_the_same_tag_twice_may_have_two_results(scripted: ScriptedGateway, scripted_session: Session) -> None:
+async def test_duplicate_tag_gets_two_results(scripted: ScriptedGateway, scripted_session: Session) -> None:
     answer(scripted, "add_item_bulk", "tag_address", ("A.B", "A.B"))
 
     assert len(await scripted_session.add_item_bulk(1, ["A.B", "A.B"])) == 2

@@ -63,7 +63,7 @@ async def stalled(sent: Callable[[], int]) -> int:
 
 
 @pytest.mark.parametrize(("read", "message"), STREAMS.values(), ids=STREAMS)
-async def test_a_stream_without_an_end_holds_no_more_than_a_few_messages_for_a_slow_reader(
+async def test_endless_stream_buffers_few_messages_for_slow_reader(
     read: Read, message: Callable[[str], bytes]
 ) -> None:
     endless = Answer(body=message("x" * (8 * MEGABYTE)), again=True)
@@ -86,7 +86,7 @@ async def test_a_stream_without_an_end_holds_no_more_than_a_few_messages_for_a_s
 
 
 @pytest.mark.parametrize(("read", "message"), STREAMS.values(), ids=STREAMS)
-async def test_a_client_closes_at_once_while_a_stream_waits_for_a_reader_who_has_gone(
+async def test_client_closes_at_once_with_abandoned_stream(
     read: Read, message: Callable[[str], bytes]
 ) -> None:
     endless = Answer(body=message("x" * (8 * MEGABYTE)), again=True)
@@ -101,7 +101,7 @@ async def test_a_client_closes_at_once_while_a_stream_waits_for_a_reader_who_has
 
 
 @pytest.mark.parametrize(("read", "message"), STREAMS.values(), ids=STREAMS)
-async def test_a_stream_of_small_messages_without_an_end_leaves_others_their_turn(
+async def test_endless_stream_of_small_messages_lets_other_tasks_run(
     read: Read, message: Callable[[str], bytes]
 ) -> None:
     endless = Answer(body=message("x") * 1000, again=True)
@@ -127,7 +127,7 @@ async def test_a_stream_of_small_messages_without_an_end_leaves_others_their_tur
         await items.close()  # type: ignore[attr-defined]  # every stream has it
 
 
-async def test_active_alarms_without_an_end_are_a_timeout() -> None:
+async def test_endless_active_alarms_time_out() -> None:
     endless = Answer(body=framed(pb.ActiveAlarmSnapshot(alarm_full_reference="G!A.B")) * 100, again=True)
     async with (
         hostile_http2(after_connecting(endless)) as server,
@@ -154,7 +154,7 @@ async def galaxy() -> AsyncIterator[ScriptedGalaxy]:
 
 @pytest.mark.parametrize("period", [1, 2, 3, 50])
 @pytest.mark.parametrize("ask", ASK.values(), ids=ASK)
-async def test_pages_that_go_round_in_a_circle_are_noticed(
+async def test_cycle_of_page_tokens_is_detected(
     galaxy: ScriptedGalaxy, ask: Callable[[GatewayClient], AsyncIterator[GalaxyObject]], period: int
 ) -> None:
     numbers = itertools.count()
@@ -176,7 +176,7 @@ async def test_pages_that_go_round_in_a_circle_are_noticed(
 
 @pytest.mark.parametrize("objects", [0, 1])
 @pytest.mark.parametrize("ask", ASK.values(), ids=ASK)
-async def test_pages_without_an_end_can_be_given_up(
+async def test_reading_endless_pages_can_be_cancelled(
     galaxy: ScriptedGalaxy, ask: Callable[[GatewayClient], AsyncIterator[GalaxyObject]], objects: int
 ) -> None:
     numbers = itertools.count()

@@ -141,7 +141,7 @@ STREAMS: dict[str, Call] = {"events": first_event, "the alarm feed": first_alarm
 
 
 @pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS.values(), ids=MISBEHAVIOURS)
-async def test_every_call_ends_soon_with_a_typed_error_of_one_line(misbehaviour: Misbehaviour) -> None:
+async def test_every_call_soon_raises_one_line_typed_error(misbehaviour: Misbehaviour) -> None:
     async with (
         hostile_http2(after_connecting(misbehaviour.answer)) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
@@ -161,7 +161,7 @@ async def test_every_call_ends_soon_with_a_typed_error_of_one_line(misbehaviour:
 
 
 @pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS.values(), ids=MISBEHAVIOURS)
-async def test_connecting_to_it_ends_soon_in_a_client_or_a_typed_error(misbehaviour: Misbehaviour) -> None:
+async def test_connect_soon_succeeds_or_raises_typed_error(misbehaviour: Misbehaviour) -> None:
     began = time.monotonic()
     async with hostile_http2(lambda _path, _request: misbehaviour.answer) as server:
         # What a gateway that is full says is an answer of a gateway.
@@ -181,7 +181,7 @@ async def test_connecting_to_it_ends_soon_in_a_client_or_a_typed_error(misbehavi
     [Answer(tail=None), Answer(body=framed(REPLY), tail=None), Answer(body=framed(REPLY) * 2)],
     ids=["nothing", "a reply without an end", "two replies"],
 )
-async def test_a_call_that_never_ends_is_a_timeout(answer: Answer) -> None:
+async def test_call_that_never_ends_times_out(answer: Answer) -> None:
     async with (
         hostile_http2(after_connecting(answer)) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True, timeout=0.2) as client,
@@ -191,7 +191,7 @@ async def test_a_call_that_never_ends_is_a_timeout(answer: Answer) -> None:
                 await call(client)
 
 
-async def test_a_stream_that_says_nothing_can_be_given_up() -> None:
+async def test_reading_silent_stream_can_be_cancelled() -> None:
     async with (
         hostile_http2(after_connecting(Answer(tail=None))) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
@@ -214,7 +214,7 @@ async def test_a_stream_that_says_nothing_can_be_given_up() -> None:
     ],
     ids=["percent signs for nothing", "bytes that are no UTF-8", "lines", "a colour", "UTF-8", "nothing"],
 )
-async def test_details_are_told_however_they_are_encoded(sent: bytes, read: str) -> None:
+async def test_status_details_are_shown_in_any_encoding(sent: bytes, read: str) -> None:
     async with (
         hostile_http2(after_connecting(refused(5, sent))) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
@@ -229,7 +229,7 @@ async def test_details_are_told_however_they_are_encoded(sent: bytes, read: str)
 
 
 @pytest.mark.parametrize("sent", [b"x" * 100_000, b"%ff" * 100_000], ids=["ASCII", "no UTF-8"])
-async def test_100_kb_of_details_are_cut_and_keep_their_status(sent: bytes) -> None:
+async def test_100_kb_of_status_details_are_shortened(sent: bytes) -> None:
     async with (
         hostile_http2(after_connecting(refused(5, sent))) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
@@ -241,7 +241,7 @@ async def test_100_kb_of_details_are_cut_and_keep_their_status(sent: bytes) -> N
             assert len(str(caught.value)) < 3000
 
 
-async def test_a_message_that_is_too_large_names_its_size_the_limit_and_what_to_raise() -> None:
+async def test_too_large_message_reports_size_limit_and_option() -> None:
     async with (
         hostile_http2(after_connecting(Answer(body=framed(bytes(5000))))) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True, max_message_bytes=4096) as client,
@@ -253,7 +253,7 @@ async def test_a_message_that_is_too_large_names_its_size_the_limit_and_what_to_
             assert "5000 vs. 4096" in str(caught.value)
 
 
-async def test_a_message_that_claims_4_gib_is_refused_or_waited_for_no_longer_than_the_timeout() -> None:
+async def test_message_claiming_4_gib_is_rejected_or_times_out() -> None:
     answer = Answer(body=framed(bytes(1000), length=0xFFFF_FFFF), tail=None)
     async with (
         hostile_http2(after_connecting(answer)) as server,
@@ -264,7 +264,7 @@ async def test_a_message_that_claims_4_gib_is_refused_or_waited_for_no_longer_th
                 await call(client)
 
 
-async def test_a_flag_of_compression_without_an_encoding_is_refused_or_does_no_harm() -> None:
+async def test_compression_flag_without_encoding_is_rejected_or_ignored() -> None:
     async with (
         hostile_http2(after_connecting(Answer(body=framed(REPLY, compressed=1)))) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
@@ -274,7 +274,7 @@ async def test_a_flag_of_compression_without_an_encoding_is_refused_or_does_no_h
     assert outcome == 5 or isinstance(outcome, MxGatewayTransportError)
 
 
-async def test_a_reply_of_the_largest_size_arrives() -> None:
+async def test_reply_of_maximum_size_is_received() -> None:
     reply = pb.MxCommandReply()
     reply.CopyFrom(REPLY)
     reply.return_value.raw_value = bytes((1 << 24) - reply.ByteSize() - 14)
@@ -287,7 +287,7 @@ async def test_a_reply_of_the_largest_size_arrives() -> None:
         assert await client.attach_session("session-1").register("tests") == 5
 
 
-async def test_trailers_that_nobody_asked_for_do_no_harm() -> None:
+async def test_unknown_headers_and_trailers_are_ignored() -> None:
     extra = tuple((f"x-{number}".encode(), b"y" * 100) for number in range(1000))
     answer = Answer(head=(*GRPC, *extra), body=framed(REPLY), tail=(*OK, *extra))
     async with (

@@ -98,7 +98,7 @@ async def events_of(scripted: ScriptedGateway, session: Session, *events: pb.MxE
 
 
 @pytest.mark.parametrize("number", STRANGE_NUMBERS)
-async def test_numbers_that_no_enum_has_are_members_of_their_own(
+async def test_unknown_enum_numbers_become_unrecognized_members(
     scripted: ScriptedGateway, scripted_session: Session, number: int
 ) -> None:
     event = pb.MxEvent(worker_sequence=1, value=pb.MxValue(array_value=pb.MxArray()))
@@ -116,7 +116,7 @@ async def test_numbers_that_no_enum_has_are_members_of_their_own(
 
 
 @pytest.mark.parametrize("number", STRANGE_NUMBERS)
-async def test_a_reply_of_strange_numbers_is_a_refusal_that_shows_them(
+async def test_reply_with_unknown_numbers_is_an_error_showing_them(
     scripted: ScriptedGateway, scripted_session: Session, number: int
 ) -> None:
     def edit(reply: pb.MxCommandReply) -> None:
@@ -134,7 +134,7 @@ async def test_a_reply_of_strange_numbers_is_a_refusal_that_shows_them(
     assert caught.value.protocol_status == number
 
 
-async def test_a_session_may_be_in_a_state_that_nobody_knows(
+async def test_unknown_session_state_is_returned(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     scripted.edit_reply = lambda reply: setattr(reply.session_state, "state", 4711)
@@ -145,7 +145,7 @@ async def test_a_session_may_be_in_a_state_that_nobody_knows(
     assert int(state) == 4711
 
 
-async def test_fields_and_bodies_that_nobody_knows_are_left_alone(
+async def test_unknown_fields_and_bodies_are_ignored(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     unknown = varint(4711 << 3 | 2) + varint(5) + b"hello" + varint(4712 << 3) + varint(2**64 - 1)
@@ -159,7 +159,7 @@ async def test_fields_and_bodies_that_nobody_knows_are_left_alone(
 
 
 @pytest.mark.parametrize("depth", [depth for depth in DEPTHS if can_be_read(depth)])
-async def test_a_value_as_deep_as_protobuf_reads_says_what_is_wrong_with_it(depth: int) -> None:
+async def test_deeply_nested_value_raises_value_error(depth: int) -> None:
     event = in_event(deep_value(depth).SerializeToString())
     async with (
         hostile_http2(after_connecting(Answer(body=framed(event), tail=None))) as server,
@@ -175,7 +175,7 @@ async def test_a_value_as_deep_as_protobuf_reads_says_what_is_wrong_with_it(dept
 
 
 @pytest.mark.parametrize("depth", [depth for depth in DEPTHS if not can_be_read(depth)])
-async def test_a_value_deeper_than_protobuf_reads_is_a_message_that_nobody_can_read(depth: int) -> None:
+async def test_value_nested_too_deep_for_protobuf_is_protocol_error(depth: int) -> None:
     event = in_event(deep_bytes(depth))
     arm = pb.MxCommandReply.DESCRIPTOR.fields_by_name["return_value"].number
     value = deep_bytes(depth)
@@ -200,7 +200,7 @@ async def ping(client: GatewayClient) -> None:
     await client.attach_session("session-1").ping()
 
 
-async def test_text_that_is_no_utf_8_is_a_message_that_nobody_can_read() -> None:
+async def test_invalid_utf_8_is_protocol_error() -> None:
     event = in_event(pb.MxValue(string_value="good").SerializeToString().replace(b"good", b"\xff\xfe\xc3("))
     async with (
         hostile_http2(after_connecting(Answer(body=framed(event)))) as server,
@@ -221,7 +221,7 @@ async def test_text_that_is_no_utf_8_is_a_message_that_nobody_can_read() -> None
     ],
     ids=["no time at all", "the year 10000", "before the year 1", "nanoseconds over a second", "negative nanoseconds"],
 )
-async def test_a_time_that_no_datetime_holds_raises_when_it_is_asked_for_and_nowhere_else(
+async def test_time_outside_datetime_raises_only_when_accessed(
     scripted: ScriptedGateway, scripted_session: Session, timestamp: Timestamp
 ) -> None:
     event = pb.MxEvent(
@@ -242,7 +242,7 @@ async def test_a_time_that_no_datetime_holds_raises_when_it_is_asked_for_and_now
 
 
 @pytest.mark.parametrize("handle", [-(2**31), -1, 0, 2**31 - 1])
-async def test_any_handle_of_32_bits_goes_there_and_back(
+async def test_any_32_bit_handle_is_received_and_sent(
     scripted: ScriptedGateway, scripted_session: Session, handle: int
 ) -> None:
     scripted.edit_reply = lambda reply: setattr(reply.register, "server_handle", handle)
@@ -269,7 +269,7 @@ async def test_any_handle_of_32_bits_goes_there_and_back(
         ((3, 0, 4), 3),
     ],
 )
-async def test_numbers_of_events_may_be_large_but_never_repeat_jump_or_go_back(
+async def test_repeated_skipped_or_lower_sequence_is_event_loss(
     scripted: ScriptedGateway, scripted_session: Session, sequences: tuple[int, ...], good: int
 ) -> None:
     scripted.events = [pb.MxEvent(worker_sequence=sequence) for sequence in sequences]
@@ -298,7 +298,7 @@ HUGE_REFUSALS: dict[str, Callable[[pb.MxCommandReply], object]] = {
 
 
 @pytest.mark.parametrize(("name", "edit"), HUGE_REFUSALS.items(), ids=HUGE_REFUSALS)
-async def test_a_refusal_of_many_megabytes_is_one_short_line_and_holds_nobody_up(
+async def test_refusal_of_many_megabytes_is_one_short_line(
     scripted: ScriptedGateway, scripted_session: Session, name: str, edit: Callable[[pb.MxCommandReply], object]
 ) -> None:
     def refuse(reply: pb.MxCommandReply) -> None:
@@ -318,7 +318,7 @@ async def test_a_refusal_of_many_megabytes_is_one_short_line_and_holds_nobody_up
     assert time.monotonic() - began < 20
 
 
-async def test_the_loop_goes_on_while_events_of_many_megabytes_arrive(
+async def test_huge_events_are_received_and_have_short_reprs(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     scripted.events = [

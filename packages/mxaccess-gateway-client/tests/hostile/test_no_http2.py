@@ -78,7 +78,7 @@ STRANGERS = {
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plaintext", "TLS"])
 @pytest.mark.parametrize("talk", STRANGERS.values(), ids=STRANGERS)
-async def test_connecting_says_in_time_and_in_one_line_that_no_gateway_is_there(talk: Connection, tls: bool) -> None:
+async def test_connect_soon_reports_missing_gateway_in_one_line(talk: Connection, tls: bool) -> None:
     began = time.monotonic()
     async with listening(talk) as endpoint:
         with pytest.raises(MxGatewayError) as caught:
@@ -92,7 +92,7 @@ async def test_connecting_says_in_time_and_in_one_line_that_no_gateway_is_there(
 
 
 @pytest.mark.parametrize("talk", STRANGERS.values(), ids=STRANGERS)
-async def test_what_takes_the_gateways_place_ends_every_call_in_time(talk: Connection) -> None:
+async def test_calls_end_in_time_when_another_server_replaces_gateway(talk: Connection) -> None:
     async with _replaced(talk) as client:
         session = client.attach_session("session-1")
         began = time.monotonic()
@@ -119,18 +119,18 @@ async def _replaced(talk: Connection) -> AsyncGenerator[GatewayClient]:
         await client.close()
 
 
-async def test_plaintext_to_tls_says_so(certificates: Certificates) -> None:
+async def test_plaintext_to_tls_port_is_reported(certificates: Certificates) -> None:
     async with SimulatedGateway(tls=certificates.gateway.server()) as gateway:
         with pytest.raises(MxGatewayTransportError, match="speaks TLS: drop plaintext"):
             await GatewayClient.connect(endpoint=gateway.endpoint, plaintext=True)
 
 
-async def test_tls_to_plaintext_says_so(gateway: SimulatedGateway) -> None:
+async def test_tls_to_plaintext_port_is_reported(gateway: SimulatedGateway) -> None:
     with pytest.raises(MxGatewayTransportError, match="plaintext=True"):
         await GatewayClient.connect(endpoint=gateway.endpoint)
 
 
-async def test_tls_without_http2_says_that_no_gateway_is_there(certificates: Certificates) -> None:
+async def test_tls_server_without_http2_is_reported(certificates: Certificates) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.gateway.certificate, certificates.gateway.key)
 
@@ -150,7 +150,7 @@ async def test_tls_without_http2_says_that_no_gateway_is_there(certificates: Cer
     assert endpoint in str(caught.value)
 
 
-async def test_a_reset_of_every_connection_is_told_soon() -> None:
+async def test_resets_of_every_connection_are_soon_reported() -> None:
     async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.close()

@@ -1,6 +1,6 @@
-"""A client that stays open for ten hours, with what they bring: leases, keepalive, thousands of broken connections.
+"""Clients that run for ten hours: leases, keepalive probes, and thousands of broken connections.
 
-Hours pass on the gateway's clock, which is pushed forward; what gRPC measures by real time is made short instead.
+The hours pass on the gateway's clock, which the tests advance. Times that gRPC measures in real time are shortened.
 """
 
 from __future__ import annotations
@@ -27,89 +27,89 @@ from mxgateway import (
 from support.faults.fault_proxy import FaultProxy
 from support.faults.gateway_process import GatewayProcess
 from support.faults.gateway_program import COUNTER
-from support.footprint import Footprints, a_gateway, nothing_grew
+from support.footprint import Footprints, assert_no_growth, gateway_with_short_history
 
-TEN_HOURS: Final = 36_000.0
-LEASE: Final = 1800.0
-# How often a session that has no stream is called, so that its lease is renewed in time.
-VISIT: Final = 1200.0
-# A connection breaks every ten seconds of the gateway's clock; each so many times the session is lost with it.
-RECONNECTS: Final = round(TEN_HOURS / 10)
-SESSION_LOST: Final = 30
-WARMING_UP: Final = 60
-# gRPC probes a quiet connection every 310 s by default: so often in ten hours.
-PROBES: Final = round(TEN_HOURS / 310)
+TEN_HOURS_SECONDS: Final = 36_000.0
+# A session without a stream is called at least this often, to renew its lease of 1800 seconds.
+RENEWAL_SECONDS: Final = 1200.0
+# A connection breaks every ten seconds of the gateway's clock. With one break in this many the session is lost as well.
+RECONNECTS: Final = round(TEN_HOURS_SECONDS / 10)
+BREAKS_PER_LOST_SESSION: Final = 30
+WARM_UP_RECONNECTS: Final = 60
+WARM_UP_CLIENTS: Final = 10
+# By default gRPC probes a quiet connection every 310 seconds.
+PROBES: Final = round(TEN_HOURS_SECONDS / 310)
 
 
-async def a_probe(proxy: FaultProxy) -> None:
+async def wait_for_probe(proxy: FaultProxy) -> None:
     """Wait for the next keepalive probe."""
     seen = proxy.pings
     await proxy.wait_until(lambda: proxy.pings > seen)
 
 
-async def pass_time(gateway: GatewayProcess, seconds: float, visited: Session) -> None:
-    """Let time pass at the gateway, with a call of one session now and then."""
+async def pass_time(gateway: GatewayProcess, seconds: float, renewed: Session) -> None:
+    """Advance the gateway's clock, and call one session often enough to renew its lease."""
     while seconds > 0:
-        await gateway.do("pass_time", seconds=min(seconds, VISIT))
-        await visited.ping()
-        seconds -= VISIT
+        await gateway.run("pass_time", seconds=min(seconds, RENEWAL_SECONDS))
+        await renewed.ping()
+        seconds -= RENEWAL_SECONDS
 
 
 @pytest.mark.parametrize(
     "probes",
     [pytest.param(3, id="short"), pytest.param(PROBES, id="long", marks=[pytest.mark.long, pytest.mark.timeout(400)])],
 )
-async def test_a_client_stays_open_for_ten_hours(probes: int) -> None:
+async def test_client_stays_open_for_ten_hours(probes: int) -> None:
     async with (
-        a_gateway() as gateway,
+        gateway_with_short_history() as gateway,
         FaultProxy(gateway.port) as proxy,
-        # The shortest that gRPC knows: a probe for each second in which nothing comes.
+        # The shortest interval that gRPC allows: one probe per second without data.
         GatewayClient.connect(
             endpoint=proxy.endpoint, api_key=gateway.api_key, plaintext=True, keepalive_time=1.0
         ) as client,
         client.open_session(client_session_name="quiet") as quiet,
-        client.open_session(client_session_name="visited") as visited,
+        client.open_session(client_session_name="renewed") as renewed,
         AsyncExitStack() as stack,
     ):
-        forgotten = await client.open_session(client_session_name="forgotten")
+        expiring = await client.open_session(client_session_name="expiring")
         server = await quiet.register("load")
         await quiet.advise(server, await quiet.add_item(server, COUNTER))
         events = await stack.enter_async_context(quiet.stream_events())
         value = (await anext(events)).value
-        warm = await Footprints.now(gateway)
+        warm = await Footprints.measure(gateway)
 
         for _ in range(probes):
-            await a_probe(proxy)
-            await pass_time(gateway, TEN_HOURS / probes, visited)
-            expected = await gateway.do("burst", changes=1)
+            await wait_for_probe(proxy)
+            await pass_time(gateway, TEN_HOURS_SECONDS / probes, renewed)
+            expected = await gateway.run("burst", changes=1)
             event = await anext(events)
             assert isinstance(event, DataChange)
             value = event.value
             assert value == expected
 
-        # A lease that nobody renewed has ended, the others have not: the stream held one, calls renewed the other.
+        # The lease of the unused session has expired. A stream held one of the others, calls renewed the other.
         with pytest.raises(MxGatewaySessionError):
-            await forgotten.ping()
-        await forgotten.close()
-        assert set((await gateway.status()).sessions) == {quiet.session_id, visited.session_id}
+            await expiring.ping()
+        await expiring.close()
+        assert set((await gateway.status()).sessions) == {quiet.session_id, renewed.session_id}
         assert value == probes
-        await nothing_grew(warm, gateway, f"{TEN_HOURS / 3600:g} hours with {proxy.pings} keepalive probes")
+        await assert_no_growth(warm, gateway, f"{TEN_HOURS_SECONDS / 3600:g} hours with {proxy.pings} keepalive probes")
 
 
-async def a_break(gateway: GatewayProcess, proxy: FaultProxy, number: int) -> str:
-    """Break the connection in one way or another; gives which."""
-    if number % SESSION_LOST == 0:
-        await gateway.do("restart" if number % (2 * SESSION_LOST) else "kill_workers")
+async def break_connection(gateway: GatewayProcess, proxy: FaultProxy, number: int) -> str:
+    """Break the connection in a way that depends on the number; return which way."""
+    if number % BREAKS_PER_LOST_SESSION == 0:
+        await gateway.run("restart" if number % (2 * BREAKS_PER_LOST_SESSION) else "kill_workers")
         return "session lost"
     if number % 2:
-        await proxy.cut()
+        await proxy.reset_connections()
         return "reset"
-    await proxy.hang_up()
-    return "hung up"
+    await proxy.close_connections()
+    return "closed"
 
 
-async def back_at(watch: TagWatch, value: int) -> bool:
-    """Take what a watch says until it is back and has come to a value; gives whether nothing was missed."""
+async def read_until_restored(watch: TagWatch, value: int) -> bool:
+    """Read a watch until it is restored and delivers a value; return whether it resumed its stream."""
     resumed: bool | None = None
     async for item in watch:
         match item:
@@ -124,7 +124,7 @@ async def back_at(watch: TagWatch, value: int) -> bool:
             case TagChange():
                 pass
             case _:
-                raise AssertionError(f"nobody expected {item}")
+                raise AssertionError(f"unexpected item: {item}")
     raise AssertionError("the watch has ended")
 
 
@@ -135,20 +135,20 @@ async def back_at(watch: TagWatch, value: int) -> bool:
         pytest.param(RECONNECTS, id="long", marks=[pytest.mark.long, pytest.mark.timeout(400)]),
     ],
 )
-async def test_connections_that_break_for_ten_hours_leave_nothing(
+async def test_ten_hours_of_broken_connections_leave_nothing(
     caplog: pytest.LogCaptureFixture, reconnects: int
 ) -> None:
-    # What is logged is kept for the report of a failed test.
+    # pytest keeps log records in memory, which would count as growth.
     caplog.set_level(logging.CRITICAL, "mxgateway")
     outcomes = Counter[str]()
     async with (
-        a_gateway() as gateway,
+        gateway_with_short_history() as gateway,
         FaultProxy(gateway.port) as proxy,
         GatewayClient.connect(
             endpoint=proxy.endpoint,
             api_key=gateway.api_key,
             plaintext=True,
-            # Before 1.80 gRPC itself overlooks one reset in a hundred, until it probes the connection.
+            # Before 1.80 gRPC misses one reset in a hundred until it probes the connection.
             keepalive_time=1.0,
             keepalive_timeout=0.5,
         ) as client,
@@ -157,34 +157,34 @@ async def test_connections_that_break_for_ten_hours_leave_nothing(
     ):
         async for _ in watch:
             break
-        warm = await Footprints.now(gateway)
+        warm = await Footprints.measure(gateway)
         began = time.monotonic()
         for number in range(1, reconnects + 1):
-            kind = await a_break(gateway, proxy, number)
-            value = await gateway.do("burst", changes=1)
-            outcomes[f"{kind}, {'resumed' if await back_at(watch, value) else 'anew'}"] += 1
-            await gateway.do("pass_time", seconds=10)
-            if number == WARMING_UP:
-                warm = await Footprints.now(gateway)
+            kind = await break_connection(gateway, proxy, number)
+            value = await gateway.run("burst", changes=1)
+            outcomes[f"{kind}, {'resumed' if await read_until_restored(watch, value) else 'restored'}"] += 1
+            await gateway.run("pass_time", seconds=10)
+            if number == WARM_UP_RECONNECTS:
+                warm = await Footprints.measure(gateway)
         seconds = time.monotonic() - began
 
-        assert outcomes["session lost, anew"] == reconnects // SESSION_LOST
+        assert outcomes["session lost, restored"] == reconnects // BREAKS_PER_LOST_SESSION
         assert len((await gateway.status()).sessions) == 1
         what = ", ".join(f"{count} {name}" for name, count in outcomes.most_common())
-        await nothing_grew(warm, gateway, f"{reconnects} broken connections, {reconnects / seconds:.0f}/s: {what}")
+        await assert_no_growth(warm, gateway, f"{reconnects} broken connections, {reconnects / seconds:.0f}/s: {what}")
 
 
 @pytest.mark.parametrize(
     "clients",
     [pytest.param(20, id="short"), pytest.param(1000, id="long", marks=[pytest.mark.long, pytest.mark.timeout(300)])],
 )
-async def test_clients_that_come_and_go_leave_nothing(clients: int) -> None:
-    async with a_gateway() as gateway:
-        warm = await Footprints.now(gateway)
+async def test_many_successive_clients_leave_nothing(clients: int) -> None:
+    async with gateway_with_short_history() as gateway:
+        warm = await Footprints.measure(gateway)
         began = time.monotonic()
         for number in itertools.count():
-            if number == WARMING_UP // 6:
-                warm = await Footprints.now(gateway)
+            if number == WARM_UP_CLIENTS:
+                warm = await Footprints.measure(gateway)
             if number == clients:
                 break
             async with (
@@ -197,4 +197,4 @@ async def test_clients_that_come_and_go_leave_nothing(clients: int) -> None:
                 assert (await anext(events)).value == 0
         seconds = time.monotonic() - began
 
-        await nothing_grew(warm, gateway, f"{clients} clients, one after the other, {clients / seconds:.0f}/s")
+        await assert_no_growth(warm, gateway, f"{clients} clients, one after the other, {clients / seconds:.0f}/s")

@@ -58,7 +58,7 @@ def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("tags", "| 100 tags subscribed, a first value of each | round trips |"),
     ],
 )
-def test_a_topic_is_measured(topic: str, what: str) -> None:
+def test_topic_is_measured(topic: str, what: str) -> None:
     done = run_benchmarks("--only", topic)
 
     assert done.returncode == 0, done.stderr
@@ -85,14 +85,14 @@ def test_asyncua_is_measured_where_it_is_installed() -> None:
 
 
 @pytest.mark.parametrize("part", [["--brief"], ["--only", "unary"], ["--rounds", "4"]])
-def test_only_a_whole_run_is_written(part: list[str]) -> None:
+def test_only_a_complete_run_can_be_written(part: list[str]) -> None:
     done = run_command("--write", *part)
 
     assert done.returncode == 2
     assert "--write: only all topics at full length, in at least 5 rounds, are worth being written" in done.stderr
 
 
-def test_results_show_medians_and_ranges_and_which_target_is_missed() -> None:
+def test_results_show_medians_ranges_and_missed_targets() -> None:
     results = report.markdown([EVENTS, LATENCY], PLAN)
 
     assert "Medians of 3 interleaved rounds" in results
@@ -100,7 +100,7 @@ def test_results_show_medians_and_ranges_and_which_target_is_missed() -> None:
     assert "| latency | p99 ms | 5 | 11 | **2.20** (0.200 to 4) | ours < 10, missed |" in results
 
 
-def test_the_readme_shows_the_newest_results() -> None:
+def test_readme_gets_newest_results() -> None:
     readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
     results = report.markdown([EVENTS], PLAN)
 

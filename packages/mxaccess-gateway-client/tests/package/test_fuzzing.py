@@ -15,7 +15,7 @@ FUZZ = Path(unguided.__file__).parent
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_client_keeps_its_promises_with_every_seed(target: str) -> None:
+def test_every_seed_passes(target: str) -> None:
     for data in SEEDS[target]:
         TARGETS[target](data)
 
@@ -27,7 +27,7 @@ def test_a_short_search_finds_nothing(target: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_finding_is_kept_as_small_as_it_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finding_is_minimized_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(data: bytes) -> None:
         if b"!" in data:
             raise ZeroDivisionError
@@ -43,7 +43,7 @@ def test_a_finding_is_kept_as_small_as_it_can_be(tmp_path: Path, monkeypatch: py
     assert finding.read_bytes() == b"!"
 
 
-def test_a_finding_is_looked_at_again(tmp_path: Path) -> None:
+def test_saved_finding_can_be_replayed(tmp_path: Path) -> None:
     finding = tmp_path / "events-crash-1"
     finding.write_bytes(SEEDS["events"][0])
     stranger = tmp_path / "something-else"

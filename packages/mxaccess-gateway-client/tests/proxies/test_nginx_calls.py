@@ -1,4 +1,4 @@
-"""Through a real nginx calls work as without one, and what nginx says for itself is told from what a gateway says."""
+"""Calls work through a real nginx, and errors of nginx are distinguished from errors of the gateway."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ README = Path(__file__).parents[2] / "README.md"
 LONG_TEXT = "x" * 2_000_000
 
 
-async def test_calls_go_through_tls_in_front(
+async def test_calls_work_through_tls_proxy(
     gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
 ) -> None:
     async with (
@@ -43,8 +43,8 @@ async def test_calls_go_through_tls_in_front(
         assert await client.query_active_alarms().__anext__()
 
 
-async def test_a_certificate_is_remembered_whatever_its_name(gateway: SimulatedGateway, tmp_path: Path) -> None:
-    # A name that nginx would refuse as the host of a request.
+async def test_certificate_with_any_name_is_remembered(gateway: SimulatedGateway, tmp_path: Path) -> None:
+    # nginx would refuse this name as the host of a request.
     shown = write_certificate(tmp_path, common_name="MXAccess Gateway")
     async with nginx_before(tmp_path, gateway.endpoint, shown=shown) as nginx:
         for _ in range(2):
@@ -57,7 +57,7 @@ async def test_a_certificate_is_remembered_whatever_its_name(gateway: SimulatedG
                 assert client.certificate_fingerprint == shown.fingerprint
 
 
-async def test_a_new_certificate_is_refused_by_who_remembers_the_old_one(
+async def test_changed_certificate_is_refused(
     gateway: SimulatedGateway, tmp_path: Path
 ) -> None:
     options = ClientOptions(
@@ -78,11 +78,11 @@ async def test_a_new_certificate_is_refused_by_who_remembers_the_old_one(
     assert len(gateway.calls) == seen
 
 
-async def test_a_client_certificate_that_nginx_wants_is_asked_for(
+async def test_missing_client_certificate_is_reported(
     gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
 ) -> None:
-    wants = f"ssl_client_certificate {certificates.ca}; ssl_verify_client on;"
-    async with nginx_before(tmp_path, gateway.endpoint, shown=certificates.gateway, server=wants) as nginx:
+    certificate_check = f"ssl_client_certificate {certificates.ca}; ssl_verify_client on;"
+    async with nginx_before(tmp_path, gateway.endpoint, shown=certificates.gateway, server=certificate_check) as nginx:
         with pytest.raises(MxGatewayProtocolError, match="it may want a client certificate") as caught:
             await GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, ca_file=certificates.ca)
         assert caught.value.http_status == 400
@@ -114,8 +114,8 @@ PAGES: dict[int, type[MxGatewayError]] = {
 }
 
 
-async def test_a_page_of_nginx_says_that_it_is_none_of_the_gateways(gateway: SimulatedGateway, tmp_path: Path) -> None:
-    # Which page is shown is asked for by the key.
+async def test_error_page_of_proxy_is_reported_as_such(gateway: SimulatedGateway, tmp_path: Path) -> None:
+    # The key selects the page.
     pages = " ".join(f'if ($http_authorization ~ "page-{status}") {{ return {status}; }}' for status in PAGES)
     async with nginx_before(tmp_path, gateway.endpoint, location=pages) as nginx:
         for status, kind in PAGES.items():
@@ -130,31 +130,31 @@ async def test_a_page_of_nginx_says_that_it_is_none_of_the_gateways(gateway: Sim
 
 
 @pytest.mark.parametrize("status", [403, 502])
-async def test_a_page_that_comes_later_ends_calls_and_streams_and_not_the_session(
+async def test_later_error_page_fails_calls_but_not_the_session(
     gateway: SimulatedGateway, tmp_path: Path, status: int
 ) -> None:
     page = tmp_path / "page"
-    sometimes = f"set $page 0; if (-f {page}) {{ return {status}; }}"
+    page_if_file_exists = f"set $page 0; if (-f {page}) {{ return {status}; }}"
     async with (
-        nginx_before(tmp_path, gateway.endpoint, location=sometimes) as nginx,
+        nginx_before(tmp_path, gateway.endpoint, location=page_if_file_exists) as nginx,
         GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.open_session() as session,
     ):
         await asyncio.to_thread(page.touch)
-        with pytest.raises(PAGES[status]) as of_a_call:
+        with pytest.raises(PAGES[status]) as call_error:
             await session.ping()
-        with pytest.raises((PAGES[status], MxGatewayTransportError)) as of_a_stream:
+        with pytest.raises((PAGES[status], MxGatewayTransportError)) as stream_error:
             await anext(session.stream_events())
         await asyncio.to_thread(page.unlink)
         await session.ping()
 
-    assert of_a_call.value.http_status == status
-    # gRPC doesn't always see the status of what ends a stream.
-    assert of_a_stream.value.http_status in {status, None}
-    assert of_a_stream.value.hint is not None
+    assert call_error.value.http_status == status
+    # gRPC doesn't always report the HTTP status of a response that ends a stream.
+    assert stream_error.value.http_status in {status, None}
+    assert stream_error.value.hint is not None
 
 
-async def test_a_page_that_is_no_error_is_none_of_the_gateways_either(
+async def test_page_with_status_200_is_transport_error(
     gateway: SimulatedGateway, tmp_path: Path
 ) -> None:
     async with nginx_before(tmp_path, gateway.endpoint, location="return 200 'welcome';") as nginx:
@@ -162,14 +162,14 @@ async def test_a_page_that_is_no_error_is_none_of_the_gateways_either(
             await GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True)
 
 
-async def test_a_gateway_that_is_down_behind_nginx_says_so(tmp_path: Path) -> None:
+async def test_unreachable_gateway_behind_proxy_is_reported(tmp_path: Path) -> None:
     async with nginx_before(tmp_path, f"127.0.0.1:{free_port()}") as nginx:
         with pytest.raises(MxGatewayTransportError, match="the proxy doesn't reach the gateway") as caught:
             await GatewayClient.connect(endpoint=nginx.endpoint, plaintext=True)
     assert caught.value.http_status == 502
 
 
-async def test_a_key_too_long_for_nginx_is_refused_and_not_shown(gateway: SimulatedGateway, tmp_path: Path) -> None:
+async def test_key_too_long_for_proxy_is_not_shown(gateway: SimulatedGateway, tmp_path: Path) -> None:
     key = f"mxgw_1_{'very-secret' * 300}"
     async with nginx_before(tmp_path, gateway.endpoint, server="large_client_header_buffers 4 1k;") as nginx:
         with pytest.raises(MxGatewayTransportError) as caught:
@@ -177,11 +177,11 @@ async def test_a_key_too_long_for_nginx_is_refused_and_not_shown(gateway: Simula
     assert "very-secret" not in str(caught.value)
 
 
-async def test_a_command_too_large_for_nginx_is_a_limit_and_the_next_one_goes_through(
+async def test_command_too_large_for_proxy_is_limit_error(
     gateway: SimulatedGateway, tmp_path: Path
 ) -> None:
     async with (
-        # The default: a megabyte.
+        # nginx limits request bodies to 1 MB by default.
         nginx_before(tmp_path, gateway.endpoint) as nginx,
         GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.open_session() as session,
@@ -196,12 +196,12 @@ async def test_a_command_too_large_for_nginx_is_a_limit_and_the_next_one_goes_th
         await session.write(server, item, "short")
 
 
-async def test_calls_that_cross_the_end_of_a_connection_are_carried_out_once(tmp_path: Path) -> None:
-    # nginx ends a connection after so many calls, with a GOAWAY, and those that were on their way are not seen by it.
-    tasks, calls, each_connection = 8, 60, "keepalive_requests 20;"
+async def test_calls_run_once_when_proxy_closes_connections(tmp_path: Path) -> None:
+    # nginx sends GOAWAY after 20 calls on a connection, and drops the calls that are already under way.
+    tasks, calls, calls_per_connection = 8, 60, "keepalive_requests 20;"
     async with (
         SimulatedGateway(ramp_interval=None, limits=Limits(recorded_calls=10_000)) as gateway,
-        nginx_before(tmp_path, gateway.endpoint, server=each_connection) as nginx,
+        nginx_before(tmp_path, gateway.endpoint, server=calls_per_connection) as nginx,
         GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.open_session() as session,
     ):
@@ -212,11 +212,11 @@ async def test_calls_that_cross_the_end_of_a_connection_are_carried_out_once(tmp
 
         handles = await asyncio.gather(*(add_items() for _ in range(tasks)))
 
-        # A handle for each call: none was lost, none was carried out twice.
-        assert sorted(handle for each in handles for handle in each) == list(range(1, tasks * calls + 1))
+        # Exactly one handle for each call: no call was lost, and none was run twice.
+        assert sorted(handle for added in handles for handle in added) == list(range(1, tasks * calls + 1))
 
 
-async def test_calls_go_on_through_reloads(gateway: SimulatedGateway, tmp_path: Path) -> None:
+async def test_calls_continue_during_proxy_reloads(gateway: SimulatedGateway, tmp_path: Path) -> None:
     async with (
         nginx_before(tmp_path, gateway.endpoint) as nginx,
         GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
@@ -238,22 +238,22 @@ async def test_calls_go_on_through_reloads(gateway: SimulatedGateway, tmp_path: 
         assert all(await asyncio.gather(*pings))
 
 
-async def test_a_connection_that_nginx_ended_for_idleness_is_made_again(
+async def test_connection_closed_for_idleness_is_reopened(
     gateway: SimulatedGateway, tmp_path: Path
 ) -> None:
     async with (
         nginx_before(tmp_path, gateway.endpoint, server="keepalive_timeout 100ms;") as nginx,
-        FaultProxy(int(nginx.endpoint.rpartition(":")[2])) as wire,
-        GatewayClient.connect(endpoint=wire.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        FaultProxy(int(nginx.endpoint.rpartition(":")[2])) as proxy,
+        GatewayClient.connect(endpoint=proxy.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.open_session() as session,
     ):
         for _ in range(3):
             await session.ping()
-            await wire.wait_until(lambda: wire.connections == 0)
+            await proxy.wait_until(lambda: proxy.connections == 0)
         await session.ping()
 
 
-async def test_the_readmes_configuration_works(
+async def test_nginx_configuration_of_readme_works(
     gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
 ) -> None:
     (block,) = re.findall(r"^```nginx\n(.*?)^```$", await asyncio.to_thread(README.read_text), re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""Events come through a real nginx as they happen, and what its timeouts and reloads break is told, and mended."""
+"""Events pass through a real nginx without delay, and streams broken by its timeouts and reloads are reported."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from support.tagging import following, following_change, until_value
 INT = "TestChildObject.TestInt"
 
 
-async def value_of_next(stream: EventStream) -> object:
-    """The value of the next data change."""
+async def next_value(stream: EventStream) -> object:
+    """Return the value of the next data change."""
     async with asyncio.timeout(5):
         async for event in stream:
             if isinstance(event, DataChange):
@@ -35,13 +35,12 @@ async def value_of_next(stream: EventStream) -> object:
     raise AssertionError("the stream has ended")
 
 
-async def advised(session: Session) -> None:
-    """Advise a tag."""
+async def advise_tag(session: Session) -> None:
     server = await session.register("test")
     await session.advise(server, await session.add_item(server, INT))
 
 
-async def test_an_event_waits_in_nginx_for_no_other(
+async def test_proxy_does_not_delay_events(
     gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
 ) -> None:
     async with (
@@ -50,86 +49,88 @@ async def test_an_event_waits_in_nginx_for_no_other(
         client.open_session() as session,
         session.stream_events() as events,
     ):
-        await advised(session)
-        await value_of_next(events)
+        await advise_tag(session)
+        await next_value(events)
         for number in range(100, 200):
             gateway.plant[INT].set(number)
-            assert await value_of_next(events) == number
+            assert await next_value(events) == number
 
 
-async def test_many_events_come_in_order(gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path) -> None:
+async def test_many_events_arrive_in_order(
+    gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
+) -> None:
     async with (
         nginx_before(tmp_path, gateway.endpoint, shown=certificates.gateway) as nginx,
         GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, ca_file=certificates.ca) as client,
         client.open_session() as session,
         session.stream_events() as events,
     ):
-        await advised(session)
-        await value_of_next(events)
+        await advise_tag(session)
+        await next_value(events)
 
-        async def move() -> None:
+        async def change_tag() -> None:
             for number in range(2_000):
                 gateway.plant[INT].set(number)
                 if number % 100 == 0:
                     await asyncio.sleep(0)
 
-        moving = asyncio.create_task(move())
-        assert [await value_of_next(events) for _ in range(2_000)] == list(range(2_000))
-        await moving
+        changing = asyncio.create_task(change_tag())
+        assert [await next_value(events) for _ in range(2_000)] == list(range(2_000))
+        await changing
 
 
 @pytest.fixture
-async def impatient(gateway: SimulatedGateway, tmp_path: Path) -> AsyncIterator[Nginx]:
-    """An nginx whose minute of patience with a silent stream has become a second."""
+async def strict_nginx(gateway: SimulatedGateway, tmp_path: Path) -> AsyncIterator[Nginx]:
+    """An nginx that breaks a silent stream after a second instead of a minute."""
     streams = f"location ~ /Stream {{ grpc_pass grpc://{gateway.endpoint}; grpc_read_timeout 1s; }}"
     async with nginx_before(tmp_path, gateway.endpoint, server=streams) as nginx:
         yield nginx
 
 
-async def test_a_stream_that_is_idle_for_too_long_for_nginx_raises_and_loses_nothing(
-    gateway: SimulatedGateway, impatient: Nginx
+async def test_stream_idle_too_long_raises_and_loses_no_event(
+    gateway: SimulatedGateway, strict_nginx: Nginx
 ) -> None:
     async with (
-        GatewayClient.connect(endpoint=impatient.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        GatewayClient.connect(endpoint=strict_nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.open_session() as session,
     ):
-        await advised(session)
+        await advise_tag(session)
         last = 0
         for number in (1, 2):
             async with session.stream_events(after_sequence=last) as events:
                 if number > 1:
-                    assert await value_of_next(events) == number - 1
+                    assert await next_value(events) == number - 1
                 with pytest.raises(MxGatewayTransportError) as caught:
                     while True:
                         await anext(events)
             assert caught.value.session_id == session.session_id
             last = events.last_sequence
-            # What happens while nobody streams.
+            # This change happens while no stream is open.
             gateway.plant[INT].set(number)
 
 
-async def test_a_stream_that_is_idle_from_its_beginning_raises_with_a_hint(
-    gateway: SimulatedGateway, impatient: Nginx
+async def test_stream_idle_from_start_raises_with_hint(
+    gateway: SimulatedGateway, strict_nginx: Nginx
 ) -> None:
     async with (
-        GatewayClient.connect(endpoint=impatient.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        GatewayClient.connect(endpoint=strict_nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.open_session() as session,
     ):
         with pytest.raises(MxGatewayTransportError) as caught:
             await anext(session.stream_events())
-    # gRPC doesn't always see the status of what ends a stream.
+    # gRPC doesn't always report the HTTP status of a response that ends a stream.
     assert caught.value.http_status in {504, None}
     assert caught.value.hint is not None
 
 
-async def test_a_watch_outlives_an_hour_of_silence(gateway: SimulatedGateway, impatient: Nginx) -> None:
+async def test_watch_outlives_idle_timeouts_of_proxy(gateway: SimulatedGateway, strict_nginx: Nginx) -> None:
     async with (
-        GatewayClient.connect(endpoint=impatient.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        GatewayClient.connect(endpoint=strict_nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.tags("test", reconnect_delay=0.01, longest_reconnect_delay=0.05) as tags,
         tags.watch(INT) as watch,
     ):
         await following_change(watch)
-        # nginx breaks the stream again and again; the session and its items stay.
+        # nginx breaks the stream repeatedly; the session and its items remain.
         for _ in range(2):
             assert isinstance(await following(watch), WatchLost)
             assert await following(watch) == WatchRestored(resumed=True)
@@ -139,34 +140,34 @@ async def test_a_watch_outlives_an_hour_of_silence(gateway: SimulatedGateway, im
         assert len(gateway.sessions) == 1
 
 
-async def test_a_feed_of_alarms_that_is_idle_for_too_long_raises(gateway: SimulatedGateway, impatient: Nginx) -> None:
-    async with GatewayClient.connect(endpoint=impatient.endpoint, api_key=gateway.api_key, plaintext=True) as client:
+async def test_idle_alarm_feed_raises(gateway: SimulatedGateway, strict_nginx: Nginx) -> None:
+    async with GatewayClient.connect(endpoint=strict_nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client:
         with pytest.raises(MxGatewayTransportError):
             async for _ in client.stream_alarms():
                 pass
 
 
-async def test_a_stream_goes_on_through_a_reload(gateway: SimulatedGateway, tmp_path: Path) -> None:
+async def test_stream_continues_during_proxy_reload(gateway: SimulatedGateway, tmp_path: Path) -> None:
     async with (
         nginx_before(tmp_path, gateway.endpoint) as nginx,
         GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.open_session() as session,
         session.stream_events() as events,
     ):
-        await advised(session)
-        await value_of_next(events)
+        await advise_tag(session)
+        await next_value(events)
         for number in (1, 2, 3):
             await nginx.reload()
             gateway.plant[INT].set(number)
-            assert await value_of_next(events) == number
+            assert await next_value(events) == number
             await session.ping()
 
 
-async def test_a_watch_goes_on_when_a_reload_breaks_its_stream(gateway: SimulatedGateway, tmp_path: Path) -> None:
-    # How long the old workers may take to end what they have.
-    patience = "worker_shutdown_timeout 50ms;"
+async def test_watch_recovers_when_proxy_reload_breaks_its_stream(gateway: SimulatedGateway, tmp_path: Path) -> None:
+    # The old workers may take this long to finish their connections.
+    shutdown_timeout = "worker_shutdown_timeout 50ms;"
     async with (
-        nginx_before(tmp_path, gateway.endpoint, main=patience) as nginx,
+        nginx_before(tmp_path, gateway.endpoint, main=shutdown_timeout) as nginx,
         GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.tags("test", reconnect_delay=0.01, longest_reconnect_delay=0.05) as tags,
         tags.watch(INT) as watch,
@@ -181,7 +182,7 @@ async def test_a_watch_goes_on_when_a_reload_breaks_its_stream(gateway: Simulate
         assert len(gateway.sessions) == 1
 
 
-async def test_a_watch_goes_on_when_nginx_was_gone(gateway: SimulatedGateway, tmp_path: Path) -> None:
+async def test_watch_recovers_after_proxy_was_down(gateway: SimulatedGateway, tmp_path: Path) -> None:
     async with nginx_before(tmp_path, gateway.endpoint) as nginx:
         port = int(nginx.endpoint.rpartition(":")[2])
         client = await GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True)
@@ -197,18 +198,18 @@ async def test_a_watch_goes_on_when_nginx_was_gone(gateway: SimulatedGateway, tm
         await client.close()
 
 
-async def test_probes_of_an_idle_connection_are_no_attack_to_nginx(gateway: SimulatedGateway, tmp_path: Path) -> None:
+async def test_proxy_accepts_keepalive_probes_of_idle_connection(gateway: SimulatedGateway, tmp_path: Path) -> None:
     async with (
         nginx_before(tmp_path, gateway.endpoint) as nginx,
-        FaultProxy(int(nginx.endpoint.rpartition(":")[2])) as wire,
-        # gRPC probes at most once a second; by default it is once in 310.
+        FaultProxy(int(nginx.endpoint.rpartition(":")[2])) as proxy,
+        # One probe per second is the most that gRPC sends; the default is one in 310 seconds.
         GatewayClient.connect(
-            endpoint=wire.endpoint, api_key=gateway.api_key, plaintext=True, keepalive_time=1
+            endpoint=proxy.endpoint, api_key=gateway.api_key, plaintext=True, keepalive_time=1
         ) as client,
         client.open_session() as session,
         session.stream_events() as events,
     ):
-        await wire.wait_until(lambda: wire.pings >= 3)
-        await advised(session)
-        assert await value_of_next(events) is not None
-        assert wire.pings >= 3
+        await proxy.wait_until(lambda: proxy.pings >= 3)
+        await advise_tag(session)
+        assert await next_value(events) is not None
+        assert proxy.pings >= 3

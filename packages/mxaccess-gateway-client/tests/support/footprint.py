@@ -1,4 +1,4 @@
-"""What this process and the gateway's hold at one moment, and that it does not grow with what was done."""
+"""Measure what the client's and the gateway's process hold, and assert that it does not grow."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from pathlib import Path
 from typing import Final, Self
 
 from support.faults.gateway_process import GatewayProcess
-from support.faults.tidying import tidy_memory
+from support.faults.memory import release_memory
 
-# Under these bounds it is warming up: caches, gRPC's threads and their arenas, a wake-up descriptor here and there.
-# One thing left behind by each command, reconnection or client goes over them.
-_MORE_OBJECTS: Final = 1_000
-_MORE_NATIVE_THREADS: Final = 16
-_MORE_DESCRIPTORS: Final = 8
-_MORE_MEMORY: Final = 24 * 1024 * 1024
+# Growth within these bounds comes from warming up: caches, gRPC's threads and their memory arenas, wake-up descriptors.
+# If each command, reconnect or client left one object behind, the load tests would exceed them.
+_EXTRA_OBJECTS: Final = 1_000
+_EXTRA_NATIVE_THREADS: Final = 16
+_EXTRA_DESCRIPTORS: Final = 8
+_EXTRA_MEMORY_BYTES: Final = 24 * 1024 * 1024
 
-_PATIENCE: Final = 10.0
-_LOOK_AGAIN: Final = 0.05
-_PROCESSES: Final = Path("/proc")
+_TIMEOUT_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.05
+_PROC_FOLDER: Final = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """What a process holds.
+    """The resources that a process holds.
 
     Attributes:
-        tasks: the tasks of the running loop.
-        threads: the threads that Python knows.
-        objects: the objects that Python's collector follows, after a collection.
-        native_threads: the threads of the process, gRPC's own included; None where there is no /proc.
-        descriptors: the open file descriptors; None where there is no /proc.
-        memory: the resident bytes; None where there is no /proc.
+        tasks: the number of tasks in the running event loop.
+        threads: the number of Python threads.
+        objects: the number of objects that the garbage collector tracks, after a collection.
+        native_threads: the number of threads, including those of gRPC; None without /proc.
+        descriptors: the number of open file descriptors; None without /proc.
+        memory: the resident memory in bytes; None without /proc.
     """
 
     tasks: int
@@ -47,23 +47,23 @@ class Footprint:
     memory: int | None
 
     @classmethod
-    def now(cls) -> Self:
-        """Look at this process, without what it doesn't need any more."""
-        tidy_memory()
+    def of_this_process(cls) -> Self:
+        """Release unused memory, and measure this process."""
+        release_memory()
         return cls._of(len(asyncio.all_tasks()), threading.active_count(), len(gc.get_objects()), os.getpid())
 
     @classmethod
-    async def of(cls, gateway: GatewayProcess) -> Self:
-        """Look at the gateway's process."""
-        inside = await gateway.do("footprint")
-        return cls._of(inside["tasks"], inside["threads"], inside["objects"], gateway.process_id)
+    async def of_gateway(cls, gateway: GatewayProcess) -> Self:
+        """Measure the gateway's process."""
+        counts = await gateway.run("footprint")
+        return cls._of(counts["tasks"], counts["threads"], counts["objects"], gateway.process_id)
 
     @classmethod
     def _of(cls, tasks: int, threads: int, objects: int, process_id: int) -> Self:
-        """Add what the system says of the process."""
-        folder = _PROCESSES / str(process_id)
-        known = folder.is_dir()
-        status = (folder / "status").read_text(encoding="utf-8").splitlines() if known else []
+        """Return a footprint completed with what /proc knows about the process."""
+        folder = _PROC_FOLDER / str(process_id)
+        has_proc = folder.is_dir()
+        status = (folder / "status").read_text(encoding="utf-8").splitlines() if has_proc else []
         lines = dict(line.split(":", 1) for line in status)
         numbers = {name: int(lines[name].split()[0]) for name in ("Threads", "VmRSS") if name in lines}
         return cls(
@@ -71,19 +71,19 @@ class Footprint:
             threads=threads,
             objects=objects,
             native_threads=numbers.get("Threads"),
-            descriptors=len(list((folder / "fd").iterdir())) if known else None,
-            memory=numbers["VmRSS"] * 1024 if known else None,
+            descriptors=len(list((folder / "fd").iterdir())) if has_proc else None,
+            memory=numbers["VmRSS"] * 1024 if has_proc else None,
         )
 
-    def holds_no_more_than(self, earlier: Footprint) -> bool:
-        """Whether it is the earlier one again, but for what a process needs to warm up."""
+    def has_not_grown_since(self, earlier: Footprint) -> bool:
+        """Return whether nothing has grown beyond what warming up explains."""
         return (
             self.tasks <= earlier.tasks
             and self.threads <= earlier.threads
-            and self.objects <= earlier.objects + _MORE_OBJECTS
-            and _within(self.native_threads, earlier.native_threads, _MORE_NATIVE_THREADS)
-            and _within(self.descriptors, earlier.descriptors, _MORE_DESCRIPTORS)
-            and _within(self.memory, earlier.memory, _MORE_MEMORY)
+            and self.objects <= earlier.objects + _EXTRA_OBJECTS
+            and _within(self.native_threads, earlier.native_threads, _EXTRA_NATIVE_THREADS)
+            and _within(self.descriptors, earlier.descriptors, _EXTRA_DESCRIPTORS)
+            and _within(self.memory, earlier.memory, _EXTRA_MEMORY_BYTES)
         )
 
     def __str__(self) -> str:
@@ -96,40 +96,40 @@ class Footprint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprints:
-    """What the client's process and the gateway's hold at one moment."""
+    """The footprints of the client's process and of the gateway's process."""
 
     client: Footprint
     gateway: Footprint
 
     @classmethod
-    async def now(cls, gateway: GatewayProcess) -> Self:
-        """Look at both."""
-        return cls(client=Footprint.now(), gateway=await Footprint.of(gateway))
+    async def measure(cls, gateway: GatewayProcess) -> Self:
+        """Measure both processes."""
+        return cls(client=Footprint.of_this_process(), gateway=await Footprint.of_gateway(gateway))
 
-    def holds_no_more_than(self, earlier: Footprints) -> bool:
-        """Whether both are as they were."""
-        return self.client.holds_no_more_than(earlier.client) and self.gateway.holds_no_more_than(earlier.gateway)
+    def have_not_grown_since(self, earlier: Footprints) -> bool:
+        """Return whether neither process has grown beyond what warming up explains."""
+        return self.client.has_not_grown_since(earlier.client) and self.gateway.has_not_grown_since(earlier.gateway)
 
     def __str__(self) -> str:
         return f"client: {self.client}; gateway: {self.gateway}"
 
 
-def a_gateway(**limits: float) -> GatewayProcess:
-    """A gateway that remembers little of what is over, so that what it holds shows soon whether it grows."""
+def gateway_with_short_history(**limits: float) -> GatewayProcess:
+    """Return a gateway that keeps few closed sessions and recorded calls, so that growth becomes visible soon."""
     return GatewayProcess(known_closed_sessions=8, recorded_calls=100, recorded_bytes=64 * 1024, **limits)
 
 
-async def nothing_grew(since: Footprints, gateway: GatewayProcess, what: str) -> None:
-    """Make sure that both processes hold what they held, once what ends by itself has ended; prints the figures."""
-    deadline = time.monotonic() + _PATIENCE
-    now = await Footprints.now(gateway)
-    while not now.holds_no_more_than(since) and time.monotonic() < deadline:
-        await asyncio.sleep(_LOOK_AGAIN)
-        now = await Footprints.now(gateway)
+async def assert_no_growth(since: Footprints, gateway: GatewayProcess, what: str) -> None:
+    """Assert that neither process has grown, with some time for cleanup to finish, and print the figures."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    now = await Footprints.measure(gateway)
+    while not now.have_not_grown_since(since) and time.monotonic() < deadline:
+        await asyncio.sleep(_POLL_SECONDS)
+        now = await Footprints.measure(gateway)
     figures = f"{what}\n  before {since}\n  after  {now}"
-    print(figures)  # noqa: T201 - `hatch run load` shows it
-    assert now.holds_no_more_than(since), figures
+    print(figures)  # noqa: T201 - `hatch run load` shows the figures
+    assert now.have_not_grown_since(since), figures
 
 
-def _within(now: int | None, earlier: int | None, more: int) -> bool:
-    return now is None or earlier is None or now <= earlier + more
+def _within(now: int | None, earlier: int | None, extra: int) -> bool:
+    return now is None or earlier is None or now <= earlier + extra

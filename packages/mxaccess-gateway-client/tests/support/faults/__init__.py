@@ -1,1 +1,1 @@
-"""Helpers of the tests."""
+"""Fault injection for tests: a proxy, a gateway process, and applications that check every event."""

@@ -1,4 +1,4 @@
-"""The handle of a simulated gateway that runs in a process of its own."""
+"""Start and control a simulated gateway in its own process."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 _PROGRAM: Final = "support.faults.gateway_program"
-_TESTS: Final = Path(__file__).parents[2]
+_TESTS_FOLDER: Final = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
-    """What a gateway has at one moment.
+    """The state of a gateway at one moment.
 
     Attributes:
         counter: the value of its counter.
-        sessions: the last sequence of each session that is open there.
-        calls: the rpcs that it still serves.
+        sessions: the last sequence of each open session, by session id.
+        calls: the rpcs that are still running.
     """
 
     counter: int
@@ -32,10 +32,10 @@ class GatewayStatus:
 
 
 class GatewayProcess:
-    """Starts the process, gives it orders, and ends it; every order of `GatewayProgram` can be given.
+    """Starts the process, sends it the commands of `GatewayProgram`, and stops it.
 
     Args:
-        limits: fields of `mxgateway.testing.Limits` that shall not be the default.
+        limits: fields of `mxgateway.testing.Limits` that differ from their defaults.
     """
 
     def __init__(self, **limits: float) -> None:
@@ -43,18 +43,18 @@ class GatewayProcess:
         self.endpoint = ""
         self.api_key = ""
         self._process: Process | None = None
-        self._numbers = itertools.count(1)
-        self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._listening: asyncio.Task[None] | None = None
+        self._command_ids = itertools.count(1)
+        self._results: dict[int, asyncio.Future[Any]] = {}
+        self._receiving: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port that the gateway listens on."""
         return int(self.endpoint.rpartition(":")[2])
 
     @property
     def process_id(self) -> int:
-        """The number of the process."""
+        """The process id."""
         assert self._process is not None
         return self._process.pid
 
@@ -66,50 +66,50 @@ class GatewayProcess:
             json.dumps(self._limits),
             stdin=PIPE,
             stdout=PIPE,
-            # gRPC's core tells of its own accord when connections break.
-            env={**os.environ, "GRPC_VERBOSITY": "NONE", "PYTHONPATH": str(_TESTS)},
+            # gRPC's core would log every broken connection.
+            env={**os.environ, "GRPC_VERBOSITY": "NONE", "PYTHONPATH": str(_TESTS_FOLDER)},
         )
         assert process.stdout is not None
         first = json.loads(await process.stdout.readline())
         self.endpoint, self.api_key = first["endpoint"], first["api_key"]
-        self._listening = asyncio.create_task(self._listen(process.stdout))
+        self._receiving = asyncio.create_task(self._receive_results(process.stdout))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
-        assert self._listening is not None
+        assert self._receiving is not None
         self._process.stdin.close()
-        await self._listening
+        await self._receiving
         assert await self._process.wait() == 0
 
-    async def do(self, action: str, **arguments: Any) -> Any:
-        """Give an order and wait until it is carried out; gives its result."""
-        number = next(self._numbers)
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        self._order({"id": number, "do": action, **arguments})
-        return await answer
+    async def run(self, command: str, **arguments: Any) -> Any:
+        """Run a command in the gateway's process, and return its result."""
+        command_id = next(self._command_ids)
+        result = self._results[command_id] = asyncio.get_running_loop().create_future()
+        self._send({"id": command_id, "command": command, **arguments})
+        return await result
 
     def count_until(self, value: int) -> None:
-        """Let the counter go on up to a value, and wait for nothing."""
-        self._order({"do": "count_until", "value": value})
+        """Let the gateway increase its counter up to a value, without waiting for it."""
+        self._send({"command": "count_until", "value": value})
 
     async def status(self) -> GatewayStatus:
-        """Ask what there is now."""
-        return GatewayStatus(**await self.do("status"))
+        """Return the current state of the gateway."""
+        return GatewayStatus(**await self.run("status"))
 
-    def _order(self, order: dict[str, Any]) -> None:
+    def _send(self, command: dict[str, Any]) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
 
-    async def _listen(self, output: asyncio.StreamReader) -> None:
+    async def _receive_results(self, output: asyncio.StreamReader) -> None:
         while line := await output.readline():
             message = json.loads(line)
-            answer = self._answers.pop(message["id"])
+            result = self._results.pop(message["id"])
             if "error" in message:
-                answer.set_exception(RuntimeError(message["error"]))
+                result.set_exception(RuntimeError(message["error"]))
             else:
-                answer.set_result(message["result"])
-        for answer in self._answers.values():
-            answer.set_exception(RuntimeError("the gateway's process has ended"))
+                result.set_result(message["result"])
+        for result in self._results.values():
+            result.set_exception(RuntimeError("the gateway process has ended"))

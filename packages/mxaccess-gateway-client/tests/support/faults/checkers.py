@@ -245,7 +245,7 @@ class StreamChecker(ChangeChecker):
                     raise
 
     async def _is_ready(self, session: Session) -> bool:
-        """Return whether the session is usable: its stream may be refused while the gateway still counts the old one."""
+        """Return whether the session is usable: a stream is also refused while the gateway counts the old one."""
         while True:
             try:
                 return await session.get_state() is SessionState.READY

@@ -65,7 +65,7 @@ async def test_the_plant_and_the_limits_are_mine(mx_gateway, mx_client, mx_tags)
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A user's project, in which every warning is an error."""
+    """Return a user's project, in which every warning is an error."""
     pytester.makeini(
         """
         [pytest]
@@ -124,7 +124,7 @@ def test_fixtures_are_listed_with_their_descriptions(project: pytest.Pytester) -
 
     for fixture in ("mx_gateway", "mx_client", "mx_session", "mx_tags", "mx_plant", "mx_gateway_options"):
         listed.re_match_lines_random([rf"{fixture} -- .*pytest_plugin.*"])
-    listed.fnmatch_lines(["*A simulated gateway on loopback, for one test*"])
+    listed.fnmatch_lines(["*Run a simulated gateway on loopback for one test*"])
     listed.no_fnmatch_line("*_mx_asyncio*")
 
 

@@ -43,8 +43,8 @@ async def test_every_session_has_its_own_worker(wire: Wire) -> None:
     assert first.worker_process_id != second.worker_process_id
     session = wire.session(first.session_id)
     await session.advised("TestChildObject.TestInt")
-    stranger = wire.session(second.session_id)
-    reply = await stranger.reply(pb.MX_COMMAND_KIND_ADVISE, server_handle=1, item_handle=1)
+    other = wire.session(second.session_id)
+    reply = await other.reply(pb.MX_COMMAND_KIND_ADVISE, server_handle=1, item_handle=1)
     assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
 
 

@@ -38,13 +38,13 @@ def async_fixture(function: FunctionT) -> FunctionT:
 
 @pytest.fixture
 def mx_plant() -> Plant | None:
-    """The plant behind `mx_gateway`; None for the default one. Override it to return `Plant.from_toml(...)`."""
+    """Return the plant behind `mx_gateway`; None for the default. Override it to return `Plant.from_toml(...)`."""
     return None
 
 
 @pytest.fixture
 def mx_gateway_options() -> dict[str, Any]:
-    """The keyword arguments of SimulatedGateway for `mx_gateway`. Override it to return your own."""
+    """Return the keyword arguments of SimulatedGateway for `mx_gateway`. Override it to return your own."""
     return {}
 
 
@@ -58,7 +58,7 @@ def _mx_asyncio(request: pytest.FixtureRequest) -> None:
 async def mx_gateway(
     _mx_asyncio: None, mx_plant: Plant | None, mx_gateway_options: dict[str, Any]
 ) -> AsyncIterator[SimulatedGateway]:
-    """A simulated gateway on loopback, for one test."""
+    """Run a simulated gateway on loopback for one test."""
     # Imported here because every pytest run loads this plugin, and most of them do not use it.
     from mxgateway.testing.gateway import SimulatedGateway  # noqa: PLC0415
 
@@ -68,7 +68,7 @@ async def mx_gateway(
 
 @async_fixture
 async def mx_client(mx_gateway: SimulatedGateway) -> AsyncIterator[GatewayClient]:
-    """A client that is connected to `mx_gateway`, with an API key that has all scopes."""
+    """Connect a client to `mx_gateway`, with an API key that has all scopes."""
     from mxgateway.client import GatewayClient  # noqa: PLC0415
 
     async with GatewayClient.connect(
@@ -79,13 +79,13 @@ async def mx_client(mx_gateway: SimulatedGateway) -> AsyncIterator[GatewayClient
 
 @async_fixture
 async def mx_session(mx_client: GatewayClient) -> AsyncIterator[Session]:
-    """An open session of `mx_client`."""
+    """Open a session of `mx_client`."""
     async with mx_client.open_session(client_session_name="pytest") as session:
         yield session
 
 
 @async_fixture
 async def mx_tags(mx_client: GatewayClient) -> AsyncIterator[TagClient]:
-    """A TagClient of `mx_client`, with a short reconnect delay."""
+    """Open a TagClient of `mx_client`, with a short reconnect delay."""
     async with mx_client.tags("pytest", reconnect_delay=0.02) as tags:
         yield tags

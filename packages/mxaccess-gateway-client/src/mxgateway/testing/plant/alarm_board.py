@@ -29,7 +29,7 @@ _FULL_REFERENCE = re.compile(r"[^!]+![^!.]+\.[^!]+")
 
 @dataclass(frozen=True, slots=True)
 class AlarmFilter:
-    """Selects the alarms that a subscriber asks for and has access to.
+    """A filter for the alarms that a subscriber asks for and has access to.
 
     Attributes:
         prefix: a prefix of the full reference; case is ignored.

@@ -13,7 +13,7 @@ __all__ = ["Cycle", "Program", "Ramp", "Sine"]
 
 
 class Program(Protocol):
-    """Computes the value of a tag for each step of the plant."""
+    """A function from the step of the plant to the value of a tag."""
 
     def value_at(self, step: int) -> Scalar:
         """Return the value at this step. The first step is 0."""
@@ -22,7 +22,7 @@ class Program(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ramp:
-    """Changes by `increment` at every step, from `start` up to `end` inclusive, then starts again.
+    """A value that changes by `increment` at every step, from `start` up to `end` inclusive, then starts again.
 
     Raises:
         ValueError: the ramp never reaches its end.
@@ -44,7 +44,7 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sine:
-    """Oscillates by `amplitude` around `middle`, once in `period` steps.
+    """A value that oscillates by `amplitude` around `middle`, once in `period` steps.
 
     Raises:
         ValueError: the period is less than 1 step.
@@ -65,7 +65,7 @@ class Sine:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """Takes the given values one after the other, then starts again.
+    """A value that takes the given values one after the other, then starts again.
 
     Raises:
         ValueError: there are no values.

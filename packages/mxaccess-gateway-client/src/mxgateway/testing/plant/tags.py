@@ -67,9 +67,9 @@ class Written:
     """The last successful write to a tag.
 
     Attributes:
-        value: the value that was written.
-        user: the user who wrote it; None if MXAccess did not check a user.
-        verifier: the user who verified it; None if the write was not verified.
+        value: the value of the tag after the write.
+        user: the user who signed the write; None if MXAccess did not check a user.
+        verifier: the authenticated user who signed the write as its verifier; None if there is none.
     """
 
     value: Value

@@ -123,7 +123,7 @@ class _Records:
 
 
 class Admission:
-    """Admits or refuses calls, in the same way for all methods."""
+    """The gatekeeper that admits or refuses every call, in the same way for all methods."""
 
     def __init__(self, world: World) -> None:
         self._world = world

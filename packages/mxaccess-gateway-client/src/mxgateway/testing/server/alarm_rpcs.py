@@ -23,7 +23,7 @@ __all__ = ["AlarmRpcs"]
 
 
 class AlarmRpcs:
-    """Serves the alarm feed, the active alarms, and acknowledgements."""
+    """The implementation of the alarm feed, the query of active alarms, and acknowledgements."""
 
     def __init__(self, world: World) -> None:
         self._alarms = world.alarms

@@ -36,7 +36,7 @@ _MAX_QUEUED_DEPLOYS = 100
 
 
 class GalaxyRpcs:
-    """Serves GalaxyRepository."""
+    """The implementation of GalaxyRepository."""
 
     def __init__(self, world: World) -> None:
         self._world = world

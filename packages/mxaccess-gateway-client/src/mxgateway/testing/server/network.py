@@ -14,7 +14,7 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class Network:
-    """Forwards bytes between the clients and the gateway, except while frozen."""
+    """A TCP proxy that forwards bytes between the clients and the gateway, except while frozen."""
 
     def __init__(self) -> None:
         self._thawed = asyncio.Event()

@@ -31,7 +31,7 @@ _OK = pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK)
 
 
 class SessionRpcs:
-    """Serves sessions, their commands and their events."""
+    """The implementation of sessions, commands and event streams."""
 
     def __init__(self, world: World, sessions: Sessions, protocol_version: int) -> None:
         self._world = world

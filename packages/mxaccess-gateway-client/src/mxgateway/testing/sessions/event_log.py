@@ -22,7 +22,7 @@ __all__ = ["EventLog"]
 
 
 class EventLog:
-    """Numbers the events of a session and queues them for the subscriber. There is at most one at a time.
+    """The events of one session: numbered, retained, and queued for the subscriber, of which there is at most one.
 
     Before the first subscriber, events wait in a backlog, which DrainEvents or that subscriber receives. Afterwards
     events go to the current subscriber. Without one they can only be received by a resume.
@@ -51,7 +51,7 @@ class EventLog:
         return len(self._backlog or ())
 
     def append(self, event: pb.MxEvent) -> None:
-        """Number an event, retain it and queue it. The caller must not change it afterwards."""
+        """Assign the next sequence to an event, retain it and queue it. The caller must not change it afterwards."""
         self.last_sequence += 1
         event.session_id = self._session_id
         event.worker_sequence = self.last_sequence

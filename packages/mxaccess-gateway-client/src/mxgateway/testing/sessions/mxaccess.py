@@ -35,7 +35,7 @@ _DEFAULT_UPDATE_INTERVAL_SECONDS = 1.0
 
 
 class MxAccess:
-    """Manages server handles, items and advises, and raises their events.
+    """An MXAccess object, with its server handles, items and advises, which raises their events.
 
     Every method that is named after a method of MXAccess raises MxAccessRefused for the same reasons: an unknown
     handle, an item in the wrong state, an unknown user.
@@ -88,10 +88,9 @@ class MxAccess:
         server.stop()
         del self._servers[server_handle]
 
-    def add_item(self, server_handle: int, definition: str, context: str = "", *, buffered: bool = False) -> int:
+    def add_item(self, server_handle: int, definition: str, *, buffered: bool = False) -> int:
         """AddItem, AddItem2, AddBufferedItem: return a new item handle, even for an unknown name."""
         server = self._server(server_handle)
-        definition = f"{context}.{definition}" if context else definition
         options = self._item_options(server_handle, next(self._item_handles), definition, self._raise_event)
         target = options["target"]
         if buffered and target.tag is not None and target.tag.is_array and target.index is None:

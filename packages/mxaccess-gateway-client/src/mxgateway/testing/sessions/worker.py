@@ -27,7 +27,7 @@ class _Pending:
 
 
 class Worker:
-    """Runs the commands of one session in the order in which they arrive.
+    """A worker process, which runs the commands of one session in the order in which they arrive.
 
     Cancelling a call cancels neither a running nor a waiting command. Only the end of the worker does.
     """

@@ -34,7 +34,7 @@ class Timer:
 
 
 class Clock:
-    """Measures the leases, grace periods, ages and intervals of a simulated gateway.
+    """The clock that measures the leases, grace periods, ages and intervals of a simulated gateway.
 
     It runs at the speed of the system clock. `advance` moves it forward at once, so that a test of a lease of half an
     hour does not wait for half an hour. A clock belongs to one event loop.

@@ -14,7 +14,7 @@ _Result = TypeVar("_Result")
 
 
 class Condition:
-    """Wake coroutines that wait for a predicate, whenever the state of the gateway may have changed.
+    """A condition variable: coroutines wait until a predicate about the state of the gateway is true.
 
     Unlike `asyncio.Condition` it has no lock: all state belongs to one event loop, and most of it changes in ordinary
     functions, which could not acquire one.

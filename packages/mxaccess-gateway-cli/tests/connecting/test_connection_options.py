@@ -127,7 +127,7 @@ async def test_tls_on_command_line_overrides_plaintext_in_environment(certificat
     result = await _smoke("--tls", "--ca-file", certificates.ca)
 
     assert result.status == ExitStatus.TRANSPORT
-    assert "doesn't speak TLS" in result.error
+    assert "does not speak TLS" in result.error
 
 
 async def test_tls_works_with_every_way_to_trust(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +159,6 @@ async def test_key_sent_in_plaintext_to_remote_host_gives_warning(monkeypatch: p
     result = await _smoke("--endpoint", "nobody.invalid:5000", "--plaintext")
 
     warning, error = result.stderr.splitlines()
-    assert warning.startswith("mxgw-py: warning: the API key goes to nobody.invalid:5000 in plaintext")
+    assert warning.startswith("mxgw-py: warning: the API key is sent to nobody.invalid:5000 in plaintext")
     assert error.startswith("mxgw-py: error: ")
     assert result.status == ExitStatus.TRANSPORT

@@ -88,7 +88,7 @@ async def test_gateway_is_trusted_only_on_request(gateway: SimulatedGateway, hom
     refused_again = await _read()
 
     assert refused.status == refused_again.status == ExitStatus.TRANSPORT
-    assert "give its CA as --ca-file" in refused_again.error
+    assert "set --ca-file to its CA" in refused_again.error
     assert len(gateway.calls) == seen
     assert remembered == home.known
 
@@ -102,8 +102,8 @@ async def test_changed_certificate_is_refused_with_both_fingerprints(
     record = (await _read(FIRST_USE, "--known-gateways-file", known, "--json")).error_record
 
     assert plain.status == ExitStatus.TRANSPORT
-    assert f"in --known-gateways-file {known} stands {OTHER}" in plain.error
-    assert "somebody may sit between you and the gateway" in plain.error
+    assert f"--known-gateways-file {known} has {OTHER}" in plain.error
+    assert "this may be an attack" in plain.error
     validate(record, "error")
     assert record["type"] == "MxGatewayCertificateError"
     assert record["trustedFingerprints"] == [OTHER]

@@ -95,7 +95,7 @@ async def test_closed_port_is_transport_error(monkeypatch: pytest.MonkeyPatch, c
 async def test_plaintext_to_tls_port_is_transport_error(tls_gateway: SimulatedGateway) -> None:
     arguments = ("open-session", "--endpoint", tls_gateway.endpoint, "--plaintext")
 
-    await _refused(ExitStatus.TRANSPORT, "drop --plaintext", *arguments)
+    await _refused(ExitStatus.TRANSPORT, "remove --plaintext", *arguments)
 
 
 @pytest.mark.usefixtures("gateway")
@@ -107,7 +107,7 @@ async def test_missing_ca_file_is_usage_error(tls_gateway: SimulatedGateway, tmp
     missing = tmp_path / "ca_file" / "ca.crt"
     arguments = ("open-session", "--endpoint", tls_gateway.endpoint, "--ca-file", missing)
 
-    await _refused(ExitStatus.USAGE, f"--ca-file {missing} doesn't exist", *arguments)
+    await _refused(ExitStatus.USAGE, f"--ca-file {missing} does not exist", *arguments)
 
 
 async def test_ca_file_must_be_pem(tls_gateway: SimulatedGateway, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def test_ca_file_must_be_pem(tls_gateway: SimulatedGateway, tmp_path: Path
     file.write_bytes(b"\x30\x82\x01\x00")
     arguments = ("open-session", "--endpoint", tls_gateway.endpoint, "--ca-file", file)
 
-    await _refused(ExitStatus.USAGE, "is no PEM file", *arguments)
+    await _refused(ExitStatus.USAGE, "is not a PEM file", *arguments)
 
 
 async def test_expired_certificate_is_transport_error(
@@ -134,7 +134,7 @@ async def test_certificate_of_untrusted_ca_is_refused(
     endpoint = ("open-session", "--endpoint", tls_gateway.endpoint)
 
     await _refused(ExitStatus.TRANSPORT, "--ca-file", *endpoint)
-    await _refused(ExitStatus.TRANSPORT, "was not made by the CA in", *endpoint, "--ca-file", certificates.foreign_ca)
+    await _refused(ExitStatus.TRANSPORT, "was not issued by the CA in", *endpoint, "--ca-file", certificates.foreign_ca)
 
 
 @pytest.mark.usefixtures("gateway")

@@ -66,7 +66,7 @@ async def test_untrusted_certificate_is_shown_with_advice(certificates: Certific
 
     _assert_first_failure(result, "tls")
     tls = result.records[CHECKS.index("tls")]
-    assert "give its CA as --ca-file" in tls["advice"]
+    assert "set --ca-file to its CA" in tls["advice"]
     assert certificates.gateway.fingerprint in tls["finding"]
     assert result.status == ExitStatus.TRANSPORT
 

@@ -1,4 +1,4 @@
-"""Open a channel, wait for the gateway's first answer, and explain a failure."""
+"""Open a channel, wait for the gateway's first reply, and explain a failure."""
 
 from __future__ import annotations
 
@@ -28,11 +28,21 @@ _logger = logging.getLogger("mxgateway.client")
 
 __all__ = ["open_channel", "probe", "warn_about_plaintext"]
 
-# What a gateway says to a key that it knows and to a question that means nothing.
-_ANSWERS: Final = (MxGatewaySessionError, MxGatewayCommandError, MxGatewayAuthorizationError, MxGatewayLimitError)
+# Errors that prove that the gateway accepts the key: the probe itself, a Ping without a session, is always refused.
+_EXPECTED_REFUSALS: Final = (
+    MxGatewaySessionError,
+    MxGatewayCommandError,
+    MxGatewayAuthorizationError,
+    MxGatewayLimitError,
+)
 
 
 async def open_channel(options: ClientOptions) -> Channel:
+    """Open a channel, and add a hint to the error if the gateway cannot be reached.
+
+    Raises:
+        MxGatewayError: as `Channel.open` does.
+    """
     try:
         return await Channel.open(options)
     except MxGatewayTransportError as error:
@@ -44,9 +54,13 @@ async def open_channel(options: ClientOptions) -> Channel:
 
 
 async def probe(channel: Channel) -> None:
-    """Ask the gateway something that touches no session, for the sake of any answer at all.
+    """Wait until the gateway has replied to a harmless command.
 
-    A Ping for no session is refused by every gateway, after it has looked at the key.
+    The command is a Ping without a session: every gateway refuses it, but only after it has checked the API key.
+
+    Raises:
+        MxGatewayError: the gateway did not reply within `connect_timeout`, or it does not accept the key. The hint says
+            what to change.
     """
     options = channel.options
     request = pb.MxCommandRequest(client_correlation_id=channel.new_correlation_id())
@@ -58,9 +72,9 @@ async def probe(channel: Channel) -> None:
         failure = error
     else:
         return
-    # With an HTTP status something else than a gateway answered, and the error says so.
+    # An HTTP status comes from a proxy or another server instead of a gateway, and the error says so.
     if failure.http_status is None:
-        if isinstance(failure, _ANSWERS):
+        if isinstance(failure, _EXPECTED_REFUSALS):
             return
         hint = await _hint(options, failure)
         failure = failure.with_hint(hint) if hint else failure
@@ -69,25 +83,26 @@ async def probe(channel: Channel) -> None:
 
 async def _hint(options: ClientOptions, failure: MxGatewayError) -> str | None:
     if isinstance(failure, MxGatewayProtocolError):
-        return "something else than an MXAccess Gateway answers there: check the port"
+        return "the endpoint is not an MXAccess Gateway: check the port"
     if not isinstance(failure, (MxGatewayTransportError, MxGatewayTimeoutError)):
         return None
-    from mxgateway.diagnosis import diagnose  # noqa: PLC0415 - only a connection that fails needs it
+    from mxgateway.diagnosis import diagnose  # noqa: PLC0415 - needed only when connecting fails
 
     return await diagnose(options, failure.details or "")
 
 
 def warn_about_plaintext(options: ClientOptions) -> None:
+    """Log a warning if the API key leaves this machine unencrypted."""
     host, _ = split_endpoint(options.endpoint)
     if not options.plaintext or options.api_key is None or _is_loopback(host):
         return
-    _logger.warning("the API key goes to %s in plaintext: everybody on the way can read it", options.endpoint)
+    _logger.warning("the API key is sent to %s in plaintext: anyone on the network path can read it", options.endpoint)
 
 
 def _is_loopback(host: str) -> bool:
     if host in {"localhost", "127.0.0.1", "::1"}:
         return True
-    import ipaddress  # noqa: PLC0415 - the usual names of this machine need none of it
+    import ipaddress  # noqa: PLC0415 - not needed for the usual names of this machine
 
     try:
         return ipaddress.ip_address(host).is_loopback

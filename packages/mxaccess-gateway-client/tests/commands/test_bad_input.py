@@ -118,7 +118,7 @@ MISTAKES = {
     "plaintext to a TLS port": Mistake(
         make=lambda site: site.connect(site.tls, plaintext=True),
         kind=MxGatewayTransportError,
-        words="the port speaks TLS: drop plaintext",
+        words="the port speaks TLS: remove plaintext=True",
     ),
     "TLS to a plaintext port": Mistake(
         make=lambda site: site.connect(site.plain),
@@ -128,22 +128,22 @@ MISTAKES = {
     "missing CA file": Mistake(
         make=lambda site: site.connect(site.tls, ca_file=site.folder / "missing"),
         kind=MxGatewayConfigurationError,
-        words="missing doesn't exist",
+        words="missing does not exist",
     ),
     "CA file without PEM": Mistake(
         make=lambda site: site.connect(site.tls, ca_file=site.file(b"\x30\x82\x01\x00")),
         kind=MxGatewayConfigurationError,
-        words="is no PEM file",
+        words="is not a PEM file",
     ),
     "expired certificate": Mistake(
         make=lambda site: site.connect(site.expired, ca_file=site.certificates.ca),
         kind=MxGatewayTransportError,
-        words="has expired: it needs a new one",
+        words="has expired: install a new one",
     ),
     "foreign certificate": Mistake(
         make=lambda site: site.connect(site.tls, ca_file=site.certificates.foreign_ca),
         kind=MxGatewayTransportError,
-        words="was not made by the CA in",
+        words="was not issued by the CA in",
     ),
     "plaintext with TLS options": Mistake(
         make=lambda site: site.connect(site.plain, plaintext=True, ca_file=site.certificates.ca),

@@ -121,7 +121,7 @@ async def _replaced(talk: Connection) -> AsyncGenerator[GatewayClient]:
 
 async def test_plaintext_to_tls_port_is_reported(certificates: Certificates) -> None:
     async with SimulatedGateway(tls=certificates.gateway.server()) as gateway:
-        with pytest.raises(MxGatewayTransportError, match="speaks TLS: drop plaintext"):
+        with pytest.raises(MxGatewayTransportError, match="speaks TLS: remove plaintext=True"):
             await GatewayClient.connect(endpoint=gateway.endpoint, plaintext=True)
 
 

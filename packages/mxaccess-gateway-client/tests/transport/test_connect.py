@@ -141,20 +141,20 @@ async def test_a_port_that_says_nothing_is_given_up_after_the_connect_timeout() 
             await GatewayClient.connect(endpoint=endpoint, plaintext=True, connect_timeout=0.3)
 
     assert time.monotonic() - began < 2
-    assert "then says nothing: is this the gateway's port?" in str(caught.value)
+    assert "accepts the connection but does not answer: check" in str(caught.value)
 
 
 async def test_a_tls_port_that_says_nothing_is_given_up_after_the_connect_timeout() -> None:
     async with listening(silent) as endpoint:
         with pytest.raises(
-            (MxGatewayTimeoutError, MxGatewayTransportError), match="then says nothing: is this the gateway's port"
+            (MxGatewayTimeoutError, MxGatewayTransportError), match="accepts the connection but does not answer: check"
         ):
             await GatewayClient.connect(endpoint=endpoint, connect_timeout=0.3)
 
 
 async def test_another_grpc_server_is_told() -> None:
     async with serving(None) as endpoint:
-        with pytest.raises(MxGatewayProtocolError, match="something else than an MXAccess Gateway answers there"):
+        with pytest.raises(MxGatewayProtocolError, match="the endpoint is not an MXAccess Gateway"):
             await GatewayClient.connect(endpoint=endpoint, plaintext=True)
 
 
@@ -214,7 +214,7 @@ async def test_a_key_in_plaintext_to_another_machine_is_warned_of(
 
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert bool(warnings) is warned
-    assert all(f"goes to {endpoint} in plaintext" in warning and "secret" not in warning for warning in warnings)
+    assert all(f"is sent to {endpoint} in plaintext" in warning and "secret" not in warning for warning in warnings)
 
 
 async def test_nothing_is_logged_above_debug_when_all_is_well(

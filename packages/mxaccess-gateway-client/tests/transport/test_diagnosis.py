@@ -86,14 +86,14 @@ async def test_a_certificate_that_is_not_trusted_is_shown_all_the_same(certifica
     report = await _inspected(certificates.gateway)
 
     assert report.problem is not None
-    assert "give its CA as ca_file" in report.problem
+    assert "set ca_file to its CA" in report.problem
     assert report.certificate.fingerprint == certificates.gateway.fingerprint
 
 
 async def test_an_expired_certificate_is_shown_with_its_end(certificates: Certificates) -> None:
     report = await _inspected(certificates.expired, ca_file=certificates.ca)
 
-    assert report.problem == "the gateway's certificate has expired: it needs a new one"
+    assert report.problem == "the gateway's certificate has expired: install a new one on the gateway"
     assert report.certificate.not_after == datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -132,7 +132,7 @@ async def test_a_gateway_that_is_not_known_says_that_it_would_be_trusted(
 async def test_a_pinned_certificate_that_has_expired_is_a_problem_all_the_same(certificates: Certificates) -> None:
     report = await _inspected(certificates.expired, certificate_fingerprint=certificates.expired.fingerprint)
 
-    assert report.problem == "the gateway's certificate has expired: it needs a new one"
+    assert report.problem == "the gateway's certificate has expired: install a new one on the gateway"
 
 
 async def test_a_port_without_tls_says_how_to_go_on(gateway: SimulatedGateway) -> None:
@@ -142,7 +142,7 @@ async def test_a_port_without_tls_says_how_to_go_on(gateway: SimulatedGateway) -
 
 async def test_plaintext_to_a_port_with_tls_says_how_to_go_on(certificates: Certificates) -> None:
     async with SimulatedGateway(tls=certificates.gateway.server()) as gateway:
-        with pytest.raises(MxGatewayTransportError, match="the port speaks TLS: drop plaintext"):
+        with pytest.raises(MxGatewayTransportError, match="the port speaks TLS: remove plaintext=True"):
             await inspect_tls(ClientOptions(endpoint=gateway.endpoint, plaintext=True))
 
 
@@ -151,8 +151,8 @@ async def test_plaintext_to_a_port_without_tls_has_nothing_to_report(gateway: Si
 
 
 async def test_a_port_that_says_nothing_is_given_up(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mxgateway.diagnosis._PATIENCE", 0.1)
+    monkeypatch.setattr("mxgateway.diagnosis._MAX_SECONDS", 0.1)
 
     async with asyncio.timeout(5):
-        with pytest.raises(MxGatewayTransportError, match="says nothing: is this the gateway's port"):
+        with pytest.raises(MxGatewayTransportError, match="does not answer: check that it is the gateway's port"):
             await inspect_tls(ClientOptions(endpoint=f"127.0.0.1:{silent_port}"))

@@ -95,7 +95,7 @@ async def test_a_certificate_that_can_not_be_used_is_refused_and_not_remembered(
         error = await refusal(gateway, **options)
 
     assert isinstance(error, MxGatewayCertificateError)
-    assert "the gateway's certificate can't be used" in str(error)
+    assert "the gateway's certificate cannot be used" in str(error)
     assert words in str(error)
     assert known.exists == before
 
@@ -106,7 +106,7 @@ async def test_a_certificate_without_any_name_is_refused_with_what_to_do(trust: 
         error = await refusal(gateway, **trust(gateway, shown))
 
     assert isinstance(error, MxGatewayCertificateError)
-    assert "it has no name, which gRPC insists on -> give the gateway a certificate" in str(error)
+    assert "it has no name, which gRPC requires -> install a certificate on the gateway" in str(error)
 
 
 async def test_a_name_override_must_stand_in_the_certificate(trust: Any, certificates: Certificates) -> None:
@@ -149,7 +149,7 @@ async def test_another_certificate_than_the_pinned_one_is_refused_with_both_fing
     assert (error.trusted_fingerprints, error.shown_fingerprint) == ((OTHER,), certificates.gateway.fingerprint)
     assert certificates.gateway.fingerprint in str(error)
     assert OTHER in str(error)
-    assert "somebody may sit between you and the gateway" in str(error)
+    assert "this may be an attack" in str(error)
 
 
 async def test_a_port_without_tls_is_refused(trust: Any, gateway: SimulatedGateway, certificates: Certificates) -> None:
@@ -157,7 +157,7 @@ async def test_a_port_without_tls_is_refused(trust: Any, gateway: SimulatedGatew
 
     assert isinstance(error, MxGatewayTransportError)
     assert "showed no certificate" in str(error)
-    assert "is it the plaintext port (plaintext=True)" in str(error)
+    assert "may be the plaintext port (plaintext=True)" in str(error)
 
 
 async def test_a_port_where_nothing_listens_says_so(trust: Any, certificates: Certificates) -> None:

@@ -16,7 +16,9 @@ import pytest
 from mxgateway import (
     MxGatewayCertificateError,
     MxGatewayConfigurationError,
+    MxGatewayTimeoutError,
 )
+from mxgateway._transport.tls.known_gateways import KnownGateways
 from mxgateway.testing import SimulatedGateway
 from support.certificates import Certificates, write_certificate
 from support.secure_gateways import KnownFile, Switch, gateway_with, port_of, refusal, talk
@@ -36,7 +38,7 @@ async def test_the_first_certificate_is_remembered_and_shown_once(
     assert record.getMessage() == (
         f"{foreign_gateway.endpoint} is trusted on first use and remembered in {known.path}: "
         f"a certificate for 127.0.0.1, localhost with the SHA-256 "
-        f"fingerprint {certificates.gateway.fingerprint}; compare it with the gateway's own"
+        f"fingerprint {certificates.gateway.fingerprint}; compare it with the gateway's own certificate"
     )
     assert known.entries == [[foreign_gateway.endpoint, certificates.gateway.fingerprint]]
 
@@ -59,8 +61,8 @@ async def test_a_known_gateway_with_another_certificate_is_refused_and_the_file_
     assert isinstance(error, MxGatewayCertificateError)
     assert (error.trusted_fingerprints, error.shown_fingerprint) == ((OTHER,), certificates.gateway.fingerprint)
     assert certificates.gateway.fingerprint in str(error)
-    assert f"in known_gateways_file {known.path} stands {OTHER}" in str(error)
-    assert "only if the gateway has a new certificate, put the new fingerprint there" in str(error)
+    assert f"but known_gateways_file {known.path} has {OTHER}" in str(error)
+    assert "replace the trusted fingerprint only if the gateway has a new certificate" in str(error)
     assert known.read() == f"{foreign_gateway.endpoint} {OTHER}\n"
 
 
@@ -73,7 +75,7 @@ async def test_an_unknown_gateway_is_refused_unless_first_use_is_asked_for(
 
     assert isinstance(error, MxGatewayCertificateError)
     assert (error.trusted_fingerprints, error.shown_fingerprint) == ((), certificates.gateway.fingerprint)
-    assert f"the gateway isn't in known_gateways_file {known.path}" in str(error)
+    assert f"the gateway is not in known_gateways_file {known.path}" in str(error)
     assert certificates.gateway.fingerprint in str(error)
     assert known.read() == f"other.plant:5001 {OTHER}\n"
 
@@ -121,11 +123,11 @@ async def test_an_ipv6_gateway_is_remembered_whatever_its_spelling(tmp_path: Pat
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"gateway:5001\n", "has a line 1 that is not host:port and a SHA-256 fingerprint"),
-        (b"# heading\ngateway:5001 abcdef\n", "has a line 2 that is not"),
-        (f"gateway {OTHER}".encode(), "has a line 1 that is not"),
-        (f"gateway:5001 {OTHER} {OTHER}".encode(), "has a line 1 that is not"),
-        (b"\xff\xfe\x00", "is no text file"),
+        (b"gateway:5001\n", "has an invalid line 1: expected host:port and a SHA-256 fingerprint"),
+        (b"# heading\ngateway:5001 abcdef\n", "has an invalid line 2"),
+        (f"gateway {OTHER}".encode(), "has an invalid line 1"),
+        (f"gateway:5001 {OTHER} {OTHER}".encode(), "has an invalid line 1"),
+        (b"\xff\xfe\x00", "is not a text file"),
     ],
 )
 @pytest.mark.parametrize("first_use", [False, True])
@@ -147,7 +149,7 @@ async def test_a_missing_file_is_told_unless_first_use_may_make_it(
     error = await refusal(foreign_gateway, known_gateways_file=known.path)
 
     assert isinstance(error, MxGatewayConfigurationError)
-    assert str(error) == f"known_gateways_file {known.path} doesn't exist"
+    assert str(error) == f"known_gateways_file {known.path} does not exist"
     assert not known.exists
 
 
@@ -166,7 +168,7 @@ async def test_a_file_that_can_not_be_written_is_told_and_the_gateway_not_truste
     error = await refusal(foreign_gateway, known_gateways_file=nowhere, trust_on_first_use=True)
 
     assert isinstance(error, MxGatewayConfigurationError)
-    assert str(error).startswith(f"known_gateways_file {nowhere} can't be written")
+    assert str(error).startswith(f"known_gateways_file {nowhere} cannot be written")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a file's mode means nothing on Windows")
@@ -193,7 +195,7 @@ async def test_nothing_is_left_beside_the_file_but_its_lock(
 ) -> None:
     await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
 
-    assert known.neighbours == ["known_gateways.lock"]
+    assert set(known.neighbours) <= {"known_gateways.lock"}
 
 
 async def test_several_processes_may_meet_their_gateways_at_once(certificates: Certificates, known: KnownFile) -> None:
@@ -243,6 +245,32 @@ async def test_who_comes_second_must_see_what_the_first_remembered(
         assert isinstance(error, MxGatewayCertificateError)
         assert (error.trusted_fingerprints, error.shown_fingerprint) == ((OTHER,), certificates.gateway.fingerprint)
         assert known.read() == f"{switch.endpoint} {OTHER}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fcntl locks the file as another process does")
+async def test_locked_file_is_not_waited_for_beyond_connect_timeout(
+    foreign_gateway: SimulatedGateway, known: KnownFile
+) -> None:
+    import fcntl  # noqa: PLC0415 - Windows has none
+
+    lock = os.open(f"{known.path}.lock", os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        async with asyncio.timeout(5):
+            error = await refusal(
+                foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True, connect_timeout=0.5
+            )
+    finally:
+        os.close(lock)
+
+    assert isinstance(error, MxGatewayTimeoutError)
+    assert f"known_gateways_file {known.path} is locked by another process" in str(error)
+    assert f"find the process that holds {known.path}.lock" in str(error)
+    assert not known.exists
+
+
+async def test_lock_is_tried_once_even_if_no_time_is_left(known: KnownFile) -> None:
+    assert await KnownGateways(known.path).remember("gateway:5001", OTHER, seconds=-1.0) == (OTHER,)
 
 
 MEET = """

@@ -81,7 +81,7 @@ async def test_a_foreign_ca_is_refused(tls_gateway: SimulatedGateway, certificat
     error = await refusal(tls_gateway, ca_file=certificates.foreign_ca)
 
     assert isinstance(error, MxGatewayTransportError)
-    assert f"was not made by the CA in {certificates.foreign_ca}" in str(error)
+    assert f"was not issued by the CA in {certificates.foreign_ca}" in str(error)
 
 
 async def test_the_default_roots_do_not_trust_a_plants_own_ca(tls_gateway: SimulatedGateway) -> None:
@@ -89,14 +89,14 @@ async def test_the_default_roots_do_not_trust_a_plants_own_ca(tls_gateway: Simul
 
     assert isinstance(error, MxGatewayTransportError)
     assert "is not trusted" in str(error)
-    assert "give its CA as ca_file" in str(error)
+    assert "set ca_file to its CA" in str(error)
 
 
 @pytest.mark.parametrize(
     ("pair", "words"),
     [
-        ("expired", "has expired: it needs a new one"),
-        ("not_yet_valid", "is not valid yet: compare the clocks of both machines"),
+        ("expired", "has expired: install a new one"),
+        ("not_yet_valid", "is not yet valid: compare the clocks of both machines"),
     ],
 )
 async def test_a_certificate_out_of_its_time_is_refused(certificates: Certificates, pair: str, words: str) -> None:
@@ -114,7 +114,7 @@ async def test_a_certificate_that_is_not_for_servers_is_refused(tmp_path: Path) 
         error = await refusal(gateway, ca_file=ca.certificate)
 
     assert isinstance(error, MxGatewayTransportError)
-    assert "isn't one for servers" in str(error)
+    assert "is not for servers" in str(error)
 
 
 async def test_a_name_override_that_is_not_in_the_certificate_is_refused(
@@ -135,7 +135,7 @@ async def test_a_web_servers_port_is_told_from_a_gateways(certificates: Certific
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
     async with server:
         endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        with pytest.raises(MxGatewayTransportError, match="speaks TLS, but not HTTP/2, which gRPC needs"):
+        with pytest.raises(MxGatewayTransportError, match="speaks TLS but not HTTP/2, which gRPC needs"):
             await GatewayClient.connect(endpoint=endpoint, ca_file=certificates.ca)
 
 
@@ -151,14 +151,14 @@ async def test_a_self_signed_certificate_that_nothing_trusts_is_called_so(tmp_pa
         error = await refusal(gateway)
 
     assert isinstance(error, MxGatewayTransportError)
-    assert "is self-signed: compare its fingerprint with the gateway's own" in str(error)
+    assert "is self-signed: compare its fingerprint on the gateway" in str(error)
 
 
 async def test_plaintext_to_a_tls_port_is_refused(tls_gateway: SimulatedGateway) -> None:
     error = await refusal(tls_gateway, plaintext=True)
 
     assert isinstance(error, MxGatewayTransportError)
-    assert "the port speaks TLS: drop plaintext" in str(error)
+    assert "the port speaks TLS: remove plaintext=True" in str(error)
 
 
 async def test_tls_to_a_plaintext_port_is_refused_and_never_falls_back(gateway: SimulatedGateway) -> None:
@@ -183,7 +183,7 @@ async def test_a_gateway_that_wants_a_client_certificate_says_so(
     error = await refusal(strict_gateway, ca_file=certificates.ca)
 
     assert isinstance(error, MxGatewayTransportError)
-    assert "it may ask for a client certificate (client_certificate_file, client_key_file)" in str(error)
+    assert "it may require a client certificate (client_certificate_file, client_key_file)" in str(error)
 
 
 async def test_a_client_certificate_of_another_ca_is_refused_and_named(
@@ -199,18 +199,18 @@ async def test_a_client_certificate_of_another_ca_is_refused_and_named(
     )
 
     assert isinstance(error, MxGatewayTransportError)
-    assert f"doesn't accept the client certificate in {shown.certificate}" in str(error)
+    assert f"does not accept the client certificate in {shown.certificate}" in str(error)
 
 
 BAD_CA_FILES = {
-    "missing": "doesn't exist",
+    "missing": "does not exist",
     "directory": "is a directory",
     "empty": "is empty",
     "blank": "is empty",
-    "binary": "is no PEM file",
-    "text": "is no PEM file",
-    "key": "holds no CERTIFICATE",
-    "broken": "holds no usable certificate",
+    "binary": "is not a PEM file",
+    "text": "is not a PEM file",
+    "key": "contains no CERTIFICATE",
+    "broken": "contains no usable certificate",
 }
 
 
@@ -289,7 +289,7 @@ async def test_an_encrypted_key_is_told_and_no_password_is_asked_for(
     )
 
     assert isinstance(error, MxGatewayConfigurationError)
-    assert "is encrypted, which gRPC can't use: decrypt it first" in str(error)
+    assert "is encrypted, which gRPC does not support: decrypt it first" in str(error)
 
 
 async def test_certificate_and_key_may_stand_in_one_file(
@@ -306,7 +306,7 @@ async def test_certificate_and_key_may_stand_in_one_file(
     [
         # What gRPC takes for its default roots, and what the rest of Python does.
         ("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "connected"),
-        ("SSL_CERT_FILE", "gRPC has its own default roots: give its CA as ca_file"),
+        ("SSL_CERT_FILE", "gRPC uses its own default roots: set ca_file to its CA"),
     ],
 )
 async def test_the_default_roots_are_those_of_grpc(
@@ -350,8 +350,8 @@ def test_a_file_that_may_not_be_read_is_told_before_anything_connects(
     said = subprocess.run(program, capture_output=True, text=True, check=True, cwd=tmp_path)
 
     assert said.stdout.splitlines() == [
-        f"ca_file {tmp_path / 'missing.crt'} doesn't exist",
-        "ca_file locked.crt can't be read (Permission denied)",
+        f"ca_file {tmp_path / 'missing.crt'} does not exist",
+        "ca_file locked.crt cannot be read (Permission denied)",
     ]
 
 

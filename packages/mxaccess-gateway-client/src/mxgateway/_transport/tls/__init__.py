@@ -1,1 +1,1 @@
-"""Certificates: files, trust and credentials."""
+"""TLS: certificate files, trust and channel credentials."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,6 @@ from mxgateway._transport.tls.trust import trust_by_fingerprint, trusted_certifi
 if TYPE_CHECKING:
     from mxgateway.options import ClientOptions
 
-_logger = logging.getLogger("mxgateway.tls")
-
 __all__ = ["Credentials", "load_credentials"]
 
 
@@ -28,9 +25,9 @@ class Credentials:
 
     Attributes:
         channel: the credentials for gRPC.
-        server_name: the name to expect in the gateway's certificate, when it isn't the endpoint's host.
-        authority: what calls name as their host, when it is not to be `server_name`.
-        fingerprint: SHA-256 of the only certificate that is trusted, 64 hex digits, when it is pinned or remembered.
+        server_name: the name to expect in the gateway's certificate, if it is not the endpoint's host.
+        authority: the host that calls name, if it is not `server_name`.
+        fingerprint: SHA-256 of the only trusted certificate, 64 hex digits, if it is pinned or remembered.
     """
 
     channel: grpc.ChannelCredentials
@@ -40,14 +37,15 @@ class Credentials:
 
 
 async def load_credentials(options: ClientOptions) -> Credentials:
-    """Read and check the certificate files, and the gateway's own certificate when its fingerprint is to be trusted.
+    """Read and check the certificate files and, if it is trusted by its fingerprint, the gateway's own certificate.
 
     Raises:
-        MxGatewayConfigurationError: a file is missing, unreadable, empty or no PEM, or the client's key is encrypted
-            or not the one of its certificate. The text names the option and the file.
-        MxGatewayCertificateError: the gateway shows another certificate than the one that is pinned or remembered, or
-            isn't known; both fingerprints are in the error.
-        MxGatewayTransportError: a gateway whose certificate is to be looked at can't be reached.
+        MxGatewayConfigurationError: a file is missing, unreadable, empty or not a PEM file, the client's key is
+            encrypted, or it does not belong to the client's certificate. The message names the option and the file.
+        MxGatewayCertificateError: the gateway shows another certificate than the pinned or remembered one, or the
+            gateway is unknown. The error has both fingerprints.
+        MxGatewayTransportError: the gateway's certificate must be compared, but the gateway cannot be reached.
+        MxGatewayTimeoutError: another process keeps `known_gateways_file` locked.
     """
     roots = None if options.ca_file is None else read_pem("ca_file", options.ca_file, "CERTIFICATE")
     certificate = key = None
@@ -60,8 +58,8 @@ async def load_credentials(options: ClientOptions) -> Credentials:
     trust = trust_by_fingerprint(options)
     if trust is not None:
         shown = await trusted_certificate(options, trust)
-        # The connection is verified against what was looked at, and nothing else: whoever shows another certificate
-        # between the look and the connection is refused.
+        # The channel trusts only the certificate that was just compared. If the gateway shows another one when gRPC
+        # connects, gRPC refuses it.
         roots, fingerprint = shown.pem, shown.fingerprint
         if server_name is None:
             server_name, authority = _name_to_compare(shown), _authority(options)
@@ -74,15 +72,16 @@ async def load_credentials(options: ClientOptions) -> Credentials:
 
 
 def _name_to_compare(shown: ShownCertificate) -> str:
-    """Give a name that stands in the certificate: gRPC compares names, whatever else it trusts."""
+    """Return a name in the certificate, because gRPC compares the name even if it trusts only this certificate."""
     names = certificate_names(shown.fields)
     return next((name for name in names if not is_address(name)), names[0])
 
 
 def _authority(options: ClientOptions) -> str | None:
-    """Give what calls name as their host, so that it isn't the name in the certificate, which may be none for a URL.
+    """Return the host that calls name instead of the name in the certificate, which may not be valid in a URL.
 
-    gRPC lets it be another one than the name only where it is the endpoint's host, and fails to see that of `[::1]`.
+    gRPC accepts an authority other than the compared name only if it is the endpoint's host, and it does not recognize
+    that host if it is an IPv6 address.
     """
     host, _ = split_endpoint(options.endpoint)
     return None if ":" in host else host

@@ -1,10 +1,9 @@
-"""TLS handshakes with the standard library, which explain what gRPC cannot."""
+"""TLS handshakes by the standard library, which explains failures that gRPC does not."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import ssl
 from typing import TYPE_CHECKING, Final
 
@@ -17,29 +16,29 @@ if TYPE_CHECKING:
 
     from mxgateway.options import ClientOptions
 
-_logger = logging.getLogger("mxgateway.tls")
+__all__ = ["client_context", "is_closed_by_server", "open_tls", "trusting_context"]
 
-__all__ = ["client_context", "hangs_up", "open_tls", "trusting_context"]
-
-# OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which the ssl module has no name for.
+# OpenSSL's X509_V_FLAG_NO_CHECK_TIME; the ssl module has no name for it.
 _NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 
-_FIRST_WORD: Final = 1.0
+_FIRST_BYTE_SECONDS: Final = 1.0
 
 
 def client_context(options: ClientOptions, only: str | None = None) -> ssl.SSLContext:
-    """Give the standard library's view of the same TLS options, which explains what gRPC can't.
+    """Return the standard library's equivalent of the TLS options.
 
-    It trusts `only` that certificate (PEM) when one is given.
+    Args:
+        options: the client's options.
+        only: a certificate (PEM) to trust instead of all others.
 
     Raises:
-        MxGatewayConfigurationError: a file can't be used; the text names the option and the file.
+        MxGatewayConfigurationError: a file cannot be used. The message names the option and the file.
     """
     try:
         context = ssl.create_default_context(cafile=None if only else options.ca_file, cadata=only)
     except (ssl.SSLError, OSError) as error:
-        raise unusable_file("ca_file", options.ca_file, f"holds no usable certificate ({error})") from None
-    # As gRPC has it, and in this order: the complement of a flag drops every flag that has no name.
+        raise unusable_file("ca_file", options.ca_file, f"contains no usable certificate ({error})") from None
+    # The same rules as gRPC's. The order matters: the complement of a flag drops every flag that has no name.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.set_alpn_protocols(["h2"])
@@ -48,32 +47,47 @@ def client_context(options: ClientOptions, only: str | None = None) -> ssl.SSLCo
     return context
 
 
+def trusting_context(options: ClientOptions, der: bytes, *, check_dates: bool = True) -> ssl.SSLContext:
+    """Return a context that trusts exactly this certificate.
+
+    The certificate's name is compared only with `server_name_override`.
+
+    Raises:
+        MxGatewayConfigurationError: a file cannot be used. The message names the option and the file.
+    """
+    context = client_context(options, only=ssl.DER_cert_to_PEM_cert(der))
+    context.check_hostname = options.server_name_override is not None
+    if not check_dates:
+        context.verify_flags |= _NO_CHECK_TIME
+    return context
+
+
 @contextlib.asynccontextmanager
 async def open_tls(options: ClientOptions, context: ssl.SSLContext) -> AsyncGenerator[ssl.SSLObject]:
-    """Make a TLS connection to the endpoint, beside gRPC, and give what the handshake found.
+    """Open a TLS connection to the endpoint without gRPC, and yield the result of the handshake.
 
     Raises:
         ssl.SSLError: the handshake failed.
-        OSError: there is no connection.
+        OSError: the connection failed.
     """
     async with _connected(options, context) as (_, writer):
         connection: ssl.SSLObject = writer.get_extra_info("ssl_object")
         yield connection
 
 
-async def hangs_up(options: ClientOptions, context: ssl.SSLContext) -> bool:
-    """Whether the other side ends a TLS connection at once, as one does that misses the client's certificate.
+async def is_closed_by_server(options: ClientOptions, context: ssl.SSLContext) -> bool:
+    """Return whether the server closes a TLS connection at once, as it does if it misses the client's certificate.
 
-    The handshake is no sign of that: in TLS 1.3 the client is done with it before the server has seen the certificate.
-    A server of HTTP/2 speaks first.
+    The handshake itself does not show that: in TLS 1.3 it succeeds for the client before the server has checked the
+    client's certificate. An HTTP/2 server that accepts the connection sends the first bytes.
 
     Raises:
         ssl.SSLError: the handshake failed.
-        OSError: there is no connection.
+        OSError: the connection failed.
     """
     async with _connected(options, context) as (reader, _):
         try:
-            return not await asyncio.wait_for(reader.read(1), _FIRST_WORD)
+            return not await asyncio.wait_for(reader.read(1), _FIRST_BYTE_SECONDS)
         except TimeoutError:
             return False
         except OSError:
@@ -97,8 +111,8 @@ def _load_client_certificate(
     context: ssl.SSLContext, certificate: str | os.PathLike[str], key: str | os.PathLike[str]
 ) -> None:
     def refuse_password() -> str:
-        # Without this the standard library would ask on the terminal.
-        raise unusable_file("client_key_file", key, "is encrypted, which gRPC can't use: decrypt it first")
+        # Without this callback the standard library would ask for the password on the terminal.
+        raise unusable_file("client_key_file", key, "is encrypted, which gRPC does not support: decrypt it first")
 
     try:
         context.load_cert_chain(certificate, key, password=refuse_password)
@@ -111,15 +125,6 @@ def _load_client_certificate(
     problem = (
         "is not the key of client_certificate_file"
         if reason == "KEY_VALUES_MISMATCH"
-        else f"and client_certificate_file can't be used together ({reason})"
+        else f"and client_certificate_file cannot be used together ({reason})"
     )
     raise unusable_file("client_key_file", key, problem)
-
-
-def trusting_context(options: ClientOptions, der: bytes, *, dates_count: bool = True) -> ssl.SSLContext:
-    """Give a context that trusts exactly this certificate, under any name but another than `server_name_override`."""
-    context = client_context(options, only=ssl.DER_cert_to_PEM_cert(der))
-    context.check_hostname = options.server_name_override is not None
-    if not dates_count:
-        context.verify_flags |= _NO_CHECK_TIME
-    return context

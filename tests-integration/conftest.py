@@ -1,4 +1,4 @@
-"""The gateway that the environment names, and a session on it that is closed whatever happens."""
+"""Fixtures: the gateway that the environment names, and a session that is always closed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PLAINTEXT_PORT = ":5000"
 
 @pytest.fixture
 def options() -> ClientOptions:
-    """How to reach the gateway: MXGATEWAY_ENDPOINT, MXGATEWAY_API_KEY, MXGATEWAY_CA_FILE and the other fields' names.
+    """The connection options from MXGATEWAY_ENDPOINT, MXGATEWAY_API_KEY, MXGATEWAY_CA_FILE and so on.
 
-    Plaintext is MXGATEWAY_PLAINTEXT, and without it what the port says by convention.
+    Without MXGATEWAY_PLAINTEXT, plaintext is used for the port that is plaintext by convention.
     """
     if os.environ.get("MXGATEWAY_INTEGRATION") != "1":
-        pytest.skip("talks to a real gateway: set MXGATEWAY_INTEGRATION=1, MXGATEWAY_ENDPOINT and MXGATEWAY_API_KEY")
+        pytest.skip("needs a real gateway: set MXGATEWAY_INTEGRATION=1, MXGATEWAY_ENDPOINT and MXGATEWAY_API_KEY")
     if not os.environ.get("MXGATEWAY_PLAINTEXT") and os.environ.get("MXGATEWAY_ENDPOINT", "").endswith(PLAINTEXT_PORT):
         return ClientOptions.from_env(plaintext=True)
     return ClientOptions.from_env()
@@ -27,7 +27,7 @@ def options() -> ClientOptions:
 
 @pytest.fixture
 def item_definition() -> str:
-    """The item to talk about: MXGATEWAY_ITEM, by default the one that every test Galaxy has."""
+    """The item to use: MXGATEWAY_ITEM, by default one that every test Galaxy has."""
     return os.environ.get("MXGATEWAY_ITEM") or "TestChildObject.TestInt"
 
 

@@ -1,4 +1,4 @@
-"""A bounded conversation with a gateway: it reads one item, and writes only when asked to."""
+"""A short session with a gateway, which advises one item and writes only on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def next_data_change(stream: EventStream, item: int) -> DataChange:
         async for event in stream:
             if isinstance(event, DataChange) and event.item_handle == item:
                 return event
-    raise AssertionError("the stream ended before a data change came")
+    raise AssertionError("the stream ended before a data change arrived")
 
 
 async def write_outcome(stream: EventStream, item: int) -> WriteComplete:
@@ -27,10 +27,10 @@ async def write_outcome(stream: EventStream, item: int) -> WriteComplete:
         async for event in stream:
             if isinstance(event, WriteComplete) and event.item_handle == item:
                 return event
-    raise AssertionError("the stream ended before the write had an outcome")
+    raise AssertionError("the stream ended before the outcome of the write arrived")
 
 
-async def test_an_advised_item_brings_its_value_and_can_be_given_up(session: Session, item_definition: str) -> None:
+async def test_advised_item_delivers_its_value_and_can_be_removed(session: Session, item_definition: str) -> None:
     server = await session.register("integration-tests")
     item = await session.add_item(server, item_definition)
     await session.advise(server, item)
@@ -48,15 +48,15 @@ async def test_an_advised_item_brings_its_value_and_can_be_given_up(session: Ses
     assert change.timestamp.tzinfo is not None
 
 
-async def test_the_present_value_written_back_is_accepted(session: Session, item_definition: str) -> None:
+async def test_writing_the_present_value_succeeds(session: Session, item_definition: str) -> None:
     if os.environ.get("MXGATEWAY_WRITE") != "1":
-        pytest.skip("writes the item's present value back to it: set MXGATEWAY_WRITE=1 where that does no harm")
+        pytest.skip("writes the present value of the item: set MXGATEWAY_WRITE=1 if that is harmless")
     server = await session.register("integration-tests")
     item = await session.add_item(server, item_definition)
     await session.advise(server, item)
     async with session.stream_events() as stream:
         change = await next_data_change(stream, item)
-        while not change.quality.is_good:  # it may start bad or uncertain
+        while not change.quality.is_good:  # the first quality may be bad or uncertain
             change = await next_data_change(stream, item)
         await session.write(server, item, change.raw.value)
         outcome = await write_outcome(stream, item)

@@ -1,9 +1,9 @@
-"""Looks for known vulnerabilities in what the published packages require, and in what our own chores run on.
+"""Look up known vulnerabilities of the packages' requirements and of the environments in hatch.toml.
 
-    python tools/audit.py   asks PyPI's advisory database, by pip-audit; fails for whatever can't be looked up
+    python tools/audit.py   queries PyPI's advisory database with pip-audit; fails if a package cannot be looked up
 
-Audited are the newest releases that the packages' ranges allow, which is what a fresh installation gets, and those of
-the environments in hatch.toml. The floors of the ranges are not: they are there for whoever can't move yet.
+Audited are the newest releases that the version ranges allow, as a fresh installation gets them. The lower ends of the
+ranges are not audited: they exist for users that cannot upgrade yet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OUR_OWN = "mxaccess-gateway-"
 
 
 def main() -> int:
-    """Audit; gives the exit status."""
+    """Run the audit and return the exit status."""
     requirements = sorted(published(ROOT) | of_environments(ROOT))
     with tempfile.TemporaryDirectory(prefix="audit-") as directory:
         wanted, resolved = Path(directory, "requirements.in"), Path(directory, "requirements.txt")
@@ -31,13 +31,13 @@ def main() -> int:
         if subprocess.run([*command, str(wanted), "--output-file", str(resolved)], check=False).returncode != 0:
             return 1
         print(resolved.read_text(encoding="utf-8"))
-        # Strict: a package that can't be looked up would otherwise count as safe.
+        # Strict, because a package that cannot be looked up would otherwise count as safe.
         audit = [sys.executable, "-m", "pip_audit", "--strict", "--disable-pip", "--no-deps"]
         return subprocess.run([*audit, "--requirement", str(resolved)], check=False).returncode
 
 
 def published(root: Path) -> set[str]:
-    """Give what the packages require of others, extras included."""
+    """Return the requirements of the packages on other projects, including extras."""
     found: set[str] = set()
     for path in sorted(root.glob("packages/*/pyproject.toml")):
         project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
@@ -47,7 +47,7 @@ def published(root: Path) -> set[str]:
 
 
 def of_environments(root: Path) -> set[str]:
-    """Give what the environments require that can be installed together; the generators are old on purpose."""
+    """Return the requirements of all environments but the generators, which are old on purpose."""
     environments: dict[str, Any] = tomllib.loads((root / "hatch.toml").read_text(encoding="utf-8"))["envs"]
     apart = {"gen-code", "gen-stubs"}
     return {

@@ -1,7 +1,7 @@
-"""Builds the wheels and sdists of the packages into dist/, twice, and refuses two builds that differ by a byte.
+"""Build the wheels and sdists of the packages into dist/, twice, and fail if the two builds differ.
 
-The second build is made from a copy of what git knows, in another folder: so nothing untracked and no path of this
-machine gets into a distribution.
+The second build is made from a copy of the files that git knows, in another folder. So neither untracked files nor
+paths of this machine get into a distribution.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class BuildError(Exception):
 
 
 def main() -> int:
-    """Build into dist/, which is emptied first; gives the exit status."""
+    """Empty dist/, build into it, and return the exit status."""
     packages = [project.parent for project in sorted((ROOT / "packages").glob("*/pyproject.toml"))]
     shutil.rmtree(DIST, ignore_errors=True)
     try:
         with tempfile.TemporaryDirectory(prefix="build-dist-") as directory:
             build(packages, DIST)
-            # hatchling looks for it above the package, and puts it into the sdist.
+            # hatchling searches for this file above the package and includes it in the sdist.
             shutil.copy(ROOT / ".gitignore", directory)
             build([copy_tracked(package, Path(directory)) for package in packages], Path(directory, "dist"))
             refuse_difference(DIST, Path(directory, "dist"))
@@ -36,7 +36,7 @@ def main() -> int:
         print(f"build_dist: {error}", file=sys.stderr)
         return 1
     for path in sorted(DIST.iterdir()):
-        print(f"{path.name}: {path.stat().st_size} bytes, the same from another folder")
+        print(f"{path.name}: {path.stat().st_size} bytes, identical when built in another folder")
     return 0
 
 
@@ -46,11 +46,11 @@ def build(packages: Sequence[Path], target: Path) -> None:
         command = [sys.executable, "-m", "hatchling", "build", "--directory", str(target)]
         finished = subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)
         if finished.returncode != 0:
-            raise BuildError(f"{package.name} does not build:\n{finished.stderr.strip()}")
+            raise BuildError(f"building {package.name} failed:\n{finished.stderr.strip()}")
 
 
 def copy_tracked(package: Path, target: Path) -> Path:
-    """Copy the files of the package that git tracks, or would track, to `target`."""
+    """Copy the files of the package that git tracks or does not ignore to `target`, and return the copy."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "."]
     listed = subprocess.run(command, cwd=package, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -66,9 +66,9 @@ def refuse_difference(first: Path, second: Path) -> None:
     names = {path.name for path in first.iterdir()} | {path.name for path in second.iterdir()}
     for name in sorted(names):
         if not ((first / name).is_file() and (second / name).is_file()):
-            raise BuildError(f"{name} came from one of two builds only")
+            raise BuildError(f"only one of the two builds made {name}")
         if (first / name).read_bytes() != (second / name).read_bytes():
-            raise BuildError(f"{name} differs between two builds: it holds something outside of git, or a path")
+            raise BuildError(f"{name} differs between two builds: it contains an untracked file or a path")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Checks the .proto files with buf: its lint rules, its format, and that nothing that users rely on went away.
+"""Check the .proto files with buf: lint rules, format, and breaking changes.
 
-Breaking changes are looked for against the main branch, where this clone has it: origin/main, else main.
+Breaking changes are searched against the main branch, if this clone has it: origin/main, otherwise main.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ BASELINES = ("origin/main", "main")
 
 
 def main() -> int:
-    """Run all three checks; gives the exit status."""
+    """Run the three checks and return the exit status."""
     npx = shutil.which("npx")
     if npx is None:
-        print("check_contract: there is no npx here; use `hatch run proto-lint`", file=sys.stderr)
+        print("check_contract: npx is missing: use `hatch run proto-lint`", file=sys.stderr)
         return 2
     buf = [npx, "--yes", BUF]
     checks = [
@@ -37,16 +37,19 @@ def main() -> int:
 
 
 def buf_passes(name: str, command: Sequence[str]) -> bool:
-    """Run one of buf's checks; it prints what it finds."""
+    """Run one of buf's checks, which prints its findings. Return True if there are none."""
     passed = subprocess.run(command, cwd=ROOT, check=False).returncode == 0
-    print(f"buf {name}: {'nothing to say' if passed else 'failed'}", flush=True)
+    print(f"buf {name}: {'passed' if passed else 'failed'}", flush=True)
     return passed
 
 
 def nothing_breaks(buf: Sequence[str]) -> bool:
-    """Compare with the main branch. A shallow clone of another branch has none, and a first commit has no contract."""
+    """Compare with the main branch. Return True if nothing breaks, or if there is no contract to compare with.
+
+    A shallow clone of another branch has no main branch, and the first commit has no contract.
+    """
     for baseline in BASELINES:
-        # An archive, because buf's own git input needs the history that a shallow clone lacks.
+        # An archive, because buf's git input needs history, which a shallow clone lacks.
         archive = subprocess.run(["git", "archive", baseline, PROTOS], cwd=ROOT, capture_output=True, check=False)
         if archive.returncode == 0:
             with tempfile.TemporaryDirectory(prefix="contract-") as directory:

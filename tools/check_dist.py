@@ -1,9 +1,9 @@
-"""Checks built distributions: what is in them, what they say of themselves, and that the three packages fit together.
+"""Check built distributions: their files, their metadata, and that the three packages fit together.
 
     python tools/check_dist.py dist
 
-Each package found in the folder needs one wheel and one sdist of the version in its pyproject.toml. Prints a line for
-each finding; exit status 0 none, 1 some, 2 nothing to check.
+Each package in the folder needs one wheel and one sdist of the version in its pyproject.toml. Each finding is one line.
+Exit status: 0 no findings, 1 findings, 2 nothing to check.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WITH_EVERY_SDIST = ("CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """One of the three packages, and what is particular about it."""
+    """One of the three packages and its particular properties."""
 
     name: str
     import_name: str
@@ -38,11 +38,11 @@ class Package:
 
     @property
     def file_stem(self) -> str:
-        """The name as file names have it."""
+        """The name of the package in file names."""
         return self.name.replace("-", "_")
 
     def version(self, root: Path) -> Version:
-        """Read the version in pyproject.toml."""
+        """Return the version in pyproject.toml."""
         project = tomllib.loads((root / "packages" / self.name / "pyproject.toml").read_text(encoding="utf-8"))
         return Version(project["project"]["version"])
 
@@ -61,7 +61,7 @@ PACKAGES = (PROTO, CLIENT, CLI)
 
 
 class Archive(NamedTuple):
-    """What a wheel or an sdist holds: its paths, and its metadata as text."""
+    """The contents of a wheel or an sdist: its paths and its metadata."""
 
     paths: frozenset[PurePosixPath]
     metadata: bytes
@@ -69,7 +69,7 @@ class Archive(NamedTuple):
 
 
 def read_wheel(path: Path) -> Archive:
-    """Read a wheel."""
+    """Return the contents of a wheel."""
     with zipfile.ZipFile(path) as wheel:
         names = [name for name in wheel.namelist() if not name.endswith("/")]
         (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
@@ -80,7 +80,7 @@ def read_wheel(path: Path) -> Archive:
 
 
 def read_sdist(path: Path) -> Archive:
-    """Read an sdist; its paths come without the folder that all of them share."""
+    """Return the contents of an sdist. Its paths lack the folder that they all share."""
     with tarfile.open(path) as sdist:
         members = {PurePosixPath(*PurePosixPath(member.name).parts[1:]): member for member in sdist if member.isfile()}
         metadata = sdist.extractfile(members[PurePosixPath("PKG-INFO")])
@@ -88,7 +88,7 @@ def read_sdist(path: Path) -> Archive:
 
 
 def check(dist: Path, root: Path) -> Iterator[str]:
-    """Check all that is in `dist` against the packages below `root`; yields a line for each finding."""
+    """Check all files in `dist` against the packages below `root`, and yield one line per finding."""
     requirements: dict[str, list[Requirement]] = {}
     expected: set[str] = set()
     for package in PACKAGES:
@@ -98,7 +98,7 @@ def check(dist: Path, root: Path) -> Iterator[str]:
         present = [name for name in (wheel_name, sdist_name) if (dist / name).is_file()]
         expected.update(present)
         if len(present) == 1:
-            yield f"{package.name}: {present[0]} stands alone; a wheel and an sdist go together"
+            yield f"{package.name}: only {present[0]} exists; a wheel and an sdist are required"
         if len(present) == 2:
             wheel, sdist = read_wheel(dist / wheel_name), read_sdist(dist / sdist_name)
             metadata = Metadata.from_email(wheel.metadata)
@@ -110,19 +110,19 @@ def check(dist: Path, root: Path) -> Iterator[str]:
                 *check_siblings(package, requirements[package.name], root),
             ]
             yield from (f"{package.name}: {finding}" for finding in findings)
-    yield from (f"{path.name}: of none of the versions here" for path in dist.iterdir() if path.name not in expected)
+    yield from (f"{path.name}: not one of the present versions" for path in dist.iterdir() if path.name not in expected)
     yield from check_shared_ranges(requirements)
 
 
 def check_wheel(package: Package, wheel: Archive) -> Iterator[str]:
-    """A wheel holds its one import package and its metadata; the proto package's nothing but generated code."""
+    """Check that a wheel contains its import package and its metadata only, and that of proto only generated code."""
     for path in sorted(wheel.paths):
         if path.parts[0].endswith(".dist-info"):
             continue
         if path.parts[0] != package.import_name:
             yield f"{path} in the wheel is outside of {package.import_name}/"
         if NOT_FOR_WHEELS.intersection(path.parts):
-            yield f"{path} does not belong into a wheel"
+            yield f"{path} does not belong in a wheel"
         if package.only_generated and not is_generated(path):
             yield f"{path} in the wheel is not generated code"
     if PurePosixPath(package.import_name, "py.typed") not in wheel.paths:
@@ -132,14 +132,14 @@ def check_wheel(package: Package, wheel: Archive) -> Iterator[str]:
 
 
 def is_generated(path: PurePosixPath) -> bool:
-    """Whether protoc wrote the file, or Python needs it to import what protoc wrote."""
+    """Return True if protoc wrote the file, or if Python needs it to import what protoc wrote."""
     return path.name in {"__init__.py", "py.typed"} or path.name.endswith(
         ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb2_grpc.pyi")
     )
 
 
 def check_metadata(package: Package, metadata: Metadata, wheel: Archive) -> Iterator[str]:
-    """The metadata are of PEP 639's version, name the licence, and the wheel brings its text."""
+    """Check that the metadata follow PEP 639 and name the licence, and that the wheel contains its text."""
     if metadata.metadata_version != "2.4":
         yield f"metadata version {metadata.metadata_version} instead of 2.4"
     if metadata.license_expression != "MIT":
@@ -149,15 +149,15 @@ def check_metadata(package: Package, metadata: Metadata, wheel: Archive) -> Iter
         yield f"licence files {licences} instead of LICENSE"
     folder = f"{package.file_stem}-{metadata.version}.dist-info"
     if any(PurePosixPath(folder, "licenses", name) not in wheel.paths for name in licences):
-        yield "the licence's text is not in the wheel"
+        yield "the wheel lacks the licence text"
     if str(metadata.requires_python) != ">=3.11":
         yield f"requires Python {metadata.requires_python} instead of >=3.11"
     if metadata.description_content_type != "text/markdown":
-        yield "the README is not its description"
+        yield "the description is not the README"
 
 
 def check_sdist(package: Package, sdist: Archive, wheel: Archive) -> Iterator[str]:
-    """An sdist brings what is needed to build, to test and to read; and it makes the same package as the wheel."""
+    """Check that an sdist contains what is needed to build, test and read it, and has the metadata of the wheel."""
     for name in WITH_EVERY_SDIST:
         if PurePosixPath(name) not in sdist.paths:
             yield f"the sdist has no {name}"
@@ -166,11 +166,11 @@ def check_sdist(package: Package, sdist: Archive, wheel: Archive) -> Iterator[st
     if package.only_generated and not any(path.suffix == ".proto" for path in sdist.paths):
         yield "the sdist has no .proto files"
     if sdist.metadata != wheel.metadata:
-        yield "wheel and sdist do not say the same of themselves"
+        yield "wheel and sdist have different metadata"
 
 
 def check_siblings(package: Package, requirements: Sequence[Requirement], root: Path) -> Iterator[str]:
-    """A package stands on the one below it, in a range that allows its present version and ends before a break."""
+    """Check that a package requires the one below it, in a range that has an upper end and allows its version."""
     siblings = {sibling.name: sibling.version(root) for sibling in PACKAGES}
     required = frozenset(requirement.name for requirement in requirements) & siblings.keys()
     if required != package.stands_on:
@@ -183,11 +183,11 @@ def check_siblings(package: Package, requirements: Sequence[Requirement], root: 
             yield f"requires {requirement}, but {requirement.name} is {version} here"
         operators = {specifier.operator for specifier in requirement.specifier}
         if operators != {">=", "<"}:
-            yield f"requires {requirement}: a sibling needs a range with a lower and an upper end"
+            yield f"requires {requirement}: the range needs a lower and an upper end"
 
 
 def check_shared_ranges(requirements: dict[str, list[Requirement]]) -> Iterator[str]:
-    """What several packages require, they require in the same ranges."""
+    """Check that requirements shared by several packages have the same ranges."""
     ranges: dict[str, dict[str, frozenset[str]]] = {}
     for package, required in requirements.items():
         for name in {requirement.name for requirement in required}:
@@ -199,16 +199,16 @@ def check_shared_ranges(requirements: dict[str, list[Requirement]]) -> Iterator[
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check the folder named in the arguments; gives the exit status."""
+    """Check the folder named in the arguments and return the exit status."""
     dist = Path(arguments[0]) if len(arguments) == 1 else ROOT / "dist"
     if not dist.is_dir() or not any(dist.iterdir()):
-        print(f"check_dist: nothing in {dist}; build first: hatch run dist:build", file=sys.stderr)
+        print(f"check_dist: {dist} is empty: build first with hatch run dist:build", file=sys.stderr)
         return 2
     findings = list(check(dist, ROOT))
     for finding in findings:
         print(f"check_dist: {finding}", file=sys.stderr)
     if not findings:
-        print(f"check_dist: {len(list(dist.iterdir()))} files hold what they should")
+        print(f"check_dist: {len(list(dist.iterdir()))} files are correct")
     return 1 if findings else 0
 
 

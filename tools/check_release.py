@@ -1,8 +1,8 @@
-"""Checks that a release tag, such as client-v1.2.0, names what is in the tree: its version and its changelog.
+"""Check that a release tag such as client-v1.2.0 matches the version and the changelog in the tree.
 
     python tools/check_release.py client-v1.2.0
 
-Needs the standard library only. Exit status 0 when the release can be made, else 1 with one line that says why not.
+It needs only the standard library. Exit status: 0 if the release is possible, otherwise 1 with one line that says why.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ TAG = re.compile(r"(?P<package>proto|client|cli)-v(?P<version>\d+\.\d+\.\d+)")
 
 
 class ReleaseError(Exception):
-    """The release can't be made; the message says what to change."""
+    """The release is not possible; the message says what to change."""
 
 
 def check(tag: str, root: Path) -> str:
-    """Compare the tag with the package that it names; gives the package's name and version."""
+    """Compare the tag with the package that it names, and return the name and version of the package."""
     named = TAG.fullmatch(tag)
     if named is None:
-        raise ReleaseError(f"{tag!r} is no release tag: proto-v1.2.0, client-v1.2.0 or cli-v1.2.0")
+        raise ReleaseError(f"invalid release tag {tag!r}: use for example proto-v1.2.0, client-v1.2.0 or cli-v1.2.0")
     name, version = f"mxaccess-gateway-{named['package']}", named["version"]
     package = root / "packages" / name
     present = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
@@ -38,7 +38,7 @@ def check(tag: str, root: Path) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check the tag in the arguments; gives the exit status."""
+    """Check the tag in the arguments and return the exit status."""
     try:
         release = check(arguments[0] if len(arguments) == 1 else "", ROOT)
     except ReleaseError as error:

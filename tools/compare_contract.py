@@ -1,18 +1,18 @@
-"""Compares our contract with the one that a gateway publishes, and prints every difference.
+"""Compare our contract with the one that a gateway publishes, and print every difference.
 
     python tools/compare_contract.py --descriptor-set gateway.binpb
     python tools/compare_contract.py --endpoint gateway:5001 --ca-file gateway-ca.crt
     python tools/compare_contract.py --endpoint localhost:5000 --plaintext
 
-Ours is what the installed mxaccess-gateway-proto was generated from. The gateway's is a file that holds a
-`FileDescriptorSet` (`protoc --include_imports --descriptor_set_out`, `buf build -o`), or what a live server tells over
-gRPC server reflection, v1 or v1alpha. The key, where the server wants one, is read from the environment.
+Our contract is the one of the installed mxaccess-gateway-proto. The gateway's is read from a file with a
+`FileDescriptorSet` (`protoc --include_imports --descriptor_set_out`, `buf build -o`), or from a running server over
+gRPC server reflection, v1 or v1alpha. If the server requires a key, it is read from the environment.
 
-Compared is what a client or the wire can notice: names, numbers, types, labels, presence, oneofs, JSON names, enum
-values, reserved numbers and names, rpcs and their streaming. Comments, options and the files' names do not count.
+Compared is everything that affects a client or the wire: names, numbers, types, labels, presence, oneofs, JSON names,
+enum values, reserved numbers and names, rpcs and their streaming. Comments, options and file names are ignored.
 
-Each difference is one line on standard output: what it is about, how it is here (ours), how it is there (theirs).
-Exit status: 0 no difference, 1 differences, 2 not able to compare.
+Each difference is one line on standard output: its subject, the state here (ours), and the state there (theirs).
+Exit status: 0 no differences, 1 differences, 2 the comparison failed.
 """
 
 import argparse
@@ -43,7 +43,7 @@ class CompareError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Element:
-    """A field, an enum value or an rpc: its number, where it has one, and what else matters, in words."""
+    """A field, an enum value or an rpc: its number, if it has one, and its other facts as text."""
 
     number: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -51,7 +51,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A message, an enum or a service: its elements by name, and what else matters, in words."""
+    """A message, an enum or a service: its elements by name, and its other facts as text."""
 
     kind: str
     element_kind: str
@@ -64,7 +64,7 @@ Contract = Mapping[str, Mapping[str, Group]]
 
 
 def contract_of(files: Iterable[FileDescriptor]) -> Contract:
-    """What the files say about our packages; whatever else they hold is not ours to judge."""
+    """Return the contract in the files. Packages other than ours are ignored."""
     contract: dict[str, dict[str, Group]] = {}
     for file in files:
         if file.package in PACKAGES:
@@ -73,7 +73,7 @@ def contract_of(files: Iterable[FileDescriptor]) -> Contract:
 
 
 def groups_of(file: FileDescriptor) -> Iterator[tuple[str, Group]]:
-    """Every message, enum and service of the file, by full name."""
+    """Yield every message, enum and service of a file with its full name."""
     for top in file.message_types_by_name.values():
         yield from message_groups(top)
     for enum in file.enum_types_by_name.values():
@@ -83,7 +83,7 @@ def groups_of(file: FileDescriptor) -> Iterator[tuple[str, Group]]:
 
 
 def message_groups(descriptor: Descriptor) -> Iterator[tuple[str, Group]]:
-    """The message and whatever is declared within it."""
+    """Yield a message and everything declared in it."""
     proto = descriptor_pb2.DescriptorProto()
     descriptor.CopyToProto(proto)
     elements = {
@@ -102,9 +102,9 @@ def message_groups(descriptor: Descriptor) -> Iterator[tuple[str, Group]]:
 def field_element(
     descriptor: FieldDescriptor, declared: descriptor_pb2.FieldDescriptorProto, parent: descriptor_pb2.DescriptorProto
 ) -> Element:
-    """A field, from what was declared and from what protobuf makes of it."""
+    """Return a field, from its declaration and its descriptor."""
     scalar = descriptor_pb2.FieldDescriptorProto.Type.Name(declared.type).removeprefix("TYPE_").lower()
-    # What proto3 keeps for an `optional` field is a oneof in name only.
+    # proto3 declares a oneof for each `optional` field, which is not a real one.
     oneof = declared.HasField("oneof_index") and not declared.proto3_optional
     facts = {
         "type": f"{scalar} {declared.type_name.removeprefix('.')}".rstrip(),
@@ -112,14 +112,14 @@ def field_element(
         "oneof": parent.oneof_decl[declared.oneof_index].name if oneof else "none",
         "JSON name": descriptor.json_name,
     }
-    # Everywhere else the type, the label or the oneof decides it, and they are compared already.
+    # For all other fields it follows from the type, the label or the oneof, which are compared already.
     if facts["label"] == "singular" and not oneof and descriptor.message_type is None:
         facts["presence"] = "tracked" if descriptor.has_presence else "not tracked"
     return Element(number=declared.number, facts=facts)
 
 
 def enum_group(descriptor: EnumDescriptor) -> Group:
-    """An enum with its values."""
+    """Return an enum with its values."""
     proto = descriptor_pb2.EnumDescriptorProto()
     descriptor.CopyToProto(proto)
     elements = {value.name: Element(number=value.number) for value in proto.value}
@@ -129,7 +129,7 @@ def enum_group(descriptor: EnumDescriptor) -> Group:
 
 
 def service_group(descriptor: ServiceDescriptor) -> Group:
-    """A service with its rpcs."""
+    """Return a service with its rpcs."""
     proto = descriptor_pb2.ServiceDescriptorProto()
     descriptor.CopyToProto(proto)
     elements = {
@@ -147,7 +147,7 @@ def service_group(descriptor: ServiceDescriptor) -> Group:
 
 
 def reserved_facts(ranges: Iterable[tuple[int, int]], names: Iterable[str]) -> Mapping[str, str]:
-    """What may never be used again; the ranges are given with their last number."""
+    """Return the reserved numbers and names. `ranges` include their last number."""
     numbers = (str(first) if first == last else f"{first} to {last}" for first, last in sorted(ranges))
     return {"reserved numbers": ", ".join(numbers) or "none", "reserved names": ", ".join(sorted(names)) or "none"}
 
@@ -156,7 +156,7 @@ def reserved_facts(ranges: Iterable[tuple[int, int]], names: Iterable[str]) -> M
 
 
 def differences(ours: Contract, theirs: Contract) -> Iterator[str]:
-    """One line for each difference, in the order of the names."""
+    """Yield one line per difference, sorted by name."""
     for package in sorted(ours.keys() | theirs.keys()):
         if package not in ours or package not in theirs:
             yield missing(f"package {package}", here=package in ours)
@@ -170,7 +170,7 @@ def differences(ours: Contract, theirs: Contract) -> Iterator[str]:
 
 
 def group_differences(name: str, ours: Group, theirs: Group) -> Iterator[str]:
-    """The differences between two groups of the same full name."""
+    """Yield the differences between two groups with the same full name."""
     if ours.kind != theirs.kind:
         yield f"{name}: {ours.kind} here, {theirs.kind} there"
         return
@@ -191,7 +191,7 @@ def group_differences(name: str, ours: Group, theirs: Group) -> Iterator[str]:
 
 
 def counterparts_of(ours: Mapping[str, Element], theirs: Mapping[str, Element]) -> Mapping[str, str]:
-    """Our names to theirs: the same, or else the other name that the same number has there."""
+    """Map our names to theirs: to the same name, or to the name that has the same number."""
     counterparts = {name: name for name in ours if name in theirs}
     left_over = {theirs[name].number: name for name in theirs if name not in ours and theirs[name].number is not None}
     for name, element in ours.items():
@@ -201,31 +201,31 @@ def counterparts_of(ours: Mapping[str, Element], theirs: Mapping[str, Element]) 
 
 
 def nameless(element: Element) -> Element:
-    """The element without the fact that only follows from its name."""
+    """Return the element without the fact that follows from its name."""
     return replace(element, facts={fact: value for fact, value in element.facts.items() if fact != "JSON name"})
 
 
 def with_number(subject: str, element: Element) -> str:
-    """The subject, with the number where it has one."""
+    """Return the subject, with the number of the element if it has one."""
     return subject if element.number is None else f"{subject} = {element.number}"
 
 
 def element_differences(subject: str, ours: Element, theirs: Element) -> Iterator[str]:
-    """The differences between two elements that stand for each other."""
+    """Yield the differences between two corresponding elements."""
     if ours.number != theirs.number:
         yield f"{subject}: number {ours.number} here, {theirs.number} there"
     yield from fact_differences(subject, ours.facts, theirs.facts)
 
 
 def fact_differences(subject: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[str]:
-    """A fact that only one side has follows from another one, which differs and is told."""
+    """Yield the facts that differ. A fact of one side only follows from another fact that differs."""
     for fact, value in ours.items():
         if fact in theirs and theirs[fact] != value:
             yield f"{subject}: {fact} {value} here, {theirs[fact]} there"
 
 
 def missing(subject: str, *, here: bool) -> str:
-    """The line for what only one side has."""
+    """Return the line for something that only one side has."""
     return f"{subject}: missing {'there' if here else 'here'}"
 
 
@@ -233,19 +233,19 @@ def missing(subject: str, *, here: bool) -> str:
 
 
 def files_of_descriptor_set(path: Path) -> Sequence[descriptor_pb2.FileDescriptorProto]:
-    """Read the files of a FileDescriptorSet."""
+    """Return the files of a FileDescriptorSet."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise CompareError(f"can't read {path}: {error.strerror}") from error
+        raise CompareError(f"cannot read {path}: {error.strerror}") from error
     try:
         return descriptor_pb2.FileDescriptorSet.FromString(content).file
     except message.DecodeError as error:
-        raise CompareError(f"{path} holds no FileDescriptorSet; make one with protoc --descriptor_set_out") from error
+        raise CompareError(f"{path} is not a FileDescriptorSet: make one with protoc --descriptor_set_out") from error
 
 
 def linked(files: Iterable[descriptor_pb2.FileDescriptorProto]) -> Iterator[FileDescriptor]:
-    """Resolve the files' imports among each other, and those of protobuf's own files with the ones installed here."""
+    """Link the files with each other and with the installed files of protobuf, and yield their descriptors."""
     waiting = {file.name: file for file in files}
     pool = descriptor_pool.DescriptorPool()
     done: set[str] = set()
@@ -256,7 +256,7 @@ def linked(files: Iterable[descriptor_pb2.FileDescriptorProto]) -> Iterator[File
         done.add(name)
         file = waiting.get(name) or installed_file(name)
         if file is None:
-            raise CompareError(f"{importer} imports {name}, which is not told (protoc has --include_imports for that)")
+            raise CompareError(f"{importer} imports {name}, which is missing: run protoc with --include_imports")
         for dependency in file.dependency:
             add(dependency, name)
         pool.Add(file)
@@ -270,7 +270,7 @@ def linked(files: Iterable[descriptor_pb2.FileDescriptorProto]) -> Iterator[File
 
 
 def installed_file(name: str) -> descriptor_pb2.FileDescriptorProto | None:
-    """One of the files that protobuf brings with it."""
+    """Return a file that is part of protobuf, or None."""
     if not name.startswith("google/protobuf/"):
         return None
     try:
@@ -286,39 +286,39 @@ def installed_file(name: str) -> descriptor_pb2.FileDescriptorProto | None:
 
 
 def read_api_key(variable: str | None) -> str | None:
-    """The key in the named variable, which must then be there, or in the usual one, which need not."""
+    """Return the key in the named variable, which must be set, or in the default one, which may be missing."""
     key = os.environ.get(variable or DEFAULT_KEY_VARIABLE, "").strip()
     if not key and variable is not None:
         raise CompareError(f"the environment variable {variable} of --api-key-env is not set")
     if not (key.isascii() and (key or "-").isprintable()):
-        raise CompareError(f"the key in {variable or DEFAULT_KEY_VARIABLE} has characters that no key has")
+        raise CompareError(f"the key in {variable or DEFAULT_KEY_VARIABLE} contains invalid characters")
     return key or None
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line; argparse ends the program with status 2 when it makes no sense."""
+    """Parse the command line. If it is invalid, argparse ends the program with status 2."""
     description, _, usage = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(
         description=description, epilog=usage, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     theirs = parser.add_mutually_exclusive_group(required=True)
-    theirs.add_argument("--descriptor-set", type=Path, metavar="FILE", help="a file that holds a FileDescriptorSet")
-    theirs.add_argument("--endpoint", metavar="HOST:PORT", help="a live server with gRPC server reflection")
+    theirs.add_argument("--descriptor-set", type=Path, metavar="FILE", help="a file with a FileDescriptorSet")
+    theirs.add_argument("--endpoint", metavar="HOST:PORT", help="a running server with gRPC server reflection")
     parser.add_argument("--plaintext", action="store_true", help="connect without TLS")
-    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="trust these PEM certificates alone")
+    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="trust only these PEM certificates")
     parser.add_argument("--server-name-override", metavar="NAME", help="the name that the certificate must have")
     parser.add_argument(
         "--api-key-env", metavar="NAME", help=f"the environment variable with the key ({DEFAULT_KEY_VARIABLE})"
     )
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for each question (10)")
+    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="timeout of each request (10)")
     options = parser.parse_args(arguments)
     if options.plaintext and (options.ca_file is not None or options.server_name_override is not None):
-        parser.error("--plaintext has no certificate: leave --ca-file and --server-name-override away")
+        parser.error("--plaintext cannot be combined with --ca-file or --server-name-override")
     return options
 
 
 def their_contract(options: argparse.Namespace) -> Contract:
-    """Read the other side's contract from where the options say."""
+    """Return the gateway's contract, from the source that the options name."""
     if options.descriptor_set is not None:
         files = files_of_descriptor_set(options.descriptor_set)
     else:
@@ -336,12 +336,12 @@ def their_contract(options: argparse.Namespace) -> Contract:
     contract = contract_of(linked(files))
     if not contract:
         source = options.descriptor_set or options.endpoint
-        raise CompareError(f"{source} has neither {' nor '.join(PACKAGES)}: is it a gateway's?")
+        raise CompareError(f"{source} contains neither {' nor '.join(PACKAGES)}: is it a gateway?")
     return contract
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare and print; gives the exit status."""
+    """Compare, print the differences, and return the exit status."""
     options = parse(arguments)
     try:
         lines = list(differences(contract_of(OUR_FILES), their_contract(options)))

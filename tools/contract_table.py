@@ -1,12 +1,12 @@
-"""Writes the table in the client's README that says what of the contract is where, or checks that it is true.
+"""Write the contract table in the client's README, or check that it is up to date.
 
-    python tools/contract_table.py            writes it
-    python tools/contract_table.py --check    says what is missing or stale, and changes nothing
+    python tools/contract_table.py            writes the table
+    python tools/contract_table.py --check    prints what is missing or out of date, and changes nothing
 
-Its rows come from the contract's descriptors: each rpc, each command kind, each event family. The rest is looked for in
-the code: the public method that sends it, the class that an event is, what the simulated gateway answers with, the
-command of mxgw-py that calls the method, and a test that does. Exit status: 0 done or true, 1 a row lacks something or
-the table is stale, 2 wrong usage.
+The rows come from the descriptors of the contract: each rpc, each command kind, each event family. The cells are found
+in the code: the public method that sends it or the class of the event, the file of the simulated gateway that answers,
+the command of mxgw-py that calls the method, and a test that does. Exit status: 0 done or up to date, 1 a cell is
+missing or the table is out of date, 2 invalid usage.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ SERVICES = (
 )
 HEAD = ("contract", "in Python", "simulated by", "`mxgw-py`", "tested in")
 PUBLIC_CLASSES = (mxgateway.GatewayClient, mxgateway.Session, mxgateway.Galaxy)
-# The commands of a session all travel by this rpc: their rows say how.
+# This rpc carries all commands of a session, which have their own rows.
 CARRIES_COMMANDS = "Invoke"
 
 
@@ -59,11 +59,11 @@ Use: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One thing that the contract has, and where it is.
+    """One part of the contract, and its places in the code.
 
     Attributes:
-        contract: its name in the contract.
-        places: where it is, one a column; empty where it was not found.
+        contract: Its name in the contract.
+        places: Its places, one per column; empty if it was not found.
     """
 
     contract: str
@@ -71,18 +71,19 @@ class Row:
 
     @property
     def missing(self) -> list[str]:
-        """The columns in which nothing was found."""
+        """The columns without a place."""
         return [column for column, place in zip(HEAD[1:], self.places, strict=True) if not place]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A function, and what it uses: by itself, or by what it hands on to.
+    """A function and what it uses, itself or through the functions it calls.
 
     Attributes:
-        name: its name.
-        place: where it is, for the table.
-        uses: the attributes that it uses as (owner, name), the owner by its own last name; plain names without owner.
+        name: Its name.
+        place: Its place, as shown in the table.
+        uses: The attributes it uses as (owner, name), where owner is the last name of the owner's expression. The owner
+            of a plain name is empty.
     """
 
     name: str
@@ -91,7 +92,7 @@ class Code:
 
 
 def rows() -> Iterator[tuple[str, list[Row]]]:
-    """Give the rows by section."""
+    """Yield the rows of each section."""
     commands, tests = list(command_line()), list(tests_of(TESTS))
     for service in SERVICES:
         simulated = rpc_handlers()
@@ -109,19 +110,19 @@ def rows() -> Iterator[tuple[str, list[Row]]]:
 
 
 def kinds(enum: EnumDescriptor) -> list[tuple[str, int]]:
-    """The names and numbers of an enum of the contract, without its zero."""
+    """Return the names and numbers of an enum of the contract, without its zero."""
     return [(value.name, value.number) for value in enum.values if value.number]
 
 
 def rpc_row(name: str, simulated: Mapping[str, str], commands: Sequence[Code], tests: Sequence[Code]) -> Row:
-    """Where an rpc is."""
+    """Return the row of an rpc."""
     methods = [each for each in public_methods() if f"(rpc `{name}`)" in (each.__doc__ or "")]
     ways = "every command below" if name == CARRIES_COMMANDS else users(commands, name, methods)
     return Row(contract=name, places=(named(methods), simulated.get(name, ""), ways, users(tests, name, methods)))
 
 
 def command_row(name: str, number: int, commands: Sequence[Code], tests: Sequence[Code]) -> Row:
-    """Where a command kind is."""
+    """Return the row of a command kind."""
     methods = [each for each in public_methods() if ("pb", name) in uses_of(each)]
     handler = COMMANDS.get(pb.MxCommandKind.ValueType(number))
     simulated = "" if handler is None else linked(Path(inspect.getfile(handler.run)))
@@ -133,7 +134,7 @@ def command_row(name: str, number: int, commands: Sequence[Code], tests: Sequenc
 def family_row(
     name: str, number: int, raised: Mapping[str, str], commands: Sequence[Code], tests: Sequence[Code]
 ) -> Row:
-    """Where an event family is."""
+    """Return the row of an event family."""
     kind = type(to_event(pb.MxEvent(family=pb.MxEventFamily.ValueType(number))))
     known = kind is not MxEvent and kind.__name__ in dir(mxgateway)
     return Row(
@@ -148,7 +149,7 @@ def family_row(
 
 
 def public_methods() -> list[FunctionType]:
-    """The public methods of the classes that talk to a gateway."""
+    """Return the public methods of the classes that talk to a gateway."""
     return [
         method
         for each in PUBLIC_CLASSES
@@ -158,30 +159,30 @@ def public_methods() -> list[FunctionType]:
 
 
 def named(methods: Iterable[Callable[..., object]]) -> str:
-    """The methods as somebody would call them."""
+    """Return the methods as `Class.method`."""
     return ", ".join(dict.fromkeys(f"`{owner(method).__name__}.{method.__name__}`" for method in methods))
 
 
 def owner(method: Callable[..., object]) -> type[object]:
-    """The public class that has a method."""
+    """Return the public class of a method."""
     return next(each for each in PUBLIC_CLASSES if getattr(each, method.__name__, None) is method)
 
 
 def users(code: Sequence[Code], contract: str, methods: Sequence[Callable[..., object]]) -> str:
-    """The code that uses one of these methods, the closest to it and to its name in the contract."""
+    """Return the place of the code that uses one of these methods, preferably named after it or after the contract."""
     others = {each.__name__.lower().removeprefix("gateway") for each in PUBLIC_CLASSES}
     owners = {owner(method).__name__.lower().removeprefix("gateway") for method in methods}
     names = {method.__name__ for method in methods}
 
     def meant(use: Use) -> bool:
-        """Whether it is the method, and not that of another class by the same name."""
+        """Return True for the method, and False for a method of another class with the same name."""
         return use[1] in names and not any(other in use[0].lower() for other in others - owners)
 
     return best(code, {contract, *names}, meant)
 
 
 def best(code: Sequence[Code], names: set[str], meant: Callable[[Use], bool]) -> str:
-    """The place of the code that uses something: named after it, if there is such, or using little else."""
+    """Return the place of the code that uses something: preferably named after it, or using little else."""
     using = [each for each in code if any(map(meant, each.uses))]
     words = {plain(name) for name in names}
 
@@ -193,17 +194,17 @@ def best(code: Sequence[Code], names: set[str], meant: Callable[[Use], bool]) ->
 
 
 def plain(name: str) -> str:
-    """A name without what tells Python's from the command line's."""
+    """Return a name without the characters in which names of Python and of the command line differ."""
     return re.sub(r"\W|_", "", name).lower()
 
 
 def linked(path: Path) -> str:
-    """A link to a file of the client."""
+    """Return a link to a file of the client."""
     return f"[{path.stem}]({path.relative_to(CLIENT).as_posix()})"
 
 
 def rpc_handlers() -> dict[str, str]:
-    """Which file of the simulated gateway serves which rpc."""
+    """Return the file of the simulated gateway that serves each rpc."""
     served = re.compile(r'^ +"(\w+)": Rpc\(', re.MULTILINE)
     return {
         name: linked(path)
@@ -213,7 +214,7 @@ def rpc_handlers() -> dict[str, str]:
 
 
 def families_raised() -> dict[str, str]:
-    """Which file of the simulated gateway raises the events of which family."""
+    """Return the file of the simulated gateway that raises the events of each family."""
     raised = re.compile(r"\bfamily=pb\.(MX_EVENT_FAMILY_\w+)")
     return {
         name: linked(path)
@@ -223,7 +224,7 @@ def families_raised() -> dict[str, str]:
 
 
 def command_line() -> Iterator[Code]:
-    """The commands of mxgw-py, with everything that each of them uses of the client."""
+    """Yield the commands of mxgw-py with everything they use of the client."""
     for name in (name for section in COMMAND_LINE.values() for name in section):
         command = app.get_command(click.Context(app), name)
         if command is not None and command.callback is not None:
@@ -232,7 +233,7 @@ def command_line() -> Iterator[Code]:
 
 
 def used_by(thing: object, seen: set[object]) -> set[Use]:
-    """What a function or class of the command line uses, and what it hands on to, uses."""
+    """Return what a function or class of the command line uses, itself or through the functions it calls."""
     if not (inspect.isfunction(thing) or inspect.isclass(thing)) or thing in seen:
         return set()
     if not thing.__module__.startswith("mxgateway_cli"):
@@ -251,13 +252,13 @@ def used_by(thing: object, seen: set[object]) -> set[Use]:
 
 @cache
 def parsed(thing: Callable[..., object]) -> ast.AST:
-    """The code of a function or class."""
+    """Return the syntax tree of a function or class."""
     return ast.parse(textwrap.dedent(inspect.getsource(thing)))
 
 
 @cache
 def imported_by(thing: Callable[..., object]) -> dict[str, object]:
-    """What a piece of the command line imports from it when it runs, because importing that is slow."""
+    """Return what a function of the command line imports from the command line when it runs."""
     return {
         alias.name: getattr(importlib.import_module(str(node.module)), alias.name, None)
         for node in ast.walk(parsed(thing))
@@ -268,19 +269,19 @@ def imported_by(thing: Callable[..., object]) -> dict[str, object]:
 
 @cache
 def uses_of(thing: Callable[..., object]) -> frozenset[Use]:
-    """What a function or class uses by itself."""
+    """Return what a function or class itself uses."""
     return frozenset(uses_in(parsed(thing)))
 
 
 def tests_of(folder: Path) -> Iterator[Code]:
-    """The tests in a folder and what they use, the tables of cases that they walk through included."""
+    """Yield the tests in a folder and what they use, including the tables of their cases."""
     for path in sorted(folder.rglob("test_*.py")):
         yield from tests_in(path)
 
 
 @cache
 def tests_in(path: Path) -> Sequence[Code]:
-    """The tests in a file."""
+    """Return the tests in a file."""
     found: list[Code] = []
     tree = ast.parse(path.read_text(encoding="utf-8"))
     tables = tables_in(path)
@@ -294,7 +295,7 @@ def tests_in(path: Path) -> Sequence[Code]:
 
 @cache
 def tables_in(path: Path) -> Mapping[str, set[Use]]:
-    """What the tables of cases in a file use, those that it imports from a helper included."""
+    """Return what the tables of cases in a file use, including tables imported from a helper."""
     tables: dict[str, set[Use]] = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         helper = TESTS / f"{(node.module or '').replace('.', '/')}.py" if isinstance(node, ast.ImportFrom) else path
@@ -308,7 +309,7 @@ def tables_in(path: Path) -> Mapping[str, set[Use]]:
 
 
 def assigned(node: ast.stmt) -> list[str]:
-    """The names that a statement gives a value to."""
+    """Return the names to which a statement assigns."""
     match node:
         case ast.Assign(targets=targets):
             return [target.id for target in targets if isinstance(target, ast.Name)]
@@ -319,13 +320,13 @@ def assigned(node: ast.stmt) -> list[str]:
 
 
 def uses_in(node: ast.AST) -> set[Use]:
-    """What a piece of code uses."""
+    """Return what a piece of code uses."""
     found = {(last_name(each.value), each.attr) for each in ast.walk(node) if isinstance(each, ast.Attribute)}
     return found | {("", each.id) for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
 def last_name(node: ast.expr) -> str:
-    """What an expression is called: `client` for `(await gateway.client())`."""
+    """Return the last name of an expression: `client` for `(await gateway.client())`."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
@@ -336,10 +337,10 @@ def last_name(node: ast.expr) -> str:
 
 
 def table() -> str:
-    """The whole table as Markdown.
+    """Return the table as Markdown.
 
     Raises:
-        LookupError: rows lack something; each is named.
+        LookupError: Cells are missing; each is named.
     """
     lacking: list[str] = []
     lines: list[str] = []
@@ -347,21 +348,21 @@ def table() -> str:
         lines += ["", f"**{section[0].upper()}{section[1:]}**", "", line(HEAD), "|---" * len(HEAD) + "|"]
         for row in found:
             lines.append(line((f"`{row.contract}`", *row.places)))
-            lacking += [f"{section}, {row.contract}: nothing found for the column {column}" for column in row.missing]
+            lacking += [f"{section}, {row.contract}: column {column} is missing" for column in row.missing]
     if lacking:
         raise LookupError("\n".join(lacking))
     return "\n".join([*lines, "", ""])
 
 
 def line(cells: Iterable[str]) -> str:
-    """One line of a Markdown table."""
+    """Return one line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the table or check it; gives the exit status."""
+    """Write or check the table, and return the exit status."""
     parser = argparse.ArgumentParser(prog="contract_table.py", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, say what is missing or stale")
+    parser.add_argument("--check", action="store_true", help="change nothing, print what is missing or out of date")
     check = parser.parse_args(arguments).check
     try:
         true_table = table()
@@ -372,11 +373,12 @@ def main(arguments: Sequence[str]) -> int:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        print(f"{README.relative_to(ROOT)} has no place for the table: {BEGIN.strip()} and {END}", file=sys.stderr)
+        marks = f"{BEGIN.strip()} and {END}"
+        print(f"{README.relative_to(ROOT)} has no place for the table: add the lines {marks}", file=sys.stderr)
         return 1
     written = f"{before}{begin}{true_table}{end}{after}"
     if check and written != text:
-        print(f"the table in {README.relative_to(ROOT)} is stale: hatch run readme-contract", file=sys.stderr)
+        print(f"the table in {README.relative_to(ROOT)} is out of date: run hatch run readme-contract", file=sys.stderr)
         return 1
     if not check:
         README.write_text(written, encoding="utf-8", newline="\n")

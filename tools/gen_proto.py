@@ -1,15 +1,15 @@
-"""Generates the Python of mxaccess-gateway-proto from its .proto files, or checks that it is up to date.
+"""Generate the Python code of mxaccess-gateway-proto from its .proto files, or check that it is up to date.
 
-Two generators make it, and they cannot share an environment:
+Two generators are used, which cannot share an environment:
 
 ``code``
     ``*_pb2.py`` and ``*_pb2_grpc.py``, by an old grpcio-tools. Its output runs with every protobuf and grpcio since
-    that release; what newer generators write refuses to run with older ones.
+    that release; the output of newer generators refuses older releases.
 ``stubs``
-    ``*_pb2.pyi`` and ``*_pb2_grpc.pyi``, by a new grpcio-tools and mypy-protobuf. Type checkers alone read them.
+    ``*_pb2.pyi`` and ``*_pb2_grpc.pyi``, by a new grpcio-tools and mypy-protobuf. Only type checkers read them.
 
 ``hatch run gen`` and ``hatch run gen-check`` run both, each in its own environment. Exit status: 0 done or up to date,
-1 stale, 2 not able to generate.
+1 out of date, 2 the generator failed.
 """
 
 import argparse
@@ -29,12 +29,12 @@ SOURCES = PACKAGE / "src"
 
 
 class GenerationError(Exception):
-    """The generator is not the pinned one, or it failed; the message says what to do."""
+    """The generator failed or is not the pinned one; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generator:
-    """One of the two generators: what must be installed, what it is asked for, and which files are its own."""
+    """One of the two generators: its distributions, its options, and the files it owns."""
 
     distributions: Mapping[str, str]
     outputs: Sequence[str]
@@ -59,26 +59,26 @@ GENERATORS: Mapping[str, Generator] = {
 
 
 def require(distributions: Mapping[str, str]) -> None:
-    """Another release writes other text, and every later check would call the committed files stale."""
+    """Check that the pinned releases are installed: others write other text, which would never be up to date."""
     for name, wanted in distributions.items():
         try:
             installed = metadata.version(name)
         except metadata.PackageNotFoundError:
-            raise GenerationError(f"{name} {wanted} is not installed here; use `hatch run gen`") from None
+            raise GenerationError(f"{name} {wanted} is not installed: use `hatch run gen`") from None
         if installed != wanted:
-            raise GenerationError(f"{name} is {installed} here, but {wanted} is pinned; use `hatch run gen`")
+            raise GenerationError(f"{name} {installed} is installed, but {wanted} is pinned: use `hatch run gen`")
 
 
 def plugin_option(plugin: str) -> str:
-    """Name the plugin's program: an environment that is not activated has it beside its Python, not on PATH."""
+    """Return the option that names the plugin's program: if the environment is not activated, it is not on PATH."""
     program = shutil.which(plugin, path=sysconfig.get_path("scripts"))
     if program is None:
-        raise GenerationError(f"{plugin} is not beside {sys.executable}; use `hatch run gen`")
+        raise GenerationError(f"{plugin} is not next to {sys.executable}: use `hatch run gen`")
     return f"--plugin={plugin}={program}"
 
 
 def generate(generator: Generator, protos: Path, target: Path) -> None:
-    """Run the generator over every .proto file below `protos` and write into `target`."""
+    """Run the generator for every .proto file below `protos`, and write to `target`."""
     require(generator.distributions)
     files = sorted(path.relative_to(protos).as_posix() for path in protos.rglob("*.proto"))
     command = [sys.executable, "-m", "grpc_tools.protoc", "-I."]
@@ -90,26 +90,26 @@ def generate(generator: Generator, protos: Path, target: Path) -> None:
 
 
 def owned_files(generator: Generator, root: Path) -> dict[str, str]:
-    """The generator's files below `root`: path to text, with the line ends of no particular system."""
+    """Return the generator's files below `root`, path to text, with line ends normalized."""
     paths = {path for pattern in generator.owned for path in root.rglob(pattern)}
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in sorted(paths)}
 
 
 def stale_files(fresh: Mapping[str, str], committed: Mapping[str, str]) -> list[str]:
-    """One line for each file that is missing, differs, or is generated no longer."""
+    """Return one line for each file that is missing, differs, or is not generated any more."""
     lines: list[str] = []
     for path in sorted(fresh.keys() | committed.keys()):
         if path not in committed:
             lines.append(f"{path}: missing")
         elif path not in fresh:
-            lines.append(f"{path}: generated from no .proto file any more")
+            lines.append(f"{path}: not generated from any .proto file")
         elif fresh[path] != committed[path]:
-            lines.append(f"{path}: stale")
+            lines.append(f"{path}: out of date")
     return lines
 
 
 def write_files(fresh: Mapping[str, str], committed: Mapping[str, str], root: Path) -> None:
-    """Make the generator's files below `root` exactly `fresh`."""
+    """Write `fresh` below `root`, and remove the committed files that are not in it."""
     for path in committed.keys() - fresh.keys():
         (root / path).unlink()
     for path, text in fresh.items():
@@ -118,7 +118,7 @@ def write_files(fresh: Mapping[str, str], committed: Mapping[str, str], root: Pa
 
 
 def run(generator: Generator, protos: Path, sources: Path, *, check: bool) -> list[str]:
-    """Generate, then compare (`check`) or write. Gives the stale files' lines; none after writing."""
+    """Generate, then compare (`check`) or write. Return a line per file that is out of date; none after writing."""
     with tempfile.TemporaryDirectory(prefix="gen-proto-") as directory:
         generate(generator, protos, Path(directory))
         fresh = owned_files(generator, Path(directory))
@@ -130,10 +130,10 @@ def run(generator: Generator, protos: Path, sources: Path, *, check: bool) -> li
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Generate or check; gives the exit status."""
+    """Generate or check, and return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("generator", choices=sorted(GENERATORS), help="which generator to run")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name each file that is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name outdated files")
     options = parser.parse_args(arguments)
     try:
         stale = run(GENERATORS[options.generator], PROTOS, SOURCES, check=options.check)

@@ -1,4 +1,4 @@
-"""Asks a live gRPC server for the descriptors of its services, over server reflection v1 or v1alpha."""
+"""Request the descriptors of a running gRPC server, over server reflection v1 or v1alpha."""
 
 import os
 from collections.abc import Sequence
@@ -6,26 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-# grpc's core reads this once, when it is imported. It writes about failed connections by itself; what it knows is in
-# our one line.
+# grpc's core reads this when it is imported. It prints failed connections itself, but our error has the same details.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
 from google.protobuf import descriptor_pb2, message
 from grpc_reflection.v1alpha import reflection_pb2
 
-# Both versions have the same messages under another name, so one set of generated classes speaks both.
+# The messages of both versions differ only in their names: the same generated classes serve both.
 REFLECTION_PACKAGES = ("grpc.reflection.v1", "grpc.reflection.v1alpha")
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 
 class ReflectionError(Exception):
-    """The server did not tell its descriptors; the message is one line that says what to change."""
+    """The server did not send its descriptors; the message is one line that says what to change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Where a live server is, and how to reach it. `timeout` is in seconds, for each question."""
+    """The address of a server and how to connect to it. `timeout` is in seconds, for each request."""
 
     endpoint: str
     plaintext: bool
@@ -36,7 +35,7 @@ class Server:
 
 
 def open_channel(server: Server) -> grpc.Channel:
-    """A channel to the server; nothing is sent yet."""
+    """Return a channel to the server. Nothing is sent yet."""
     options: list[tuple[str, int | str]] = [
         ("grpc.enable_http_proxy", 0),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -50,20 +49,21 @@ def open_channel(server: Server) -> grpc.Channel:
 
 
 def read_certificates(path: Path) -> bytes:
-    """Checked here, because grpc tells of a bad file only as a failed connection."""
+    """Return the contents of a CA file. It is checked here, because grpc reports a bad file as a failed connection."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ReflectionError(f"can't read the CA file {path}: {error.strerror}") from error
+        raise ReflectionError(f"cannot read the CA file {path}: {error.strerror}") from error
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise ReflectionError(f"the CA file {path} holds no PEM certificate")
+        raise ReflectionError(f"the CA file {path} contains no PEM certificate")
     return content
 
 
 def files_of_server(server: Server, services: Sequence[str]) -> Sequence[descriptor_pb2.FileDescriptorProto]:
-    """The files of the services and of everything that they import, as far as the server knows them.
+    """Return the files of the services and of everything they import, as far as the server knows them.
 
-    Raises ReflectionError when the server cannot be reached, refuses, or offers no reflection.
+    Raises:
+        ReflectionError: The server cannot be reached, refuses, or does not support reflection.
     """
     with open_channel(server) as channel:
         package = reflection_package(channel, server)
@@ -81,7 +81,7 @@ def files_of_server(server: Server, services: Sequence[str]) -> Sequence[descrip
 
 
 def reflection_package(channel: grpc.Channel, server: Server) -> str:
-    """The newest version of the reflection protocol that the server speaks."""
+    """Return the newest version of the reflection protocol that the server supports."""
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     for package in REFLECTION_PACKAGES:
         try:
@@ -91,13 +91,13 @@ def reflection_package(channel: grpc.Channel, server: Server) -> str:
                 raise ReflectionError(explain(error, server)) from error
         else:
             return package
-    raise ReflectionError(f"{server.endpoint} offers no server reflection; compare with --descriptor-set")
+    raise ReflectionError(f"{server.endpoint} does not support server reflection: compare with --descriptor-set")
 
 
 def ask_for_files(
     channel: grpc.Channel, package: str, request: reflection_pb2.ServerReflectionRequest, server: Server
 ) -> dict[str, descriptor_pb2.FileDescriptorProto]:
-    """The files of the answer by name; none when the server does not know what was asked for."""
+    """Return the files in the response by name; none if the server does not know the requested name."""
     try:
         response = ask(channel, package, request, server)
     except grpc.RpcError as error:
@@ -105,21 +105,21 @@ def ask_for_files(
     if response.HasField("error_response"):
         if response.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]:
             return {}
-        raise ReflectionError(f"{server.endpoint} can't tell its contract: {response.error_response.error_message}")
+        raise ReflectionError(f"{server.endpoint} cannot send its contract: {response.error_response.error_message}")
     try:
         files = [
             descriptor_pb2.FileDescriptorProto.FromString(content)
             for content in response.file_descriptor_response.file_descriptor_proto
         ]
     except message.DecodeError as error:
-        raise ReflectionError(f"{server.endpoint} answers with what is no file descriptor") from error
+        raise ReflectionError(f"{server.endpoint} sent an invalid file descriptor") from error
     return {file.name: file for file in files}
 
 
 def ask(
     channel: grpc.Channel, package: str, request: reflection_pb2.ServerReflectionRequest, server: Server
 ) -> reflection_pb2.ServerReflectionResponse:
-    """One question in a call of its own, so that no call stays open."""
+    """Send one request in its own call, so that no call stays open, and return the response."""
     method = channel.stream_stream(
         f"/{package}.ServerReflection/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
@@ -128,25 +128,25 @@ def ask(
     metadata = None if server.api_key is None else (("authorization", f"Bearer {server.api_key}"),)
     responses = list(method(iter([request]), timeout=server.timeout, metadata=metadata))
     if len(responses) != 1:
-        raise ReflectionError(f"{server.endpoint} gives {len(responses)} answers to one reflection request")
+        raise ReflectionError(f"{server.endpoint} sent {len(responses)} responses to one reflection request")
     return responses[0]
 
 
 def status_of(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:
-    """The status code, and grpc's own words in one line."""
-    # What a call raises is the call itself, which the types do not say.
+    """Return the status code and grpc's details in one line."""
+    # The error is the call itself, which the types do not express.
     call = cast("grpc.Call", error)
     return call.code(), " ".join((call.details() or "").split())
 
 
 def explain(error: grpc.RpcError, server: Server) -> str:
-    """One line that says what failed and what to look at. grpc's own words never hold the key."""
+    """Return one line that says what failed and what to check. grpc's details never contain the key."""
     code, details = status_of(error)
     match code:
         case grpc.StatusCode.UNAUTHENTICATED if server.api_key is None:
-            advice = "put a key into the environment and name the variable with --api-key-env"
+            advice = "set a key in the environment and name the variable with --api-key-env"
         case grpc.StatusCode.UNAUTHENTICATED:
-            advice = "the key is not known there"
+            advice = "the server does not accept the key"
         case grpc.StatusCode.PERMISSION_DENIED:
             advice = "the key may not use server reflection"
         case grpc.StatusCode.UNAVAILABLE if server.plaintext:

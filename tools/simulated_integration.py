@@ -1,6 +1,6 @@
-"""Runs tests-integration against `mxgw-py simulate` in a process of its own: so those tests are never only skipped.
+"""Run tests-integration against `mxgw-py simulate` in its own process, so that these tests are not only skipped.
 
-Arguments go to pytest. The exit status is pytest's; 1 when the simulated gateway does not start, or does not stop.
+The arguments are passed to pytest. The exit status is pytest's, or 1 if the simulated gateway does not start or stop.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ SECONDS_TO_STOP = 10.0
 
 
 class SimulatorError(Exception):
-    """The simulated gateway did not start, or did not stop when told to."""
+    """The simulated gateway did not start or did not stop."""
 
 
 @contextmanager
 def simulated_gateway(command: Sequence[str] = SIMULATE) -> Generator[Mapping[str, str]]:
-    """Run a simulated gateway; gives the environment that leads the integration tests to it.
+    """Run a simulated gateway, and yield the environment that points the integration tests to it.
 
     Raises:
-        SimulatorError: its first line is no address, or it is still there ten seconds after it was told to stop.
+        SimulatorError: The first line of its output is not an address, or it does not stop within ten seconds.
     """
     with tempfile.TemporaryDirectory(prefix="simulated-gateway-") as directory:
         said = Path(directory, "said")
@@ -44,12 +44,12 @@ def simulated_gateway(command: Sequence[str] = SIMULATE) -> Generator[Mapping[st
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without a word about another gateway."""
+    """Return the environment of this process without the variables of another gateway."""
     return {name: value for name, value in os.environ.items() if not name.startswith("MXGATEWAY_")}
 
 
 def address(process: subprocess.Popen[bytes], said: Path) -> dict[str, str]:
-    """Read where the gateway listens from the first line that it said, once it is complete."""
+    """Wait for the first line of the gateway's output, and return the environment with its address and key."""
     deadline = time.monotonic() + SECONDS_TO_START
     while b"\n" not in said.read_bytes() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -57,7 +57,7 @@ def address(process: subprocess.Popen[bytes], said: Path) -> dict[str, str]:
         first = json.loads(said.read_bytes().partition(b"\n")[0])
         endpoint, api_key = str(first["endpoint"]), str(first["apiKey"])
     except (ValueError, KeyError, TypeError):
-        raise SimulatorError("the simulated gateway did not say where it listens; its own message is above") from None
+        raise SimulatorError("the simulated gateway did not print its address; its own message is above") from None
     return {
         "MXGATEWAY_INTEGRATION": "1",
         "MXGATEWAY_ENDPOINT": endpoint,
@@ -69,20 +69,18 @@ def address(process: subprocess.Popen[bytes], said: Path) -> dict[str, str]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Tell the gateway to stop, as a service manager does, and see that it does."""
+    """Stop the gateway as a service manager does, and wait for its end."""
     process.terminate()
     try:
         process.wait(SECONDS_TO_STOP)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        raise SimulatorError(
-            f"the simulated gateway was still there {SECONDS_TO_STOP:g} s after it was told to stop"
-        ) from None
+        raise SimulatorError(f"the simulated gateway did not stop within {SECONDS_TO_STOP:g} s") from None
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the integration tests; gives the exit status."""
+    """Run the integration tests and return the exit status."""
     pytest = [sys.executable, "-m", "pytest", "-c", str(ROOT / "tools" / "pytest.ini"), "--rootdir", str(ROOT)]
     try:
         with simulated_gateway() as environment:

@@ -1,4 +1,4 @@
-"""Runs pytest with uvloop as the event loop of every test: the arguments are pytest's, and so is the exit status."""
+"""Run pytest with uvloop as the event loop of every test. Arguments and exit status are pytest's."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import uvloop
 
 
 class Uvloop:
-    """The plugin that says which event loops there are."""
+    """A plugin that provides the event loop of the tests."""
 
     @pytest.hookimpl
     def pytest_asyncio_loop_factories(self) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-        """Give the only one."""
+        """Return the factory of the only event loop."""
         return {"uvloop": uvloop.new_event_loop}
 
 

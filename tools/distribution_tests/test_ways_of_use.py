@@ -1,4 +1,4 @@
-"""The three ways people use the packages, each from built wheels in a fresh environment outside of the clone."""
+"""The three ways to use the packages, each with built wheels in a fresh environment outside the clone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ assert mxaccess_gateway_pb2_grpc.MxAccessGatewayStub and galaxy_repository_pb2_g
 print("alone")
 """
 
-# Starts a simulated gateway, and runs the snippet beside it as a program of its own.
+# Starts a simulated gateway and runs the snippet in its own process.
 BESIDE_A_GATEWAY = """
 import asyncio, os, sys
 from mxgateway.testing import SimulatedGateway
@@ -47,7 +47,7 @@ sys.exit(asyncio.run(main()))
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A virtual environment with nothing of this project in it at first."""
+    """A virtual environment that does not contain this project."""
 
     home: Path
 
@@ -57,18 +57,18 @@ class Environment:
         return self.home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
     def run(self, *arguments: str | Path, **variables: str) -> str:
-        """Run its Python; gives what it says, and fails with that when the exit status is not 0."""
+        """Run its Python and return the output; fail with the output if the exit status is not 0."""
         return succeed([self.python, *arguments], cwd=self.home, variables=variables)
 
     def installed(self) -> set[str]:
-        """The names of the distributions in it."""
+        """Return the names of the installed distributions."""
         said = succeed(["uv", "pip", "list", "--quiet", "--format", "freeze", "--python", self.python], cwd=self.home)
         return {line.partition("==")[0].partition(" @")[0] for line in said.splitlines() if line}
 
 
 def succeed(command: Sequence[str | Path], *, cwd: Path, variables: Mapping[str, str] | None = None) -> str:
-    """Run a command that has to succeed; gives its standard output."""
-    # What leads this project's own tools must not reach a stranger's environment.
+    """Run a command and return its standard output; fail if the exit status is not 0."""
+    # Variables for the tools of this project must not reach a user's environment.
     hidden = ("HATCH", "MXGATEWAY", "PIPX", "PYTHON", "VIRTUAL_ENV")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     finished = subprocess.run(
@@ -82,7 +82,7 @@ def succeed(command: Sequence[str | Path], *, cwd: Path, variables: Mapping[str,
 
 @pytest.fixture(scope="session")
 def wheels() -> Mapping[str, Path]:
-    """The three wheels in dist/ by the short names of their packages."""
+    """The three wheels in dist/, by the short name of their package."""
     found = {name: list((ROOT / "dist").glob(f"mxaccess_gateway_{name}-*.whl")) for name in PACKAGES}
     missing = [name for name, paths in found.items() if len(paths) != 1]
     if missing:
@@ -92,7 +92,7 @@ def wheels() -> Mapping[str, Path]:
 
 @pytest.fixture(scope="session")
 def these_wheels(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A constraints file that makes these wheels the only ones of their names, whatever a package index has."""
+    """A constraints file that selects these wheels instead of releases in a package index."""
     constraints = tmp_path_factory.mktemp("constraints") / "these-wheels.txt"
     lines = [f"mxaccess-gateway-{name} @ {path.as_uri()}\n" for name, path in wheels.items()]
     constraints.write_text("".join(lines), encoding="utf-8")
@@ -107,7 +107,7 @@ def environment(tmp_path: Path) -> Environment:
 
 
 def floors(wheel: Path) -> list[str]:
-    """The oldest version that the wheel allows of each of its requirements, on this Python."""
+    """Return pins to the oldest allowed version of each requirement of the wheel, on this Python."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         requirements = Metadata.from_email(archive.read(name)).requires_dist or []
@@ -121,7 +121,7 @@ def floors(wheel: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("versions", ["floor", "newest"])
-def test_the_generated_code_works_alone(environment: Environment, wheels: Mapping[str, Path], versions: str) -> None:
+def test_generated_code_works_alone(environment: Environment, wheels: Mapping[str, Path], versions: str) -> None:
     pins = floors(wheels["proto"]) if versions == "floor" else []
     before = environment.installed()
 
@@ -132,7 +132,7 @@ def test_the_generated_code_works_alone(environment: Environment, wheels: Mappin
     assert environment.installed() - before - needed_by_grpcio == {"grpcio", "mxaccess-gateway-proto", "protobuf"}
 
 
-def test_the_first_snippet_of_the_clients_readme_runs_as_it_stands(
+def test_first_snippet_of_the_client_readme_runs_unchanged(
     environment: Environment, wheels: Mapping[str, Path], these_wheels: Path, tmp_path: Path
 ) -> None:
     readme = (ROOT / "packages" / "mxaccess-gateway-client" / "README.md").read_text(encoding="utf-8")
@@ -144,7 +144,7 @@ def test_the_first_snippet_of_the_clients_readme_runs_as_it_stands(
     assert "TestChildObject.TestInt is " in environment.run("-c", BESIDE_A_GATEWAY, snippet)
 
 
-def test_the_command_line_works_when_pipx_installs_it(
+def test_command_line_works_when_installed_by_pipx(
     wheels: Mapping[str, Path], these_wheels: Path, tmp_path: Path
 ) -> None:
     home = {"PIPX_HOME": str(tmp_path / "pipx"), "PIPX_BIN_DIR": str(tmp_path / "bin")}

@@ -1,4 +1,4 @@
-"""check_dist finds what must not be published."""
+"""check_dist reports everything that must not be published."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REQUIREMENTS = {
 
 @dataclass(kw_only=True)
 class Distribution:
-    """What goes into the wheel and the sdist of one package; a test spoils it before it is written."""
+    """The files and metadata of one package's wheel and sdist; a test changes them before they are written."""
 
     package: check_dist.Package
     metadata: dict[str, list[str]]
@@ -54,7 +54,7 @@ def write_sdist(path: Path, files: Mapping[str, str], folder: str) -> None:
 
 
 def faultless(package: check_dist.Package) -> Distribution:
-    """Both files of a package, as they should be."""
+    """Return a correct wheel and sdist of a package."""
     stem = f"{package.file_stem}-0.1.0"
     module = "thing_pb2.py" if package.only_generated else "thing.py"
     distribution = Distribution(
@@ -91,13 +91,13 @@ def root(tmp_path: Path) -> Path:
 
 
 def findings(root: Path, *distributions: Distribution) -> list[str]:
-    """Write the distributions, and look at them."""
+    """Write the distributions and return the findings."""
     for distribution in distributions:
         distribution.write(root / "dist")
     return list(check_dist.check(root / "dist", root))
 
 
-def test_three_faultless_packages_are_let_through(root: Path) -> None:
+def test_three_correct_packages_have_no_findings(root: Path) -> None:
     assert findings(root, *map(faultless, check_dist.PACKAGES)) == []
 
 
@@ -105,11 +105,11 @@ def test_three_faultless_packages_are_let_through(root: Path) -> None:
     ("path", "finding"),
     [
         ("mxaccess_gateway/helpers.py", "is not generated code"),
-        ("mxaccess_gateway/tests/test_pb2.py", "does not belong into a wheel"),
+        ("mxaccess_gateway/tests/test_pb2.py", "does not belong in a wheel"),
         ("protos/it.proto", "is outside of mxaccess_gateway/"),
     ],
 )
-def test_the_generated_package_holds_nothing_else(root: Path, path: str, finding: str) -> None:
+def test_generated_package_contains_only_generated_code(root: Path, path: str, finding: str) -> None:
     proto = faultless(check_dist.PROTO)
     proto.wheel[path] = ""
 
@@ -117,12 +117,12 @@ def test_the_generated_package_holds_nothing_else(root: Path, path: str, finding
 
 
 @pytest.mark.parametrize("folder", ["tests", "benchmarks", "examples"])
-def test_a_wheel_brings_the_package_only(root: Path, folder: str) -> None:
+def test_wheel_contains_only_its_package(root: Path, folder: str) -> None:
     client = faultless(check_dist.CLIENT)
     client.wheel[f"mxgateway/{folder}/thing.py"] = ""
 
     assert findings(root, client) == [
-        f"mxaccess-gateway-client: mxgateway/{folder}/thing.py does not belong into a wheel"
+        f"mxaccess-gateway-client: mxgateway/{folder}/thing.py does not belong in a wheel"
     ]
 
 
@@ -135,7 +135,7 @@ def test_a_wheel_brings_the_package_only(root: Path, folder: str) -> None:
         ("Requires-Python", ">=3.9", "requires Python >=3.9 instead of >=3.11"),
     ],
 )
-def test_wrong_metadata_are_named(root: Path, name: str, value: str, finding: str) -> None:
+def test_wrong_metadata_is_reported(root: Path, name: str, value: str, finding: str) -> None:
     cli = faultless(check_dist.CLI)
     cli.metadata[name] = [value]
     if name == "Metadata-Version":  # before 2.4 there were no licence fields
@@ -148,19 +148,19 @@ def test_wrong_metadata_are_named(root: Path, name: str, value: str, finding: st
     ("requirement", "finding"),
     [
         ("mxaccess-gateway-client<0.3,>=0.2", "but mxaccess-gateway-client is 0.1.0 here"),
-        ("mxaccess-gateway-client>=0.1", "needs a range with a lower and an upper end"),
-        ("mxaccess-gateway-client==0.1.0", "needs a range with a lower and an upper end"),
+        ("mxaccess-gateway-client>=0.1", "the range needs a lower and an upper end"),
+        ("mxaccess-gateway-client==0.1.0", "the range needs a lower and an upper end"),
         ("mxaccess-gateway-proto<0.2,>=0.1", "instead of ['mxaccess-gateway-client']"),
     ],
 )
-def test_a_package_stands_on_the_one_below_in_a_range(root: Path, requirement: str, finding: str) -> None:
+def test_package_requires_the_one_below_in_a_range(root: Path, requirement: str, finding: str) -> None:
     cli = faultless(check_dist.CLI)
     cli.metadata["Requires-Dist"] = [requirement]
 
     assert any(finding in line for line in findings(root, cli))
 
 
-def test_two_packages_do_not_require_the_same_in_different_ranges(root: Path) -> None:
+def test_different_ranges_of_a_shared_requirement_are_reported(root: Path) -> None:
     client = faultless(check_dist.CLIENT)
     client.metadata["Requires-Dist"] = ["grpcio<2,>=1.80", "mxaccess-gateway-proto<0.2,>=0.1"]
 
@@ -170,14 +170,14 @@ def test_two_packages_do_not_require_the_same_in_different_ranges(root: Path) ->
 
 
 @pytest.mark.parametrize("missing", ["README.md", "CHANGELOG.md", "LICENSE", "protos/it.proto", "tests/test_it.py"])
-def test_an_sdist_brings_all_that_is_needed_to_read_build_and_test(root: Path, missing: str) -> None:
+def test_missing_file_in_sdist_is_reported(root: Path, missing: str) -> None:
     proto = faultless(check_dist.PROTO)
     del proto.sdist[missing]
 
     assert len(findings(root, proto)) == 1
 
 
-def test_a_wheel_alone_and_a_stranger_are_named(root: Path) -> None:
+def test_missing_sdist_and_unknown_file_are_reported(root: Path) -> None:
     faultless(check_dist.PROTO).write(root / "dist")
     (root / "dist" / "mxaccess_gateway_proto-0.1.0.tar.gz").rename(
         root / "dist" / "mxaccess_gateway_proto-0.0.9.tar.gz"
@@ -185,8 +185,8 @@ def test_a_wheel_alone_and_a_stranger_are_named(root: Path) -> None:
 
     assert list(check_dist.check(root / "dist", root)) == [
         (
-            "mxaccess-gateway-proto: mxaccess_gateway_proto-0.1.0-py3-none-any.whl stands alone; "
-            "a wheel and an sdist go together"
+            "mxaccess-gateway-proto: only mxaccess_gateway_proto-0.1.0-py3-none-any.whl exists; "
+            "a wheel and an sdist are required"
         ),
-        "mxaccess_gateway_proto-0.0.9.tar.gz: of none of the versions here",
+        "mxaccess_gateway_proto-0.0.9.tar.gz: not one of the present versions",
     ]

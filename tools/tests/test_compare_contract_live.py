@@ -1,4 +1,4 @@
-"""What compare_contract says about a live server, over real sockets."""
+"""compare_contract with a running server, over real sockets."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ Response = TypeVar("Response")
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Starts gRPC servers on loopback; gives HOST:PORT."""
+    """A function that starts a gRPC server on loopback and returns HOST:PORT."""
     servers: list[grpc.Server] = []
 
     def start(
@@ -49,9 +49,9 @@ def serve() -> Iterator[Serve]:
 
 
 def reflecting(version: str, pool: descriptor_pool.DescriptorPool | None = None) -> grpc.GenericRpcHandler:
-    """Server reflection as grpc's own package serves it, under either version's name."""
+    """Return server reflection as grpc's own package serves it, under the name of either version."""
     servicer = reflection.ReflectionServicer(compare_contract.SERVICES, pool=pool)
-    # The stub leaves out what the method gives.
+    # The stub has no return type.
     behaviour = cast("Callable[..., object]", servicer.ServerReflectionInfo)  # pyright: ignore[reportUnknownMemberType]
     return answering(version, behaviour)
 
@@ -66,7 +66,7 @@ def answering(version: str, behaviour: Callable[..., object]) -> grpc.GenericRpc
 
 
 class KeyRequired(grpc.ServerInterceptor):
-    """Refuses calls as a gateway does: without the key UNAUTHENTICATED, and, if asked, with it PERMISSION_DENIED."""
+    """Refuses calls as a gateway does: UNAUTHENTICATED without the key, PERMISSION_DENIED without the scope."""
 
     def __init__(self, *, scope_missing: bool = False) -> None:
         self.scope_missing = scope_missing
@@ -114,7 +114,7 @@ def server_credentials(authority: trustme.CA, name: str = "localhost") -> grpc.S
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_server_with_our_contract_has_no_difference(
+def test_server_with_our_contract_has_no_difference(
     version: str, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
     endpoint = serve(reflecting(version))
@@ -126,7 +126,7 @@ def test_a_server_with_our_contract_has_no_difference(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_server_with_another_contract_is_told_apart(
+def test_server_with_another_contract_has_differences(
     version: str, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
     endpoint = serve(reflecting(version, pool_with_another_number()))
@@ -160,9 +160,7 @@ def pool_with_another_number() -> descriptor_pool.DescriptorPool:
     return pool
 
 
-def test_a_server_without_the_galaxy_service_is_told_in_one_line(
-    serve: Serve, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_galaxy_service_is_one_line(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     pool = descriptor_pool.DescriptorPool()
     gateway = descriptor_pb2.FileDescriptorProto()
     compare_contract.OUR_FILES[0].CopyToProto(gateway)
@@ -178,7 +176,7 @@ def test_a_server_without_the_galaxy_service_is_told_in_one_line(
     assert status == 1
 
 
-def test_tls_is_the_rule_and_the_ca_file_is_trusted(
+def test_tls_is_the_default_and_the_ca_file_is_trusted(
     serve: Serve, ca: tuple[trustme.CA, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     authority, path = ca
@@ -189,7 +187,7 @@ def test_tls_is_the_rule_and_the_ca_file_is_trusted(
     assert "UNAVAILABLE: is the address right, does it serve TLS" in capsys.readouterr().err
 
 
-def test_the_certificate_may_have_another_name_when_it_is_given(
+def test_certificate_may_have_the_overridden_name(
     serve: Serve, ca: tuple[trustme.CA, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     authority, path = ca
@@ -202,8 +200,8 @@ def test_the_certificate_may_have_another_name_when_it_is_given(
     assert "UNAVAILABLE" in one_line_error(capsys)
 
 
-@pytest.mark.parametrize("arguments", [[], ["--api-key-env", "PLANT_KEY"]], ids=["the usual variable", "another one"])
-def test_the_key_from_the_environment_is_sent(
+@pytest.mark.parametrize("arguments", [[], ["--api-key-env", "PLANT_KEY"]], ids=["default variable", "named variable"])
+def test_key_from_the_environment_is_sent(
     arguments: Sequence[str], serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(arguments[-1] if arguments else "MXGATEWAY_API_KEY", f"{KEY}\n")
@@ -214,7 +212,7 @@ def test_the_key_from_the_environment_is_sent(
     assert (status, capsys.readouterr().out) == (0, "")
 
 
-def test_no_key_is_a_hint_where_to_put_it(
+def test_missing_key_has_a_hint(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("MXGATEWAY_API_KEY", raising=False)
@@ -224,12 +222,12 @@ def test_no_key_is_a_hint_where_to_put_it(
 
     assert status == 2
     assert one_line_error(capsys) == (
-        f"{endpoint}: UNAUTHENTICATED: put a key into the environment and name the variable with --api-key-env "
+        f"{endpoint}: UNAUTHENTICATED: set a key in the environment and name the variable with --api-key-env "
         "(invalid API key)"
     )
 
 
-def test_a_wrong_key_is_refused_and_not_shown(
+def test_wrong_key_is_refused_and_not_shown(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", "mxgw_test_another_secret")
@@ -238,10 +236,12 @@ def test_a_wrong_key_is_refused_and_not_shown(
     status = compare_contract.main(["--endpoint", endpoint, "--plaintext"])
 
     assert status == 2
-    assert one_line_error(capsys) == f"{endpoint}: UNAUTHENTICATED: the key is not known there (invalid API key)"
+    assert one_line_error(capsys) == (
+        f"{endpoint}: UNAUTHENTICATED: the server does not accept the key (invalid API key)"
+    )
 
 
-def test_a_key_without_the_scope_is_refused(
+def test_key_without_the_scope_is_refused(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
@@ -255,9 +255,7 @@ def test_a_key_without_the_scope_is_refused(
     )
 
 
-def test_a_variable_that_is_named_must_be_set(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_named_variable_must_be_set(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("PLANT_KEY", raising=False)
 
     status = compare_contract.main(["--endpoint", "localhost:5000", "--plaintext", "--api-key-env", "PLANT_KEY"])
@@ -267,7 +265,7 @@ def test_a_variable_that_is_named_must_be_set(
 
 
 @pytest.mark.parametrize("key", ["mxgw_a_sec\nret", "mxgw_a_secrèt"], ids=["line break", "accent"])
-def test_a_key_that_no_header_can_carry_is_not_shown(
+def test_key_with_invalid_characters_is_not_shown(
     key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", key)
@@ -275,30 +273,30 @@ def test_a_key_that_no_header_can_carry_is_not_shown(
     status = compare_contract.main(["--endpoint", "localhost:5000", "--plaintext"])
 
     assert status == 2
-    assert one_line_error(capsys) == "the key in MXGATEWAY_API_KEY has characters that no key has"
+    assert one_line_error(capsys) == "the key in MXGATEWAY_API_KEY contains invalid characters"
 
 
-def test_a_server_without_reflection_is_a_hint_to_the_file(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+def test_server_without_reflection_has_a_hint(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     endpoint = serve()
 
     status = compare_contract.main(["--endpoint", endpoint, "--plaintext"])
 
     assert status == 2
-    assert one_line_error(capsys) == f"{endpoint} offers no server reflection; compare with --descriptor-set"
+    assert one_line_error(capsys) == f"{endpoint} does not support server reflection: compare with --descriptor-set"
 
 
-def test_a_server_of_another_product_is_told_as_such(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+def test_server_of_another_product_is_one_line(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     endpoint = serve(reflecting(VERSIONS[0], descriptor_pool.DescriptorPool()))
 
     status = compare_contract.main(["--endpoint", endpoint, "--plaintext"])
 
     assert status == 2
     assert one_line_error(capsys) == (
-        f"{endpoint} has neither mxaccess_gateway.v1 nor galaxy_repository.v1: is it a gateway's?"
+        f"{endpoint} contains neither mxaccess_gateway.v1 nor galaxy_repository.v1: is it a gateway?"
     )
 
 
-def test_a_silent_server_is_not_waited_for(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+def test_silent_server_times_out(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     silence = threading.Event()
 
     def say_nothing(_requests: object, context: grpc.ServicerContext) -> Iterator[object]:
@@ -314,7 +312,7 @@ def test_a_silent_server_is_not_waited_for(serve: Serve, capsys: pytest.CaptureF
     assert one_line_error(capsys).startswith(f"{endpoint}: DEADLINE_EXCEEDED: no answer within 0.2 s (")
 
 
-def test_an_answer_without_sense_is_one_line(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_descriptor_is_one_line(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     def babble(requests: Iterator[object], _context: object) -> Iterator[object]:
         for _ in requests:
             files = reflection_pb2.FileDescriptorResponse(file_descriptor_proto=[b"\xff"])
@@ -325,10 +323,10 @@ def test_an_answer_without_sense_is_one_line(serve: Serve, capsys: pytest.Captur
     status = compare_contract.main(["--endpoint", endpoint, "--plaintext"])
 
     assert status == 2
-    assert one_line_error(capsys) == f"{endpoint} answers with what is no file descriptor"
+    assert one_line_error(capsys) == f"{endpoint} sent an invalid file descriptor"
 
 
-def test_a_server_that_refuses_to_tell_a_file_is_one_line(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refused_file_is_one_line(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     def refuse(requests: Iterator[object], _context: object) -> Iterator[object]:
         for _ in requests:
             error = reflection_pb2.ErrorResponse(error_code=13, error_message="no descriptors loaded")
@@ -339,10 +337,10 @@ def test_a_server_that_refuses_to_tell_a_file_is_one_line(serve: Serve, capsys: 
     status = compare_contract.main(["--endpoint", endpoint, "--plaintext"])
 
     assert status == 2
-    assert one_line_error(capsys) == f"{endpoint} can't tell its contract: no descriptors loaded"
+    assert one_line_error(capsys) == f"{endpoint} cannot send its contract: no descriptors loaded"
 
 
-def test_a_server_that_ends_without_an_answer_is_one_line(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_response_is_one_line(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     def end(_requests: object, _context: object) -> Iterator[object]:
         yield from ()
 
@@ -351,11 +349,11 @@ def test_a_server_that_ends_without_an_answer_is_one_line(serve: Serve, capsys: 
     status = compare_contract.main(["--endpoint", endpoint, "--plaintext"])
 
     assert status == 2
-    assert one_line_error(capsys) == f"{endpoint} gives 0 answers to one reflection request"
+    assert one_line_error(capsys) == f"{endpoint} sent 0 responses to one reflection request"
 
 
-def test_a_closed_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    # Port 1 (tcpmux) is one that nobody serves on loopback and that no test can be given.
+def test_closed_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    # Nothing listens on port 1 (tcpmux) of loopback, and it is never assigned to a test.
     status = compare_contract.main(["--endpoint", "localhost:1", "--plaintext"])
 
     assert status == 2
@@ -373,7 +371,7 @@ def test_plaintext_to_a_tls_port_is_one_line(
     assert one_line_error(capsys).startswith(f"{endpoint}: UNAVAILABLE: ")
 
 
-def test_a_foreign_certificate_is_one_line_even_from_a_program(
+def test_foreign_certificate_is_one_line_in_a_program(
     serve: Serve, ca: tuple[trustme.CA, Path], tmp_path: Path
 ) -> None:
     foreign = tmp_path / "foreign.crt"
@@ -391,12 +389,12 @@ def test_a_foreign_certificate_is_one_line_even_from_a_program(
     assert "--ca-file" in line
 
 
-def test_a_ca_file_is_read_before_connecting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ca_file_is_checked_before_connecting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     binary = tmp_path / "ca.der"
     binary.write_bytes(b"\x30\x82")
     nowhere = tmp_path / "nowhere.crt"
 
     assert compare_contract.main(["--endpoint", "localhost:5001", "--ca-file", str(binary)]) == 2
-    assert one_line_error(capsys) == f"the CA file {binary} holds no PEM certificate"
+    assert one_line_error(capsys) == f"the CA file {binary} contains no PEM certificate"
     assert compare_contract.main(["--endpoint", "localhost:5001", "--ca-file", str(nowhere)]) == 2
-    assert one_line_error(capsys) == f"can't read the CA file {nowhere}: No such file or directory"
+    assert one_line_error(capsys) == f"cannot read the CA file {nowhere}: No such file or directory"

@@ -1,4 +1,4 @@
-"""Every row of the contract has a public method, a simulated behaviour, a command and a test: the README says which."""
+"""Every part of the contract has a public method, a simulated behaviour, a command and a test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_nothing_of_the_contract_is_out_of_reach_and_the_readme_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_in_the_readme_is_complete_and_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     assert (contract_table.main(["--check"]), capsys.readouterr().err) == (0, "")
 
 
@@ -31,7 +31,7 @@ def test_every_rpc_command_and_event_has_a_row() -> None:
     assert len(found) == 12 + (len(pb.MxCommandKind.keys()) - 1) + (len(pb.MxEventFamily.keys()) - 1)
 
 
-def test_the_table_is_written_between_its_marks(readme: Path) -> None:
+def test_table_is_written_between_its_marks(readme: Path) -> None:
     assert contract_table.main([]) == 0
 
     text = readme.read_text(encoding="utf-8")
@@ -42,15 +42,15 @@ def test_the_table_is_written_between_its_marks(readme: Path) -> None:
     assert contract_table.main(["--check"]) == 0
 
 
-def test_a_stale_table_is_told_and_left_as_it_is(readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_outdated_table_is_reported_and_not_changed(readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = readme.read_text(encoding="utf-8")
 
     assert contract_table.main(["--check"]) == 1
-    assert "README.md is stale: hatch run readme-contract" in capsys.readouterr().err
+    assert "README.md is out of date: run hatch run readme-contract" in capsys.readouterr().err
     assert readme.read_text(encoding="utf-8") == before
 
 
-def test_a_readme_without_a_place_for_the_table_is_told(readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_readme_without_marks_is_an_error(readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
     readme.write_text("nothing", encoding="utf-8")
 
     assert contract_table.main([]) == 1
@@ -60,14 +60,14 @@ def test_a_readme_without_a_place_for_the_table_is_told(readme: Path, capsys: py
 @pytest.mark.parametrize(
     ("finder", "missing"),
     [
-        ("public_methods", "commands, REGISTER: nothing found for the column in Python"),
-        ("rpc_handlers", "rpcs of GalaxyRepository, BrowseChildren: nothing found for the column simulated by"),
-        ("families_raised", "events, ON_DATA_CHANGE: nothing found for the column simulated by"),
-        ("command_line", "commands, WRITE2: nothing found for the column `mxgw-py`"),
-        ("tests_of", "rpcs of MxAccessGateway, StreamAlarms: nothing found for the column tested in"),
+        ("public_methods", "commands, REGISTER: column in Python is missing"),
+        ("rpc_handlers", "rpcs of GalaxyRepository, BrowseChildren: column simulated by is missing"),
+        ("families_raised", "events, ON_DATA_CHANGE: column simulated by is missing"),
+        ("command_line", "commands, WRITE2: column `mxgw-py` is missing"),
+        ("tests_of", "rpcs of MxAccessGateway, StreamAlarms: column tested in is missing"),
     ],
 )
-def test_a_row_that_lacks_something_is_named(
+def test_missing_cell_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], finder: str, missing: str
 ) -> None:
     monkeypatch.setattr(contract_table, finder, Mock(return_value={}))

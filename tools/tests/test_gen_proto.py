@@ -1,4 +1,4 @@
-"""What gen_proto writes, removes and calls stale. The generators themselves run in `hatch run gen-check`."""
+"""Which files gen_proto writes, removes and reports. The generators themselves run in `hatch run gen-check`."""
 
 from collections.abc import Mapping
 from importlib import metadata
@@ -35,7 +35,7 @@ def content(folder: Path) -> Mapping[str, str]:
     return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in files}
 
 
-def test_generating_writes_what_is_new_and_removes_what_no_proto_file_makes_any_more(sources: Path) -> None:
+def test_generating_writes_new_files_and_removes_obsolete_ones(sources: Path) -> None:
     by_hand = {"plant/v1/__init__.py": "", "plant/v1/pump_pb2.pyi": "new: int\n"}
     fill(sources, {"plant/v1/pump_pb2.py": "old = 1\n", "plant/v1/gone_pb2.py": "gone = 1\n", **by_hand})
 
@@ -44,7 +44,7 @@ def test_generating_writes_what_is_new_and_removes_what_no_proto_file_makes_any_
     assert content(sources) == FRESH | by_hand
 
 
-def test_a_check_finds_nothing_right_after_generating(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_passes_after_generating(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gen_proto.main(["code"]) == 0
     assert gen_proto.main(["code", "--check"]) == 0
 
@@ -52,7 +52,7 @@ def test_a_check_finds_nothing_right_after_generating(sources: Path, capsys: pyt
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_check_names_each_stale_file_and_changes_none(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_each_outdated_file_and_changes_none(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
     committed = {"plant/v1/pump_pb2.py": "old = 1\n", "plant/v1/gone_pb2.py": "gone = 1\n"}
     fill(sources, committed)
 
@@ -60,13 +60,13 @@ def test_a_check_names_each_stale_file_and_changes_none(sources: Path, capsys: p
 
     assert content(sources) == committed
     assert capsys.readouterr().err.splitlines() == [
-        "plant/v1/gone_pb2.py: generated from no .proto file any more; run `hatch run gen`",
-        "plant/v1/pump_pb2.py: stale; run `hatch run gen`",
+        "plant/v1/gone_pb2.py: not generated from any .proto file; run `hatch run gen`",
+        "plant/v1/pump_pb2.py: out of date; run `hatch run gen`",
         "plant/v1/pump_pb2_grpc.py: missing; run `hatch run gen`",
     ]
 
 
-def test_line_ends_of_a_windows_checkout_are_not_stale(sources: Path) -> None:
+def test_line_ends_of_a_windows_checkout_are_accepted(sources: Path) -> None:
     for name, text in FRESH.items():
         (sources / name).parent.mkdir(parents=True, exist_ok=True)
         (sources / name).write_text(text, encoding="utf-8", newline="\r\n")
@@ -77,11 +77,11 @@ def test_line_ends_of_a_windows_checkout_are_not_stale(sources: Path) -> None:
 @pytest.mark.parametrize(
     ("installed", "complaint"),
     [
-        ({}, "grpcio-tools 1.63.2 is not installed here"),
-        ({"grpcio-tools": "1.85.1"}, "grpcio-tools is 1.85.1 here, but 1.63.2 is pinned"),
+        ({}, "grpcio-tools 1.63.2 is not installed"),
+        ({"grpcio-tools": "1.85.1"}, "grpcio-tools 1.85.1 is installed, but 1.63.2 is pinned"),
     ],
 )
-def test_only_the_pinned_generator_writes(
+def test_only_the_pinned_generator_is_accepted(
     installed: Mapping[str, str],
     complaint: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -96,10 +96,10 @@ def test_only_the_pinned_generator_writes(
 
     assert gen_proto.main(["code"]) == 2
 
-    assert capsys.readouterr().err == f"gen_proto: {complaint}; use `hatch run gen`\n"
+    assert capsys.readouterr().err == f"gen_proto: {complaint}: use `hatch run gen`\n"
 
 
-def test_a_generator_is_one_of_the_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_generator_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         gen_proto.main(["everything"])
 

@@ -1,4 +1,4 @@
-"""Bills of materials and audits are about what is really there; workflows name actions by commit."""
+"""Bills of materials and audits cover all dependencies; workflows reference actions by commit."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
-def test_no_wheel_is_no_bill_of_materials(tmp_path: Path) -> None:
-    with pytest.raises(sbom.SbomError, match="no wheel in"):
+def test_bill_of_materials_needs_a_wheel(tmp_path: Path) -> None:
+    with pytest.raises(sbom.SbomError, match="has no wheels"):
         sbom.write_all(tmp_path, tmp_path / "bills")
 
 
-def test_a_bill_tells_of_the_package_and_of_what_it_needs() -> None:
+def test_bill_lists_the_package_and_its_requirements() -> None:
     bill = {
         "metadata": {"component": {"name": "mxaccess-gateway-proto", "version": "0.1.0"}},
         "components": [{"name": "protobuf", "version": "7.36.2"}],
@@ -29,26 +29,26 @@ def test_a_bill_tells_of_the_package_and_of_what_it_needs() -> None:
 
 
 @pytest.mark.parametrize("name", ["mxaccess_gateway_proto", "mxaccess_gateway_client", "mxaccess_gateway_cli"])
-def test_each_wheel_has_its_project(name: str) -> None:
+def test_each_wheel_has_a_project(name: str) -> None:
     assert sbom.project_of(name).is_file()
 
 
-def test_audited_is_what_the_packages_require_of_others() -> None:
+def test_requirements_of_the_packages_are_audited() -> None:
     names = {Requirement(each).name for each in audit.published(ROOT)}
 
     assert {"grpcio", "protobuf", "click", "rich"} <= names
     assert not [name for name in names if name.startswith("mxaccess-gateway-")]
 
 
-def test_audited_is_what_the_chores_run_on() -> None:
+def test_requirements_of_the_environments_are_audited() -> None:
     names = {Requirement(each).name for each in audit.of_environments(ROOT)}
 
     assert {"pytest", "ruff", "hatchling", "zizmor"} <= names
-    assert "setuptools" not in names  # of the old generator, which can't be installed beside the others
+    assert "setuptools" not in names  # of the old generator, which conflicts with the others
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_are_named_by_commit(workflow: Path) -> None:
+def test_actions_are_referenced_by_commit(workflow: Path) -> None:
     used = re.findall(r"uses: (\S+)(.*)", workflow.read_text(encoding="utf-8"))
 
     assert used

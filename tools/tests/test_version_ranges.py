@@ -1,4 +1,4 @@
-"""The versions that the environments test are the ones that the packages claim."""
+"""The tested versions are the lower ends of the packages' version ranges."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def lower_end(requirement: Requirement) -> str:
-    """The version behind `>=` or `==`."""
+    """Return the version after `>=` or `==`."""
     (version,) = (item.version for item in requirement.specifier if item.operator in {">=", "=="})
     return version
 
 
 def claimed(python: str) -> Iterator[tuple[str, str]]:
-    """Name and oldest version of everything that the packages require on this Python, but for one another."""
+    """Yield name and oldest version of each requirement on this Python, except for our own packages."""
     for path in sorted((ROOT / "packages").glob("*/pyproject.toml")):
         for text in tomllib.loads(path.read_text(encoding="utf-8"))["project"]["dependencies"]:
             requirement = Requirement(text)
@@ -29,7 +29,7 @@ def claimed(python: str) -> Iterator[tuple[str, str]]:
 
 
 def pinned(python: str) -> Iterator[tuple[str, str]]:
-    """Name and version of everything that the floor environment pins on this Python."""
+    """Yield name and version of each pin of the floor environment on this Python."""
     environments = tomllib.loads((ROOT / "hatch.toml").read_text(encoding="utf-8"))["envs"]
     for entry in environments["compat"]["overrides"]["matrix"]["range"]["extra-dependencies"]:
         requirement = Requirement(entry["value"])
@@ -39,6 +39,6 @@ def pinned(python: str) -> Iterator[tuple[str, str]]:
             yield requirement.name, lower_end(requirement)
 
 
-def test_the_oldest_claimed_versions_are_the_ones_that_are_tested() -> None:
+def test_lower_ends_of_the_ranges_are_tested() -> None:
     for python in PYTHONS:
         assert set(pinned(python)) == set(claimed(python)), f"on Python {python}"

@@ -1,6 +1,6 @@
-"""Show the alarms that are active, then what happens to them, until Ctrl-C or for a number of changes.
+"""Show the active alarms, then their changes, until Ctrl-C or for a number of changes.
 
-python alarms.py [changes [alarm]]. The alarm, `Provider!Group.Tag`, is acknowledged; then its change tells that it is.
+python alarms.py [changes [alarm]]. The alarm, `Provider!Group.Tag`, is acknowledged, and its change is shown.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ async def main(changes: int, to_acknowledge: str) -> None:
                 case ActiveAlarm(alarm_full_reference=reference, current_state=state, severity=severity):
                     print(f"{reference} is {state.name}, severity {severity}: {item.description}")
                 case AlarmSnapshotComplete():
-                    print("these were active; from now on come changes")
+                    print("end of the active alarms, changes follow")
                     if to_acknowledge:
                         await acknowledge(client, to_acknowledge)
                 case AlarmTransition(alarm_full_reference=reference, transition_kind=kind, transition_timestamp=when):
                     print(f"{when}  {reference}: {kind.name} {item.operator_user} {item.operator_comment}".rstrip())
                     seen += 1
                 case AlarmProviderStatus(degraded=True, reason=reason):
-                    print(f"the alarms are not complete: {reason}")
+                    print(f"the alarm provider is degraded: {reason}")
                 case _:
                     pass
             if changes and seen == changes:
@@ -46,7 +46,7 @@ async def acknowledge(client: GatewayClient, alarm: str) -> None:
     try:
         await client.acknowledge_alarm(alarm, "seen by an example", "python-client")
     except MxAccessError as error:
-        print(f"{alarm} is not acknowledged: {error.diagnostic_message}")
+        print(f"cannot acknowledge {alarm}: {error.diagnostic_message}")
 
 
 asyncio.run(main(int(sys.argv[1]) if sys.argv[1:] else 0, sys.argv[2] if sys.argv[2:] else ""))

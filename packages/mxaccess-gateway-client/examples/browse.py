@@ -1,6 +1,6 @@
 """Show the Galaxy as a tree, level by level: python browse.py [levels [object]].
 
-Children come from the gateway page by page, while they are printed: a Galaxy of any size takes no more memory.
+Children are requested page by page while they are printed, so memory use does not depend on the size of the Galaxy.
 """
 
 import asyncio

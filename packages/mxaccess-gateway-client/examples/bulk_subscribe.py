@@ -1,4 +1,4 @@
-"""Advise a thousand tags in one round trip and wait for the first value of each, with the session's own commands.
+"""Advise a thousand tags in one round trip and wait for the first value of each, with the commands of a session.
 
 python bulk_subscribe.py [number]
 """
@@ -31,7 +31,7 @@ async def main(number: int) -> None:
                 missing.discard(event.item_handle)
             if not missing:
                 break
-        print(f"first values of all after {time.perf_counter() - began:.3f} s")
+        print(f"first values of all tags after {time.perf_counter() - began:.3f} s")
         await session.unsubscribe_bulk(server, [result.item_handle for result in results if result.was_successful])
 
 

@@ -1,6 +1,6 @@
 """Log the changes of tags to a CSV file: python log_to_csv.py changes.csv 100 TestMachine_001.TestChangingInt ...
 
-Losses are rows too: whoever reads the file must know what isn't in it.
+Losses are rows as well: readers of the file must know what is missing.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def main(path: Path, rows: int, tags: list[str]) -> None:
                 rows -= 1
                 if rows == 0:
                     break
-    print(f"{path} is written")
+    print(f"wrote {path}")
 
 
 if len(sys.argv) < 4:

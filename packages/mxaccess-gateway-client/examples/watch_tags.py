@@ -1,4 +1,4 @@
-"""Watch tags until Ctrl-C, or for a number of changes, and see what happens to the connection meanwhile.
+"""Watch tags until Ctrl-C or for a number of changes, and show what happens to the connection.
 
 python watch_tags.py 10 TestMachine_001.TestChangingInt TestMachine_002.TestChangingInt
 """
@@ -22,13 +22,13 @@ async def main(changes: int, tags: list[str]) -> None:
                     print(f"{when}  {tag} = {value} ({quality})")
                     seen += 1
                 case TagRefused(tag=tag, error_message=reason):
-                    print(f"{tag} can't be watched: {reason}")
+                    print(f"cannot watch {tag}: {reason}")
                 case WatchLost(error=error):
-                    print(f"the values get old: {error}")
+                    print(f"connection lost, values are stale: {error}")
                 case WatchRestored(resumed=resumed):
-                    print("nothing was missed" if resumed else "back, with a new session")
+                    print("resumed, no change was missed" if resumed else "continued in a new session")
                 case WatchGap(dropped=dropped):
-                    print(f"changes are missing ({dropped or 'nobody knows how many'})")
+                    print(f"changes are missing ({dropped or 'unknown number'})")
             if seen == changes:
                 break
 

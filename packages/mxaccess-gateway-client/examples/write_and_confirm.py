@@ -1,6 +1,6 @@
-"""Write a tag and wait for MXAccess's own word on it: python write_and_confirm.py TestChildObject.TestInt 123.
+"""Write a tag and wait for the outcome: python write_and_confirm.py TestChildObject.TestInt 123.
 
-A write that the gateway accepts may still be refused later; `write` waits for that, and never repeats anything.
+MXAccess may refuse a write after the gateway has accepted it: `write` waits for the outcome, and never repeats a write.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ async def main(tag: str, value: int) -> int:
             print(f"refused: {', '.join(map(str, error.statuses)) or error}")
             return 1
         except MxGatewayTimeoutError as error:
-            print(f"nobody knows: {error}")
+            print(f"outcome unknown: {error}")
             return 2
         (reading,) = await plant.read(tag)
         print(f"{tag} = {reading.value}")

@@ -1,4 +1,4 @@
-"""Generated stubs call generated servicers, over a real socket, from blocking and from asyncio code."""
+"""Generated stubs call generated servicers over a real socket, from synchronous and asyncio code."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent import futures
@@ -36,7 +36,7 @@ def reply_of(method: MethodDescriptor) -> Message:
 
 
 def answer(method: MethodDescriptor) -> Callable[..., object]:
-    """Answers with the rpc's own type: once, or twice on a stream."""
+    """Return a handler that answers with the reply type of the rpc: once, or twice for a stream."""
 
     def unary(_servicer: object, _request: Message, _context: object) -> Message:
         return reply_of(method)
@@ -49,7 +49,7 @@ def answer(method: MethodDescriptor) -> Callable[..., object]:
 
 
 def add_servicer(service: ServiceDescriptor, module: ModuleType, server: object, *, implemented: bool = True) -> None:
-    """Implement every rpc of the generated servicer class, or none."""
+    """Add the generated servicer to a server, with every rpc implemented or none."""
     base = getattr(module, f"{service.name}Servicer")
     behaviour = {method.name: answer(method) for method in service.methods} if implemented else {}
     servicer = type("Servicer", (base,), behaviour)()
@@ -105,9 +105,7 @@ async def test_each_rpc_is_served_and_called_with_asyncio(
 
 
 @each_rpc
-def test_a_servicer_that_implements_nothing_says_so(
-    service: ServiceDescriptor, module: ModuleType, method: MethodDescriptor
-) -> None:
+def test_unimplemented_rpc_raises(service: ServiceDescriptor, module: ModuleType, method: MethodDescriptor) -> None:
     servicer = getattr(module, f"{service.name}Servicer")()
 
     with pytest.raises(NotImplementedError):
@@ -115,7 +113,7 @@ def test_a_servicer_that_implements_nothing_says_so(
 
 
 class Unimplemented:
-    """The part of a context that a generated servicer touches."""
+    """The part of a context that a generated servicer uses."""
 
     def set_code(self, code: grpc.StatusCode) -> None:
         assert code is grpc.StatusCode.UNIMPLEMENTED

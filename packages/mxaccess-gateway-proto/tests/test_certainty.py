@@ -1,4 +1,4 @@
-"""Every guess in the contract is marked as one, and nothing else is."""
+"""Exactly the guesses in the contract are marked as guesses."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 PROTOS = Path(__file__).resolve().parents[1] / "protos"
 MARK = "// unconfirmed"
 
-# Fields and values whose name or number is a guess, by what they belong to.
+# Fields and values whose name or number is a guess, by message or enum.
 GUESSED_MEMBERS = {
     "OpenSessionRequest": "requested_backend command_timeout",
     "OpenSessionReply": "worker_process_id",
@@ -43,7 +43,7 @@ GUESSED_MEMBERS = {
     ),
 }
 
-# Messages of which nobody knows what is in them.
+# Messages whose fields are unknown.
 GUESSED_SHAPES = {
     "AlarmSubtagTarget",
     "AlarmFailoverConfig",
@@ -58,7 +58,7 @@ GUESSED_SHAPES = {
 
 
 def marked() -> Iterator[str]:
-    """What the .proto files mark: `Message` for a shape, `Message.field` for a member."""
+    """Yield what the .proto files mark: `Message` for a shape, `Message.field` for a member."""
     for path in PROTOS.rglob("*.proto"):
         parent, comment_is_marked = "", False
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -73,20 +73,20 @@ def marked() -> Iterator[str]:
             comment_is_marked = line.startswith(MARK) or (comment_is_marked and line.startswith("//"))
 
 
-def test_every_guess_is_marked_and_nothing_else() -> None:
+def test_exactly_the_guesses_are_marked() -> None:
     members = {f"{parent}.{name}" for parent, names in GUESSED_MEMBERS.items() for name in names.split()}
 
     assert set(marked()) == members | GUESSED_SHAPES
 
 
 @pytest.mark.parametrize("path", sorted(PROTOS.rglob("*.proto")), ids=lambda path: path.name)
-def test_nothing_but_a_mark_stands_behind_a_number(path: Path) -> None:
+def test_only_marks_follow_a_number(path: Path) -> None:
     behind_numbers = re.findall(r"= \d+;[ \t]*(\S.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
     assert set(behind_numbers) == {"// likely", MARK}
 
 
-def test_the_marks_are_explained_before_they_are_used() -> None:
+def test_marks_are_explained_at_the_top() -> None:
     explained, _, _ = next(PROTOS.rglob("mxaccess_gateway.proto")).read_text(encoding="utf-8").partition("syntax =")
     referring, _, _ = next(PROTOS.rglob("galaxy_repository.proto")).read_text(encoding="utf-8").partition("syntax =")
 
@@ -94,7 +94,7 @@ def test_the_marks_are_explained_before_they_are_used() -> None:
     assert "are those of mxaccess_gateway.proto" in referring
 
 
-def test_the_marks_reach_the_docstrings_that_an_editor_shows() -> None:
+def test_docstrings_of_the_stubs_contain_the_marks() -> None:
     stub = Path(pb.__file__ or "").with_suffix(".pyi").read_text(encoding="utf-8")
 
     assert "The backend to run the session on; empty for the gateway's own choice.\n    unconfirmed" in stub

@@ -1,4 +1,4 @@
-"""The rules that the published contract follows, read from the generated descriptors."""
+"""The rules of the contract, checked on the generated descriptors."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,7 +11,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 FILES = (pb.DESCRIPTOR, galaxy.DESCRIPTOR)
 
-# Command kind, the arm with its arguments, the arm with its result; in the order of the kinds' numbers.
+# Command kind, the arm with its arguments, the arm with its result; ordered by the number of the kind.
 COMMANDS = (
     ("REGISTER", "register", "register"),
     ("UNREGISTER", "unregister", None),
@@ -69,7 +69,7 @@ ENUM_PREFIXES = {
     "AlarmConditionState": "ALARM_CONDITION_STATE_",
 }
 
-# The names of each enum in the order of their numbers, from 0 on without a hole.
+# The names of each enum, in the order of their numbers, which start at 0 without gaps.
 ENUM_VALUES = {
     "ProtocolStatusCode": (
         "UNSPECIFIED OK INVALID_REQUEST SESSION_NOT_FOUND SESSION_NOT_READY WORKER_UNAVAILABLE TIMEOUT CANCELED "
@@ -138,33 +138,33 @@ def enums() -> Iterator[EnumDescriptor]:
         yield from file.enum_types_by_name.values()
 
 
-def test_every_kind_is_in_the_table_and_the_other_way_round() -> None:
+def test_table_contains_exactly_the_kinds() -> None:
     named = [kind for kind, _, _ in COMMANDS + CONTROL_COMMANDS]
 
     assert list(kinds()) == ["UNSPECIFIED", *named]
 
 
-def test_the_kinds_count_from_1_and_the_control_kinds_from_100() -> None:
+def test_kinds_start_at_1_and_control_kinds_at_100() -> None:
     assert [kinds()[kind] for kind, _, _ in COMMANDS] == list(range(1, len(COMMANDS) + 1))
     assert [kinds()[kind] for kind, _, _ in CONTROL_COMMANDS] == list(range(100, 105))
 
 
 @pytest.mark.parametrize(("kind", "arm", "_reply"), COMMANDS)
-def test_the_number_of_an_arm_is_its_kinds_plus_9(kind: str, arm: str, _reply: str | None) -> None:
+def test_number_of_an_arm_is_its_kind_plus_9(kind: str, arm: str, _reply: str | None) -> None:
     assert arms(pb.MxCommand.DESCRIPTOR)[arm].number == kinds()[kind] + 9
 
 
 @pytest.mark.parametrize(("kind", "arm", "_reply"), CONTROL_COMMANDS)
-def test_the_arm_of_a_control_kind_has_the_kinds_own_number(kind: str, arm: str, _reply: str | None) -> None:
+def test_arm_of_a_control_kind_has_the_number_of_the_kind(kind: str, arm: str, _reply: str | None) -> None:
     assert arms(pb.MxCommand.DESCRIPTOR)[arm].number == kinds()[kind]
 
 
-def test_a_command_has_no_arm_without_a_kind() -> None:
+def test_every_arm_of_a_command_has_a_kind() -> None:
     assert list(arms(pb.MxCommand.DESCRIPTOR)) == [arm for _, arm, _ in COMMANDS + CONTROL_COMMANDS]
 
 
 @pytest.mark.parametrize(("kind", "arm", "_reply"), COMMANDS + CONTROL_COMMANDS)
-def test_an_arm_holds_the_message_of_its_kind(kind: str, arm: str, _reply: str | None) -> None:
+def test_arm_has_the_message_of_its_kind(kind: str, arm: str, _reply: str | None) -> None:
     expected = f"{kind.replace('_', '')}COMMAND"
 
     message = arms(pb.MxCommand.DESCRIPTOR)[arm].message_type
@@ -173,7 +173,7 @@ def test_an_arm_holds_the_message_of_its_kind(kind: str, arm: str, _reply: str |
     assert message.name.upper() == expected
 
 
-def test_a_reply_has_the_arms_that_the_kinds_promise_numbered_from_20_and_from_100() -> None:
+def test_arms_of_a_reply_are_numbered_from_20_and_100() -> None:
     # In the order of the kinds; ACKNOWLEDGE_ALARM and ACKNOWLEDGE_ALARM_BY_NAME share an arm.
     promised = dict.fromkeys(reply for _, _, reply in COMMANDS if reply is not None)
     control = dict.fromkeys(reply for _, _, reply in CONTROL_COMMANDS if reply is not None)
@@ -186,7 +186,7 @@ def test_a_reply_has_the_arms_that_the_kinds_promise_numbered_from_20_and_from_1
 
 
 @pytest.mark.parametrize("enum", list(enums()), ids=lambda enum: enum.name)
-def test_every_enum_value_carries_its_enums_name_and_0_says_nothing(enum: EnumDescriptor) -> None:
+def test_enum_values_carry_the_name_of_the_enum_and_0_is_unspecified(enum: EnumDescriptor) -> None:
     prefix = ENUM_PREFIXES[enum.name]
 
     assert [name for name in enum.values_by_name if not name.startswith(prefix)] == []
@@ -194,14 +194,14 @@ def test_every_enum_value_carries_its_enums_name_and_0_says_nothing(enum: EnumDe
 
 
 @pytest.mark.parametrize("name", ENUM_VALUES)
-def test_the_values_of_an_enum_stand_in_their_order(name: str) -> None:
+def test_values_of_an_enum_are_in_order(name: str) -> None:
     values = pb.DESCRIPTOR.enum_types_by_name[name].values
 
     assert [value.name.removeprefix(ENUM_PREFIXES[name]) for value in values] == ENUM_VALUES[name].split()
     assert [value.number for value in values] == list(range(len(values)))
 
 
-def test_a_number_that_went_out_of_use_is_reserved_and_no_other() -> None:
+def test_exactly_the_removed_numbers_are_reserved() -> None:
     reserved: dict[str, list[tuple[int, int]]] = {}
     for file in FILES:
         proto = descriptor_pb2.FileDescriptorProto()
@@ -213,7 +213,7 @@ def test_a_number_that_went_out_of_use_is_reserved_and_no_other() -> None:
     assert reserved == {"AcknowledgeAlarmRequest": [(1, 2)]}
 
 
-def test_both_services_have_their_rpcs_and_only_replies_stream() -> None:
+def test_both_services_have_their_rpcs_and_no_request_streams() -> None:
     found: dict[str, dict[str, tuple[str, str, str]]] = {}
     for file in FILES:
         for service in file.services_by_name.values():
@@ -241,9 +241,7 @@ def test_both_services_have_their_rpcs_and_only_replies_stream() -> None:
         (pb.WriteSecured2Command, pb.WriteSecured2BulkEntry),
     ],
 )
-def test_a_bulk_entry_is_the_single_command_without_the_server_handle(
-    single: type[Message], entry: type[Message]
-) -> None:
+def test_bulk_entry_is_the_single_command_without_server_handle(single: type[Message], entry: type[Message]) -> None:
     fields = [field.name for field in single.DESCRIPTOR.fields]
 
     assert fields[0] == "server_handle"
@@ -251,7 +249,7 @@ def test_a_bulk_entry_is_the_single_command_without_the_server_handle(
     assert [field.number for field in entry.DESCRIPTOR.fields] == list(range(1, len(fields)))
 
 
-def test_a_snapshot_has_the_fields_of_a_transition_with_the_state_in_place_of_the_transition() -> None:
+def test_alarm_snapshot_has_the_fields_of_a_transition_but_the_state() -> None:
     def names(message: Descriptor) -> list[str]:
         return [field.name for field in message.fields]
 
@@ -261,7 +259,7 @@ def test_a_snapshot_has_the_fields_of_a_transition_with_the_state_in_place_of_th
     assert names(pb.ActiveAlarmSnapshot.DESCRIPTOR) == expected
 
 
-def test_every_body_of_an_event_has_its_family() -> None:
+def test_every_body_of_an_event_has_a_family() -> None:
     families = pb.DESCRIPTOR.enum_types_by_name["MxEventFamily"].values_by_name
 
     bodies = arms(pb.MxEvent.DESCRIPTOR, "body")
@@ -282,5 +280,5 @@ def test_every_body_of_an_event_has_its_family() -> None:
         (galaxy.BrowseChildrenRequest, "include_attributes"),
     ],
 )
-def test_absent_is_not_the_same_as_zero(message: type[Message], field: str) -> None:
+def test_absent_differs_from_zero(message: type[Message], field: str) -> None:
     assert message.DESCRIPTOR.fields_by_name[field].has_presence

@@ -1,4 +1,4 @@
-"""What the generated modules need, what they refuse, and that every message survives a journey."""
+"""The generated modules import only protobuf and grpcio, and every message survives serialization."""
 
 import subprocess
 import sys
@@ -18,28 +18,28 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 PACKAGE = Path(mxaccess_gateway.v1.__file__ or "").parent
 MODULES = ("mxaccess_gateway_pb2", "mxaccess_gateway_pb2_grpc", "galaxy_repository_pb2", "galaxy_repository_pb2_grpc")
 
-# Deep enough for an event, its buffered samples, a sparse array in them, and that array's elements.
+# Deep enough for an event with buffered samples of sparse arrays.
 DEPTH = 6
 
 
 def run(program: str) -> list[str]:
-    """Run in a fresh interpreter; gives the words that it prints."""
+    """Run a program in a fresh interpreter and return the words it prints."""
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert finished.stderr == ""
     assert finished.returncode == 0
     return finished.stdout.split()
 
 
-def test_importing_the_package_imports_nothing_else() -> None:
+def test_importing_the_package_imports_no_module() -> None:
     loaded = run("import sys\nbefore = set(sys.modules)\nimport mxaccess_gateway.v1\nprint(*set(sys.modules) - before)")
 
     assert sorted(loaded) == ["mxaccess_gateway", "mxaccess_gateway.v1"]
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_needs_nothing_but_protobuf_and_grpcio_and_warns_of_nothing(module: str) -> None:
+def test_module_needs_only_protobuf_and_grpcio_and_does_not_warn(module: str) -> None:
     loaded = run(
-        # First the two themselves, with their own warnings and whatever they find installed beside them.
+        # First the two themselves, with their own warnings and optional imports.
         "import sys, warnings, grpc, google.protobuf.descriptor_pool\n"
         "before = set(sys.modules)\n"
         "warnings.simplefilter('error')\n"
@@ -53,14 +53,14 @@ def test_a_module_needs_nothing_but_protobuf_and_grpcio_and_warns_of_nothing(mod
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_no_module_refuses_a_protobuf_or_grpcio_for_its_version(module: str) -> None:
+def test_module_accepts_every_version_of_protobuf_and_grpcio(module: str) -> None:
     text = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
 
     assert "runtime_version" not in text
     assert "raise RuntimeError" not in text
 
 
-def test_the_generators_are_as_old_as_the_oldest_versions_that_we_claim() -> None:
+def test_generators_have_the_oldest_supported_versions() -> None:
     project = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
     requirements = project["project"]["dependencies"]
 
@@ -74,7 +74,7 @@ def test_the_generators_are_as_old_as_the_oldest_versions_that_we_claim() -> Non
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_module_has_its_types(module: str) -> None:
+def test_every_module_has_type_stubs(module: str) -> None:
     assert (PACKAGE / f"{module}.pyi").is_file()
     assert (PACKAGE.parent / "py.typed").is_file()
 
@@ -85,7 +85,7 @@ def messages() -> Iterator[Descriptor]:
 
 
 def filled(descriptor: Descriptor, depth: int = DEPTH, arm: int = 0) -> Message:
-    """A message with a value in every field and, of each oneof, in the arm of that place."""
+    """Return a message with a value in every field and, of each oneof, in the arm with this index."""
     message = message_factory.GetMessageClass(descriptor)()
     for field in descriptor.fields:
         oneof = field.containing_oneof
@@ -112,7 +112,7 @@ def fill(message: Message, field: FieldDescriptor, depth: int) -> None:
 
 
 def scalar(field: FieldDescriptor) -> bool | int | float | str | bytes:
-    # Timestamp and Duration have ranges of their own, which JSON keeps.
+    # Timestamp and Duration have limited ranges, which JSON checks.
     well_known = field.full_name.startswith("google.protobuf.")
     values: dict[int, bool | float | str | bytes] = {
         FieldDescriptor.CPPTYPE_BOOL: True,
@@ -128,32 +128,32 @@ def scalar(field: FieldDescriptor) -> bool | int | float | str | bytes:
     return values.get(field.cpp_type, text)
 
 
-def journeys() -> Iterator[tuple[str, Message]]:
+def samples() -> Iterator[tuple[str, Message]]:
     for descriptor in messages():
         widest = max((len(oneof.fields) for oneof in descriptor.oneofs), default=1)
         for arm in range(widest):
             yield f"{descriptor.name}-{arm}", filled(descriptor, arm=arm)
 
 
-JOURNEYS = dict(journeys())
+SAMPLES = dict(samples())
 
 
-@pytest.mark.parametrize("name", JOURNEYS)
+@pytest.mark.parametrize("name", SAMPLES)
 def test_every_message_survives_the_wire_and_json(name: str) -> None:
-    message = JOURNEYS[name]
+    message = SAMPLES[name]
 
     assert type(message).FromString(message.SerializeToString()) == message
     assert json_format.Parse(json_format.MessageToJson(message), type(message)()) == message
 
 
-def test_every_arm_of_every_oneof_made_the_journey() -> None:
-    travelled = {
+def test_every_arm_of_every_oneof_is_serialized() -> None:
+    serialized = {
         (message.DESCRIPTOR.name, oneof.name, message.WhichOneof(oneof.name))
-        for message in JOURNEYS.values()
+        for message in SAMPLES.values()
         for oneof in message.DESCRIPTOR.oneofs
     }
 
-    assert travelled == {
+    assert serialized == {
         (descriptor.name, oneof.name, field.name)
         for descriptor in messages()
         for oneof in descriptor.oneofs

@@ -1,4 +1,4 @@
-"""The README's code runs as it stands."""
+"""The snippet of the README runs unchanged."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ KEY = "mxgw_test_made-up_secret"
 
 
 class Gateway(pb_grpc.MxAccessGatewayServicer):
-    """Opens and closes one session, for whoever has the key."""
+    """Opens and closes one session if the key is right."""
 
     def __init__(self, status: pb.ProtocolStatus) -> None:
         self.status = status
@@ -33,7 +33,7 @@ class Gateway(pb_grpc.MxAccessGatewayServicer):
 
     def check(self, context: Any, correlation_id: str) -> None:
         if dict(context.invocation_metadata()).get("authorization") != f"Bearer {KEY}" or not correlation_id:
-            context.abort(grpc.StatusCode.UNAUTHENTICATED, "no key, or no correlation id")
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "key or correlation id is missing")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def snippet() -> dict[str, Any]:
     """The names that the README's Python defines."""
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(code, str(README), "exec"), names)  # noqa: S102  # running it is the test
+    exec(compile(code, str(README), "exec"), names)  # noqa: S102  # the test is to run it
     return names
 
 
@@ -56,7 +56,7 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[tuple[Gateway, str]]:
     server.stop(grace=None).wait()
 
 
-def test_the_snippet_opens_and_closes_a_session(snippet: dict[str, Any], gateway: tuple[Gateway, str]) -> None:
+def test_snippet_opens_and_closes_a_session(snippet: dict[str, Any], gateway: tuple[Gateway, str]) -> None:
     servicer, endpoint = gateway
 
     assert snippet["open_and_close"](endpoint, KEY) == "session-1"
@@ -69,7 +69,7 @@ def test_the_snippet_opens_and_closes_a_session(snippet: dict[str, Any], gateway
     ids=["refused"],
     indirect=True,
 )
-def test_the_snippet_says_why_when_the_gateway_refuses(snippet: dict[str, Any], gateway: tuple[Gateway, str]) -> None:
+def test_snippet_raises_the_reason_of_a_refusal(snippet: dict[str, Any], gateway: tuple[Gateway, str]) -> None:
     servicer, endpoint = gateway
 
     with pytest.raises(RuntimeError, match="no worker started"):
@@ -77,7 +77,7 @@ def test_the_snippet_says_why_when_the_gateway_refuses(snippet: dict[str, Any], 
     assert servicer.closed == []
 
 
-def test_the_readme_names_every_module_and_service() -> None:
+def test_readme_names_every_module_and_service() -> None:
     text = README.read_text(encoding="utf-8")
 
     for name in (

@@ -1,4 +1,4 @@
-"""Every example runs as it stands and prints what it says."""
+"""Every example runs unchanged and prints what it promises."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ async def test_watch_tags_prints_changes_and_what_happens_to_the_connection(
     await gateway.faults.restart()
     lines = await example.end(process, errors=LOST_AND_RESTORED)
 
-    assert lines[0].startswith("the values get old: ")
-    assert lines[1] == "back, with a new session"
+    assert lines[0].startswith("connection lost, values are stale: ")
+    assert lines[1] == "continued in a new session"
     assert len(lines) == 4
 
 
@@ -113,7 +113,7 @@ async def test_log_to_csv_writes_changes_and_losses(
     lines = await example.end(process, errors=LOST_AND_RESTORED)
     rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
-    assert lines == ["changes.csv is written"]
+    assert lines == ["wrote changes.csv"]
     assert [(row["tag"], row["value"], row["quality"]) for row in rows if row["tag"]] == [(INT, "42", "192")] * 2
     assert [row["remark"].partition("(")[0] for row in rows] == ["", "WatchLost", "WatchRestored", "repeated"]
 
@@ -124,7 +124,7 @@ async def test_bulk_subscribe_advises_a_thousand_tags_in_one_round_trip(
     lines = await example.run("bulk_subscribe.py")
 
     assert re.fullmatch(r"1000 tags in \d+\.\d{3} s", lines[0])
-    assert re.fullmatch(r"first values of all after \d+\.\d{3} s", lines[1])
+    assert re.fullmatch(r"first values of all tags after \d+\.\d{3} s", lines[1])
     assert commands(gateway)["SUBSCRIBE_BULK"] == 1
     assert commands(gateway)["UNSUBSCRIBE_BULK"] == 1
 
@@ -136,7 +136,7 @@ async def test_alarms_prints_the_active_ones_and_what_happens_to_them(
     lines = await example.run("alarms.py", "1", reference)
 
     assert lines[0].startswith(f"{reference} is ACTIVE, severity 700: Too hot")
-    assert lines[1] == "these were active; from now on come changes"
+    assert lines[1] == "end of the active alarms, changes follow"
     assert re.fullmatch(rf"20\S+ \S+  {re.escape(reference)}: ACKNOWLEDGE python-client seen by an example", lines[2])
 
     process = await example.start(EXAMPLES / "alarms.py", "1", "Nobody!Nothing.Here")
@@ -144,7 +144,7 @@ async def test_alarms_prints_the_active_ones_and_what_happens_to_them(
     gateway.plant[ALARM].set(10.0)
     lines = await example.end(process)
     assert lines[0].startswith(f"{reference} is ACTIVE_ACKED")
-    assert lines[2].startswith("Nobody!Nothing.Here is not acknowledged: ")
+    assert lines[2].startswith("cannot acknowledge Nobody!Nothing.Here: ")
     assert ": CLEAR" in lines[3]
 
 

@@ -56,9 +56,7 @@ def default(name: str) -> Any:
 
 
 @pytest.mark.parametrize("events", [0, 500], ids=["quiet stream", "busy stream"])
-async def test_stream_detects_vanished_gateway_in_documented_time(
-    gateway: SimulatedGateway, events: int
-) -> None:
+async def test_stream_detects_vanished_gateway_in_documented_time(gateway: SimulatedGateway, events: int) -> None:
     tag = gateway.plant["TestChildObject.TestInt"]
     async with (
         FaultProxy(int(gateway.endpoint.rpartition(":")[2])) as proxy,

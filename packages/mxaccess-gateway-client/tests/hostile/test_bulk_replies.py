@@ -1,4 +1,4 @@
-"""A bulk reply whose results are out of order never gives a handle or a value to the wrong entry."""
+"""A bulk reply with results out of order never assigns a handle or a value to the wrong entry."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway import MxGatewayProtocolError, Session, WriteBulkEntry
 from support.scripted_gateway import ScriptedGateway
 
-Ask: TypeAlias = Callable[[Session], Awaitable[tuple[object, ...]]]
+Command: TypeAlias = Callable[[Session], Awaitable[tuple[object, ...]]]
 
 TAGS = ("A.B", "C.D", "E.F")
 HANDLES = (2, 3, 4)
-BY_TAG: dict[str, Ask] = {
+BY_TAG: dict[str, Command] = {
     "add_item_bulk": lambda session: session.add_item_bulk(1, TAGS),
     "subscribe_bulk": lambda session: session.subscribe_bulk(1, TAGS),
     "read_bulk": lambda session: session.read_bulk(1, TAGS),
 }
-BY_HANDLE: dict[str, Ask] = {
+BY_HANDLE: dict[str, Command] = {
     "advise_item_bulk": lambda session: session.advise_item_bulk(1, HANDLES),
     "unsubscribe_bulk": lambda session: session.unsubscribe_bulk(1, HANDLES),
     "write_bulk": lambda session: session.write_bulk(
@@ -29,44 +29,44 @@ BY_HANDLE: dict[str, Ask] = {
 }
 
 
-def answer(scripted: ScriptedGateway, arm: str, field: str, said: tuple[str | int, ...]) -> None:
-    """Let the gateway give results for these."""
+def script_results(scripted: ScriptedGateway, arm: str, field: str, values: tuple[str | int, ...]) -> None:
+    """Let the gateway reply with one successful result for each value of the field."""
 
     def edit(reply: pb.MxCommandReply) -> None:
-        for each in said:
-            getattr(reply, arm).results.add(was_successful=True, **{field: each})
+        for value in values:
+            getattr(reply, arm).results.add(was_successful=True, **{field: value})
 
     scripted.edit_reply = edit
 
 
-@pytest.mark.parametrize("said", [("C.D", "A.B", "E.F"), ("A.B", "A.B", "E.F")], ids=["reordered", "duplicated"])
+@pytest.mark.parametrize("addresses", [("C.D", "A.B", "E.F"), ("A.B", "A.B", "E.F")], ids=["reordered", "duplicated"])
 @pytest.mark.parametrize("name", BY_TAG)
 async def test_bulk_results_for_other_tags_are_rejected(
-    scripted: ScriptedGateway, scripted_session: Session, name: str, said: tuple[str, ...]
+    scripted: ScriptedGateway, scripted_session: Session, name: str, addresses: tuple[str, ...]
 ) -> None:
-    answer(scripted, name, "tag_address", said)
+    script_results(scripted, name, "tag_address", addresses)
 
     with pytest.raises(MxGatewayProtocolError, match=r"result \d is for '.\..', but entry \d is '.\..'"):
         await BY_TAG[name](scripted_session)
 
 
-@pytest.mark.parametrize("said", [(3, 2, 4), (2, 2, 4)], ids=["reordered", "duplicated"])
+@pytest.mark.parametrize("handles", [(3, 2, 4), (2, 2, 4)], ids=["reordered", "duplicated"])
 @pytest.mark.parametrize("name", BY_HANDLE)
 async def test_bulk_results_for_other_handles_are_rejected(
-    scripted: ScriptedGateway, scripted_session: Session, name: str, said: tuple[int, ...]
+    scripted: ScriptedGateway, scripted_session: Session, name: str, handles: tuple[int, ...]
 ) -> None:
-    answer(scripted, name, "item_handle", said)
+    script_results(scripted, name, "item_handle", handles)
 
     with pytest.raises(MxGatewayProtocolError, match=r"result \d is for \d, but entry \d is \d"):
         await BY_HANDLE[name](scripted_session)
 
 
-@pytest.mark.parametrize("said", [("A.B[]", "c.d", "Object.E.F"), ("", "", "")], ids=["in its own way", "not at all"])
+@pytest.mark.parametrize("addresses", [("A.B[]", "c.d", "Object.E.F"), ("", "", "")], ids=["different spellings", "empty"])
 @pytest.mark.parametrize("name", BY_TAG)
 async def test_gateway_may_spell_tags_differently(
-    scripted: ScriptedGateway, scripted_session: Session, name: str, said: tuple[str, ...]
+    scripted: ScriptedGateway, scripted_session: Session, name: str, addresses: tuple[str, ...]
 ) -> None:
-    answer(scripted, name, "tag_address", said)
+    script_results(scripted, name, "tag_address", addresses)
 
     assert len(await BY_TAG[name](scripted_session)) == 3
 
@@ -76,12 +76,12 @@ async def test_gateway_may_spell_tags_differently(
 async def test_unrequested_handle_is_returned_unchanged(
     scripted: ScriptedGateway, scripted_session: Session, name: str, handle: int
 ) -> None:
-    answer(scripted, name, "item_handle", (handle,) * 3)
+    script_results(scripted, name, "item_handle", (handle,) * 3)
 
     assert [getattr(result, "item_handle", None) for result in await BY_HANDLE[name](scripted_session)] == [handle] * 3
 
 
 async def test_duplicate_tag_gets_two_results(scripted: ScriptedGateway, scripted_session: Session) -> None:
-    answer(scripted, "add_item_bulk", "tag_address", ("A.B", "A.B"))
+    script_results(scripted, "add_item_bulk", "tag_address", ("A.B", "A.B"))
 
     assert len(await scripted_session.add_item_bulk(1, ["A.B", "A.B"])) == 2

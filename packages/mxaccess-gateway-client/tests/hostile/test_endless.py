@@ -1,4 +1,4 @@
-"""What never ends, or never stops growing, is bounded: memory, time, and the turns of everybody else in the loop."""
+"""Endless streams and pages are bounded in memory and time, and other tasks keep running."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mxgateway import GalaxyObject, GatewayClient, MxGatewayProtocolError, MxGat
 from support.hostile_http2 import Answer, after_connecting, framed, hostile_http2
 from support.scripted_galaxy import Page, ScriptedGalaxy, scripted_galaxy
 
-Read: TypeAlias = Callable[[GatewayClient], AsyncIterator[Any]]
+OpenStream: TypeAlias = Callable[[GatewayClient], AsyncIterator[Any]]
 
-MEGABYTE = 1 << 20
-# A few messages of the largest size: those that wait here, and what gRPC and the kernel hold of the next ones. How much
-# that is an older gRPC decides by itself.
-MOST_HELD = (64 if tuple(map(int, grpc.__version__.split(".")[:2])) >= (1, 74) else 512) * MEGABYTE
+MEBIBYTE = 1 << 20
+# A few messages of the maximum size: those queued in the client, and those buffered by gRPC and the kernel. Before 1.74
+# the client cannot limit how much gRPC buffers.
+MAX_HELD_BYTES = (64 if tuple(map(int, grpc.__version__.split(".")[:2])) >= (1, 74) else 512) * MEBIBYTE
 
-STREAMS: dict[str, tuple[Read, Callable[[str], bytes]]] = {
+STREAMS: dict[str, tuple[OpenStream, Callable[[str], bytes]]] = {
     "events": (
         lambda client: client.attach_session("session-1").stream_events(),
         lambda text: framed(pb.MxEvent(value=pb.MxValue(string_value=text))),
@@ -38,13 +38,13 @@ STREAMS: dict[str, tuple[Read, Callable[[str], bytes]]] = {
     ),
     "deploys": (
         lambda client: client.galaxy.watch_deploys(),
-        lambda text: framed(galaxy_pb.DeployEvent.FromString(unknown(text))),
+        lambda text: framed(galaxy_pb.DeployEvent.FromString(unknown_field(text))),
     ),
 }
 
 
-def unknown(text: str) -> bytes:
-    """A field that no message has, with a text of some length."""
+def unknown_field(text: str) -> bytes:
+    """Encode a text as a field that no message has."""
     length = len(text)
     head = bytes([0xFA, 0xFF, 0x03])
     while length > 127:
@@ -53,8 +53,8 @@ def unknown(text: str) -> bytes:
     return head + bytes([length]) + text.encode()
 
 
-async def stalled(sent: Callable[[], int]) -> int:
-    """How much was sent when nothing more is taken."""
+async def sent_when_stalled(sent: Callable[[], int]) -> int:
+    """Wait until the server sends no more, and return how many bytes it has sent."""
     before = -1
     while sent() != before:
         before = sent()
@@ -62,73 +62,73 @@ async def stalled(sent: Callable[[], int]) -> int:
     return before
 
 
-@pytest.mark.parametrize(("read", "message"), STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize(("open_stream", "message"), STREAMS.values(), ids=STREAMS)
 async def test_endless_stream_buffers_few_messages_for_slow_reader(
-    read: Read, message: Callable[[str], bytes]
+    open_stream: OpenStream, message: Callable[[str], bytes]
 ) -> None:
-    endless = Answer(body=message("x" * (8 * MEGABYTE)), again=True)
+    endless = Answer(body=message("x" * (8 * MEBIBYTE)), endless=True)
     async with (
         hostile_http2(after_connecting(endless)) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
     ):
-        items = read(client)
+        items = open_stream(client)
         async with asyncio.timeout(20):
             await anext(items)
 
-        held = await stalled(lambda: server.sent)
+        held = await sent_when_stalled(lambda: server.sent)
 
-        assert held < MOST_HELD
+        assert held < MAX_HELD_BYTES
         async with asyncio.timeout(20):
             for _ in range(20):
                 await anext(items)
         assert server.sent > held
-        await items.close()  # type: ignore[attr-defined]  # every stream has it
+        await items.close()  # type: ignore[attr-defined]  # every stream has close()
 
 
-@pytest.mark.parametrize(("read", "message"), STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize(("open_stream", "message"), STREAMS.values(), ids=STREAMS)
 async def test_client_closes_at_once_with_abandoned_stream(
-    read: Read, message: Callable[[str], bytes]
+    open_stream: OpenStream, message: Callable[[str], bytes]
 ) -> None:
-    endless = Answer(body=message("x" * (8 * MEGABYTE)), again=True)
+    endless = Answer(body=message("x" * (8 * MEBIBYTE)), endless=True)
     async with hostile_http2(after_connecting(endless)) as server:
         client = await GatewayClient.connect(endpoint=server.endpoint, plaintext=True)
         async with asyncio.timeout(20):
-            items = read(client)
+            items = open_stream(client)
             await anext(items)
-            await stalled(lambda: server.sent)
+            await sent_when_stalled(lambda: server.sent)
 
             await client.close()
 
 
-@pytest.mark.parametrize(("read", "message"), STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize(("open_stream", "message"), STREAMS.values(), ids=STREAMS)
 async def test_endless_stream_of_small_messages_lets_other_tasks_run(
-    read: Read, message: Callable[[str], bytes]
+    open_stream: OpenStream, message: Callable[[str], bytes]
 ) -> None:
-    endless = Answer(body=message("x") * 1000, again=True)
+    endless = Answer(body=message("x") * 1000, endless=True)
     async with (
         hostile_http2(after_connecting(endless)) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
     ):
-        items = read(client)
-        turns = itertools.count()
+        items = open_stream(client)
+        iterations = itertools.count()
 
-        async def somebody_else() -> None:
+        async def count_iterations() -> None:
             while True:
-                next(turns)
+                next(iterations)
                 await asyncio.sleep(0)
 
         async with asyncio.timeout(30):
-            other = asyncio.create_task(somebody_else())
+            other = asyncio.create_task(count_iterations())
             for _ in range(20_000):
                 await anext(items)
             other.cancel()
 
-        assert next(turns) > 10
-        await items.close()  # type: ignore[attr-defined]  # every stream has it
+        assert next(iterations) > 10
+        await items.close()  # type: ignore[attr-defined]  # every stream has close()
 
 
 async def test_endless_active_alarms_time_out() -> None:
-    endless = Answer(body=framed(pb.ActiveAlarmSnapshot(alarm_full_reference="G!A.B")) * 100, again=True)
+    endless = Answer(body=framed(pb.ActiveAlarmSnapshot(alarm_full_reference="G!A.B")) * 100, endless=True)
     async with (
         hostile_http2(after_connecting(endless)) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
@@ -139,7 +139,7 @@ async def test_endless_active_alarms_time_out() -> None:
                     pass
 
 
-ASK: dict[str, Callable[[GatewayClient], AsyncIterator[GalaxyObject]]] = {
+PAGED: dict[str, Callable[[GatewayClient], AsyncIterator[GalaxyObject]]] = {
     "children": lambda client: client.galaxy.browse_children(),
     "objects": lambda client: client.galaxy.discover(),
 }
@@ -147,48 +147,48 @@ ASK: dict[str, Callable[[GatewayClient], AsyncIterator[GalaxyObject]]] = {
 
 @pytest.fixture
 async def galaxy() -> AsyncIterator[ScriptedGalaxy]:
-    """A Galaxy that answers what the test tells it to."""
+    """A Galaxy with scripted replies."""
     async with scripted_galaxy() as galaxy:
         yield galaxy
 
 
 @pytest.mark.parametrize("period", [1, 2, 3, 50])
-@pytest.mark.parametrize("ask", ASK.values(), ids=ASK)
+@pytest.mark.parametrize("read_pages", PAGED.values(), ids=PAGED)
 async def test_cycle_of_page_tokens_is_detected(
-    galaxy: ScriptedGalaxy, ask: Callable[[GatewayClient], AsyncIterator[GalaxyObject]], period: int
+    galaxy: ScriptedGalaxy, read_pages: Callable[[GatewayClient], AsyncIterator[GalaxyObject]], period: int
 ) -> None:
     numbers = itertools.count()
 
-    def go_round(page: Page) -> None:
+    def repeat_tokens(page: Page) -> None:
         page.next_page_token = f"token-{next(numbers) % period}"
 
-    galaxy.edit_page = go_round
+    galaxy.edit_page = repeat_tokens
     galaxy.objects = 1
     galaxy.ignore_tokens = True
     async with GatewayClient.connect(endpoint=galaxy.endpoint, plaintext=True) as client:
         with pytest.raises(MxGatewayProtocolError, match="page") as caught:
             async with asyncio.timeout(30):
-                async for _ in ask(client):
+                async for _ in read_pages(client):
                     pass
 
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("objects", [0, 1])
-@pytest.mark.parametrize("ask", ASK.values(), ids=ASK)
+@pytest.mark.parametrize("read_pages", PAGED.values(), ids=PAGED)
 async def test_reading_endless_pages_can_be_cancelled(
-    galaxy: ScriptedGalaxy, ask: Callable[[GatewayClient], AsyncIterator[GalaxyObject]], objects: int
+    galaxy: ScriptedGalaxy, read_pages: Callable[[GatewayClient], AsyncIterator[GalaxyObject]], objects: int
 ) -> None:
     numbers = itertools.count()
 
-    def go_on(page: Page) -> None:
+    def add_new_token(page: Page) -> None:
         page.next_page_token = f"token-{next(numbers)}"
 
-    galaxy.edit_page = go_on
+    galaxy.edit_page = add_new_token
     galaxy.objects = objects
     galaxy.ignore_tokens = True
     async with GatewayClient.connect(endpoint=galaxy.endpoint, plaintext=True) as client:
         with pytest.raises((MxGatewayProtocolError, TimeoutError)):
             async with asyncio.timeout(1):
-                async for _ in ask(client):
+                async for _ in read_pages(client):
                     pass

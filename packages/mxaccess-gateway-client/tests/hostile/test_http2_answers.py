@@ -1,4 +1,4 @@
-"""What speaks HTTP/2 but breaks the rules of gRPC gives a typed error of one line, soon, whatever was asked."""
+"""If an HTTP/2 server violates the rules of gRPC, every call soon raises a typed error with a one-line message."""
 
 from __future__ import annotations
 
@@ -26,106 +26,101 @@ from mxgateway import (
 from support.hostile_http2 import GRPC, OK, Answer, after_connecting, framed, hostile_http2, refused
 
 Call: TypeAlias = Callable[[GatewayClient], Awaitable[object]]
-Kinds: TypeAlias = "type[MxGatewayError] | tuple[type[MxGatewayError], ...]"
+Errors: TypeAlias = "type[MxGatewayError] | tuple[type[MxGatewayError], ...]"
 
 REPLY = pb.MxCommandReply(
     protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK), register=pb.RegisterReply(server_handle=5)
 )
 HTML = b"<html><body>hello</body></html>"
-SOON = 10.0
+SOON_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misbehaviour:
-    """What comes back, and what a call makes of it.
+    """An invalid response, and the errors that it causes.
 
     Attributes:
-        answer: what comes back.
-        single: what a call with one reply raises.
-        stream: what an event stream and an alarm feed raise.
+        answer: the response of the server.
+        single: the error that a call with one reply raises.
+        stream: the error that an event stream and an alarm feed raise.
     """
 
     answer: Answer
-    single: Kinds
-    stream: Kinds
+    single: Errors
+    stream: Errors
 
 
-def always(kind: Kinds, answer: Answer) -> Misbehaviour:
-    """The same error for all calls."""
-    return Misbehaviour(answer=answer, single=kind, stream=kind)
+def always(error: Errors, answer: Answer) -> Misbehaviour:
+    """Return a misbehaviour that causes the same error in all calls."""
+    return Misbehaviour(answer=answer, single=error, stream=error)
 
 
 def html(status: bytes, *fields: tuple[bytes, bytes]) -> Answer:
-    """Give what a web server or a proxy says."""
+    """Return the response of a web server or a proxy."""
     return Answer(head=((b":status", status), (b"content-type", b"text/html"), *fields), body=HTML, tail=())
 
 
 MISBEHAVIOURS = {
-    "a page of the web": always(MxGatewayTransportError, html(b"200")),
-    # gRPC looks at what comes first: the status, or the end that is none of gRPC's.
+    "web page": always(MxGatewayTransportError, html(b"200")),
+    # Which error gRPC reports depends on whether it sees the HTTP status or the missing gRPC trailers first.
     "not found": always((MxGatewayProtocolError, MxGatewayTransportError), html(b"404")),
     "bad gateway": always(MxGatewayTransportError, html(b"502")),
     "moved": always(MxGatewayError, html(b"301", (b"location", b"http://elsewhere/"))),
-    "no status": always(MxGatewayTransportError, Answer(head=GRPC[1:], tail=())),
-    "a status that is no number": always(MxGatewayTransportError, html(b"abc")),
-    "JSON in place of protobuf": always(
+    "missing HTTP status": always(MxGatewayTransportError, Answer(head=GRPC[1:], tail=())),
+    "HTTP status not a number": always(MxGatewayTransportError, html(b"abc")),
+    "JSON instead of protobuf": always(
         MxGatewayProtocolError,
         Answer(head=((b":status", b"200"), (b"content-type", b"application/grpc+json")), body=framed(b'{"code": 1}')),
     ),
-    "a message that protobuf can't read": always(MxGatewayProtocolError, Answer(body=framed(b"\xff" * 50))),
-    "a message cut short": always(MxGatewayProtocolError, Answer(body=framed(REPLY.SerializeToString()[:-1]))),
-    "a frame cut short": Misbehaviour(
+    "invalid protobuf": always(MxGatewayProtocolError, Answer(body=framed(b"\xff" * 50))),
+    "truncated message": always(MxGatewayProtocolError, Answer(body=framed(REPLY.SerializeToString()[:-1]))),
+    "truncated frame": Misbehaviour(
         answer=Answer(body=framed(REPLY, length=500)), single=MxGatewayProtocolError, stream=MxGatewayStreamEndedError
     ),
-    "no reply": Misbehaviour(answer=Answer(), single=MxGatewayProtocolError, stream=MxGatewayStreamEndedError),
-    "an encoding that nobody knows": always(
+    "missing reply": Misbehaviour(answer=Answer(), single=MxGatewayProtocolError, stream=MxGatewayStreamEndedError),
+    "unknown encoding": always(
         MxGatewayTransportError, Answer(head=(*GRPC, (b"grpc-encoding", b"zstd")), body=framed(REPLY, compressed=1))
     ),
-    "gzip that is none": always(
+    "invalid gzip": always(
         MxGatewayTransportError, Answer(head=(*GRPC, (b"grpc-encoding", b"gzip")), body=framed(bytes(50), compressed=1))
     ),
-    "a message over 16 MiB": always(MxGatewayLimitError, Answer(body=framed(b"x" * (1 << 24) + b"x"))),
-    "a gRPC status that nobody knows": always(MxGatewayTransportError, refused(99)),
-    "a gRPC status that is no number": always(
+    "message over 16 MiB": always(MxGatewayLimitError, Answer(body=framed(b"x" * (1 << 24) + b"x"))),
+    "unknown gRPC status": always(MxGatewayTransportError, refused(99)),
+    "gRPC status not a number": always(
         MxGatewayTransportError, Answer(head=(*GRPC, (b"grpc-status", b"abc")), tail=())
     ),
-    "a negative gRPC status": always(MxGatewayTransportError, refused(-1)),
-    "a gRPC status beyond all numbers": always(MxGatewayTransportError, refused(10**20)),
-    "details over all limits": always(MxGatewayLimitError, refused(5, b"x" * 2_000_000)),
-    "binary details that are no base64": always(
+    "negative gRPC status": always(MxGatewayTransportError, refused(-1)),
+    "huge gRPC status": always(MxGatewayTransportError, refused(10**20)),
+    "status details over the limit": always(MxGatewayLimitError, refused(5, b"x" * 2_000_000)),
+    "binary details not in base64": always(
         MxGatewayTransportError, Answer(tail=((b"grpc-status", b"5"), (b"grpc-status-details-bin", b"!!!")))
     ),
-    "reset": always(MxGatewayTransportError, Answer(tail=None, reset=ErrorCodes.INTERNAL_ERROR)),
+    "stream reset": always(MxGatewayTransportError, Answer(tail=None, reset=ErrorCodes.INTERNAL_ERROR)),
     "refused stream": always(MxGatewayTransportError, Answer(tail=None, reset=ErrorCodes.REFUSED_STREAM)),
-    "calm down": always(MxGatewayLimitError, Answer(tail=None, reset=ErrorCodes.ENHANCE_YOUR_CALM)),
+    "enhance your calm": always(MxGatewayLimitError, Answer(tail=None, reset=ErrorCodes.ENHANCE_YOUR_CALM)),
 }
 
 
 async def first_event(client: GatewayClient) -> object:
-    """The first event of a session."""
     async with client.attach_session("session-1").stream_events() as events:
         return await anext(events)
 
 
 async def first_alarm(client: GatewayClient) -> object:
-    """The first item of the alarm feed."""
     async with client.stream_alarms() as feed:
         return await anext(feed)
 
 
 async def first_deploy(client: GatewayClient) -> object:
-    """The first deploy of the Galaxy."""
     async with client.galaxy.watch_deploys() as deploys:
         return await anext(deploys)
 
 
 async def first_object(client: GatewayClient) -> object:
-    """The first object of the Galaxy."""
     return await anext(client.galaxy.discover())
 
 
 async def open_session(client: GatewayClient) -> object:
-    """A session of its own."""
     return await client.open_session()
 
 
@@ -146,25 +141,25 @@ async def test_every_call_soon_raises_one_line_typed_error(misbehaviour: Misbeha
         hostile_http2(after_connecting(misbehaviour.answer)) as server,
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True) as client,
     ):
-        for calls, kinds in ((SINGLE, misbehaviour.single), (STREAMS, misbehaviour.stream)):
+        for calls, errors in ((SINGLE, misbehaviour.single), (STREAMS, misbehaviour.stream)):
             for name, call in calls.items():
                 began = time.monotonic()
                 with pytest.raises(MxGatewayError) as caught:
                     await call(client)
 
                 text = str(caught.value)
-                assert isinstance(caught.value, kinds), (name, repr(caught.value))
+                assert isinstance(caught.value, errors), (name, repr(caught.value))
                 assert "\n" not in text
                 assert server.endpoint in text
                 assert len(text) < 3000
-                assert time.monotonic() - began < SOON
+                assert time.monotonic() - began < SOON_SECONDS
 
 
 @pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS.values(), ids=MISBEHAVIOURS)
 async def test_connect_soon_succeeds_or_raises_typed_error(misbehaviour: Misbehaviour) -> None:
     began = time.monotonic()
     async with hostile_http2(lambda _path, _request: misbehaviour.answer) as server:
-        # What a gateway that is full says is an answer of a gateway.
+        # A limit error proves that a gateway has answered, so connecting succeeds.
         if misbehaviour.single is MxGatewayLimitError:
             async with GatewayClient.connect(endpoint=server.endpoint, plaintext=True):
                 pass
@@ -173,13 +168,13 @@ async def test_connect_soon_succeeds_or_raises_typed_error(misbehaviour: Misbeha
                 await GatewayClient.connect(endpoint=server.endpoint, plaintext=True)
             assert "\n" not in str(caught.value)
 
-    assert time.monotonic() - began < SOON
+    assert time.monotonic() - began < SOON_SECONDS
 
 
 @pytest.mark.parametrize(
     "answer",
     [Answer(tail=None), Answer(body=framed(REPLY), tail=None), Answer(body=framed(REPLY) * 2)],
-    ids=["nothing", "a reply without an end", "two replies"],
+    ids=["no reply", "reply without trailers", "two replies"],
 )
 async def test_call_that_never_ends_times_out(answer: Answer) -> None:
     async with (
@@ -212,7 +207,7 @@ async def test_reading_silent_stream_can_be_cancelled() -> None:
         (b"caf%C3%A9", "café"),
         (b"", "the session can't be used"),
     ],
-    ids=["percent signs for nothing", "bytes that are no UTF-8", "lines", "a colour", "UTF-8", "nothing"],
+    ids=["invalid percent-encoding", "invalid UTF-8", "two lines", "terminal color", "UTF-8", "empty"],
 )
 async def test_status_details_are_shown_in_any_encoding(sent: bytes, read: str) -> None:
     async with (
@@ -228,7 +223,7 @@ async def test_status_details_are_shown_in_any_encoding(sent: bytes, read: str) 
             assert caught.value.grpc_status is grpc.StatusCode.NOT_FOUND
 
 
-@pytest.mark.parametrize("sent", [b"x" * 100_000, b"%ff" * 100_000], ids=["ASCII", "no UTF-8"])
+@pytest.mark.parametrize("sent", [b"x" * 100_000, b"%ff" * 100_000], ids=["ASCII", "invalid UTF-8"])
 async def test_100_kb_of_status_details_are_shortened(sent: bytes) -> None:
     async with (
         hostile_http2(after_connecting(refused(5, sent))) as server,

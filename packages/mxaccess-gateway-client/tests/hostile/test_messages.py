@@ -1,4 +1,4 @@
-"""Well-framed messages with hostile contents become a sane value or a typed error, over every way they can come."""
+"""Well-framed messages with hostile contents become a valid value or a typed error."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from mxgateway import (
 from support.hostile_http2 import Answer, after_connecting, framed, hostile_http2
 from support.scripted_gateway import ScriptedGateway
 
-STRANGE_NUMBERS = (-(2**31), -1, 4711, 2**31 - 1)
+UNKNOWN_NUMBERS = (-(2**31), -1, 4711, 2**31 - 1)
 DEPTHS = (1, 5, 20, 30, 40, 1000, 50_000)
-NO_TIME = Timestamp(seconds=2**63 - 1, nanos=-(2**31))
+INVALID_TIME = Timestamp(seconds=2**63 - 1, nanos=-(2**31))
 
 
-def all_enums(message: Message, number: int) -> None:
-    """Set every enum of a message, and of the messages in it, to a number; none is repeated."""
+def set_all_enums(message: Message, number: int) -> None:
+    """Set every enum field of a message and of its nested messages; repeated enums do not occur."""
     for field in message.DESCRIPTOR.fields:
         if field.enum_type is not None:
             setattr(message, field.name, number)
     for field, value in message.ListFields():
         if field.message_type is not None:
             for part in [value] if isinstance(value, Message) else value:
-                all_enums(part, number)
+                set_all_enums(part, number)
 
 
 def deep_value(depth: int) -> pb.MxValue:
-    """A value in a sparse array in a sparse array, so many times."""
+    """Return a value nested in `depth` sparse arrays."""
     value = pb.MxValue(int32_value=5)
     for _ in range(depth):
         outer = pb.MxValue()
@@ -53,7 +53,7 @@ def deep_value(depth: int) -> pb.MxValue:
 
 
 def deep_bytes(depth: int) -> bytes:
-    """The same as bytes, made from the outside in: no message of this depth can be made."""
+    """Encode a value nested in `depth` sparse arrays, without building messages, which cannot be that deep."""
     element = pb.MxSparseArray.DESCRIPTOR.fields_by_name["elements"].number
     inner = pb.MxSparseElement.DESCRIPTOR.fields_by_name["value"].number
     sparse = pb.MxValue.DESCRIPTOR.fields_by_name["sparse_array_value"].number
@@ -67,7 +67,7 @@ def deep_bytes(depth: int) -> bytes:
 
 
 def varint(number: int) -> bytes:
-    """A number as protobuf writes it."""
+    """Encode a number as protobuf does."""
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)
@@ -76,13 +76,13 @@ def varint(number: int) -> bytes:
 
 
 def in_event(value: bytes) -> bytes:
-    """An event with this value, as bytes."""
+    """Encode an event with this encoded value."""
     number = pb.MxEvent.DESCRIPTOR.fields_by_name["value"].number
     return pb.MxEvent(worker_sequence=1).SerializeToString() + varint(number << 3 | 2) + varint(len(value)) + value
 
 
 def can_be_read(depth: int) -> bool:
-    """Whether protobuf reads a value of this depth: in pure Python its older versions know no limit of their own."""
+    """Return whether protobuf parses a value of this depth; older pure Python versions have no limit of their own."""
     try:
         pb.MxEvent.FromString(in_event(deep_bytes(depth)))
     except (DecodeError, RecursionError):
@@ -91,20 +91,20 @@ def can_be_read(depth: int) -> bool:
 
 
 async def events_of(scripted: ScriptedGateway, session: Session, *events: pb.MxEvent) -> list[MxEvent]:
-    """What a stream brings of these events."""
+    """Send these events, and return what a stream delivers."""
     scripted.events = events
     async with session.stream_events() as stream:
         return [await anext(stream) for _ in events]
 
 
-@pytest.mark.parametrize("number", STRANGE_NUMBERS)
+@pytest.mark.parametrize("number", UNKNOWN_NUMBERS)
 async def test_unknown_enum_numbers_become_unrecognized_members(
     scripted: ScriptedGateway, scripted_session: Session, number: int
 ) -> None:
     event = pb.MxEvent(worker_sequence=1, value=pb.MxValue(array_value=pb.MxArray()))
     event.statuses.add()
     event.on_alarm_transition.current_value.sparse_array_value.total_length = 1
-    all_enums(event, number)
+    set_all_enums(event, number)
 
     (seen,) = await events_of(scripted, scripted_session, event)
 
@@ -115,14 +115,14 @@ async def test_unknown_enum_numbers_become_unrecognized_members(
     assert not seen.statuses[0].failed
 
 
-@pytest.mark.parametrize("number", STRANGE_NUMBERS)
+@pytest.mark.parametrize("number", UNKNOWN_NUMBERS)
 async def test_reply_with_unknown_numbers_is_an_error_showing_them(
     scripted: ScriptedGateway, scripted_session: Session, number: int
 ) -> None:
     def edit(reply: pb.MxCommandReply) -> None:
         kind = reply.kind
         reply.statuses.add()
-        all_enums(reply, number)
+        set_all_enums(reply, number)
         reply.kind = kind
 
     scripted.edit_reply = edit
@@ -134,9 +134,7 @@ async def test_reply_with_unknown_numbers_is_an_error_showing_them(
     assert caught.value.protocol_status == number
 
 
-async def test_unknown_session_state_is_returned(
-    scripted: ScriptedGateway, scripted_session: Session
-) -> None:
+async def test_unknown_session_state_is_returned(scripted: ScriptedGateway, scripted_session: Session) -> None:
     scripted.edit_reply = lambda reply: setattr(reply.session_state, "state", 4711)
 
     state = await scripted_session.get_state()
@@ -145,9 +143,7 @@ async def test_unknown_session_state_is_returned(
     assert int(state) == 4711
 
 
-async def test_unknown_fields_and_bodies_are_ignored(
-    scripted: ScriptedGateway, scripted_session: Session
-) -> None:
+async def test_unknown_fields_and_bodies_are_ignored(scripted: ScriptedGateway, scripted_session: Session) -> None:
     unknown = varint(4711 << 3 | 2) + varint(5) + b"hello" + varint(4712 << 3) + varint(2**64 - 1)
     event = pb.MxEvent.FromString(pb.MxEvent(worker_sequence=1, item_handle=7).SerializeToString() + unknown)
     scripted.edit_reply = lambda reply: reply.MergeFromString(unknown)
@@ -177,9 +173,9 @@ async def test_deeply_nested_value_raises_value_error(depth: int) -> None:
 @pytest.mark.parametrize("depth", [depth for depth in DEPTHS if not can_be_read(depth)])
 async def test_value_nested_too_deep_for_protobuf_is_protocol_error(depth: int) -> None:
     event = in_event(deep_bytes(depth))
-    arm = pb.MxCommandReply.DESCRIPTOR.fields_by_name["return_value"].number
+    field_number = pb.MxCommandReply.DESCRIPTOR.fields_by_name["return_value"].number
     value = deep_bytes(depth)
-    reply = varint(arm << 3 | 2) + varint(len(value)) + value
+    reply = varint(field_number << 3 | 2) + varint(len(value)) + value
     for body, call in ((event, first_event), (reply, ping)):
         async with (
             hostile_http2(after_connecting(Answer(body=framed(body)))) as server,
@@ -190,13 +186,11 @@ async def test_value_nested_too_deep_for_protobuf_is_protocol_error(depth: int) 
 
 
 async def first_event(client: GatewayClient) -> object:
-    """The first event of a session."""
     async with client.attach_session("session-1").stream_events() as events:
         return await anext(events)
 
 
 async def ping(client: GatewayClient) -> None:
-    """A command whose reply has no payload."""
     await client.attach_session("session-1").ping()
 
 
@@ -213,13 +207,13 @@ async def test_invalid_utf_8_is_protocol_error() -> None:
 @pytest.mark.parametrize(
     "timestamp",
     [
-        NO_TIME,
+        INVALID_TIME,
         Timestamp(seconds=253_402_300_800),
         Timestamp(seconds=-62_135_596_801),
         Timestamp(seconds=5, nanos=2**31 - 1),
         Timestamp(seconds=5, nanos=-5),
     ],
-    ids=["no time at all", "the year 10000", "before the year 1", "nanoseconds over a second", "negative nanoseconds"],
+    ids=["invalid", "year 10000", "before year 1", "nanoseconds over a second", "negative nanoseconds"],
 )
 async def test_time_outside_datetime_raises_only_when_accessed(
     scripted: ScriptedGateway, scripted_session: Session, timestamp: Timestamp
@@ -233,9 +227,9 @@ async def test_time_outside_datetime_raises_only_when_accessed(
         gateway_receive_timestamp=timestamp,
     )
     event.on_buffered_data_change.timestamp_values.timestamp_values.values.append(timestamp)
-    after = pb.MxEvent(worker_sequence=2, item_handle=7)
+    following = pb.MxEvent(worker_sequence=2, item_handle=7)
 
-    seen, next_one = await events_of(scripted, scripted_session, event, after)
+    seen, next_one = await events_of(scripted, scripted_session, event, following)
 
     look_at(seen)
     assert next_one.item_handle == 7
@@ -257,7 +251,7 @@ async def test_any_32_bit_handle_is_received_and_sent(
 
 
 @pytest.mark.parametrize(
-    ("sequences", "good"),
+    ("sequences", "accepted"),
     [
         ((2**64 - 2, 2**64 - 1), 2),
         ((2**64 - 1, 0), 2),
@@ -270,14 +264,14 @@ async def test_any_32_bit_handle_is_received_and_sent(
     ],
 )
 async def test_repeated_skipped_or_lower_sequence_is_event_loss(
-    scripted: ScriptedGateway, scripted_session: Session, sequences: tuple[int, ...], good: int
+    scripted: ScriptedGateway, scripted_session: Session, sequences: tuple[int, ...], accepted: int
 ) -> None:
     scripted.events = [pb.MxEvent(worker_sequence=sequence) for sequence in sequences]
 
     async with scripted_session.stream_events() as events:
-        seen = [(await anext(events)).sequence for _ in range(good)]
-        assert seen == list(sequences[:good])
-        if good < len(sequences):
+        seen = [(await anext(events)).sequence for _ in range(accepted)]
+        assert seen == list(sequences[:accepted])
+        if accepted < len(sequences):
             with pytest.raises(MxGatewayEventLossError) as caught:
                 await anext(events)
             look_at_error(caught.value)
@@ -285,7 +279,7 @@ async def test_repeated_skipped_or_lower_sequence_is_event_loss(
 
 
 FAILED = pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR)
-# By what is huge in them.
+# By the field that is huge.
 HUGE_REFUSALS: dict[str, Callable[[pb.MxCommandReply], object]] = {
     "diagnostic message": lambda reply: setattr(reply, "diagnostic_message", "x" * (8 << 20)),
     "diagnostic message of less than 2 MiB": lambda reply: setattr(reply, "diagnostic_message", "x%5F_" * 400_000),

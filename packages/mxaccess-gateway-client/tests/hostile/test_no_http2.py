@@ -1,4 +1,4 @@
-"""What speaks something else than HTTP/2 is told soon and in one line, at the first connection and at a later one."""
+"""A server that does not speak HTTP/2 is soon reported in one line, on the first connection and on a later one."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _GOAWAY = bytes([0, 0, 8, 7, 0, 0, 0, 0, 0]) + struct.pack("!II", 0, 2)
 _TLS_ALERT = bytes([21, 3, 3, 0, 2, 2, 40])
 
 
-def saying(words: bytes, *, then_close: bool = False, first_listens: bool = False) -> Connection:
-    """Something that says this to everybody, and then nothing more."""
+def sending(data: bytes, *, then_close: bool = False, after_input: bool = False) -> Connection:
+    """Return a server that sends these bytes on every connection, and then nothing more."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if first_listens:
+        if after_input:
             await reader.read(1)
-        writer.write(words)
+        writer.write(data)
         await writer.drain()
         if then_close:
             writer.close()
@@ -44,40 +44,40 @@ def saying(words: bytes, *, then_close: bool = False, first_listens: bool = Fals
     return talk
 
 
-async def for_ever(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Say random letters without an end."""
+async def send_garbage(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send garbage without end."""
     while True:
         writer.write(b"\x8fgarbage\x00" * 1000)
         await writer.drain()
 
 
-STRANGERS = {
-    "an ssh server": saying(b"SSH-2.0-OpenSSH_9.6\r\n"),
-    "a mail server": saying(b"220 mail.plant ESMTP ready\r\n" * 10),
-    "a web server of HTTP/1.1": saying(
+OTHER_SERVERS = {
+    "ssh server": sending(b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "mail server": sending(b"220 mail.plant ESMTP ready\r\n" * 10),
+    "HTTP/1.1 server": sending(
         b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\n<html>",
         then_close=True,
-        first_listens=True,
+        after_input=True,
     ),
-    "a web server that keeps the connection": saying(
-        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", first_listens=True
+    "HTTP/1.1 server with keep-alive": sending(
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", after_input=True
     ),
-    "garbage": saying(bytes(range(256)) * 50),
-    "garbage without an end": for_ever,
-    "nothing at all": saying(b""),
-    "a goodbye": saying(b"", then_close=True),
-    "a TLS alert": saying(_TLS_ALERT, then_close=True),
-    "the settings frame and nothing else": saying(_SETTINGS),
-    "settings, then a goodbye": saying(_SETTINGS + _GOAWAY, then_close=True),
-    "a frame of the largest size": saying(_SETTINGS + b"\xff\xff\xff\x00\x00\x00\x00\x00\x01"),
-    "half of a frame": saying(_SETTINGS[:5], then_close=True),
-    "data for a stream that nobody opened": saying(_SETTINGS + bytes([0, 0, 1, 0, 0, 0, 0, 0, 99, 65])),
-    "headers that HPACK can't read": saying(_SETTINGS + bytes([0, 0, 4, 1, 5, 0, 0, 0, 1]) + b"\xff" * 4),
+    "garbage": sending(bytes(range(256)) * 50),
+    "endless garbage": send_garbage,
+    "silence": sending(b""),
+    "immediate close": sending(b"", then_close=True),
+    "TLS alert": sending(_TLS_ALERT, then_close=True),
+    "only a settings frame": sending(_SETTINGS),
+    "settings, then GOAWAY": sending(_SETTINGS + _GOAWAY, then_close=True),
+    "frame of maximum size": sending(_SETTINGS + b"\xff\xff\xff\x00\x00\x00\x00\x00\x01"),
+    "half a frame": sending(_SETTINGS[:5], then_close=True),
+    "data for an unopened stream": sending(_SETTINGS + bytes([0, 0, 1, 0, 0, 0, 0, 0, 99, 65])),
+    "invalid HPACK headers": sending(_SETTINGS + bytes([0, 0, 4, 1, 5, 0, 0, 0, 1]) + b"\xff" * 4),
 }
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plaintext", "TLS"])
-@pytest.mark.parametrize("talk", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("talk", OTHER_SERVERS.values(), ids=OTHER_SERVERS)
 async def test_connect_soon_reports_missing_gateway_in_one_line(talk: Connection, tls: bool) -> None:
     began = time.monotonic()
     async with listening(talk) as endpoint:
@@ -91,16 +91,16 @@ async def test_connect_soon_reports_missing_gateway_in_one_line(talk: Connection
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("talk", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("talk", OTHER_SERVERS.values(), ids=OTHER_SERVERS)
 async def test_calls_end_in_time_when_another_server_replaces_gateway(talk: Connection) -> None:
-    async with _replaced(talk) as client:
+    async with client_of_replaced_gateway(talk) as client:
         session = client.attach_session("session-1")
         began = time.monotonic()
 
         for call in (session.ping, client.galaxy.test_connection, client.galaxy.last_deploy_time):
             with pytest.raises((MxGatewayTransportError, MxGatewayTimeoutError, MxGatewayProtocolError)):
                 await call()
-        # A stream has no timeout of its own: what breaks ends it, and a silent peer is keepalive's affair.
+        # A stream has no timeout: a broken connection ends it, and keepalive detects a silent peer.
         with pytest.raises((MxGatewayTransportError, MxGatewayProtocolError, TimeoutError)):
             async with asyncio.timeout(0.3), session.stream_events() as events:
                 await anext(events)
@@ -109,8 +109,8 @@ async def test_calls_end_in_time_when_another_server_replaces_gateway(talk: Conn
 
 
 @asynccontextmanager
-async def _replaced(talk: Connection) -> AsyncGenerator[GatewayClient]:
-    """A client whose gateway went away, and in whose place something else listens now."""
+async def client_of_replaced_gateway(talk: Connection) -> AsyncGenerator[GatewayClient]:
+    """Connect a client, and replace its gateway with another server on the same port."""
     async with serving(ScriptedGateway()) as endpoint:
         client = await GatewayClient.connect(endpoint=endpoint, plaintext=True, timeout=0.3)
     host, port = endpoint.rsplit(":", 1)
@@ -134,14 +134,14 @@ async def test_tls_server_without_http2_is_reported(certificates: Certificates) 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.gateway.certificate, certificates.gateway.key)
 
-    async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer_http_1(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             await reader.read(1)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(web, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(answer_http_1, "127.0.0.1", 0, ssl=context)
     endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         with pytest.raises((MxGatewayTransportError, MxGatewayProtocolError, MxGatewayTimeoutError)) as caught:

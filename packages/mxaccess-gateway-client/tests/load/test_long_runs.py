@@ -135,9 +135,7 @@ async def read_until_restored(watch: TagWatch, value: int) -> bool:
         pytest.param(RECONNECTS, id="long", marks=[pytest.mark.long, pytest.mark.timeout(400)]),
     ],
 )
-async def test_ten_hours_of_broken_connections_leave_nothing(
-    caplog: pytest.LogCaptureFixture, reconnects: int
-) -> None:
+async def test_ten_hours_of_broken_connections_leave_nothing(caplog: pytest.LogCaptureFixture, reconnects: int) -> None:
     # pytest keeps log records in memory, which would count as growth.
     caplog.set_level(logging.CRITICAL, "mxgateway")
     outcomes = Counter[str]()

@@ -81,9 +81,7 @@ async def test_concurrent_sessions_get_their_replies_and_leave_nothing(commands:
         await assert_no_growth(warm, gateway, what)
 
 
-async def test_only_the_command_over_the_session_limit_is_refused(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_only_the_command_over_the_session_limit_is_refused(gateway: SimulatedGateway, session: Session) -> None:
     server = await session.register("load")
     with gateway.faults.held_commands(session.session_id):
         adding = [asyncio.create_task(session.add_item(server, COUNTER)) for _ in range(COMMANDS_PER_SESSION)]

@@ -57,9 +57,7 @@ async def test_certificate_with_any_name_is_remembered(gateway: SimulatedGateway
                 assert client.certificate_fingerprint == shown.fingerprint
 
 
-async def test_changed_certificate_is_refused(
-    gateway: SimulatedGateway, tmp_path: Path
-) -> None:
+async def test_changed_certificate_is_refused(gateway: SimulatedGateway, tmp_path: Path) -> None:
     options = ClientOptions(
         endpoint=f"127.0.0.1:{free_port()}",
         api_key=gateway.api_key,
@@ -154,9 +152,7 @@ async def test_later_error_page_fails_calls_but_not_the_session(
     assert stream_error.value.hint is not None
 
 
-async def test_page_with_status_200_is_transport_error(
-    gateway: SimulatedGateway, tmp_path: Path
-) -> None:
+async def test_page_with_status_200_is_transport_error(gateway: SimulatedGateway, tmp_path: Path) -> None:
     async with nginx_before(tmp_path, gateway.endpoint, location="return 200 'welcome';") as nginx:
         with pytest.raises(MxGatewayTransportError, match="what answered speaks no gRPC"):
             await GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True)
@@ -177,9 +173,7 @@ async def test_key_too_long_for_proxy_is_not_shown(gateway: SimulatedGateway, tm
     assert "very-secret" not in str(caught.value)
 
 
-async def test_command_too_large_for_proxy_is_limit_error(
-    gateway: SimulatedGateway, tmp_path: Path
-) -> None:
+async def test_command_too_large_for_proxy_is_limit_error(gateway: SimulatedGateway, tmp_path: Path) -> None:
     async with (
         # nginx limits request bodies to 1 MB by default.
         nginx_before(tmp_path, gateway.endpoint) as nginx,
@@ -238,9 +232,7 @@ async def test_calls_continue_during_proxy_reloads(gateway: SimulatedGateway, tm
         assert all(await asyncio.gather(*pings))
 
 
-async def test_connection_closed_for_idleness_is_reopened(
-    gateway: SimulatedGateway, tmp_path: Path
-) -> None:
+async def test_connection_closed_for_idleness_is_reopened(gateway: SimulatedGateway, tmp_path: Path) -> None:
     async with (
         nginx_before(tmp_path, gateway.endpoint, server="keepalive_timeout 100ms;") as nginx,
         FaultProxy(int(nginx.endpoint.rpartition(":")[2])) as proxy,

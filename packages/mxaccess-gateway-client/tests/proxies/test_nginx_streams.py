@@ -87,9 +87,7 @@ async def strict_nginx(gateway: SimulatedGateway, tmp_path: Path) -> AsyncIterat
         yield nginx
 
 
-async def test_stream_idle_too_long_raises_and_loses_no_event(
-    gateway: SimulatedGateway, strict_nginx: Nginx
-) -> None:
+async def test_stream_idle_too_long_raises_and_loses_no_event(gateway: SimulatedGateway, strict_nginx: Nginx) -> None:
     async with (
         GatewayClient.connect(endpoint=strict_nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.open_session() as session,
@@ -109,9 +107,7 @@ async def test_stream_idle_too_long_raises_and_loses_no_event(
             gateway.plant[INT].set(number)
 
 
-async def test_stream_idle_from_start_raises_with_hint(
-    gateway: SimulatedGateway, strict_nginx: Nginx
-) -> None:
+async def test_stream_idle_from_start_raises_with_hint(gateway: SimulatedGateway, strict_nginx: Nginx) -> None:
     async with (
         GatewayClient.connect(endpoint=strict_nginx.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.open_session() as session,

@@ -1,4 +1,4 @@
-"""A server that speaks HTTP/2 well and gRPC as badly as a test tells it to."""
+"""A server with valid HTTP/2 that sends invalid gRPC responses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-import h2.events as happened
+import h2.events
 from google.protobuf.message import Message
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -24,25 +24,25 @@ Fields: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 GRPC: Final = ((b":status", b"200"), (b"content-type", b"application/grpc"))
 OK: Final = ((b"grpc-status", b"0"),)
 
-_CHUNK: Final = 65536
-_OPEN_BY_DEFAULT: Final = "/mxaccess_gateway.v1.MxAccessGateway/Invoke"
+_CHUNK_BYTES: Final = 65536
+_INVOKE: Final = "/mxaccess_gateway.v1.MxAccessGateway/Invoke"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What goes back for one call.
+    """The response to one call.
 
     Attributes:
         head: the response headers.
-        body: what stands in DATA frames, framed as gRPC messages or not.
-        again: whether the body is sent for ever, as fast as it is taken.
-        tail: the trailers; None leaves the stream open, an empty one ends it without trailers.
-        reset: the HTTP/2 error to end the stream with instead of trailers.
+        body: the content of the DATA frames, which need not be valid gRPC messages.
+        endless: whether the body is sent repeatedly, as fast as the client reads.
+        tail: the trailers. None leaves the stream open; an empty sequence ends it without trailers.
+        reset: the HTTP/2 error that resets the stream instead of trailers.
     """
 
     head: Fields = GRPC
     body: bytes = b""
-    again: bool = False
+    endless: bool = False
     tail: Fields | None = OK
     reset: ErrorCodes | None = None
 
@@ -51,21 +51,21 @@ Answers: TypeAlias = Callable[[str, bytes], Answer]
 
 
 def framed(message: Message | bytes, *, compressed: int = 0, length: int | None = None) -> bytes:
-    """Give a message as gRPC frames it, or with a wrong flag or length in front."""
+    """Frame a message as gRPC does, optionally with a wrong compression flag or length."""
     body = message if isinstance(message, bytes) else message.SerializeToString()
     return bytes([compressed]) + (len(body) if length is None else length).to_bytes(4, "big") + body
 
 
-def refused(status: int, text: bytes = b"as told") -> Answer:
-    """Give the answer that refuses a call with a gRPC status and a text, percent-encoded or not."""
+def refused(status: int, text: bytes = b"refused by the test") -> Answer:
+    """Return the answer that refuses a call with a gRPC status and a text, percent-encoded or not."""
     return Answer(head=(*GRPC, (b"grpc-status", str(status).encode()), (b"grpc-message", text)), tail=())
 
 
 def after_connecting(answer: Answer) -> Answers:
-    """Answer the question that `connect` asks as a gateway does, and everything else like this."""
+    """Answer the probe of `connect` as a gateway does, and every other call with this answer."""
 
     def answers(path: str, request: bytes) -> Answer:
-        if path == _OPEN_BY_DEFAULT and not pb.MxCommandRequest.FromString(request[5:]).session_id:
+        if path == _INVOKE and not pb.MxCommandRequest.FromString(request[5:]).session_id:
             return refused(5)
         return answer
 
@@ -77,8 +77,8 @@ class HostileServer:
     """A server on a real socket.
 
     Attributes:
-        endpoint: `host:port`.
-        sent: how many bytes of bodies were written.
+        endpoint: the address as `host:port`.
+        sent: how many bytes of response bodies were sent.
     """
 
     endpoint: str = ""
@@ -87,31 +87,31 @@ class HostileServer:
 
 @asynccontextmanager
 async def hostile_http2(answers: Answers) -> AsyncGenerator[HostileServer]:
-    """Answer every call on a free port as a test says."""
+    """Run a server on a free port that answers every call."""
     server = HostileServer()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _Conversation(server, answers, reader, writer).run()
+        await _Connection(server, answers, reader, writer).run()
 
     async with listening(talk) as server.endpoint:
         yield server
 
 
 class _PlainEncoder(Encoder):
-    """Writes header fields as they are: coding 100 KB of text in Huffman's way takes seconds in Python."""
+    """Sends headers without Huffman coding, which would take seconds for 100 KB of text in Python."""
 
     def encode(self, headers: Any, huffman: bool = False) -> bytes:
         encoded: bytes = super().encode(headers, huffman)
         return encoded
 
 
-class _Conversation:
-    """One connection."""
+class _Connection:
+    """The connection of one client."""
 
     def __init__(
         self, server: HostileServer, answers: Answers, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        # Whatever a test wants to say goes out as it is.
+        # Invalid headers must be sent unchanged.
         config = H2Configuration(
             client_side=False,
             header_encoding=None,
@@ -127,17 +127,17 @@ class _Conversation:
         self._paths: dict[int, str] = {}
         self._requests: dict[int, bytes] = {}
         self._senders: dict[int, asyncio.Task[None]] = {}
-        self._moved = asyncio.Event()
+        self._received = asyncio.Event()
 
     async def run(self) -> None:
         self._http2.initiate_connection()
         self._flush()
         try:
-            while data := await self._reader.read(_CHUNK):
+            while data := await self._reader.read(_CHUNK_BYTES):
                 for event in self._http2.receive_data(data):
                     self._receive(event)
                 self._flush()
-                self._moved.set()
+                self._received.set()
         except (ConnectionError, ProtocolError):
             pass
         finally:
@@ -147,18 +147,18 @@ class _Conversation:
                 await asyncio.wait(self._senders.values())
             self._writer.close()
 
-    def _receive(self, event: happened.Event) -> None:
+    def _receive(self, event: h2.events.Event) -> None:
         match event:
-            case happened.RequestReceived(stream_id=stream, headers=headers):
+            case h2.events.RequestReceived(stream_id=stream, headers=headers):
                 self._paths[stream] = dict(headers)[b":path"].decode()
                 self._requests[stream] = b""
-            case happened.DataReceived(stream_id=stream, data=data, flow_controlled_length=length):
+            case h2.events.DataReceived(stream_id=stream, data=data, flow_controlled_length=length):
                 self._requests[stream] += data
                 self._http2.acknowledge_received_data(length, stream)
-            case happened.StreamEnded(stream_id=stream):
+            case h2.events.StreamEnded(stream_id=stream):
                 answer = self._answers(self._paths[stream], self._requests.pop(stream))
                 self._senders[stream] = asyncio.create_task(self._send(stream, answer))
-            case happened.StreamReset(stream_id=stream) if stream in self._senders:
+            case h2.events.StreamReset(stream_id=stream) if stream in self._senders:
                 self._senders[stream].cancel()
             case _:
                 pass
@@ -168,7 +168,7 @@ class _Conversation:
         self._flush()
         if answer.body:
             await self._send_body(stream, answer.body)
-            while answer.again:
+            while answer.endless:
                 await self._send_body(stream, answer.body)
         if answer.reset is not None:
             self._http2.reset_stream(stream, answer.reset)
@@ -179,16 +179,16 @@ class _Conversation:
         self._flush()
 
     async def _send_body(self, stream: int, body: bytes) -> None:
-        begin = 0
-        while begin < len(body):
-            room = min(self._http2.local_flow_control_window(stream), self._http2.max_outbound_frame_size)
-            if room <= 0:
-                self._moved.clear()
-                await self._moved.wait()
+        offset = 0
+        while offset < len(body):
+            window = min(self._http2.local_flow_control_window(stream), self._http2.max_outbound_frame_size)
+            if window <= 0:
+                self._received.clear()
+                await self._received.wait()
                 continue
-            part = body[begin : begin + room]
+            part = body[offset : offset + window]
             self._http2.send_data(stream, part)
-            begin += len(part)
+            offset += len(part)
             self._server.sent += len(part)
             self._flush()
             await self._writer.drain()

@@ -1,4 +1,4 @@
-"""What the fuzzer begins with: honest answers and events, so that it needs not find out what a message looks like."""
+"""Valid replies and events as seeds, so that the fuzzer need not discover the format of messages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+from scripted_channel import STATUS, Script
 from targets import CALLS, STREAMS
-from wire_of_bytes import STATUS, Script
 
 from mxgateway import MxDataType, MxValueInput, SparseArray, to_mx_value
 
@@ -78,8 +78,8 @@ def _events() -> list[pb.MxEvent]:
     return [*changes, *others]
 
 
-def _answers() -> list[Message]:
-    """One answer for each payload that a reply can have, and one for what has no MxCommandReply."""
+def _replies() -> list[Message]:
+    """Return one reply for each payload of MxCommandReply, and one for each rpc with another reply type."""
     subscribed = pb.SubscribeResult(server_handle=1, tag_address="A.B", item_handle=2, was_successful=True)
     written = pb.BulkWriteResult(server_handle=1, item_handle=2, hresult=-1, statuses=[_STATUS], error_message="no")
     read = pb.BulkReadResult(tag_address="A.B", was_successful=True, value=to_mx_value(5), source_timestamp=_TIME)
@@ -122,8 +122,8 @@ def _snapshots() -> list[pb.ActiveAlarmSnapshot]:
     ]
 
 
-def _sent() -> list[Sequence[Message]]:
-    """What each of STREAMS may bring."""
+def _stream_messages() -> list[Sequence[Message]]:
+    """Return valid messages for each of STREAMS."""
     (snapshot,) = _snapshots()
     gap = pb.MxEvent(replay_gap=pb.ReplayGap(requested_after_sequence=7, oldest_available_sequence=9))
     feed = [
@@ -134,26 +134,26 @@ def _sent() -> list[Sequence[Message]]:
     ]
     deploys = [galaxy_pb.DeployEvent(sequence=index, observed_at=_TIME, object_count=5) for index in (1, 2, 4)]
     attribute = galaxy_pb.GalaxyAttribute(attribute_name="B", full_tag_reference="A.B", mx_data_type=2)
-    thing = galaxy_pb.GalaxyObject(gobject_id=1, tag_name="A", template_chain=["$A"], attributes=[attribute])
+    device = galaxy_pb.GalaxyObject(gobject_id=1, tag_name="A", template_chain=["$A"], attributes=[attribute])
     children = [
-        galaxy_pb.BrowseChildrenReply(children=[thing], next_page_token=token, cache_sequence=1, total_child_count=2)
+        galaxy_pb.BrowseChildrenReply(children=[device], next_page_token=token, cache_sequence=1, total_child_count=2)
         for token in ("next", "")
     ]
     state = galaxy_pb.BrowseChildrenReply(cache_sequence=1)
     objects = [
-        galaxy_pb.DiscoverHierarchyReply(objects=[thing], next_page_token=token, total_object_count=2)
+        galaxy_pb.DiscoverHierarchyReply(objects=[device], next_page_token=token, total_object_count=2)
         for token in ("next", "")
     ]
     return [_events(), [gap, *_events()], feed, [snapshot], deploys, children, [state, *objects, state]]
 
 
 def _seeds() -> Iterator[tuple[str, bytes]]:
-    status = bytes([STATUS, 0, 9, 8]) + b"as told."
+    status = bytes([STATUS, 0, 9, 8]) + b"refused."
     for index in range(len(CALLS)):
         yield "replies", bytes([index]) + status
-        for answer in _answers():
-            yield "replies", bytes([index]) + Script.of(answer)
-    for index, messages in enumerate(_sent()):
+        for reply in _replies():
+            yield "replies", bytes([index]) + Script.of(reply)
+    for index, messages in enumerate(_stream_messages()):
         yield "streams", bytes([index % len(STREAMS)]) + Script.of(*messages)
         yield "streams", bytes([index % len(STREAMS)]) + Script.of(*messages) + status
     for event in _events():

@@ -1,6 +1,6 @@
-"""What is fuzzed: each target takes bytes as a gateway's words and raises when the client breaks a promise.
+"""The fuzz targets: each takes bytes as replies of a gateway, and raises if the client breaks its contract.
 
-Allowed is what the docstrings say: an MxGatewayError from a call or a stream, a ValueError from a property.
+The contract allows MxGatewayError from a call or a stream, and ValueError from a property.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from looking import look_at, look_at_error, look_at_value
+from inspection import check_error, check_object, check_value
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-from wire_of_bytes import ChannelOfBytes, Script
+from scripted_channel import Script, ScriptedChannel
 
 from mxgateway import (
     GatewayClient,
@@ -32,7 +32,7 @@ __all__ = ["CALLS", "STREAMS", "TARGETS", "Target"]
 Target: TypeAlias = Callable[[bytes], None]
 
 _SESSION_ID: Final = "session-1"
-_MOST_ITEMS: Final = 1000
+_MAX_ITEMS: Final = 1000
 _WHEN: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
 _WRITE: Final = WriteBulkEntry(item_handle=2, value=5)
 _WRITE2: Final = Write2BulkEntry(item_handle=2, value=5, timestamp=_WHEN)
@@ -42,17 +42,17 @@ _SECURED2: Final = WriteSecured2BulkEntry(
 )
 
 
-async def _opened(client: GatewayClient) -> object:
+async def _open_session(client: GatewayClient) -> object:
     return (await client.open_session()).info
 
 
-def _command(ask: Callable[[Session], Awaitable[object]]) -> Callable[[GatewayClient], Awaitable[object]]:
-    return lambda client: ask(client.attach_session(_SESSION_ID))
+def _command(call: Callable[[Session], Awaitable[object]]) -> Callable[[GatewayClient], Awaitable[object]]:
+    return lambda client: call(client.attach_session(_SESSION_ID))
 
 
-# The first byte of the bytes says which: at the end of the list is room for more.
+# The first byte of an input is an index into this tuple. Append new calls, so that saved findings stay valid.
 CALLS: Final[tuple[Callable[[GatewayClient], Awaitable[object]], ...]] = (
-    _opened,
+    _open_session,
     lambda client: client.acknowledge_alarm("Galaxy!Area.Tag"),
     lambda client: client.galaxy.test_connection(),
     lambda client: client.galaxy.last_deploy_time(),
@@ -97,24 +97,24 @@ STREAMS: Final[tuple[Callable[[GatewayClient], AsyncIterator[Any]], ...]] = (
 
 
 def replies(data: bytes) -> None:
-    """Ask one of CALLS, by the first byte; the rest is what the gateway answers."""
-    ask = CALLS[data[0] % len(CALLS)] if data else CALLS[0]
+    """Make one of CALLS, selected by the first byte; the remaining bytes are the gateway's reply."""
+    selected = CALLS[data[0] % len(CALLS)] if data else CALLS[0]
 
     async def call(client: GatewayClient) -> None:
-        look_at(await ask(client))
+        check_object(await selected(client))
 
     _loop().run(_with_client(data[1:], call))
 
 
 def streams(data: bytes) -> None:
-    """Read one of STREAMS, by the first byte, to its end; the rest is what the gateway sends."""
-    ask = STREAMS[data[0] % len(STREAMS)] if data else STREAMS[0]
+    """Read one of STREAMS, selected by the first byte, to its end; the remaining bytes are what the gateway sends."""
+    open_stream = STREAMS[data[0] % len(STREAMS)] if data else STREAMS[0]
 
     async def read(client: GatewayClient) -> None:
-        items = ask(client)
-        for _ in range(_MOST_ITEMS):
+        items = open_stream(client)
+        for _ in range(_MAX_ITEMS):
             try:
-                look_at(await anext(items))
+                check_object(await anext(items))
             except StopAsyncIteration:
                 return
 
@@ -122,17 +122,17 @@ def streams(data: bytes) -> None:
 
 
 def events(data: bytes) -> None:
-    """Look at one event, and write its values back."""
+    """Decode events, check everything that they show, and encode their values again."""
     try:
         message = pb.DrainEventsReply.FromString(data)
     except UNREADABLE_BYTES:
         return
     for event in message.events:
-        look_at_value(event.value)
+        check_value(event.value)
     reply = pb.MxCommandReply(protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK), drain_events=message)
 
     async def drain(client: GatewayClient) -> None:
-        look_at(await client.attach_session(_SESSION_ID).drain_events())
+        check_object(await client.attach_session(_SESSION_ID).drain_events())
 
     _loop().run(_with_client(Script.of(reply), drain))
 
@@ -142,15 +142,15 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType({"replies": replies, "st
 
 @cache
 def _loop() -> asyncio.Runner:
-    """One event loop for all inputs: making one takes longer than an input."""
+    """Return the event loop for all inputs, because creating a loop takes longer than running an input."""
     return asyncio.Runner()
 
 
 async def _with_client(script: bytes, use: Callable[[GatewayClient], Awaitable[None]]) -> None:
-    channel = ChannelOfBytes(Script(script))
+    channel = ScriptedChannel(Script(script))
     try:
         await use(GatewayClient(channel))
     except MxGatewayError as error:
-        look_at_error(error)
+        check_error(error)
     finally:
         await channel.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from looking import look_at, look_at_error
+from inspection import check_error, check_object
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway import (
@@ -108,7 +108,7 @@ async def test_unknown_enum_numbers_become_unrecognized_members(
 
     (seen,) = await events_of(scripted, scripted_session, event)
 
-    look_at(seen)
+    check_object(seen)
     assert type(seen) is MxEvent
     assert (seen.family, seen.family.name) == (number, f"UNRECOGNIZED_{number}")
     assert [status.category for status in seen.statuses] == [number]
@@ -130,7 +130,7 @@ async def test_reply_with_unknown_numbers_is_an_error_showing_them(
     with pytest.raises(MxGatewayError) as caught:
         await scripted_session.get_state()
 
-    look_at_error(caught.value)
+    check_error(caught.value)
     assert caught.value.protocol_status == number
 
 
@@ -164,7 +164,7 @@ async def test_deeply_nested_value_raises_value_error(depth: int) -> None:
     ):
         seen = await anext(events)
 
-        look_at(seen)
+        check_object(seen)
         if depth > 1:
             with pytest.raises(ValueError, match="element 0 of the sparse array is an array"):
                 _ = seen.value
@@ -231,7 +231,7 @@ async def test_time_outside_datetime_raises_only_when_accessed(
 
     seen, next_one = await events_of(scripted, scripted_session, event, following)
 
-    look_at(seen)
+    check_object(seen)
     assert next_one.item_handle == 7
 
 
@@ -274,7 +274,7 @@ async def test_repeated_skipped_or_lower_sequence_is_event_loss(
         if accepted < len(sequences):
             with pytest.raises(MxGatewayEventLossError) as caught:
                 await anext(events)
-            look_at_error(caught.value)
+            check_error(caught.value)
         assert events.last_sequence == max(seen)
 
 

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
-from looking import look_at, look_at_error, look_at_value
+from inspection import check_error, check_object, check_value
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
@@ -93,13 +93,13 @@ def any_of(kind: type[Message]) -> some.SearchStrategy[Any]:
 def test_an_event_of_any_family_shows_all_it_has(message: pb.MxEvent, family: int) -> None:
     message.family = pb.MxEventFamily.ValueType(family)
 
-    look_at(to_event(message))
+    check_object(to_event(message))
 
 
 @MANY
 @given(any_of(pb.MxValue))
 def test_a_value_is_read_or_refused_and_what_was_read_can_be_written_back(message: pb.MxValue) -> None:
-    look_at_value(message)
+    check_value(message)
 
 
 VIEWS: dict[type[Message], Callable[[Any], object]] = {
@@ -120,7 +120,7 @@ def test_a_view_shows_all_it_has(kind: type[Message]) -> None:
     @MANY
     @given(any_of(kind))
     def look(message: Message) -> None:
-        look_at(VIEWS[kind](message))
+        check_object(VIEWS[kind](message))
 
     look()
 
@@ -152,8 +152,8 @@ def test_a_refusal_is_one_line_with_its_facts(message: pb.MxCommandReply) -> Non
     status = pb.ProtocolStatus()
     status.CopyFrom(message.protocol_status)
 
-    look_at_error(error_from_reply(message, facts))
-    look_at_error(error_from_status(status, facts))
+    check_error(error_from_reply(message, facts))
+    check_error(error_from_status(status, facts))
 
 
 @MANY
@@ -161,4 +161,4 @@ def test_a_refusal_is_one_line_with_its_facts(message: pb.MxCommandReply) -> Non
 def test_a_failed_call_is_one_line_with_its_facts(status: grpc.StatusCode, text: str, in_session: bool) -> None:
     facts = ErrorFacts(method="Write", target="gateway:5000", session_id="session-1" if in_session else None)
 
-    look_at_error(error_from_grpc(status, text, facts))
+    check_error(error_from_grpc(status, text, facts))

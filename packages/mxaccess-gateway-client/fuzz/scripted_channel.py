@@ -1,4 +1,4 @@
-"""A gateway without a network: bytes say what it answers, message by message, through the client's own parsing."""
+"""A channel without a network: its replies come from bytes, and pass through the client's own parsing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from mxgateway import ClientOptions
 from mxgateway._transport.channel import Channel
 from mxgateway._transport.decoding import UNREADABLE_BYTES
 
-__all__ = ["STATUS", "ChannelOfBytes", "Script"]
+__all__ = ["STATUS", "Script", "ScriptedChannel"]
 
 STATUS: Final = 0xFF
-"""The first byte of a part that is no message but a gRPC status: its number, then its text."""
+"""The first byte of a part that holds a gRPC status instead of a message: its number, then its text."""
 
 ReplyT = TypeVar("ReplyT")
 
@@ -25,22 +25,22 @@ _CODES: Final = tuple(grpc.StatusCode)
 
 
 class Script:
-    """What a gateway says: parts of `kind, length in two bytes, bytes`; the last one may be cut short."""
+    """The replies of a gateway: parts of kind, length in two bytes, and content. The last part may be truncated."""
 
     def __init__(self, data: bytes) -> None:
         self._parts = _parts(data)
 
     @staticmethod
     def of(*messages: Message) -> bytes:
-        """Give the bytes of a script that says these messages."""
+        """Return the bytes of a script with these messages."""
         bodies = [message.SerializeToString() for message in messages]
         return b"".join(b"\0" + len(body).to_bytes(2, "big") + body for body in bodies)
 
-    def answer(self, parse: Callable[[bytes], ReplyT]) -> ReplyT | None:
-        """Give the next message, or None for one that protobuf can't read, as grpcio does.
+    def next_message(self, parse: Callable[[bytes], ReplyT]) -> ReplyT | None:
+        """Return the next message, or None if it cannot be parsed, as grpcio does.
 
         Raises:
-            grpc.aio.AioRpcError: a status stands there, or nothing any more.
+            grpc.aio.AioRpcError: the next part is a status, or the script has ended.
         """
         kind, body = next(self._parts, (STATUS, b""))
         if kind == STATUS:
@@ -60,22 +60,23 @@ def _parts(data: bytes) -> Iterator[tuple[int, bytes]]:
         data = data[3 + length :]
 
 
-class ChannelOfBytes(Channel):
-    """A channel whose calls are answered by a script, always with the same correlation id."""
+class ScriptedChannel(Channel):
+    """A channel whose calls are answered by a script, with a fixed correlation id."""
 
     def __init__(self, script: Script) -> None:
-        super().__init__(ClientOptions(endpoint="gateway:5000", plaintext=True), cast("Any", _Wire(script)))
+        options = ClientOptions(endpoint="gateway:5000", plaintext=True)
+        super().__init__(options, cast("Any", _ScriptedGrpcChannel(script)))
 
     def new_correlation_id(self) -> str:
-        """Give the one id that the seeds know."""
+        """Return the correlation id that the seeds contain."""
         return "fuzz-1"
 
     def stream_events(self, request: pb.StreamEventsRequest) -> None:
         """Let grpc.aio read the events: what comes of them is the same, and no thread is needed."""
 
 
-class _Wire:
-    """What the generated stubs need of a `grpc.aio.Channel`."""
+class _ScriptedGrpcChannel:
+    """The part of `grpc.aio.Channel` that the generated stubs use."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -93,7 +94,7 @@ class _Wire:
         return call
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: no connection is open."""
 
 
 class _Reply(Generic[ReplyT]):
@@ -103,16 +104,16 @@ class _Reply(Generic[ReplyT]):
 
     def __await__(self) -> Generator[Any, Any, ReplyT | None]:
         yield from ()
-        return self._script.answer(self._parse)
+        return self._script.next_message(self._parse)
 
     def cancel(self) -> None:
-        """It is over already."""
+        """Do nothing: the call has completed."""
 
 
 class _Replies(_Reply[ReplyT]):
     async def read(self) -> ReplyT | None:
-        """Give the next message."""
-        return self._script.answer(self._parse)
+        """Return the next message."""
+        return self._script.next_message(self._parse)
 
     def add_done_callback(self, _callback: object) -> None:
-        """Nobody waits for the end of it."""
+        """Do nothing: the fuzzer awaits no callback."""

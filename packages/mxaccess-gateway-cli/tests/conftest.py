@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cli_support.gateways import API_KEY
 from mxgateway import GatewayClient, Session
 from mxgateway.testing import SimulatedGateway
 from support.certificates import Certificates
-
-API_KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
 
 
 @pytest.fixture(autouse=True)

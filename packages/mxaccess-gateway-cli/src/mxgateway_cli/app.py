@@ -21,7 +21,7 @@ __all__ = ["COMMANDS", "app", "run"]
 
 # Section of the help -> command -> the module in mxgateway_cli.commands that defines it, and its summary.
 COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "Begin here": {
+    "Getting started": {
         "version": ("version", "Print the versions of mxgw-py and its dependencies."),
         "smoke": ("smoke", "Test a gateway step by step, then clean up."),
         "doctor": ("doctor", "Diagnose the way from here to a working session."),
@@ -48,7 +48,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "set-buffered-update-interval": ("items", "Set how often buffered items raise events."),
         "remove-item": ("items", "Remove an item."),
         "advise": ("items", "Subscribe to the data changes of an item."),
-        "advise-supervisory": ("items", "Subscribe to them as a supervisory client."),
+        "advise-supervisory": ("items", "Subscribe to data changes as a supervisory client."),
         "un-advise": ("items", "Unsubscribe from the data changes of an item."),
         "suspend": ("items", "Suspend the data changes of an item."),
         "activate": ("items", "Resume the data changes of an item."),
@@ -92,7 +92,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "galaxy-test-connection": ("galaxy", "Check that the gateway can reach the Galaxy's database."),
         "galaxy-watch": ("galaxy", "Print the deploys of the Galaxy as they happen."),
     },
-    "Scripts and figures": {
+    "Scripts and benchmarks": {
         "batch": ("batch", "Run command lines from stdin over one connection."),
         "bench-read-bulk": ("bench", "Measure the speed of bulk reads."),
         "bench-events": ("bench", "Measure the speed of events."),

@@ -40,7 +40,8 @@ class Command(click.Command):
         """Write the options by section, starting with the command's own."""
         sections: dict[str, list[tuple[str, str]]] = {COMMAND_SECTION: []}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            # Arguments are explained in the command's description.
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
                 section = parameter.section if isinstance(parameter, Option) else "Help"
                 sections.setdefault(section, []).append(record)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, cast
 
 import pytest
 
 from cli_support.command_line import mxgw_py, read_line, start_process, succeed, wait_for_exit
+from cli_support.gateways import last_command, last_request
 from cli_support.schemas import schema_of, validate
 from mxgateway import Session
 from mxgateway.testing import SimulatedGateway
@@ -17,11 +17,6 @@ from mxgateway_cli.exit_status import ExitStatus
 TAG = "TestChildObject.TestAlarmed"
 GUID = "6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1b01"
 ALARM = f"SimulatedGalaxy!TestArea.{TAG}"
-
-
-def _sent(gateway: SimulatedGateway, rpc: str = "Invoke") -> Any:
-    """Return the last request of an rpc."""
-    return cast("Any", [call for call in gateway.calls if call.rpc == rpc][-1].request)
 
 
 @pytest.mark.usefixtures("gateway")
@@ -78,7 +73,7 @@ async def test_acknowledgement_sends_comment_and_operator(gateway: SimulatedGate
     record = (await succeed("acknowledge-alarm", *arguments)).record
 
     validate(record, schema_of("acknowledge-alarm"))
-    request = _sent(gateway, "AcknowledgeAlarm")
+    request = last_request(gateway, "AcknowledgeAlarm")
     assert (request.alarm_full_reference, request.comment, request.operator_user) == (ALARM, "on my way", "someone")
     assert "active acked" in (await succeed("query-active-alarms")).stdout
 
@@ -115,14 +110,14 @@ async def test_subscribed_alarms_arrive_in_session_events(gateway: SimulatedGate
         validate(record, "alarm-subscription")
     assert event["family"] == "MX_EVENT_FAMILY_ON_ALARM_TRANSITION"
     assert subscribed == {"sessionId": session.session_id, "subscriptionExpression": expression}
-    assert _sent(gateway).command.WhichOneof("payload") == "unsubscribe_alarms"
+    assert last_command(gateway).WhichOneof("payload") == "unsubscribe_alarms"
 
 
 async def test_alarm_provider_can_be_forced(gateway: SimulatedGateway, session: Session) -> None:
     await mxgw_py("subscribe-alarms", "--subscription-expression", r"\\N\G!A", "--forced-mode", "subtag")
 
-    assert _sent(gateway).command.subscribe_alarms.forced_mode == 2
-    assert _sent(gateway).session_id == session.session_id
+    assert last_command(gateway).subscribe_alarms.forced_mode == 2
+    assert last_request(gateway, "Invoke").session_id == session.session_id
 
 
 @pytest.mark.usefixtures("session")
@@ -143,7 +138,7 @@ async def test_session_acknowledges_alarm_by_name_with_operator_details(gateway:
     record = (await succeed("acknowledge-alarm-by-name", *arguments)).record
 
     validate(record, schema_of("acknowledge-alarm-by-name"))
-    sent = _sent(gateway).command.acknowledge_alarm_by_name_command
+    sent = last_command(gateway).acknowledge_alarm_by_name_command
     assert (sent.operator_user, sent.operator_node, sent.operator_domain) == ("someone", "node", "domain")
     assert (sent.operator_full_name, sent.comment) == ("Some One", "seen")
     assert record["alarmFullReference"] == ALARM
@@ -154,7 +149,7 @@ async def test_session_acknowledges_alarm_by_guid(gateway: SimulatedGateway) -> 
     record = (await succeed("acknowledge-alarm-by-guid", "--alarm-guid", GUID, "--comment", "seen", "--json")).record
 
     validate(record, schema_of("acknowledge-alarm-by-guid"))
-    sent = _sent(gateway).command.acknowledge_alarm_command
+    sent = last_command(gateway).acknowledge_alarm_command
     assert (sent.alarm_guid, sent.comment) == (GUID, "seen")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from cli_support.command_line import Result, mxgw_py, succeed
+from cli_support.gateways import last_command
 from cli_support.schemas import schema_of, validate
 from mxgateway import Session
 from mxgateway.testing import SimulatedGateway
@@ -30,11 +31,6 @@ async def _subscribed(session: Session, server: int, *items: str) -> str:
     return ",".join(str(result.item_handle) for result in results)
 
 
-def _sent(gateway: SimulatedGateway) -> Any:
-    """Return the command of the last Invoke."""
-    return cast("Any", [call for call in gateway.calls if call.rpc == "Invoke"][-1].request).command
-
-
 def _results(result: Result, command: str) -> list[dict[str, Any]]:
     validate(result.record, schema_of(command))
     results: list[dict[str, Any]] = result.record["results"]
@@ -50,7 +46,7 @@ async def test_items_are_subscribed_and_unsubscribed_in_one_round_trip(gateway: 
     assert [entry["tagAddress"] for entry in subscribed] == [INT, DOUBLE]
     assert [entry["itemHandle"] for entry in unsubscribed] == [entry["itemHandle"] for entry in subscribed]
     assert all(entry["wasSuccessful"] for entry in [*subscribed, *unsubscribed])
-    assert list(_sent(gateway).unsubscribe_bulk.item_handles) == [entry["itemHandle"] for entry in subscribed]
+    assert list(last_command(gateway).unsubscribe_bulk.item_handles) == [entry["itemHandle"] for entry in subscribed]
 
 
 @pytest.mark.usefixtures("server")
@@ -97,7 +93,7 @@ async def test_advised_tag_is_read_from_cache(session: Session, server: int) -> 
 async def test_read_bulk_sends_worker_timeout(gateway: SimulatedGateway) -> None:
     await succeed("read-bulk", "--items", INT, "--timeout-ms", "1500")
 
-    assert _sent(gateway).read_bulk.timeout_ms == 1500
+    assert last_command(gateway).read_bulk.timeout_ms == 1500
 
 
 @pytest.mark.usefixtures("server")
@@ -124,7 +120,7 @@ async def test_every_value_is_written_to_its_item(
 
     result = await mxgw_py(command, "--item-handles", handles, "--type", "int32", "--values", "7,-8", *more, "--json")
 
-    entries = getattr(_sent(gateway), arm).entries
+    entries = getattr(last_command(gateway), arm).entries
     assert [entry.value.int32_value for entry in entries] == [7, -8]
     assert [str(entry.item_handle) for entry in entries] == handles.split(",")
     assert len(_results(result, command)) == 2
@@ -175,7 +171,7 @@ async def test_values_are_read_from_json_array(
 
     await mxgw_py("write-bulk", "--item-handles", handles, "--type", value_type, "--values", values)
 
-    assert [getattr(entry.value, kind) for entry in _sent(gateway).write_bulk.entries] == sent
+    assert [getattr(entry.value, kind) for entry in last_command(gateway).write_bulk.entries] == sent
 
 
 async def test_bulk_write_reads_arrays_from_json_array(
@@ -185,7 +181,7 @@ async def test_bulk_write_reads_arrays_from_json_array(
 
     await succeed("write-bulk", "--item-handles", handles, "--type", "int32[]", "--values", "[[1, 2], [3]]")
 
-    entries = _sent(gateway).write_bulk.entries
+    entries = last_command(gateway).write_bulk.entries
     assert [list(entry.value.array_value.int32_values.values) for entry in entries] == [[1, 2], [3]]
 
 

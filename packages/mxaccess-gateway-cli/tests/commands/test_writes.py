@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import pytest
 
 from cli_support.command_line import Result, mxgw_py, succeed
+from cli_support.gateways import last_command
 from mxgateway import MxValue, Session
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
-
-
-def _sent(gateway: SimulatedGateway) -> Any:
-    """Return the command of the last Invoke."""
-    return cast("Any", [call for call in gateway.calls if call.rpc == "Invoke"][-1].request).command
 
 
 async def _write(value_type: str, text: str, *more: object) -> Result:
@@ -44,7 +38,7 @@ async def test_scalar_is_sent_as_requested_type(
 ) -> None:
     assert (await _write(value_type, text)).status == ExitStatus.GOOD
 
-    sent: MxValue = _sent(gateway).write.value
+    sent: MxValue = last_command(gateway).write.value
     assert sent.WhichOneof("kind") == kind
     assert getattr(sent, kind) == value
 
@@ -53,7 +47,7 @@ async def test_scalar_is_sent_as_requested_type(
 async def test_timestamp_is_sent_in_utc(gateway: SimulatedGateway) -> None:
     assert (await _write("timestamp", "2026-01-05T09:00:00.25+01:00")).status == ExitStatus.GOOD
 
-    sent: MxValue = _sent(gateway).write.value
+    sent: MxValue = last_command(gateway).write.value
     assert sent.timestamp_value.ToJsonString() == "2026-01-05T08:00:00.250Z"
 
 
@@ -83,7 +77,7 @@ async def test_array_is_sent_as_requested_type(
 ) -> None:
     assert (await _write(value_type, text)).status == ExitStatus.GOOD
 
-    array = _sent(gateway).write.value.array_value
+    array = last_command(gateway).write.value.array_value
     assert array.WhichOneof("values") == kind
     assert list(getattr(array, kind).values) == values
     assert list(array.dimensions) == dimensions
@@ -156,7 +150,7 @@ async def test_timestamp_option_sends_write2(gateway: SimulatedGateway) -> None:
     result = await _write("int32", "1", "--timestamp", "2026-01-05T08:00:00Z", "--user-id", "7")
 
     assert result.status == ExitStatus.GOOD
-    command = _sent(gateway).write2
+    command = last_command(gateway).write2
     assert (command.timestamp_value.timestamp_value.ToJsonString(), command.user_id) == ("2026-01-05T08:00:00Z", 7)
 
 
@@ -202,7 +196,7 @@ async def test_secured_write_sends_both_users(
     assert gateway.plant["TestChildObject.TestVerified"].value == 5
     timed = ("--timestamp", "2026-01-05T08:00:00Z")
     await succeed("write-secured", *handles, *ids, "--type", "int32", "--value", "6", *timed)
-    assert _sent(gateway).write_secured2.verifier_user_id == int(users["supervisor"])
+    assert last_command(gateway).write_secured2.verifier_user_id == int(users["supervisor"])
 
 
 async def test_password_is_not_shown(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from conftest import API_KEY
 
 from cli_support.command_line import Result, mxgw_py, succeed
+from cli_support.gateways import API_KEY
 from cli_support.schemas import validate
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from cli_support.command_line import Result, mxgw_py
+from cli_support.gateways import API_KEY
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 from support.certificates import Certificates
 
 ITEM = "TestChildObject.TestInt"
-KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
-SECRETS = (KEY, "marker_secret", "both-kinds")
+SECRETS = (API_KEY, "marker_secret", "both-kinds")
 
 
 async def _refused(status: ExitStatus, hint: str, *arguments: object) -> Result:
@@ -42,8 +42,8 @@ async def _refused(status: ExitStatus, hint: str, *arguments: object) -> Result:
 @pytest.fixture
 async def tls_gateway(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedGateway]:
     """A gateway with TLS and a valid certificate; tests must leave no session open."""
-    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
-    async with SimulatedGateway(tls=certificates.gateway.server(), api_key=KEY) as gateway:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
+    async with SimulatedGateway(tls=certificates.gateway.server(), api_key=API_KEY) as gateway:
         yield gateway
         assert not gateway.sessions
 
@@ -68,25 +68,25 @@ async def closed_port() -> int:
     ],
 )
 async def test_invalid_endpoint_is_usage_error(monkeypatch: pytest.MonkeyPatch, endpoint: str, hint: str) -> None:
-    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
 
     await _refused(ExitStatus.USAGE, hint, "smoke", "--item", ITEM, "--endpoint", endpoint)
 
 
 async def test_missing_endpoint_is_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
 
     await _refused(ExitStatus.USAGE, "--endpoint", "ping", "--session-id", "session-1")
 
 
 async def test_unknown_host_is_transport_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
 
     await _refused(ExitStatus.TRANSPORT, "is unknown", "open-session", "--endpoint", "nobody.invalid:5001")
 
 
 async def test_closed_port_is_transport_error(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
-    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
     endpoint = f"127.0.0.1:{closed_port}"
 
     await _refused(ExitStatus.TRANSPORT, "nothing listens", "open-session", "--endpoint", endpoint, "--plaintext")
@@ -121,8 +121,8 @@ async def test_ca_file_must_be_pem(tls_gateway: SimulatedGateway, tmp_path: Path
 async def test_expired_certificate_is_transport_error(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
-    async with SimulatedGateway(tls=certificates.expired.server(), api_key=KEY) as gateway:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
+    async with SimulatedGateway(tls=certificates.expired.server(), api_key=API_KEY) as gateway:
         arguments = ("open-session", "--endpoint", gateway.endpoint, "--ca-file", certificates.ca)
         await _refused(ExitStatus.TRANSPORT, "has expired", *arguments)
         assert not gateway.sessions
@@ -139,7 +139,7 @@ async def test_certificate_of_untrusted_ca_is_refused(
 
 @pytest.mark.usefixtures("gateway")
 async def test_wrong_key_is_authentication_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY + "x")
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY + "x")
 
     await _refused(ExitStatus.AUTHENTICATION, "API key", "smoke", "--item", ITEM)
 
@@ -202,7 +202,7 @@ async def test_missing_key_is_usage_error(
 
 @pytest.mark.usefixtures("gateway")
 async def test_invalid_key_in_variable_is_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PLANT_KEY", f"{KEY} and more")
+    monkeypatch.setenv("PLANT_KEY", f"{API_KEY} and more")
 
     await _refused(
         ExitStatus.USAGE,
@@ -214,7 +214,7 @@ async def test_invalid_key_in_variable_is_usage_error(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("gateway")
-@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00", f"{KEY}\n{KEY}\n".encode()])
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00", f"{API_KEY}\n{API_KEY}\n".encode()])
 async def test_invalid_key_file_is_usage_error(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "key"
     if content is not None:
@@ -225,22 +225,22 @@ async def test_invalid_key_file_is_usage_error(tmp_path: Path, content: bytes | 
 
 @pytest.mark.usefixtures("gateway")
 async def test_key_as_variable_name_is_not_shown() -> None:
-    await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", "--api-key-env", KEY)
+    await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", "--api-key-env", API_KEY)
 
 
 @pytest.mark.usefixtures("gateway")
 async def test_key_as_option_is_not_shown() -> None:
-    await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", "--api-key", KEY)
-    await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", f"--api-key={KEY}")
+    await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", "--api-key", API_KEY)
+    await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", f"--api-key={API_KEY}")
 
 
 @pytest.mark.usefixtures("gateway")
 async def test_key_as_argument_is_not_shown() -> None:
-    await _refused(ExitStatus.USAGE, "Got unexpected extra argument (see", "open-session", KEY)
+    await _refused(ExitStatus.USAGE, "Got unexpected extra argument (see", "open-session", API_KEY)
 
 
 async def test_other_server_is_transport_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -276,7 +276,7 @@ async def test_environment_can_turn_flag_off(monkeypatch: pytest.MonkeyPatch, fl
 
 @pytest.mark.usefixtures("gateway")
 async def test_secret_part_of_key_as_session_id_is_not_shown() -> None:
-    secret = KEY.removeprefix("mxgw_").partition("_")[2]
+    secret = API_KEY.removeprefix("mxgw_").partition("_")[2]
 
     for more in ([], ["--json"], ["--debug"]):
         result = await mxgw_py("ping", "--session-id", secret, *more)

@@ -12,11 +12,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from cli_support.command_line import Result, mxgw_py, start_process, wait_for_exit
+from cli_support.gateways import API_KEY
 from mxgateway_cli.exit_status import ExitStatus
 from support.hostile_http2 import Answer, after_connecting, framed, hostile_http2, refused
 from support.scripted_gateway import listening
 
-KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
 NO_TIME = Timestamp(seconds=2**62)
 FAILED = pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR, diagnostic_text="no\x1b[31m\nway")
 
@@ -61,7 +61,7 @@ GATEWAYS: dict[str, tuple[Callable[[], AbstractAsyncContextManager[str]], tuple[
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MXGATEWAY_API_KEY", KEY)
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
     monkeypatch.setenv("MXGATEWAY_PLAINTEXT", "1")
     monkeypatch.setenv("MXGATEWAY_SESSION_ID", "session-1")
     monkeypatch.setenv("MXGATEWAY_TIMEOUT", "1")

@@ -18,6 +18,7 @@ import click
 import pytest
 
 from cli_support.command_line import PROGRAM, Result, mxgw_py, start_process, wait_for_exit
+from cli_support.terminal import Terminal
 from mxgateway import GatewayClient
 from mxgateway_cli.app import COMMANDS, app, run
 from mxgateway_cli.exit_status import ExitStatus
@@ -63,11 +64,6 @@ ECHOES: dict[str, Callable[[str], str]] = {
 }
 
 
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.fixture
 def search() -> SecretSearch:
     """A search for the key and the password."""
@@ -101,13 +97,13 @@ def command_line(name: str) -> list[str]:
     return arguments
 
 
-async def shown(mode: str, arguments: list[str]) -> Result:
+async def run_in_mode(mode: str, arguments: list[str]) -> Result:
     """Run a command line in an output mode."""
     if mode != "terminal":
         return await mxgw_py(*arguments, *MODES[mode])
 
     def work() -> Result:
-        with contextlib.redirect_stdout(_Terminal()) as stdout, contextlib.redirect_stderr(_Terminal()) as stderr:
+        with contextlib.redirect_stdout(Terminal()) as stdout, contextlib.redirect_stderr(Terminal()) as stderr:
             status = run(arguments)
         return Result(status=int(status), stdout=stdout.getvalue(), stderr=stderr.getvalue())
 
@@ -123,7 +119,7 @@ async def test_command_shows_no_secret(
     echoing.echo = f"{KEY} and {SECRET}, {PASSWORD if name == 'authenticate-user' else ''}"
 
     for echoing.way in (Way.STATUS, Way.REFUSAL, Way.STRANGER, Way.SUCCESS):
-        result = await shown(mode, command_line(name))
+        result = await run_in_mode(mode, command_line(name))
 
         assert result.status != ExitStatus.USAGE, result
         assert not search.find([result.stdout, result.stderr])
@@ -137,7 +133,7 @@ async def test_error_shows_no_encoded_secret(
     for name, secret in (("register", KEY), ("open-session", KEY), ("authenticate-user", PASSWORD)):
         echoing.echo = ECHOES[echo](secret)
         for echoing.way in (Way.STATUS, Way.REFUSAL, Way.STRANGER):
-            result = await shown(mode, command_line(name))
+            result = await run_in_mode(mode, command_line(name))
 
             assert result.status not in {ExitStatus.GOOD, ExitStatus.USAGE}
             known = search if secret == KEY or echo != "its last characters" else SecretSearch(SECRET)
@@ -161,14 +157,14 @@ async def test_misplaced_secret_on_command_line_is_not_shown(
     command = app.get_command(click.Context(app), name)
     assert command is not None
     if not any(isinstance(parameter, click.Argument) for parameter in command.params):
-        result = await shown(mode, [*command_line(name), PASSWORD])
+        result = await run_in_mode(mode, [*command_line(name), PASSWORD])
         assert result.status == ExitStatus.USAGE
         assert not search.find([result.stdout, result.stderr])
     for parameter in command.params:
         flag = parameter.opts[0]
         if flag.startswith("--") and not getattr(parameter, "is_flag", False):
             echoing.way = Way.STATUS
-            result = await shown(mode, [*command_line(name), flag, KEY])
+            result = await run_in_mode(mode, [*command_line(name), flag, KEY])
             assert not search.find([result.stdout, result.stderr]), flag
 
 
@@ -184,7 +180,7 @@ async def test_unexpected_error_shows_no_secret(
     monkeypatch.setattr(GatewayClient, "connect", crash)
     assert echoing.endpoint
 
-    result = await shown(mode, command_line("register"))
+    result = await run_in_mode(mode, command_line("register"))
 
     assert result.status == ExitStatus.FAILED
     assert "RuntimeError" in result.stderr
@@ -208,7 +204,7 @@ async def test_log_records_of_others_show_no_secret(
     monkeypatch.setattr(GatewayClient, "connect", connect_and_forget)
     echoing.way = Way.SUCCESS
 
-    result = await shown(mode, command_line("ping"))
+    result = await run_in_mode(mode, command_line("ping"))
 
     assert "never retrieved" in result.stderr
     assert not search.find([result.stdout, result.stderr])

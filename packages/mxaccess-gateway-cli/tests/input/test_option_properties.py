@@ -22,14 +22,14 @@ from mxgateway_cli.input.values import VALUE_TYPES, parse_timestamp, parse_value
 from mxgateway_cli.jobs.batch import END_OF_RESULT, run_batch
 from mxgateway_cli.output.console import Diagnostics, Output
 
-MANY = settings(
+SETTINGS = settings(
     max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 # A digit for int(), but not a decimal digit of ASCII.
 FIVE = "\N{ARABIC-INDIC DIGIT FIVE}"
-UNFORESEEN = re.compile(r"unexpected \w+: ")
+UNEXPECTED_ERROR = re.compile(r"unexpected \w+: ")
 DEEP = "[" * 100_000
 LONG = "9" * 10_000
 # Fragments of valid and of invalid values.
@@ -48,7 +48,7 @@ def deep_json() -> str:
     return "[" * 2000 + "1" + "]" * 2000
 
 
-@MANY
+@SETTINGS
 @given(some.sampled_from(VALUE_TYPES), TEXTS)
 @example("int32[]", DEEP)
 @example("int32[]", deep_json())
@@ -64,7 +64,7 @@ def test_any_value_text_is_parsed_or_refused(value_type: str, text: str) -> None
         from_mx_value(message)
 
 
-@MANY
+@SETTINGS
 @given(TEXTS)
 @example(LONG)
 @example("0001-01-01T00:00:00+23:59")
@@ -79,7 +79,7 @@ def test_any_timestamp_text_is_parsed_or_refused(text: str) -> None:
         from_mx_value(parse_value("timestamp", text))
 
 
-@MANY
+@SETTINGS
 @given(some.sampled_from(VALUE_TYPES), TEXTS, some.integers(1, 3))
 @example("int32", DEEP, 1)
 @example("int32[]", DEEP, 1)
@@ -95,7 +95,7 @@ def test_any_value_list_is_parsed_or_refused(value_type: str, text: str, count: 
         assert len(values) == count
 
 
-@MANY
+@SETTINGS
 @given(TEXTS)
 @example(LONG)
 @example("1_0")
@@ -112,7 +112,7 @@ def test_any_handle_list_is_parsed_or_refused(text: str) -> None:
         assert "_" not in text
 
 
-@MANY
+@SETTINGS
 @given(TEXTS)
 def test_any_reference_list_is_parsed_or_refused(text: str) -> None:
     context, parameter = click.Context(app), click.Option(["--items"])
@@ -125,7 +125,7 @@ def test_any_reference_list_is_parsed_or_refused(text: str) -> None:
         assert all(reference.strip() for reference in references)
 
 
-@MANY
+@SETTINGS
 @given(TEXTS)
 @example(f"localhost:{LONG}")
 @example(f"localhost:{FIVE}")
@@ -163,23 +163,23 @@ ENDLESS_COMMANDS = {"batch", "simulate"}
 def test_every_option_accepts_or_refuses_any_text(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Without an endpoint, so that a valid command line fails before it connects.
     monkeypatch.setenv("MXGATEWAY_API_KEY", "mxgw_1_secret")
-    mine = [option for command, option in options() if command == name and option != "--endpoint"]
+    own_options = [option for command, option in options() if command == name and option != "--endpoint"]
 
-    @settings(MANY, max_examples=25)
-    @given(some.lists(some.tuples(some.sampled_from(mine or ["--json"]), TEXTS), max_size=4))
-    def look(given_options: list[tuple[str, str]]) -> None:
-        arguments = [name, *(f"{option}={text}" if mine else option for option, text in given_options)]
-        status, stderr = ran([argument.replace("\x00", "") for argument in arguments])
+    @settings(SETTINGS, max_examples=25)
+    @given(some.lists(some.tuples(some.sampled_from(own_options or ["--json"]), TEXTS), max_size=4))
+    def check(given_options: list[tuple[str, str]]) -> None:
+        arguments = [name, *(f"{option}={text}" if own_options else option for option, text in given_options)]
+        status, stderr = run_quietly([argument.replace("\x00", "") for argument in arguments])
         if name != "version":
             assert status == ExitStatus.USAGE, (arguments, stderr)
             assert len(stderr.splitlines()) == 1, (arguments, stderr)
-            assert not UNFORESEEN.search(stderr)
+            assert not UNEXPECTED_ERROR.search(stderr)
             assert "Traceback" not in stderr
 
-    look()
+    check()
 
 
-def ran(arguments: list[str]) -> tuple[int, str]:
+def run_quietly(arguments: list[str]) -> tuple[int, str]:
     """Run a command line in this process and return its status and its output on stderr."""
     stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _ in range(2))
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -192,7 +192,7 @@ NAMES = [name for commands in COMMANDS.values() for name in commands]
 LINES = some.lists(some.sampled_from([*NAMES, "--json", "--item", "--help", "'", '"']) | TEXTS, max_size=5)
 
 
-@settings(MANY, max_examples=60)
+@settings(SETTINGS, max_examples=60)
 @given(some.lists(LINES.map(" ".join), max_size=4))
 @example([DEEP, "\ud800", "write --type int32[] --value " + deep_json()])
 def test_every_line_of_batch_gets_end_marker(lines: list[str]) -> None:
@@ -201,9 +201,9 @@ def test_every_line_of_batch_gets_end_marker(lines: list[str]) -> None:
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(io.StringIO()):
         run_batch(lines, [], output)
     stdout.seek(0)
-    said = stdout.read().split("\n")
+    printed = stdout.read().split("\n")
 
-    assert said.count(END_OF_RESULT) == len(lines)
-    for line in said:
+    assert printed.count(END_OF_RESULT) == len(lines)
+    for line in printed:
         record: dict[str, Any] = json.loads(line) if line.startswith('{"error"') else {}
-        assert not UNFORESEEN.search(record.get("error", ""))
+        assert not UNEXPECTED_ERROR.search(record.get("error", ""))

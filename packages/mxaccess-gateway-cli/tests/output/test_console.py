@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from contextlib import redirect_stdout
 
 import pytest
 
 from cli_support.command_line import PROGRAM
+from cli_support.terminal import Terminal, without_escape_sequences
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.output.console import Diagnostics, Output, printable
-
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def _output(*, as_json: bool = False) -> Output:
@@ -28,10 +21,10 @@ def _output(*, as_json: bool = False) -> Output:
 
 def test_terminal_gets_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    with redirect_stdout(_Terminal()) as terminal:
+    with redirect_stdout(Terminal()) as terminal:
         _output().result({"serverHandle": 1, "capabilities": ["a", "b"]}, "1")
 
-    lines = [line.split() for line in ESCAPE.sub("", terminal.getvalue()).splitlines()]
+    lines = [line.split() for line in without_escape_sequences(terminal).splitlines()]
     assert lines == [["server", "handle", "1"], ["capabilities", "a,", "b"]]
 
 
@@ -43,7 +36,7 @@ def test_pipe_gets_plain_line() -> None:
 
 
 def test_json_is_plain_on_terminal() -> None:
-    with redirect_stdout(_Terminal()) as terminal:
+    with redirect_stdout(Terminal()) as terminal:
         _output(as_json=True).result({"text": "ä"}, "x")
 
     assert terminal.getvalue() == '{"text": "\\u00e4"}\n'
@@ -52,10 +45,10 @@ def test_json_is_plain_on_terminal() -> None:
 def test_terminal_gets_styled_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    with redirect_stdout(_Terminal()) as terminal:
+    with redirect_stdout(Terminal()) as terminal:
         _output().line("good", "green")
 
-    assert terminal.getvalue() != ESCAPE.sub("", terminal.getvalue()) == "good\n"
+    assert terminal.getvalue() != without_escape_sequences(terminal) == "good\n"
 
 
 @pytest.mark.parametrize(

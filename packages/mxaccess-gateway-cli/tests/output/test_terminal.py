@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import re
 import sys
 
 import pytest
 
+from cli_support.terminal import Terminal, without_escape_sequences
 from mxgateway import Session
 from mxgateway_cli.app import run
 from mxgateway_cli.exit_status import ExitStatus
 
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 INT, UNKNOWN = "TestChildObject.TestInt", "NoSuchObject_999.NoSuchAttr"
-
-
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def _type_password(_: str) -> str:
@@ -33,23 +27,23 @@ def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
 
 
-async def _shown(*arguments: str) -> tuple[int, str, str]:
+async def _run_on_terminal(*arguments: str) -> tuple[int, str, str]:
     """Run a command line on a terminal and return its status, stdout and stderr."""
 
     def work() -> tuple[int, str, str]:
         with (
-            contextlib.redirect_stdout(_Terminal()) as stdout,
-            contextlib.redirect_stderr(_Terminal()) as stderr,
+            contextlib.redirect_stdout(Terminal()) as stdout,
+            contextlib.redirect_stderr(Terminal()) as stderr,
         ):
             status = run(arguments)
-        return int(status), ESCAPE.sub("", stdout.getvalue()), ESCAPE.sub("", stderr.getvalue())
+        return int(status), without_escape_sequences(stdout), without_escape_sequences(stderr)
 
     return await asyncio.to_thread(work)
 
 
 @pytest.mark.usefixtures("gateway")
 async def test_browse_draws_tree_and_marks_hidden_levels() -> None:
-    _, tree, _ = await _shown("browse", "--depth", "3")
+    _, tree, _ = await _run_on_terminal("browse", "--depth", "3")
 
     assert tree.splitlines()[:4] == [
         "└── TestPlant",
@@ -62,7 +56,7 @@ async def test_browse_draws_tree_and_marks_hidden_levels() -> None:
 
 @pytest.mark.usefixtures("gateway")
 async def test_readings_are_a_table() -> None:
-    status, table, _ = await _shown("read", INT, UNKNOWN)
+    status, table, _ = await _run_on_terminal("read", INT, UNKNOWN)
 
     heading, good, failed = (line.split() for line in table.splitlines())
     assert heading == ["tag", "value", "quality", "time"]
@@ -74,14 +68,14 @@ async def test_readings_are_a_table() -> None:
 async def test_bulk_results_are_a_table(session: Session) -> None:
     server_handle = await session.register("tests")
 
-    _, table, _ = await _shown("subscribe-bulk", "--server-handle", str(server_handle), "--items", INT)
+    _, table, _ = await _run_on_terminal("subscribe-bulk", "--server-handle", str(server_handle), "--items", INT)
 
     assert table.splitlines()[1].split() == ["ok", "1", INT]
 
 
 @pytest.mark.usefixtures("gateway")
 async def test_watch_shows_current_value_of_each_tag() -> None:
-    status, shown, _ = await _shown("watch", INT, "TestChildObject.TestDouble", "--max-events", "2")
+    status, shown, _ = await _run_on_terminal("watch", INT, "TestChildObject.TestDouble", "--max-events", "2")
 
     last = [line.split() for line in shown.splitlines()[-3:]]
     assert last[0] == ["tag", "value", "quality", "time", "changes"]
@@ -94,11 +88,11 @@ async def test_watch_shows_current_value_of_each_tag() -> None:
 
 async def test_terminal_is_prompted_for_missing_password(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     server_handle = await session.register("tests")
-    monkeypatch.setattr(sys, "stdin", _Terminal())
+    monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr("click.termui.hidden_prompt_func", _type_password)
 
     arguments = ["--server-handle", str(server_handle), "--user", "operator"]
-    status, table, diagnostics = await _shown("authenticate-user", *arguments)
+    status, table, diagnostics = await _run_on_terminal("authenticate-user", *arguments)
 
     assert status == ExitStatus.GOOD
     assert "user id" in table
@@ -107,7 +101,7 @@ async def test_terminal_is_prompted_for_missing_password(session: Session, monke
 
 @pytest.mark.usefixtures("gateway")
 async def test_figures_are_a_table_and_progress_is_on_stderr() -> None:
-    _, table, progress = await _shown("bench-read-bulk", "--duration-seconds", "0.3")
+    _, table, progress = await _run_on_terminal("bench-read-bulk", "--duration-seconds", "0.3")
 
     assert re.search(r"^latency ms +p50 ", table, re.MULTILINE)
     assert "seconds" in progress

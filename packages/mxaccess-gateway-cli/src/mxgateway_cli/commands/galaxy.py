@@ -11,6 +11,7 @@ from mxgateway_cli.errors import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.help import option
 from mxgateway_cli.input.values import parse_timestamp
+from mxgateway_cli.output.formatting import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,6 @@ async def galaxy_test_connection(gateway: Gateway, output: Output) -> None:
 async def galaxy_last_deploy(gateway: Gateway, output: Output) -> None:
     """Print when the Galaxy was last deployed."""
     # Imported late so that --help doesn't load grpc.
-    from mxgateway_cli.output.formatting import format_time  # noqa: PLC0415
     from mxgateway_cli.results.galaxy import last_deploy_record  # noqa: PLC0415
 
     when = await (await gateway.client()).galaxy.last_deploy_time()

@@ -105,7 +105,7 @@ async def remove_item_bulk(
         type=click.IntRange(min=0, max=2**32 - 1),
         default=0,
         metavar="MILLISECONDS",
-        help="How long the worker waits for a value that is not advised.  [default: set by the worker]",
+        help="How long the worker waits for the value of a tag that is not advised.  [default: set by the worker]",
     ),
     schema="bulk-reading",
 )

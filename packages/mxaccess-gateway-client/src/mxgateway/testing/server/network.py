@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,17 +20,23 @@ class Network:
     def __init__(self) -> None:
         self._thawed = asyncio.Event()
         self._thawed.set()
+        self._closed = False
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
     async def listen(self, host: str, port: int, gateway_port: int) -> int:
         """Listen on `port`, forward connections to `gateway_port`, and return the port."""
 
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             connection = asyncio.create_task(self._forward(reader, writer, host, gateway_port))
             self._connections.add(connection)
             connection.add_done_callback(self._connections.discard)
+            # Not in the task: one that is cancelled before its first step would leave the connection open.
+            connection.add_done_callback(lambda _: writer.transport.abort())
+            if self._closed:
+                connection.cancel()
 
+        self._closed = False
         self._server = await asyncio.start_server(accept, host, port)
         listening_port: int = self._server.sockets[0].getsockname()[1]
         return listening_port
@@ -52,6 +59,7 @@ class Network:
 
     async def close(self) -> None:
         """Break all connections and stop listening."""
+        self._closed = True
         if self._server is not None:
             self._server.close()
         await self.cut()
@@ -59,17 +67,13 @@ class Network:
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, gateway_port: int
     ) -> None:
-        writers = [writer]
-        try:
+        # An OSError: one side has closed its connection, so the other one is closed as well.
+        with contextlib.suppress(OSError):
             gateway_reader, gateway_writer = await asyncio.open_connection(host, gateway_port)
-            writers.append(gateway_writer)
-            await _wait_for_first(self._pump(reader, gateway_writer), self._pump(gateway_reader, writer))
-        except OSError:
-            # One side has closed its connection: the other side is closed below.
-            pass
-        finally:
-            for each in writers:
-                each.transport.abort()
+            try:
+                await _wait_for_first(self._pump(reader, gateway_writer), self._pump(gateway_reader, writer))
+            finally:
+                gateway_writer.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK_BYTES):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mxgateway.testing.commands.context import CommandContext
     from mxgateway.testing.sessions.items import LastChange
+    from mxgateway.testing.sessions.mxaccess import MxAccess
 
 __all__ = ["BULK_COMMANDS"]
 
@@ -114,8 +115,8 @@ def _by_handle(
     return reply
 
 
-def _write(context: CommandContext, server_handle: int, entry: pb.WriteBulkEntry | pb.Write2BulkEntry) -> None:
-    context.mxaccess.write(
+def _write(mxaccess: MxAccess, server_handle: int, entry: pb.WriteBulkEntry | pb.Write2BulkEntry) -> None:
+    mxaccess.write(
         server_handle,
         entry.item_handle,
         entry.value,
@@ -125,9 +126,9 @@ def _write(context: CommandContext, server_handle: int, entry: pb.WriteBulkEntry
 
 
 def _write_secured(
-    context: CommandContext, server_handle: int, entry: pb.WriteSecuredBulkEntry | pb.WriteSecured2BulkEntry
+    mxaccess: MxAccess, server_handle: int, entry: pb.WriteSecuredBulkEntry | pb.WriteSecured2BulkEntry
 ) -> None:
-    context.mxaccess.write_secured(
+    mxaccess.write_secured(
         server_handle,
         entry.item_handle,
         entry.value,
@@ -138,12 +139,12 @@ def _write_secured(
 
 
 def _bulk_write(
-    write: Callable[[CommandContext, int, _EntryT], None], reply_of: Callable[[pb.MxCommandReply], pb.BulkWriteReply]
+    write: Callable[[MxAccess, int, _EntryT], None], reply_of: Callable[[pb.MxCommandReply], pb.BulkWriteReply]
 ) -> Callable[[CommandContext, _BulkWrite[_EntryT]], None]:
     """Return a bulk write that calls `write` for each entry, and fills in the payload that `reply_of` selects."""
 
     def run(context: CommandContext, command: _BulkWrite[_EntryT]) -> None:
-        server_handle = command.server_handle
+        mxaccess, server_handle = context.mxaccess, command.server_handle
         reply = reply_of(context.reply)
         reply.SetInParent()
         for entry in command.entries:
@@ -151,7 +152,7 @@ def _bulk_write(
             try:
                 check_sparse_array(entry.value)
                 context.check_item_access(server_handle, entry.item_handle)
-                write(context, server_handle, entry)
+                write(mxaccess, server_handle, entry)
                 result.was_successful = True
                 result.hresult = S_OK
             except MxAccessRefused as refused:

@@ -3,10 +3,10 @@
 isort:skip_file
 The Galaxy repository: the object tree of an AVEVA System Platform Galaxy, read-only, over gRPC.
 
-The marks of how sure a number is (none, `likely`, `unconfirmed`) are those of mxaccess_gateway.proto.
+The marks for the certainty of a number (none, `likely`, `unconfirmed`) are those of mxaccess_gateway.proto.
 
-The file stands beside mxaccess_gateway.proto because its path becomes its Python import; the package name is the
-deployed gateway's and part of every method's address.
+This file is next to mxaccess_gateway.proto because its path becomes its Python import. The package name is that of
+the deployed gateway and part of the address of every method.
 """
 
 from collections import abc as _abc
@@ -28,7 +28,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class TestConnectionRequest(_message.Message):
-    """What `TestConnection` takes: nothing."""
+    """The request of `TestConnection`: nothing."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -45,13 +45,13 @@ Global___TestConnectionRequest: _TypeAlias = TestConnectionRequest  # noqa: Y015
 
 @_typing.final
 class TestConnectionReply(_message.Message):
-    """What `TestConnection` gives. Numbers likely."""
+    """The reply of `TestConnection`. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     OK_FIELD_NUMBER: _builtins.int
     ok: _builtins.bool
-    """False when the database is down; that is never an error."""
+    """False if the database is down, which is not an error."""
     def __init__(
         self,
         *,
@@ -67,7 +67,7 @@ Global___TestConnectionReply: _TypeAlias = TestConnectionReply  # noqa: Y015
 
 @_typing.final
 class GetLastDeployTimeRequest(_message.Message):
-    """What `GetLastDeployTime` takes: nothing."""
+    """The request of `GetLastDeployTime`: nothing."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -84,7 +84,7 @@ Global___GetLastDeployTimeRequest: _TypeAlias = GetLastDeployTimeRequest  # noqa
 
 @_typing.final
 class GetLastDeployTimeReply(_message.Message):
-    """What `GetLastDeployTime` gives."""
+    """The reply of `GetLastDeployTime`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -96,7 +96,7 @@ class GetLastDeployTimeReply(_message.Message):
     """
     @_builtins.property
     def time_of_last_deploy(self) -> _timestamp_pb2.Timestamp:
-        """When, UTC.
+        """The time of the last deploy, in UTC.
         unconfirmed
         """
 
@@ -116,7 +116,7 @@ Global___GetLastDeployTimeReply: _TypeAlias = GetLastDeployTimeReply  # noqa: Y0
 
 @_typing.final
 class DiscoverHierarchyRequest(_message.Message):
-    """What `DiscoverHierarchy` takes: a page, a root, and filters."""
+    """The request of `DiscoverHierarchy`: a page, a root, and filters."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -133,9 +133,9 @@ class DiscoverHierarchyRequest(_message.Message):
     ALARM_BEARING_ONLY_FIELD_NUMBER: _builtins.int
     HISTORIZED_ONLY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many objects a page has: 500 when it is 0, at most 5 000."""
+    """The size of a page: up to 5,000 objects; 0 means 500."""
     page_token: _builtins.str
-    """`next_page_token` of the page before; empty for the first page. With other filters it is INVALID_ARGUMENT."""
+    """`next_page_token` of the previous page; empty for the first page. With other filters it is INVALID_ARGUMENT."""
     root_gobject_id: _builtins.int
     """The root's number."""
     root_tag_name: _builtins.str
@@ -143,16 +143,16 @@ class DiscoverHierarchyRequest(_message.Message):
     root_contained_path: _builtins.str
     """The root's path of contained names."""
     tag_name_glob: _builtins.str
-    """Only objects whose whole tag name matches, with `*` and `?`, whatever the case."""
+    """Only objects whose whole tag name matches this pattern with `*` and `?`, case-insensitive."""
     include_attributes: _builtins.bool
-    """Whether the objects come with their attributes."""
+    """Whether to include the attributes of the objects."""
     alarm_bearing_only: _builtins.bool
     """Only objects that have an alarm."""
     historized_only: _builtins.bool
     """Only objects that have a historized attribute."""
     @_builtins.property
     def max_depth(self) -> _wrappers_pb2.Int32Value:
-        """How many levels to go down; all when it is not set."""
+        """The number of levels below the root; all if not set."""
 
     @_builtins.property
     def category_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -160,7 +160,7 @@ class DiscoverHierarchyRequest(_message.Message):
 
     @_builtins.property
     def template_chain_contains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only objects with these in their template chain."""
+        """Only objects with these templates in their template chain."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ Global___DiscoverHierarchyRequest: _TypeAlias = DiscoverHierarchyRequest  # noqa
 
 @_typing.final
 class DiscoverHierarchyReply(_message.Message):
-    """What `DiscoverHierarchy` gives. Numbers likely."""
+    """The reply of `DiscoverHierarchy`. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -205,7 +205,7 @@ class DiscoverHierarchyReply(_message.Message):
     next_page_token: _builtins.str
     """For the next request; empty on the last page."""
     total_object_count: _builtins.int
-    """How many objects there are on all pages."""
+    """The number of objects on all pages."""
     @_builtins.property
     def objects(self) -> _containers.RepeatedCompositeFieldContainer[Global___GalaxyObject]:
         """The objects of this page."""
@@ -227,7 +227,7 @@ Global___DiscoverHierarchyReply: _TypeAlias = DiscoverHierarchyReply  # noqa: Y0
 
 @_typing.final
 class BrowseChildrenRequest(_message.Message):
-    """What `BrowseChildren` takes: a parent, a page, and filters."""
+    """The request of `BrowseChildren`: a parent, a page, and filters."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -249,13 +249,13 @@ class BrowseChildrenRequest(_message.Message):
     parent_contained_path: _builtins.str
     """The parent's path of contained names."""
     page_size: _builtins.int
-    """How many children a page has: 500 when it is 0, at most 5 000."""
+    """The size of a page: up to 5,000 children; 0 means 500."""
     page_token: _builtins.str
-    """`next_page_token` of the page before; empty for the first page. With other filters it is INVALID_ARGUMENT."""
+    """`next_page_token` of the previous page; empty for the first page. With other filters it is INVALID_ARGUMENT."""
     tag_name_glob: _builtins.str
-    """Only objects whose whole tag name matches, with `*` and `?`, whatever the case."""
+    """Only objects whose whole tag name matches this pattern with `*` and `?`, case-insensitive."""
     include_attributes: _builtins.bool
-    """Whether the objects come with their attributes."""
+    """Whether to include the attributes of the objects."""
     alarm_bearing_only: _builtins.bool
     """Only objects that have an alarm."""
     historized_only: _builtins.bool
@@ -266,7 +266,7 @@ class BrowseChildrenRequest(_message.Message):
 
     @_builtins.property
     def template_chain_contains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only objects with these in their template chain."""
+        """Only objects with these templates in their template chain."""
 
     def __init__(
         self,
@@ -300,7 +300,7 @@ Global___BrowseChildrenRequest: _TypeAlias = BrowseChildrenRequest  # noqa: Y015
 
 @_typing.final
 class BrowseChildrenReply(_message.Message):
-    """What `BrowseChildren` gives."""
+    """The reply of `BrowseChildren`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -314,11 +314,11 @@ class BrowseChildrenReply(_message.Message):
     likely
     """
     total_child_count: _builtins.int
-    """How many children there are on all pages.
+    """The number of children on all pages.
     likely
     """
     cache_sequence: _builtins.int
-    """The state of the gateway's copy of the Galaxy that this page was read from.
+    """The version of the gateway's copy of the Galaxy from which this page was read.
     likely
     """
     @_builtins.property
@@ -327,7 +327,7 @@ class BrowseChildrenReply(_message.Message):
 
     @_builtins.property
     def child_has_children(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
-        """For each child of this page, whether it has children itself.
+        """Whether each child of this page has children.
         likely
         """
 
@@ -350,14 +350,14 @@ Global___BrowseChildrenReply: _TypeAlias = BrowseChildrenReply  # noqa: Y015
 
 @_typing.final
 class WatchDeployEventsRequest(_message.Message):
-    """What `WatchDeployEvents` takes."""
+    """The request of `WatchDeployEvents`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LAST_SEEN_DEPLOY_TIME_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def last_seen_deploy_time(self) -> _timestamp_pb2.Timestamp:
-        """The deploy that the client knows already.
+        """The last deploy that the client knows.
         unconfirmed
         """
 
@@ -386,20 +386,20 @@ class DeployEvent(_message.Message):
     OBJECT_COUNT_FIELD_NUMBER: _builtins.int
     ATTRIBUTE_COUNT_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """The place of this event among all. A jump means that events were dropped.
+    """The number of this event. A gap means that events were dropped.
     unconfirmed
     """
     object_count: _builtins.int
-    """How many objects the Galaxy has now.
+    """The number of objects in the Galaxy.
     unconfirmed
     """
     attribute_count: _builtins.int
-    """How many attributes the Galaxy has now.
+    """The number of attributes in the Galaxy.
     unconfirmed
     """
     @_builtins.property
     def observed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the gateway saw it.
+        """When the gateway noticed the deploy.
         unconfirmed
         """
 
@@ -451,7 +451,7 @@ class GalaxyObject(_message.Message):
     unconfirmed
     """
     contained_name: _builtins.str
-    """The object's name within the object that contains it; empty when none does.
+    """The object's name in the object that contains it; empty if none does.
     unconfirmed
     """
     browse_name: _builtins.str
@@ -459,7 +459,7 @@ class GalaxyObject(_message.Message):
     unconfirmed
     """
     parent_gobject_id: _builtins.int
-    """The number of the object above it; 0 at the top.
+    """The number of its parent; 0 at the top.
     unconfirmed
     """
     is_area: _builtins.bool
@@ -534,7 +534,7 @@ class GalaxyAttribute(_message.Message):
     unconfirmed
     """
     mx_data_type: _builtins.int
-    """MXAccess's own number of the data type.
+    """MXAccess's number of the data type.
     unconfirmed
     """
     data_type_name: _builtins.str
@@ -546,15 +546,15 @@ class GalaxyAttribute(_message.Message):
     unconfirmed
     """
     array_dimension: _builtins.int
-    """How many elements the array has.
+    """The number of elements of the array.
     unconfirmed
     """
     mx_attribute_category: _builtins.int
-    """MXAccess's own number of the attribute's category.
+    """MXAccess's number of the attribute's category.
     unconfirmed
     """
     security_classification: _builtins.int
-    """MXAccess's own number of the security classification.
+    """MXAccess's number of the security classification.
     unconfirmed
     """
     is_writable: _builtins.bool

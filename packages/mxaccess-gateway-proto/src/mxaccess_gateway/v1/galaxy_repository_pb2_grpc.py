@@ -31,7 +31,7 @@ if _version_not_supported:
 
 
 class GalaxyRepositoryStub(object):
-    """The Galaxy's object tree, served beside MxAccessGateway on the same address and with the same keys.
+    """The Galaxy's object tree, served at the same address as MxAccessGateway, with the same keys.
     """
 
     def __init__(self, channel):
@@ -68,39 +68,39 @@ class GalaxyRepositoryStub(object):
 
 
 class GalaxyRepositoryServicer(object):
-    """The Galaxy's object tree, served beside MxAccessGateway on the same address and with the same keys.
+    """The Galaxy's object tree, served at the same address as MxAccessGateway, with the same keys.
     """
 
     def TestConnection(self, request, context):
-        """Whether the Galaxy's database answers.
+        """Checks whether the Galaxy's database answers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetLastDeployTime(self, request, context):
-        """When the Galaxy was last deployed.
+        """Returns the time of the last deploy.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DiscoverHierarchy(self, request, context):
-        """The objects under a root, page by page. An unknown root is NOT_FOUND.
+        """Returns the objects below a root, page by page. An unknown root is NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BrowseChildren(self, request, context):
-        """The direct children of one object, page by page: areas first, then by name. An unknown parent is NOT_FOUND.
+        """Returns the direct children of one object, page by page: areas first, then by name. An unknown parent is NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchDeployEvents(self, request, context):
-        """The present state at once, then an event for every deploy.
+        """Streams the present state, then an event for every deploy.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,7 +142,7 @@ def add_GalaxyRepositoryServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class GalaxyRepository(object):
-    """The Galaxy's object tree, served beside MxAccessGateway on the same address and with the same keys.
+    """The Galaxy's object tree, served at the same address as MxAccessGateway, with the same keys.
     """
 
     @staticmethod

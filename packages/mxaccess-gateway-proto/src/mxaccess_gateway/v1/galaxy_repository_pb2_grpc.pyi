@@ -3,10 +3,10 @@
 isort:skip_file
 The Galaxy repository: the object tree of an AVEVA System Platform Galaxy, read-only, over gRPC.
 
-The marks of how sure a number is (none, `likely`, `unconfirmed`) are those of mxaccess_gateway.proto.
+The marks for the certainty of a number (none, `likely`, `unconfirmed`) are those of mxaccess_gateway.proto.
 
-The file stands beside mxaccess_gateway.proto because its path becomes its Python import; the package name is the
-deployed gateway's and part of every method's address.
+This file is next to mxaccess_gateway.proto because its path becomes its Python import. The package name is that of
+the deployed gateway and part of the address of every method.
 """
 
 from collections import abc as _abc
@@ -33,75 +33,75 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class GalaxyRepositoryStub:
-    """The Galaxy's object tree, served beside MxAccessGateway on the same address and with the same keys."""
+    """The Galaxy's object tree, served at the same address as MxAccessGateway, with the same keys."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> GalaxyRepositoryAsyncStub: ...
     TestConnection: _grpc.UnaryUnaryMultiCallable[_galaxy_repository_pb2.TestConnectionRequest, _galaxy_repository_pb2.TestConnectionReply]
-    """Whether the Galaxy's database answers."""
+    """Checks whether the Galaxy's database answers."""
     GetLastDeployTime: _grpc.UnaryUnaryMultiCallable[_galaxy_repository_pb2.GetLastDeployTimeRequest, _galaxy_repository_pb2.GetLastDeployTimeReply]
-    """When the Galaxy was last deployed."""
+    """Returns the time of the last deploy."""
     DiscoverHierarchy: _grpc.UnaryUnaryMultiCallable[_galaxy_repository_pb2.DiscoverHierarchyRequest, _galaxy_repository_pb2.DiscoverHierarchyReply]
-    """The objects under a root, page by page. An unknown root is NOT_FOUND."""
+    """Returns the objects below a root, page by page. An unknown root is NOT_FOUND."""
     BrowseChildren: _grpc.UnaryUnaryMultiCallable[_galaxy_repository_pb2.BrowseChildrenRequest, _galaxy_repository_pb2.BrowseChildrenReply]
-    """The direct children of one object, page by page: areas first, then by name. An unknown parent is NOT_FOUND."""
+    """Returns the direct children of one object, page by page: areas first, then by name. An unknown parent is NOT_FOUND."""
     WatchDeployEvents: _grpc.UnaryStreamMultiCallable[_galaxy_repository_pb2.WatchDeployEventsRequest, _galaxy_repository_pb2.DeployEvent]
-    """The present state at once, then an event for every deploy."""
+    """Streams the present state, then an event for every deploy."""
 
 @_typing.type_check_only
 class GalaxyRepositoryAsyncStub(GalaxyRepositoryStub):
-    """The Galaxy's object tree, served beside MxAccessGateway on the same address and with the same keys."""
+    """The Galaxy's object tree, served at the same address as MxAccessGateway, with the same keys."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     TestConnection: _aio.UnaryUnaryMultiCallable[_galaxy_repository_pb2.TestConnectionRequest, _galaxy_repository_pb2.TestConnectionReply]  # type: ignore[assignment]
-    """Whether the Galaxy's database answers."""
+    """Checks whether the Galaxy's database answers."""
     GetLastDeployTime: _aio.UnaryUnaryMultiCallable[_galaxy_repository_pb2.GetLastDeployTimeRequest, _galaxy_repository_pb2.GetLastDeployTimeReply]  # type: ignore[assignment]
-    """When the Galaxy was last deployed."""
+    """Returns the time of the last deploy."""
     DiscoverHierarchy: _aio.UnaryUnaryMultiCallable[_galaxy_repository_pb2.DiscoverHierarchyRequest, _galaxy_repository_pb2.DiscoverHierarchyReply]  # type: ignore[assignment]
-    """The objects under a root, page by page. An unknown root is NOT_FOUND."""
+    """Returns the objects below a root, page by page. An unknown root is NOT_FOUND."""
     BrowseChildren: _aio.UnaryUnaryMultiCallable[_galaxy_repository_pb2.BrowseChildrenRequest, _galaxy_repository_pb2.BrowseChildrenReply]  # type: ignore[assignment]
-    """The direct children of one object, page by page: areas first, then by name. An unknown parent is NOT_FOUND."""
+    """Returns the direct children of one object, page by page: areas first, then by name. An unknown parent is NOT_FOUND."""
     WatchDeployEvents: _aio.UnaryStreamMultiCallable[_galaxy_repository_pb2.WatchDeployEventsRequest, _galaxy_repository_pb2.DeployEvent]  # type: ignore[assignment]
-    """The present state at once, then an event for every deploy."""
+    """Streams the present state, then an event for every deploy."""
 
 class GalaxyRepositoryServicer:
-    """The Galaxy's object tree, served beside MxAccessGateway on the same address and with the same keys."""
+    """The Galaxy's object tree, served at the same address as MxAccessGateway, with the same keys."""
 
     def TestConnection(
         self,
         request: _galaxy_repository_pb2.TestConnectionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_galaxy_repository_pb2.TestConnectionReply, _abc.Awaitable[_galaxy_repository_pb2.TestConnectionReply]]:
-        """Whether the Galaxy's database answers."""
+        """Checks whether the Galaxy's database answers."""
 
     def GetLastDeployTime(
         self,
         request: _galaxy_repository_pb2.GetLastDeployTimeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_galaxy_repository_pb2.GetLastDeployTimeReply, _abc.Awaitable[_galaxy_repository_pb2.GetLastDeployTimeReply]]:
-        """When the Galaxy was last deployed."""
+        """Returns the time of the last deploy."""
 
     def DiscoverHierarchy(
         self,
         request: _galaxy_repository_pb2.DiscoverHierarchyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_galaxy_repository_pb2.DiscoverHierarchyReply, _abc.Awaitable[_galaxy_repository_pb2.DiscoverHierarchyReply]]:
-        """The objects under a root, page by page. An unknown root is NOT_FOUND."""
+        """Returns the objects below a root, page by page. An unknown root is NOT_FOUND."""
 
     def BrowseChildren(
         self,
         request: _galaxy_repository_pb2.BrowseChildrenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_galaxy_repository_pb2.BrowseChildrenReply, _abc.Awaitable[_galaxy_repository_pb2.BrowseChildrenReply]]:
-        """The direct children of one object, page by page: areas first, then by name. An unknown parent is NOT_FOUND."""
+        """Returns the direct children of one object, page by page: areas first, then by name. An unknown parent is NOT_FOUND."""
 
     def WatchDeployEvents(
         self,
         request: _galaxy_repository_pb2.WatchDeployEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_galaxy_repository_pb2.DeployEvent], _abc.AsyncIterator[_galaxy_repository_pb2.DeployEvent]]:
-        """The present state at once, then an event for every deploy."""
+        """Streams the present state, then an event for every deploy."""
 
 def add_GalaxyRepositoryServicer_to_server(servicer: GalaxyRepositoryServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

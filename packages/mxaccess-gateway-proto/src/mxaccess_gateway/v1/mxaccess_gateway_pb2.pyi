@@ -4,18 +4,17 @@ isort:skip_file
 The MXAccess Gateway: MXAccess, AVEVA System Platform's data access library, over gRPC.
 
 This file restates a contract that is already deployed. It was written from published facts, not copied from the
-gateway's own file, so not every number is equally certain. How sure a number is stands beside it:
+gateway's own file, so not every number is equally certain. A mark says how certain a number is:
 
-  (no mark)       sure: published with its number, or the only number that fits between two published ones.
-  likely          the name is published, the number follows from the order. Taken as right until a gateway's own
-                  descriptor says otherwise. In a message's or an enum's comment, "Numbers likely." covers all its
-                  members that carry no mark of their own.
-  // unconfirmed  name, number or shape is a guess. On a field or value it marks that one; on a message it marks the
-                  message's shape.
+  (no mark)       certain: published with its number, or the only number that fits between two published ones.
+  likely          the name is published, the number follows from the order. It counts as right until the descriptor
+                  of a gateway says otherwise. In the comment of a message or an enum, "Numbers likely." covers all
+                  members without a mark.
+  // unconfirmed  name, number or shape is a guess. On a field or value it covers that one, on a message its shape.
 
 `tools/compare_contract.py` compares this contract with what a gateway publishes and prints every difference.
 
-The contract only grows. A number that goes out of use is reserved and never given out again.
+The contract only grows. A number that is no longer used is reserved and never used again.
 Present gateway protocol version: 3 (`OpenSessionReply.gateway_protocol_version`).
 """
 
@@ -44,9 +43,9 @@ class _SessionState:
 class _SessionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionState.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     SESSION_STATE_UNSPECIFIED: _SessionState.ValueType  # 0
-    """Not said."""
+    """Not set."""
     SESSION_STATE_CREATING: _SessionState.ValueType  # 1
-    """The gateway has taken the request and makes the session."""
+    """The gateway has accepted the request and creates the session."""
     SESSION_STATE_STARTING_WORKER: _SessionState.ValueType  # 2
     """The worker process starts."""
     SESSION_STATE_WAITING_FOR_PIPE: _SessionState.ValueType  # 3
@@ -54,13 +53,13 @@ class _SessionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionS
     SESSION_STATE_HANDSHAKING: _SessionState.ValueType  # 4
     """Gateway and worker agree on their protocol."""
     SESSION_STATE_INITIALIZING_WORKER: _SessionState.ValueType  # 5
-    """The worker makes its MXAccess object."""
+    """The worker creates its MXAccess object."""
     SESSION_STATE_READY: _SessionState.ValueType  # 6
-    """The only state that takes commands and event streams."""
+    """The only state that accepts commands and event streams."""
     SESSION_STATE_CLOSING: _SessionState.ValueType  # 7
     """The session is being ended."""
     SESSION_STATE_CLOSED: _SessionState.ValueType  # 8
-    """The session has ended as asked."""
+    """The session has ended as requested."""
     SESSION_STATE_FAULTED: _SessionState.ValueType  # 9
     """The session is lost: its worker died, or its events overflowed."""
 
@@ -68,9 +67,9 @@ class SessionState(_SessionState, metaclass=_SessionStateEnumTypeWrapper):
     """The life of a session. Numbers likely."""
 
 SESSION_STATE_UNSPECIFIED: SessionState.ValueType  # 0
-"""Not said."""
+"""Not set."""
 SESSION_STATE_CREATING: SessionState.ValueType  # 1
-"""The gateway has taken the request and makes the session."""
+"""The gateway has accepted the request and creates the session."""
 SESSION_STATE_STARTING_WORKER: SessionState.ValueType  # 2
 """The worker process starts."""
 SESSION_STATE_WAITING_FOR_PIPE: SessionState.ValueType  # 3
@@ -78,13 +77,13 @@ SESSION_STATE_WAITING_FOR_PIPE: SessionState.ValueType  # 3
 SESSION_STATE_HANDSHAKING: SessionState.ValueType  # 4
 """Gateway and worker agree on their protocol."""
 SESSION_STATE_INITIALIZING_WORKER: SessionState.ValueType  # 5
-"""The worker makes its MXAccess object."""
+"""The worker creates its MXAccess object."""
 SESSION_STATE_READY: SessionState.ValueType  # 6
-"""The only state that takes commands and event streams."""
+"""The only state that accepts commands and event streams."""
 SESSION_STATE_CLOSING: SessionState.ValueType  # 7
 """The session is being ended."""
 SESSION_STATE_CLOSED: SessionState.ValueType  # 8
-"""The session has ended as asked."""
+"""The session has ended as requested."""
 SESSION_STATE_FAULTED: SessionState.ValueType  # 9
 """The session is lost: its worker died, or its events overflowed."""
 Global___SessionState: _TypeAlias = SessionState  # noqa: Y015
@@ -96,43 +95,43 @@ class _MxCommandKind:
 class _MxCommandKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxCommandKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     MX_COMMAND_KIND_UNSPECIFIED: _MxCommandKind.ValueType  # 0
-    """Not said."""
+    """Not set."""
     MX_COMMAND_KIND_REGISTER: _MxCommandKind.ValueType  # 1
-    """MXAccess Register: makes a server handle for a named client."""
+    """MXAccess Register: creates a server handle for a named client."""
     MX_COMMAND_KIND_UNREGISTER: _MxCommandKind.ValueType  # 2
-    """MXAccess Unregister: gives a server handle and all its items back."""
+    """MXAccess Unregister: releases a server handle and all its items."""
     MX_COMMAND_KIND_ADD_ITEM: _MxCommandKind.ValueType  # 3
-    """MXAccess AddItem: makes an item handle for a reference."""
+    """MXAccess AddItem: creates an item handle for a reference."""
     MX_COMMAND_KIND_ADD_ITEM2: _MxCommandKind.ValueType  # 4
     """MXAccess AddItem2: as ADD_ITEM, for a reference relative to a context."""
     MX_COMMAND_KIND_REMOVE_ITEM: _MxCommandKind.ValueType  # 5
-    """MXAccess RemoveItem: gives an item handle back."""
+    """MXAccess RemoveItem: releases an item handle."""
     MX_COMMAND_KIND_ADVISE: _MxCommandKind.ValueType  # 6
-    """MXAccess Advise: asks for an item's data changes."""
+    """MXAccess Advise: subscribes to the data changes of an item."""
     MX_COMMAND_KIND_UN_ADVISE: _MxCommandKind.ValueType  # 7
-    """MXAccess UnAdvise: ends an item's data changes."""
+    """MXAccess UnAdvise: unsubscribes from the data changes of an item."""
     MX_COMMAND_KIND_ADVISE_SUPERVISORY: _MxCommandKind.ValueType  # 8
     """MXAccess AdviseSupervisory: as ADVISE, for a supervisory client whose plain writes carry a user."""
     MX_COMMAND_KIND_ADD_BUFFERED_ITEM: _MxCommandKind.ValueType  # 9
-    """MXAccess AddBufferedItem: makes an item that delivers its samples in batches."""
+    """MXAccess AddBufferedItem: creates an item that delivers its samples in batches."""
     MX_COMMAND_KIND_SET_BUFFERED_UPDATE_INTERVAL: _MxCommandKind.ValueType  # 10
-    """MXAccess SetBufferedUpdateInterval: how often buffered items deliver."""
+    """MXAccess SetBufferedUpdateInterval: sets how often buffered items deliver."""
     MX_COMMAND_KIND_SUSPEND: _MxCommandKind.ValueType  # 11
-    """MXAccess Suspend: halts an item's updates and keeps its advise."""
+    """MXAccess Suspend: pauses the updates of an item and keeps its advise."""
     MX_COMMAND_KIND_ACTIVATE: _MxCommandKind.ValueType  # 12
-    """MXAccess Activate: ends a suspend."""
+    """MXAccess Activate: resumes the updates of a suspended item."""
     MX_COMMAND_KIND_WRITE: _MxCommandKind.ValueType  # 13
     """MXAccess Write: writes a value."""
     MX_COMMAND_KIND_WRITE2: _MxCommandKind.ValueType  # 14
-    """MXAccess Write2: writes a value with its time."""
+    """MXAccess Write2: writes a value with a timestamp."""
     MX_COMMAND_KIND_WRITE_SECURED: _MxCommandKind.ValueType  # 15
-    """MXAccess WriteSecured: writes a value in the name of one or two users."""
+    """MXAccess WriteSecured: writes a value on behalf of one or two users."""
     MX_COMMAND_KIND_WRITE_SECURED2: _MxCommandKind.ValueType  # 16
-    """MXAccess WriteSecured2: as WRITE_SECURED, with the value's time."""
+    """MXAccess WriteSecured2: as WRITE_SECURED, with a timestamp."""
     MX_COMMAND_KIND_AUTHENTICATE_USER: _MxCommandKind.ValueType  # 17
-    """MXAccess AuthenticateUser: checks a user's password and gives the user's id."""
+    """MXAccess AuthenticateUser: checks a user's password and returns the user's id."""
     MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID: _MxCommandKind.ValueType  # 18
-    """MXAccess ArchestrAUserToId: gives the id of a user known by GUID."""
+    """MXAccess ArchestrAUserToId: returns the id of a user from the GUID."""
     MX_COMMAND_KIND_ADD_ITEM_BULK: _MxCommandKind.ValueType  # 19
     """AddItem for many references."""
     MX_COMMAND_KIND_ADVISE_ITEM_BULK: _MxCommandKind.ValueType  # 20
@@ -146,13 +145,13 @@ class _MxCommandKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxComma
     MX_COMMAND_KIND_UNSUBSCRIBE_BULK: _MxCommandKind.ValueType  # 24
     """UnAdvise and RemoveItem for many items."""
     MX_COMMAND_KIND_SUBSCRIBE_ALARMS: _MxCommandKind.ValueType  # 25
-    """Brings alarm transitions into the session's events."""
+    """Delivers alarm transitions as events of the session."""
     MX_COMMAND_KIND_UNSUBSCRIBE_ALARMS: _MxCommandKind.ValueType  # 26
     """Ends SUBSCRIBE_ALARMS."""
     MX_COMMAND_KIND_ACKNOWLEDGE_ALARM: _MxCommandKind.ValueType  # 27
     """Acknowledges an alarm by its GUID."""
     MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS: _MxCommandKind.ValueType  # 28
-    """The alarms that are active now."""
+    """The active alarms."""
     MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME: _MxCommandKind.ValueType  # 29
     """Acknowledges an alarm by provider, group and name."""
     MX_COMMAND_KIND_WRITE_BULK: _MxCommandKind.ValueType  # 30
@@ -176,15 +175,15 @@ class _MxCommandKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxComma
     likely
     """
     MX_COMMAND_KIND_PING: _MxCommandKind.ValueType  # 100
-    """Control: does the worker answer?
+    """Control: checks that the worker answers.
     unconfirmed
     """
     MX_COMMAND_KIND_GET_SESSION_STATE: _MxCommandKind.ValueType  # 101
-    """Control: the session's state.
+    """Control: returns the state of the session.
     unconfirmed
     """
     MX_COMMAND_KIND_GET_WORKER_INFO: _MxCommandKind.ValueType  # 102
-    """Control: what the session's worker is.
+    """Control: describes the worker of the session.
     unconfirmed
     """
     MX_COMMAND_KIND_DRAIN_EVENTS: _MxCommandKind.ValueType  # 103
@@ -197,46 +196,46 @@ class _MxCommandKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxComma
     """
 
 class MxCommandKind(_MxCommandKind, metaclass=_MxCommandKindEnumTypeWrapper):
-    """Every command that `Invoke` knows. The blocks 1-18, 19-24 and 25-28 are sure, the order inside a block is likely."""
+    """Every command of `Invoke`. The blocks 1-18, 19-24 and 25-28 are certain, the order inside a block is likely."""
 
 MX_COMMAND_KIND_UNSPECIFIED: MxCommandKind.ValueType  # 0
-"""Not said."""
+"""Not set."""
 MX_COMMAND_KIND_REGISTER: MxCommandKind.ValueType  # 1
-"""MXAccess Register: makes a server handle for a named client."""
+"""MXAccess Register: creates a server handle for a named client."""
 MX_COMMAND_KIND_UNREGISTER: MxCommandKind.ValueType  # 2
-"""MXAccess Unregister: gives a server handle and all its items back."""
+"""MXAccess Unregister: releases a server handle and all its items."""
 MX_COMMAND_KIND_ADD_ITEM: MxCommandKind.ValueType  # 3
-"""MXAccess AddItem: makes an item handle for a reference."""
+"""MXAccess AddItem: creates an item handle for a reference."""
 MX_COMMAND_KIND_ADD_ITEM2: MxCommandKind.ValueType  # 4
 """MXAccess AddItem2: as ADD_ITEM, for a reference relative to a context."""
 MX_COMMAND_KIND_REMOVE_ITEM: MxCommandKind.ValueType  # 5
-"""MXAccess RemoveItem: gives an item handle back."""
+"""MXAccess RemoveItem: releases an item handle."""
 MX_COMMAND_KIND_ADVISE: MxCommandKind.ValueType  # 6
-"""MXAccess Advise: asks for an item's data changes."""
+"""MXAccess Advise: subscribes to the data changes of an item."""
 MX_COMMAND_KIND_UN_ADVISE: MxCommandKind.ValueType  # 7
-"""MXAccess UnAdvise: ends an item's data changes."""
+"""MXAccess UnAdvise: unsubscribes from the data changes of an item."""
 MX_COMMAND_KIND_ADVISE_SUPERVISORY: MxCommandKind.ValueType  # 8
 """MXAccess AdviseSupervisory: as ADVISE, for a supervisory client whose plain writes carry a user."""
 MX_COMMAND_KIND_ADD_BUFFERED_ITEM: MxCommandKind.ValueType  # 9
-"""MXAccess AddBufferedItem: makes an item that delivers its samples in batches."""
+"""MXAccess AddBufferedItem: creates an item that delivers its samples in batches."""
 MX_COMMAND_KIND_SET_BUFFERED_UPDATE_INTERVAL: MxCommandKind.ValueType  # 10
-"""MXAccess SetBufferedUpdateInterval: how often buffered items deliver."""
+"""MXAccess SetBufferedUpdateInterval: sets how often buffered items deliver."""
 MX_COMMAND_KIND_SUSPEND: MxCommandKind.ValueType  # 11
-"""MXAccess Suspend: halts an item's updates and keeps its advise."""
+"""MXAccess Suspend: pauses the updates of an item and keeps its advise."""
 MX_COMMAND_KIND_ACTIVATE: MxCommandKind.ValueType  # 12
-"""MXAccess Activate: ends a suspend."""
+"""MXAccess Activate: resumes the updates of a suspended item."""
 MX_COMMAND_KIND_WRITE: MxCommandKind.ValueType  # 13
 """MXAccess Write: writes a value."""
 MX_COMMAND_KIND_WRITE2: MxCommandKind.ValueType  # 14
-"""MXAccess Write2: writes a value with its time."""
+"""MXAccess Write2: writes a value with a timestamp."""
 MX_COMMAND_KIND_WRITE_SECURED: MxCommandKind.ValueType  # 15
-"""MXAccess WriteSecured: writes a value in the name of one or two users."""
+"""MXAccess WriteSecured: writes a value on behalf of one or two users."""
 MX_COMMAND_KIND_WRITE_SECURED2: MxCommandKind.ValueType  # 16
-"""MXAccess WriteSecured2: as WRITE_SECURED, with the value's time."""
+"""MXAccess WriteSecured2: as WRITE_SECURED, with a timestamp."""
 MX_COMMAND_KIND_AUTHENTICATE_USER: MxCommandKind.ValueType  # 17
-"""MXAccess AuthenticateUser: checks a user's password and gives the user's id."""
+"""MXAccess AuthenticateUser: checks a user's password and returns the user's id."""
 MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID: MxCommandKind.ValueType  # 18
-"""MXAccess ArchestrAUserToId: gives the id of a user known by GUID."""
+"""MXAccess ArchestrAUserToId: returns the id of a user from the GUID."""
 MX_COMMAND_KIND_ADD_ITEM_BULK: MxCommandKind.ValueType  # 19
 """AddItem for many references."""
 MX_COMMAND_KIND_ADVISE_ITEM_BULK: MxCommandKind.ValueType  # 20
@@ -250,13 +249,13 @@ MX_COMMAND_KIND_SUBSCRIBE_BULK: MxCommandKind.ValueType  # 23
 MX_COMMAND_KIND_UNSUBSCRIBE_BULK: MxCommandKind.ValueType  # 24
 """UnAdvise and RemoveItem for many items."""
 MX_COMMAND_KIND_SUBSCRIBE_ALARMS: MxCommandKind.ValueType  # 25
-"""Brings alarm transitions into the session's events."""
+"""Delivers alarm transitions as events of the session."""
 MX_COMMAND_KIND_UNSUBSCRIBE_ALARMS: MxCommandKind.ValueType  # 26
 """Ends SUBSCRIBE_ALARMS."""
 MX_COMMAND_KIND_ACKNOWLEDGE_ALARM: MxCommandKind.ValueType  # 27
 """Acknowledges an alarm by its GUID."""
 MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS: MxCommandKind.ValueType  # 28
-"""The alarms that are active now."""
+"""The active alarms."""
 MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME: MxCommandKind.ValueType  # 29
 """Acknowledges an alarm by provider, group and name."""
 MX_COMMAND_KIND_WRITE_BULK: MxCommandKind.ValueType  # 30
@@ -280,15 +279,15 @@ MX_COMMAND_KIND_READ_BULK: MxCommandKind.ValueType  # 34
 likely
 """
 MX_COMMAND_KIND_PING: MxCommandKind.ValueType  # 100
-"""Control: does the worker answer?
+"""Control: checks that the worker answers.
 unconfirmed
 """
 MX_COMMAND_KIND_GET_SESSION_STATE: MxCommandKind.ValueType  # 101
-"""Control: the session's state.
+"""Control: returns the state of the session.
 unconfirmed
 """
 MX_COMMAND_KIND_GET_WORKER_INFO: MxCommandKind.ValueType  # 102
-"""Control: what the session's worker is.
+"""Control: describes the worker of the session.
 unconfirmed
 """
 MX_COMMAND_KIND_DRAIN_EVENTS: MxCommandKind.ValueType  # 103
@@ -308,13 +307,13 @@ class _MxDataType:
 class _MxDataTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxDataType.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     MX_DATA_TYPE_UNSPECIFIED: _MxDataType.ValueType  # 0
-    """Not said."""
+    """Not set."""
     MX_DATA_TYPE_UNKNOWN: _MxDataType.ValueType  # 1
     """MXAccess does not know the type."""
     MX_DATA_TYPE_NO_DATA: _MxDataType.ValueType  # 2
-    """There is no data."""
+    """No data."""
     MX_DATA_TYPE_BOOLEAN: _MxDataType.ValueType  # 3
-    """A truth value."""
+    """A boolean."""
     MX_DATA_TYPE_INTEGER: _MxDataType.ValueType  # 4
     """An integer."""
     MX_DATA_TYPE_FLOAT: _MxDataType.ValueType  # 5
@@ -322,11 +321,11 @@ class _MxDataTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxDataType
     MX_DATA_TYPE_DOUBLE: _MxDataType.ValueType  # 6
     """A floating point number of 64 bits."""
     MX_DATA_TYPE_STRING: _MxDataType.ValueType  # 7
-    """A text."""
+    """A string."""
     MX_DATA_TYPE_TIME: _MxDataType.ValueType  # 8
     """A point in time."""
     MX_DATA_TYPE_ELAPSED_TIME: _MxDataType.ValueType  # 9
-    """A length of time.
+    """A duration.
     likely
     """
     MX_DATA_TYPE_REFERENCE_TYPE: _MxDataType.ValueType  # 10
@@ -358,25 +357,25 @@ class _MxDataTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxDataType
     likely
     """
     MX_DATA_TYPE_INTERNATIONALIZED_STRING: _MxDataType.ValueType  # 17
-    """A text in several languages.
+    """A string in several languages.
     likely
     """
     MX_DATA_TYPE_BIG_STRING: _MxDataType.ValueType  # 18
-    """A long text.
+    """A long string.
     likely
     """
 
 class MxDataType(_MxDataType, metaclass=_MxDataTypeEnumTypeWrapper):
-    """The data types of MXAccess. A number here is MXAccess's own plus 2."""
+    """The data types of MXAccess. Each number is that of MXAccess plus 2."""
 
 MX_DATA_TYPE_UNSPECIFIED: MxDataType.ValueType  # 0
-"""Not said."""
+"""Not set."""
 MX_DATA_TYPE_UNKNOWN: MxDataType.ValueType  # 1
 """MXAccess does not know the type."""
 MX_DATA_TYPE_NO_DATA: MxDataType.ValueType  # 2
-"""There is no data."""
+"""No data."""
 MX_DATA_TYPE_BOOLEAN: MxDataType.ValueType  # 3
-"""A truth value."""
+"""A boolean."""
 MX_DATA_TYPE_INTEGER: MxDataType.ValueType  # 4
 """An integer."""
 MX_DATA_TYPE_FLOAT: MxDataType.ValueType  # 5
@@ -384,11 +383,11 @@ MX_DATA_TYPE_FLOAT: MxDataType.ValueType  # 5
 MX_DATA_TYPE_DOUBLE: MxDataType.ValueType  # 6
 """A floating point number of 64 bits."""
 MX_DATA_TYPE_STRING: MxDataType.ValueType  # 7
-"""A text."""
+"""A string."""
 MX_DATA_TYPE_TIME: MxDataType.ValueType  # 8
 """A point in time."""
 MX_DATA_TYPE_ELAPSED_TIME: MxDataType.ValueType  # 9
-"""A length of time.
+"""A duration.
 likely
 """
 MX_DATA_TYPE_REFERENCE_TYPE: MxDataType.ValueType  # 10
@@ -420,11 +419,11 @@ MX_DATA_TYPE_QUALIFIED_STRUCT: MxDataType.ValueType  # 16
 likely
 """
 MX_DATA_TYPE_INTERNATIONALIZED_STRING: MxDataType.ValueType  # 17
-"""A text in several languages.
+"""A string in several languages.
 likely
 """
 MX_DATA_TYPE_BIG_STRING: MxDataType.ValueType  # 18
-"""A long text.
+"""A long string.
 likely
 """
 Global___MxDataType: _TypeAlias = MxDataType  # noqa: Y015
@@ -436,47 +435,47 @@ class _ProtocolStatusCode:
 class _ProtocolStatusCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProtocolStatusCode.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     PROTOCOL_STATUS_CODE_UNSPECIFIED: _ProtocolStatusCode.ValueType  # 0
-    """Not said."""
+    """Not set."""
     PROTOCOL_STATUS_CODE_OK: _ProtocolStatusCode.ValueType  # 1
-    """It was done."""
+    """The request was carried out."""
     PROTOCOL_STATUS_CODE_INVALID_REQUEST: _ProtocolStatusCode.ValueType  # 2
-    """The request makes no sense: an unknown kind, or arguments that do not fit the kind."""
+    """The request is invalid: an unknown kind, or arguments that do not match the kind."""
     PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND: _ProtocolStatusCode.ValueType  # 3
-    """There is no such session."""
+    """The session is unknown."""
     PROTOCOL_STATUS_CODE_SESSION_NOT_READY: _ProtocolStatusCode.ValueType  # 4
     """The session is not READY."""
     PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE: _ProtocolStatusCode.ValueType  # 5
-    """The session's worker is gone or going."""
+    """The session's worker has ended or is ending."""
     PROTOCOL_STATUS_CODE_TIMEOUT: _ProtocolStatusCode.ValueType  # 6
-    """The worker did not answer in time. What it was doing may still happen."""
+    """The worker did not answer in time. The command may still be carried out."""
     PROTOCOL_STATUS_CODE_CANCELED: _ProtocolStatusCode.ValueType  # 7
-    """The command was given up before it ran to its end."""
+    """The command was canceled before it was completed."""
     PROTOCOL_STATUS_CODE_PROTOCOL_VIOLATION: _ProtocolStatusCode.ValueType  # 8
-    """Gateway and worker did not understand each other."""
+    """Gateway and worker violated their protocol."""
     PROTOCOL_STATUS_CODE_MXACCESS_FAILURE: _ProtocolStatusCode.ValueType  # 9
     """MXAccess refused: see `hresult`, `statuses` and `diagnostic_message`."""
 
 class ProtocolStatusCode(_ProtocolStatusCode, metaclass=_ProtocolStatusCodeEnumTypeWrapper):
-    """The outcomes of a call that was answered."""
+    """The outcomes of an answered call."""
 
 PROTOCOL_STATUS_CODE_UNSPECIFIED: ProtocolStatusCode.ValueType  # 0
-"""Not said."""
+"""Not set."""
 PROTOCOL_STATUS_CODE_OK: ProtocolStatusCode.ValueType  # 1
-"""It was done."""
+"""The request was carried out."""
 PROTOCOL_STATUS_CODE_INVALID_REQUEST: ProtocolStatusCode.ValueType  # 2
-"""The request makes no sense: an unknown kind, or arguments that do not fit the kind."""
+"""The request is invalid: an unknown kind, or arguments that do not match the kind."""
 PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND: ProtocolStatusCode.ValueType  # 3
-"""There is no such session."""
+"""The session is unknown."""
 PROTOCOL_STATUS_CODE_SESSION_NOT_READY: ProtocolStatusCode.ValueType  # 4
 """The session is not READY."""
 PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE: ProtocolStatusCode.ValueType  # 5
-"""The session's worker is gone or going."""
+"""The session's worker has ended or is ending."""
 PROTOCOL_STATUS_CODE_TIMEOUT: ProtocolStatusCode.ValueType  # 6
-"""The worker did not answer in time. What it was doing may still happen."""
+"""The worker did not answer in time. The command may still be carried out."""
 PROTOCOL_STATUS_CODE_CANCELED: ProtocolStatusCode.ValueType  # 7
-"""The command was given up before it ran to its end."""
+"""The command was canceled before it was completed."""
 PROTOCOL_STATUS_CODE_PROTOCOL_VIOLATION: ProtocolStatusCode.ValueType  # 8
-"""Gateway and worker did not understand each other."""
+"""Gateway and worker violated their protocol."""
 PROTOCOL_STATUS_CODE_MXACCESS_FAILURE: ProtocolStatusCode.ValueType  # 9
 """MXAccess refused: see `hresult`, `statuses` and `diagnostic_message`."""
 Global___ProtocolStatusCode: _TypeAlias = ProtocolStatusCode  # noqa: Y015
@@ -488,51 +487,51 @@ class _MxStatusCategory:
 class _MxStatusCategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxStatusCategory.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     MX_STATUS_CATEGORY_UNSPECIFIED: _MxStatusCategory.ValueType  # 0
-    """Not said."""
+    """Not set."""
     MX_STATUS_CATEGORY_UNKNOWN: _MxStatusCategory.ValueType  # 1
-    """MXAccess does not know."""
+    """Unknown to MXAccess."""
     MX_STATUS_CATEGORY_OK: _MxStatusCategory.ValueType  # 2
     """Good."""
     MX_STATUS_CATEGORY_PENDING: _MxStatusCategory.ValueType  # 3
     """Not finished."""
     MX_STATUS_CATEGORY_WARNING: _MxStatusCategory.ValueType  # 4
-    """Done, with a remark."""
+    """Done, with a warning."""
     MX_STATUS_CATEGORY_COMMUNICATION_ERROR: _MxStatusCategory.ValueType  # 5
-    """Something could not be reached."""
+    """Communication failed."""
     MX_STATUS_CATEGORY_CONFIGURATION_ERROR: _MxStatusCategory.ValueType  # 6
-    """The reference or the Galaxy is set up wrong."""
+    """The reference or the Galaxy is configured wrong."""
     MX_STATUS_CATEGORY_OPERATIONAL_ERROR: _MxStatusCategory.ValueType  # 7
-    """The object refuses in its present state."""
+    """The object refused in its present state."""
     MX_STATUS_CATEGORY_SECURITY_ERROR: _MxStatusCategory.ValueType  # 8
-    """The user may not."""
+    """The user is not authorized."""
     MX_STATUS_CATEGORY_SOFTWARE_ERROR: _MxStatusCategory.ValueType  # 9
-    """A fault in the software."""
+    """A software fault."""
     MX_STATUS_CATEGORY_OTHER_ERROR: _MxStatusCategory.ValueType  # 10
     """Any other failure."""
 
 class MxStatusCategory(_MxStatusCategory, metaclass=_MxStatusCategoryEnumTypeWrapper):
-    """The categories of an MXAccess status. A number here is MXAccess's own plus 2."""
+    """The categories of an MXAccess status. Each number is that of MXAccess plus 2."""
 
 MX_STATUS_CATEGORY_UNSPECIFIED: MxStatusCategory.ValueType  # 0
-"""Not said."""
+"""Not set."""
 MX_STATUS_CATEGORY_UNKNOWN: MxStatusCategory.ValueType  # 1
-"""MXAccess does not know."""
+"""Unknown to MXAccess."""
 MX_STATUS_CATEGORY_OK: MxStatusCategory.ValueType  # 2
 """Good."""
 MX_STATUS_CATEGORY_PENDING: MxStatusCategory.ValueType  # 3
 """Not finished."""
 MX_STATUS_CATEGORY_WARNING: MxStatusCategory.ValueType  # 4
-"""Done, with a remark."""
+"""Done, with a warning."""
 MX_STATUS_CATEGORY_COMMUNICATION_ERROR: MxStatusCategory.ValueType  # 5
-"""Something could not be reached."""
+"""Communication failed."""
 MX_STATUS_CATEGORY_CONFIGURATION_ERROR: MxStatusCategory.ValueType  # 6
-"""The reference or the Galaxy is set up wrong."""
+"""The reference or the Galaxy is configured wrong."""
 MX_STATUS_CATEGORY_OPERATIONAL_ERROR: MxStatusCategory.ValueType  # 7
-"""The object refuses in its present state."""
+"""The object refused in its present state."""
 MX_STATUS_CATEGORY_SECURITY_ERROR: MxStatusCategory.ValueType  # 8
-"""The user may not."""
+"""The user is not authorized."""
 MX_STATUS_CATEGORY_SOFTWARE_ERROR: MxStatusCategory.ValueType  # 9
-"""A fault in the software."""
+"""A software fault."""
 MX_STATUS_CATEGORY_OTHER_ERROR: MxStatusCategory.ValueType  # 10
 """Any other failure."""
 Global___MxStatusCategory: _TypeAlias = MxStatusCategory  # noqa: Y015
@@ -544,43 +543,43 @@ class _MxStatusSource:
 class _MxStatusSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxStatusSource.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     MX_STATUS_SOURCE_UNSPECIFIED: _MxStatusSource.ValueType  # 0
-    """Not said."""
+    """Not set."""
     MX_STATUS_SOURCE_UNKNOWN: _MxStatusSource.ValueType  # 1
-    """MXAccess does not know."""
+    """Unknown to MXAccess."""
     MX_STATUS_SOURCE_REQUESTING_LMX: _MxStatusSource.ValueType  # 2
-    """LMX on the asking side."""
+    """LMX on the requesting side."""
     MX_STATUS_SOURCE_RESPONDING_LMX: _MxStatusSource.ValueType  # 3
-    """LMX on the answering side."""
+    """LMX on the responding side."""
     MX_STATUS_SOURCE_REQUESTING_NMX: _MxStatusSource.ValueType  # 4
-    """NMX on the asking side."""
+    """NMX on the requesting side."""
     MX_STATUS_SOURCE_RESPONDING_NMX: _MxStatusSource.ValueType  # 5
-    """NMX on the answering side."""
+    """NMX on the responding side."""
     MX_STATUS_SOURCE_REQUESTING_AUTOMATION_OBJECT: _MxStatusSource.ValueType  # 6
-    """The automation object that asked."""
+    """The requesting automation object."""
     MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT: _MxStatusSource.ValueType  # 7
-    """The automation object that answered."""
+    """The responding automation object."""
 
 class MxStatusSource(_MxStatusSource, metaclass=_MxStatusSourceEnumTypeWrapper):
-    """Who found an MXAccess status. LMX is the local message exchange, NMX the one between machines. A number here is
-    MXAccess's own plus 2.
+    """Where an MXAccess status was detected. LMX is the local message exchange, NMX the one between machines. Each number
+    is that of MXAccess plus 2.
     """
 
 MX_STATUS_SOURCE_UNSPECIFIED: MxStatusSource.ValueType  # 0
-"""Not said."""
+"""Not set."""
 MX_STATUS_SOURCE_UNKNOWN: MxStatusSource.ValueType  # 1
-"""MXAccess does not know."""
+"""Unknown to MXAccess."""
 MX_STATUS_SOURCE_REQUESTING_LMX: MxStatusSource.ValueType  # 2
-"""LMX on the asking side."""
+"""LMX on the requesting side."""
 MX_STATUS_SOURCE_RESPONDING_LMX: MxStatusSource.ValueType  # 3
-"""LMX on the answering side."""
+"""LMX on the responding side."""
 MX_STATUS_SOURCE_REQUESTING_NMX: MxStatusSource.ValueType  # 4
-"""NMX on the asking side."""
+"""NMX on the requesting side."""
 MX_STATUS_SOURCE_RESPONDING_NMX: MxStatusSource.ValueType  # 5
-"""NMX on the answering side."""
+"""NMX on the responding side."""
 MX_STATUS_SOURCE_REQUESTING_AUTOMATION_OBJECT: MxStatusSource.ValueType  # 6
-"""The automation object that asked."""
+"""The requesting automation object."""
 MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT: MxStatusSource.ValueType  # 7
-"""The automation object that answered."""
+"""The responding automation object."""
 Global___MxStatusSource: _TypeAlias = MxStatusSource  # noqa: Y015
 
 class _MxEventFamily:
@@ -590,19 +589,19 @@ class _MxEventFamily:
 class _MxEventFamilyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxEventFamily.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     MX_EVENT_FAMILY_UNSPECIFIED: _MxEventFamily.ValueType  # 0
-    """Not said."""
+    """Not set."""
     MX_EVENT_FAMILY_ON_DATA_CHANGE: _MxEventFamily.ValueType  # 1
     """MXAccess OnDataChange: an advised item has a new value, quality or time."""
     MX_EVENT_FAMILY_ON_WRITE_COMPLETE: _MxEventFamily.ValueType  # 2
     """MXAccess OnWriteComplete: the outcome of a write."""
     MX_EVENT_FAMILY_OPERATION_COMPLETE: _MxEventFamily.ValueType  # 3
-    """MXAccess OperationComplete. Comes only when MXAccess raises it."""
+    """MXAccess OperationComplete. Sent only when MXAccess raises it."""
     MX_EVENT_FAMILY_ON_BUFFERED_DATA_CHANGE: _MxEventFamily.ValueType  # 4
     """MXAccess OnBufferedDataChange: a batch of samples of a buffered item."""
     MX_EVENT_FAMILY_ON_ALARM_TRANSITION: _MxEventFamily.ValueType  # 5
     """An alarm was raised, acknowledged, cleared or raised again."""
     MX_EVENT_FAMILY_ON_ALARM_PROVIDER_MODE_CHANGED: _MxEventFamily.ValueType  # 6
-    """Alarms come from another provider now.
+    """The provider of the alarms has changed.
     likely
     """
 
@@ -610,19 +609,19 @@ class MxEventFamily(_MxEventFamily, metaclass=_MxEventFamilyEnumTypeWrapper):
     """The families of events."""
 
 MX_EVENT_FAMILY_UNSPECIFIED: MxEventFamily.ValueType  # 0
-"""Not said."""
+"""Not set."""
 MX_EVENT_FAMILY_ON_DATA_CHANGE: MxEventFamily.ValueType  # 1
 """MXAccess OnDataChange: an advised item has a new value, quality or time."""
 MX_EVENT_FAMILY_ON_WRITE_COMPLETE: MxEventFamily.ValueType  # 2
 """MXAccess OnWriteComplete: the outcome of a write."""
 MX_EVENT_FAMILY_OPERATION_COMPLETE: MxEventFamily.ValueType  # 3
-"""MXAccess OperationComplete. Comes only when MXAccess raises it."""
+"""MXAccess OperationComplete. Sent only when MXAccess raises it."""
 MX_EVENT_FAMILY_ON_BUFFERED_DATA_CHANGE: MxEventFamily.ValueType  # 4
 """MXAccess OnBufferedDataChange: a batch of samples of a buffered item."""
 MX_EVENT_FAMILY_ON_ALARM_TRANSITION: MxEventFamily.ValueType  # 5
 """An alarm was raised, acknowledged, cleared or raised again."""
 MX_EVENT_FAMILY_ON_ALARM_PROVIDER_MODE_CHANGED: MxEventFamily.ValueType  # 6
-"""Alarms come from another provider now.
+"""The provider of the alarms has changed.
 likely
 """
 Global___MxEventFamily: _TypeAlias = MxEventFamily  # noqa: Y015
@@ -634,7 +633,7 @@ class _AlarmProviderMode:
 class _AlarmProviderModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmProviderMode.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ALARM_PROVIDER_MODE_UNSPECIFIED: _AlarmProviderMode.ValueType  # 0
-    """Not said."""
+    """Not set."""
     ALARM_PROVIDER_MODE_ALARMMGR: _AlarmProviderMode.ValueType  # 1
     """The platform's alarm manager."""
     ALARM_PROVIDER_MODE_SUBTAG: _AlarmProviderMode.ValueType  # 2
@@ -647,7 +646,7 @@ class AlarmProviderMode(_AlarmProviderMode, metaclass=_AlarmProviderModeEnumType
     """
 
 ALARM_PROVIDER_MODE_UNSPECIFIED: AlarmProviderMode.ValueType  # 0
-"""Not said."""
+"""Not set."""
 ALARM_PROVIDER_MODE_ALARMMGR: AlarmProviderMode.ValueType  # 1
 """The platform's alarm manager."""
 ALARM_PROVIDER_MODE_SUBTAG: AlarmProviderMode.ValueType  # 2
@@ -661,27 +660,27 @@ class _AlarmTransitionKind:
 class _AlarmTransitionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmTransitionKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ALARM_TRANSITION_KIND_UNSPECIFIED: _AlarmTransitionKind.ValueType  # 0
-    """Not said."""
+    """Not set."""
     ALARM_TRANSITION_KIND_RAISE: _AlarmTransitionKind.ValueType  # 1
     """It was raised."""
     ALARM_TRANSITION_KIND_ACKNOWLEDGE: _AlarmTransitionKind.ValueType  # 2
     """It was acknowledged."""
     ALARM_TRANSITION_KIND_CLEAR: _AlarmTransitionKind.ValueType  # 3
-    """It went away."""
+    """It was cleared."""
     ALARM_TRANSITION_KIND_RETRIGGER: _AlarmTransitionKind.ValueType  # 4
     """It was raised again while it was active."""
 
 class AlarmTransitionKind(_AlarmTransitionKind, metaclass=_AlarmTransitionKindEnumTypeWrapper):
-    """What may happen to an alarm. Numbers likely."""
+    """The transitions of an alarm. Numbers likely."""
 
 ALARM_TRANSITION_KIND_UNSPECIFIED: AlarmTransitionKind.ValueType  # 0
-"""Not said."""
+"""Not set."""
 ALARM_TRANSITION_KIND_RAISE: AlarmTransitionKind.ValueType  # 1
 """It was raised."""
 ALARM_TRANSITION_KIND_ACKNOWLEDGE: AlarmTransitionKind.ValueType  # 2
 """It was acknowledged."""
 ALARM_TRANSITION_KIND_CLEAR: AlarmTransitionKind.ValueType  # 3
-"""It went away."""
+"""It was cleared."""
 ALARM_TRANSITION_KIND_RETRIGGER: AlarmTransitionKind.ValueType  # 4
 """It was raised again while it was active."""
 Global___AlarmTransitionKind: _TypeAlias = AlarmTransitionKind  # noqa: Y015
@@ -693,9 +692,9 @@ class _AlarmConditionState:
 class _AlarmConditionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmConditionState.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ALARM_CONDITION_STATE_UNSPECIFIED: _AlarmConditionState.ValueType  # 0
-    """Not said."""
+    """Not set."""
     ALARM_CONDITION_STATE_ACTIVE: _AlarmConditionState.ValueType  # 1
-    """Active, and nobody has acknowledged it.
+    """Active and not acknowledged.
     unconfirmed
     """
     ALARM_CONDITION_STATE_ACTIVE_ACKED: _AlarmConditionState.ValueType  # 2
@@ -711,9 +710,9 @@ class AlarmConditionState(_AlarmConditionState, metaclass=_AlarmConditionStateEn
     """The state of an alarm."""
 
 ALARM_CONDITION_STATE_UNSPECIFIED: AlarmConditionState.ValueType  # 0
-"""Not said."""
+"""Not set."""
 ALARM_CONDITION_STATE_ACTIVE: AlarmConditionState.ValueType  # 1
-"""Active, and nobody has acknowledged it.
+"""Active and not acknowledged.
 unconfirmed
 """
 ALARM_CONDITION_STATE_ACTIVE_ACKED: AlarmConditionState.ValueType  # 2
@@ -730,7 +729,7 @@ Global___AlarmConditionState: _TypeAlias = AlarmConditionState  # noqa: Y015
 class OpenSessionRequest(_message.Message):
     """--- Sessions -------------------------------------------------------------------------------------------------------
 
-    What `OpenSession` takes. Numbers likely.
+    The request of `OpenSession`. Numbers likely.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -744,9 +743,9 @@ class OpenSessionRequest(_message.Message):
     unconfirmed
     """
     client_session_name: _builtins.str
-    """A name that tells people whose session it is."""
+    """A name that shows people whose session it is."""
     client_correlation_id: _builtins.str
-    """The client's own id of this call. Unique for each call and never empty."""
+    """An id of this call that the client chooses: unique and never empty."""
     @_builtins.property
     def command_timeout(self) -> _duration_pb2.Duration:
         """How long a command of this session may run; the gateway's default (30 s) when it is not set.
@@ -771,7 +770,7 @@ Global___OpenSessionRequest: _TypeAlias = OpenSessionRequest  # noqa: Y015
 
 @_typing.final
 class OpenSessionReply(_message.Message):
-    """What `OpenSession` gives. Numbers likely."""
+    """The reply of `OpenSession`. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -794,20 +793,20 @@ class OpenSessionReply(_message.Message):
     worker_protocol_version: _builtins.int
     """The version of the protocol between gateway and worker."""
     gateway_protocol_version: _builtins.int
-    """The version of the protocol in this file that the gateway speaks. A client must not go on with one it does not
-    know.
+    """The version of the protocol in this file that the gateway supports. A client must not use a version that it does
+    not know.
     """
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What this gateway can do beyond the minimum, such as `unary-acknowledge-alarm` or `server-stream-active-alarms`."""
+        """What this gateway supports beyond the minimum, such as `unary-acknowledge-alarm` or `server-stream-active-alarms`."""
 
     @_builtins.property
     def default_command_timeout(self) -> _duration_pb2.Duration:
-        """How long a command may run when its client sets no time."""
+        """How long a command may run if its client sets no timeout."""
 
     @_builtins.property
     def protocol_status(self) -> Global___ProtocolStatus:
-        """Whether the session was opened, and why not."""
+        """Whether the session was opened, and if not, why."""
 
     def __init__(
         self,
@@ -831,7 +830,7 @@ Global___OpenSessionReply: _TypeAlias = OpenSessionReply  # noqa: Y015
 
 @_typing.final
 class CloseSessionRequest(_message.Message):
-    """What `CloseSession` takes. Numbers likely."""
+    """The request of `CloseSession`. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -840,7 +839,7 @@ class CloseSessionRequest(_message.Message):
     session_id: _builtins.str
     """The session to end."""
     client_correlation_id: _builtins.str
-    """The client's own id of this call. Unique for each call and never empty."""
+    """An id of this call that the client chooses: unique and never empty."""
     def __init__(
         self,
         *,
@@ -857,7 +856,7 @@ Global___CloseSessionRequest: _TypeAlias = CloseSessionRequest  # noqa: Y015
 
 @_typing.final
 class CloseSessionReply(_message.Message):
-    """What `CloseSession` gives. Numbers likely."""
+    """The reply of `CloseSession`. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -870,7 +869,7 @@ class CloseSessionReply(_message.Message):
     """The state that the session ended in."""
     @_builtins.property
     def protocol_status(self) -> Global___ProtocolStatus:
-        """Whether the session was ended, and why not."""
+        """Whether the session was ended, and if not, why."""
 
     def __init__(
         self,
@@ -889,7 +888,7 @@ Global___CloseSessionReply: _TypeAlias = CloseSessionReply  # noqa: Y015
 
 @_typing.final
 class StreamEventsRequest(_message.Message):
-    """What `StreamEvents` takes. Numbers likely."""
+    """The request of `StreamEvents`. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -898,9 +897,9 @@ class StreamEventsRequest(_message.Message):
     session_id: _builtins.str
     """The session whose events to stream."""
     after_worker_sequence: _builtins.int
-    """The `worker_sequence` of the last event that the client has seen. The stream goes on with the one after it,
-    without a hole and without a repeat, as long as the gateway still retains it; if not, the first message carries
-    `MxEvent.replay_gap`. 0 starts afresh, without replay.
+    """The `worker_sequence` of the last event that the client has received. The stream continues with the next one,
+    without gaps and repeats, if the gateway still retains it; otherwise the first message carries
+    `MxEvent.replay_gap`. 0 starts a new stream without replay.
     """
     def __init__(
         self,
@@ -931,7 +930,7 @@ class MxCommandRequest(_message.Message):
     session_id: _builtins.str
     """The session that runs the command."""
     client_correlation_id: _builtins.str
-    """The client's own id of this call. Unique for each call and never empty; the reply repeats it."""
+    """An id of this call that the client chooses: unique and never empty; the reply repeats it."""
     @_builtins.property
     def command(self) -> Global___MxCommand:
         """The command."""
@@ -1002,7 +1001,7 @@ class MxCommand(_message.Message):
     DRAIN_EVENTS_FIELD_NUMBER: _builtins.int
     SHUTDOWN_WORKER_FIELD_NUMBER: _builtins.int
     kind: Global___MxCommandKind.ValueType
-    """What to do."""
+    """The kind of the command."""
     @_builtins.property
     def register(self) -> Global___RegisterCommand:
         """Arguments of REGISTER."""
@@ -1263,7 +1262,7 @@ class UnregisterCommand(_message.Message):
 
     SERVER_HANDLE_FIELD_NUMBER: _builtins.int
     server_handle: _builtins.int
-    """The server handle to give back."""
+    """The server handle to release."""
     def __init__(
         self,
         *,
@@ -1346,7 +1345,7 @@ class RemoveItemCommand(_message.Message):
     server_handle: _builtins.int
     """The item's server handle."""
     item_handle: _builtins.int
-    """The item handle to give back."""
+    """The item handle to release."""
     def __init__(
         self,
         *,
@@ -1372,7 +1371,7 @@ class AdviseCommand(_message.Message):
     server_handle: _builtins.int
     """The item's server handle."""
     item_handle: _builtins.int
-    """The item to watch."""
+    """The item to advise."""
     def __init__(
         self,
         *,
@@ -1398,7 +1397,7 @@ class UnAdviseCommand(_message.Message):
     server_handle: _builtins.int
     """The item's server handle."""
     item_handle: _builtins.int
-    """The item to watch no longer."""
+    """The item to un-advise."""
     def __init__(
         self,
         *,
@@ -1424,7 +1423,7 @@ class AdviseSupervisoryCommand(_message.Message):
     server_handle: _builtins.int
     """The item's server handle."""
     item_handle: _builtins.int
-    """The item to watch."""
+    """The item to advise."""
     def __init__(
         self,
         *,
@@ -1478,7 +1477,7 @@ class SetBufferedUpdateIntervalCommand(_message.Message):
     SERVER_HANDLE_FIELD_NUMBER: _builtins.int
     UPDATE_INTERVAL_MILLISECONDS_FIELD_NUMBER: _builtins.int
     server_handle: _builtins.int
-    """The server handle whose buffered items are meant."""
+    """The server handle of the buffered items."""
     update_interval_milliseconds: _builtins.int
     """The time between two batches, in milliseconds.
     unconfirmed
@@ -1508,7 +1507,7 @@ class SuspendCommand(_message.Message):
     server_handle: _builtins.int
     """The item's server handle."""
     item_handle: _builtins.int
-    """The item whose updates to halt."""
+    """The item to suspend."""
     def __init__(
         self,
         *,
@@ -1534,7 +1533,7 @@ class ActivateCommand(_message.Message):
     server_handle: _builtins.int
     """The item's server handle."""
     item_handle: _builtins.int
-    """The item whose updates to take up again."""
+    """The item to activate."""
     def __init__(
         self,
         *,
@@ -1566,7 +1565,7 @@ class WriteCommand(_message.Message):
     item_handle: _builtins.int
     """The item to write to. It must be advised."""
     user_id: _builtins.int
-    """The id of the user who writes. Counts only under a supervisory advise; 0 for none."""
+    """The id of the user who writes. Used only under a supervisory advise; 0 for none."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The value. It replaces a whole array."""
@@ -1589,7 +1588,7 @@ Global___WriteCommand: _TypeAlias = WriteCommand  # noqa: Y015
 
 @_typing.final
 class Write2Command(_message.Message):
-    """Arguments of MXAccess Write2: a write that carries the value's time. Numbers likely."""
+    """Arguments of MXAccess Write2: a write with a timestamp. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1603,14 +1602,14 @@ class Write2Command(_message.Message):
     item_handle: _builtins.int
     """The item to write to. It must be advised."""
     user_id: _builtins.int
-    """The id of the user who writes. Counts only under a supervisory advise; 0 for none."""
+    """The id of the user who writes. Used only under a supervisory advise; 0 for none."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The value. It replaces a whole array."""
 
     @_builtins.property
     def timestamp_value(self) -> Global___MxValue:
-        """The time of the value, as a value of data type TIME."""
+        """The timestamp, as a value of data type TIME."""
 
     def __init__(
         self,
@@ -1631,7 +1630,7 @@ Global___Write2Command: _TypeAlias = Write2Command  # noqa: Y015
 
 @_typing.final
 class WriteSecuredCommand(_message.Message):
-    """Arguments of MXAccess WriteSecured: a write in the name of one user, or of two. Numbers likely."""
+    """Arguments of MXAccess WriteSecured: a write on behalf of one or two users. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1647,7 +1646,7 @@ class WriteSecuredCommand(_message.Message):
     current_user_id: _builtins.int
     """The id of the user who writes, from AUTHENTICATE_USER."""
     verifier_user_id: _builtins.int
-    """The id of the user who verifies the write; 0 where none is needed."""
+    """The id of the user who verifies the write; 0 if none is needed."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The value. It replaces a whole array."""
@@ -1671,7 +1670,7 @@ Global___WriteSecuredCommand: _TypeAlias = WriteSecuredCommand  # noqa: Y015
 
 @_typing.final
 class WriteSecured2Command(_message.Message):
-    """Arguments of MXAccess WriteSecured2: a secured write that carries the value's time. Numbers likely."""
+    """Arguments of MXAccess WriteSecured2: a secured write with a timestamp. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1688,14 +1687,14 @@ class WriteSecured2Command(_message.Message):
     current_user_id: _builtins.int
     """The id of the user who writes, from AUTHENTICATE_USER."""
     verifier_user_id: _builtins.int
-    """The id of the user who verifies the write; 0 where none is needed."""
+    """The id of the user who verifies the write; 0 if none is needed."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The value. It replaces a whole array."""
 
     @_builtins.property
     def timestamp_value(self) -> Global___MxValue:
-        """The time of the value, as a value of data type TIME."""
+        """The timestamp, as a value of data type TIME."""
 
     def __init__(
         self,
@@ -1817,7 +1816,7 @@ class AdviseItemBulkCommand(_message.Message):
     """The items' server handle."""
     @_builtins.property
     def item_handles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The items to watch."""
+        """The items to advise."""
 
     def __init__(
         self,
@@ -1845,7 +1844,7 @@ class RemoveItemBulkCommand(_message.Message):
     """The items' server handle."""
     @_builtins.property
     def item_handles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The item handles to give back."""
+        """The item handles to release."""
 
     def __init__(
         self,
@@ -1873,7 +1872,7 @@ class UnAdviseItemBulkCommand(_message.Message):
     """The items' server handle."""
     @_builtins.property
     def item_handles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The items to watch no longer."""
+        """The items to un-advise."""
 
     def __init__(
         self,
@@ -1957,7 +1956,7 @@ class WriteBulkEntry(_message.Message):
     item_handle: _builtins.int
     """The item to write to. It must be advised."""
     user_id: _builtins.int
-    """The id of the user who writes. Counts only under a supervisory advise; 0 for none."""
+    """The id of the user who writes. Used only under a supervisory advise; 0 for none."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The value. It replaces a whole array."""
@@ -1990,14 +1989,14 @@ class Write2BulkEntry(_message.Message):
     item_handle: _builtins.int
     """The item to write to. It must be advised."""
     user_id: _builtins.int
-    """The id of the user who writes. Counts only under a supervisory advise; 0 for none."""
+    """The id of the user who writes. Used only under a supervisory advise; 0 for none."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The value. It replaces a whole array."""
 
     @_builtins.property
     def timestamp_value(self) -> Global___MxValue:
-        """The time of the value, as a value of data type TIME."""
+        """The timestamp, as a value of data type TIME."""
 
     def __init__(
         self,
@@ -2030,7 +2029,7 @@ class WriteSecuredBulkEntry(_message.Message):
     current_user_id: _builtins.int
     """The id of the user who writes, from AUTHENTICATE_USER."""
     verifier_user_id: _builtins.int
-    """The id of the user who verifies the write; 0 where none is needed."""
+    """The id of the user who verifies the write; 0 if none is needed."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The value. It replaces a whole array."""
@@ -2067,14 +2066,14 @@ class WriteSecured2BulkEntry(_message.Message):
     current_user_id: _builtins.int
     """The id of the user who writes, from AUTHENTICATE_USER."""
     verifier_user_id: _builtins.int
-    """The id of the user who verifies the write; 0 where none is needed."""
+    """The id of the user who verifies the write; 0 if none is needed."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The value. It replaces a whole array."""
 
     @_builtins.property
     def timestamp_value(self) -> Global___MxValue:
-        """The time of the value, as a value of data type TIME."""
+        """The timestamp, as a value of data type TIME."""
 
     def __init__(
         self,
@@ -2207,8 +2206,8 @@ Global___WriteSecured2BulkCommand: _TypeAlias = WriteSecured2BulkCommand  # noqa
 
 @_typing.final
 class ReadBulkCommand(_message.Message):
-    """Arguments of READ_BULK. A tag that is advised already answers from its last value; for any other the worker adds,
-    advises, waits for a value and cleans up by itself. Numbers likely.
+    """Arguments of READ_BULK. For an advised tag the last value is returned; for any other tag the worker adds, advises,
+    waits for a value and cleans up. Numbers likely.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -2252,7 +2251,7 @@ class SubscribeAlarmsCommand(_message.Message):
     subscription_expression: _builtins.str
     """Which alarms to subscribe to."""
     forced_mode: Global___AlarmProviderMode.ValueType
-    """The provider to use whatever the gateway would choose; UNSPECIFIED leaves the choice to the gateway."""
+    """The provider to use; UNSPECIFIED leaves the choice to the gateway."""
     @_builtins.property
     def watch_list(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmSubtagTarget]:
         """The alarms to watch by their attributes when alarms come from SUBTAG."""
@@ -2347,7 +2346,7 @@ class AcknowledgeAlarmCommand(_message.Message):
     alarm_guid: _builtins.str
     """The alarm's GUID."""
     comment: _builtins.str
-    """What the operator has to say."""
+    """The operator's comment."""
     operator_user: _builtins.str
     """The user name of the operator."""
     operator_node: _builtins.str
@@ -2355,7 +2354,7 @@ class AcknowledgeAlarmCommand(_message.Message):
     operator_domain: _builtins.str
     """The domain of the operator."""
     operator_full_name: _builtins.str
-    """The operator's name in full."""
+    """The operator's full name."""
     def __init__(
         self,
         *,
@@ -2382,7 +2381,7 @@ class QueryActiveAlarmsCommand(_message.Message):
 
     ALARM_FILTER_PREFIX_FIELD_NUMBER: _builtins.int
     alarm_filter_prefix: _builtins.str
-    """Only alarms whose full reference begins so; empty for all."""
+    """Only alarms whose full reference starts with this text; empty for all."""
     def __init__(
         self,
         *,
@@ -2417,7 +2416,7 @@ class AcknowledgeAlarmByNameCommand(_message.Message):
     group_name: _builtins.str
     """The alarm's group."""
     comment: _builtins.str
-    """What the operator has to say."""
+    """The operator's comment."""
     operator_user: _builtins.str
     """The user name of the operator."""
     operator_node: _builtins.str
@@ -2425,7 +2424,7 @@ class AcknowledgeAlarmByNameCommand(_message.Message):
     operator_domain: _builtins.str
     """The domain of the operator."""
     operator_full_name: _builtins.str
-    """The operator's name in full."""
+    """The operator's full name."""
     def __init__(
         self,
         *,
@@ -2454,7 +2453,7 @@ class PingCommand(_message.Message):
 
     MESSAGE_FIELD_NUMBER: _builtins.int
     message: _builtins.str
-    """A text of the client's choice.
+    """A text that the client chooses.
     unconfirmed
     """
     def __init__(
@@ -2539,7 +2538,7 @@ class ShutdownWorkerCommand(_message.Message):
     GRACE_PERIOD_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def grace_period(self) -> _duration_pb2.Duration:
-        """How long the worker may take to end by itself.
+        """How long the worker may take to end.
         unconfirmed
         """
 
@@ -2560,8 +2559,8 @@ Global___ShutdownWorkerCommand: _TypeAlias = ShutdownWorkerCommand  # noqa: Y015
 class MxCommandReply(_message.Message):
     """--- Replies --------------------------------------------------------------------------------------------------------
 
-    What a command gave. Look at `protocol_status` first: when it is OK, the arm of the command's kind is set, if that
-    kind has one. When MXAccess refused, `hresult`, `statuses` and `diagnostic_message` say why.
+    The result of a command. Check `protocol_status` first: if it is OK, the arm of the command's kind is set, if that
+    kind has one. If MXAccess refused, `hresult`, `statuses` and `diagnostic_message` say why.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -2615,12 +2614,12 @@ class MxCommandReply(_message.Message):
     likely
     """
     diagnostic_message: _builtins.str
-    """The reason in words.
+    """The reason as text.
     likely
     """
     @_builtins.property
     def protocol_status(self) -> Global___ProtocolStatus:
-        """Whether the command was carried out, and why not.
+        """Whether the command was carried out, and if not, why.
         likely
         """
 
@@ -2632,7 +2631,7 @@ class MxCommandReply(_message.Message):
 
     @_builtins.property
     def statuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___MxStatusProxy]:
-        """Everything that MXAccess had to say about the call. There may be several.
+        """All statuses that MXAccess returned for the call.
         likely
         """
 
@@ -2896,7 +2895,7 @@ class SuspendReply(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def status(self) -> Global___MxStatusProxy:
-        """What MXAccess says about the suspend."""
+        """The status of the suspend."""
 
     def __init__(
         self,
@@ -2920,7 +2919,7 @@ class ActivateReply(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def status(self) -> Global___MxStatusProxy:
-        """What MXAccess says about the activation."""
+        """The status of the activation."""
 
     def __init__(
         self,
@@ -2981,7 +2980,7 @@ Global___ArchestrAUserToIdReply: _TypeAlias = ArchestrAUserToIdReply  # noqa: Y0
 
 @_typing.final
 class SubscribeResult(_message.Message):
-    """What became of one entry of a bulk command on items. Numbers likely."""
+    """The result of one entry of a bulk command on items. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2993,13 +2992,13 @@ class SubscribeResult(_message.Message):
     server_handle: _builtins.int
     """The item's server handle."""
     tag_address: _builtins.str
-    """The reference, where the command was given references."""
+    """The reference, if the command takes references."""
     item_handle: _builtins.int
-    """The item handle; 0 where there is none."""
+    """The item handle; 0 if there is none."""
     was_successful: _builtins.bool
     """Whether this entry was carried out. Some may fail while others succeed."""
     error_message: _builtins.str
-    """The reason in words when it was not."""
+    """The reason as text if it was not."""
     def __init__(
         self,
         *,
@@ -3043,7 +3042,7 @@ Global___BulkSubscribeReply: _TypeAlias = BulkSubscribeReply  # noqa: Y015
 
 @_typing.final
 class BulkWriteResult(_message.Message):
-    """What became of one write of a bulk write. Numbers likely."""
+    """The result of one write of a bulk write. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -3062,10 +3061,10 @@ class BulkWriteResult(_message.Message):
     hresult: _builtins.int
     """The COM result of the MXAccess call. Not set when no call was made."""
     error_message: _builtins.str
-    """The reason in words when the write was not accepted."""
+    """The reason as text if the write was not accepted."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___MxStatusProxy]:
-        """Everything that MXAccess had to say about this write."""
+        """All statuses that MXAccess returned for this write."""
 
     def __init__(
         self,
@@ -3113,7 +3112,7 @@ Global___BulkWriteReply: _TypeAlias = BulkWriteReply  # noqa: Y015
 
 @_typing.final
 class BulkReadResult(_message.Message):
-    """What a bulk read gave for one tag. Numbers likely."""
+    """The result of a bulk read for one tag. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -3132,26 +3131,26 @@ class BulkReadResult(_message.Message):
     tag_address: _builtins.str
     """The reference."""
     item_handle: _builtins.int
-    """The item handle; 0 where there is none."""
+    """The item handle; 0 if there is none."""
     was_successful: _builtins.bool
     """Whether the tag was read. Some may fail while others succeed."""
     was_cached: _builtins.bool
-    """Whether this is the last value of an item that was advised already."""
+    """Whether this is the last known value of an advised item."""
     quality: _builtins.int
     """The value's quality: an OPC DA byte, 192 is good."""
     error_message: _builtins.str
-    """The reason in words when the tag was not read."""
+    """The reason as text if the tag was not read."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The value."""
 
     @_builtins.property
     def source_timestamp(self) -> _timestamp_pb2.Timestamp:
-        """When the source had the value."""
+        """The time of the value according to its source."""
 
     @_builtins.property
     def statuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___MxStatusProxy]:
-        """Everything that MXAccess had to say about this tag."""
+        """All statuses that MXAccess returned for this tag."""
 
     def __init__(
         self,
@@ -3230,7 +3229,7 @@ class QueryActiveAlarmsReplyPayload(_message.Message):
     SNAPSHOTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def snapshots(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActiveAlarmSnapshot]:
-        """The alarms that are active now."""
+        """The active alarms."""
 
     def __init__(
         self,
@@ -3270,7 +3269,7 @@ Global___SessionStateReply: _TypeAlias = SessionStateReply  # noqa: Y015
 @_typing.final
 class WorkerInfoReply(_message.Message):
     """Result of GET_WORKER_INFO.
-    unconfirmed: taken to say again what OpenSessionReply says about the worker.
+    unconfirmed: believed to repeat what OpenSessionReply says about the worker.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -3327,7 +3326,7 @@ Global___DrainEventsReply: _TypeAlias = DrainEventsReply  # noqa: Y015
 class MxValue(_message.Message):
     """--- Values ---------------------------------------------------------------------------------------------------------
 
-    A value on its way to or from MXAccess: the value itself, and what its COM variant was.
+    A value that is sent to or received from MXAccess, and the type of its COM variant.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -3348,12 +3347,12 @@ class MxValue(_message.Message):
     RAW_VALUE_FIELD_NUMBER: _builtins.int
     SPARSE_ARRAY_VALUE_FIELD_NUMBER: _builtins.int
     data_type: Global___MxDataType.ValueType
-    """The data type in MXAccess's terms.
+    """The data type of MXAccess.
     likely
     """
     variant_type: _builtins.str
-    """The name of the COM variant type that carried the value, such as `VT_I4` or `VT_EMPTY`. It keeps the width that
-    `kind` may have widened: an 8, 16 or 32 bit integer comes as `int32_value`.
+    """The name of the COM variant type that carried the value, such as `VT_I4` or `VT_EMPTY`. It has the
+    original width: an 8, 16 or 32 bit integer is sent as `int32_value`.
     likely
     """
     is_null: _builtins.bool
@@ -3361,7 +3360,7 @@ class MxValue(_message.Message):
     likely
     """
     raw_diagnostic: _builtins.str
-    """Why the value could not be converted, when it comes as `raw_value`.
+    """Why the value could not be converted, if it is a `raw_value`.
     likely
     """
     raw_data_type: _builtins.int
@@ -3369,7 +3368,7 @@ class MxValue(_message.Message):
     likely
     """
     bool_value: _builtins.bool
-    """A truth value."""
+    """A boolean."""
     int32_value: _builtins.int
     """An integer of up to 32 bits."""
     int64_value: _builtins.int
@@ -3379,9 +3378,9 @@ class MxValue(_message.Message):
     double_value: _builtins.float
     """A floating point number of 64 bits."""
     string_value: _builtins.str
-    """A text."""
+    """A string."""
     raw_value: _builtins.bytes
-    """What the worker could not convert, as bytes."""
+    """A value that the worker could not convert, as bytes."""
     @_builtins.property
     def timestamp_value(self) -> _timestamp_pb2.Timestamp:
         """A point in time, UTC."""
@@ -3425,9 +3424,7 @@ Global___MxValue: _TypeAlias = MxValue  # noqa: Y015
 
 @_typing.final
 class MxSparseArray(_message.Message):
-    """Some elements of an array. The elements that it does not name are written with their type's default: false, 0, ""
-    or the epoch.
-    """
+    """Some elements of an array. All other elements are written with the default of their type: false, 0, "" or the epoch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -3437,7 +3434,7 @@ class MxSparseArray(_message.Message):
     element_data_type: Global___MxDataType.ValueType
     """The data type of all elements."""
     total_length: _builtins.int
-    """How many elements the whole array has."""
+    """The number of elements of the whole array."""
     @_builtins.property
     def elements(self) -> _containers.RepeatedCompositeFieldContainer[Global___MxSparseElement]:
         """The elements that have a value."""
@@ -3466,7 +3463,7 @@ class MxSparseElement(_message.Message):
     INDEX_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     index: _builtins.int
-    """Where the element stands. Taken to count from 0, unlike the `[N]` of a reference, which counts from 1."""
+    """The index of the element. Believed to start at 0, unlike the `[N]` of a reference, which starts at 1."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The element's value: a scalar."""
@@ -3509,7 +3506,7 @@ class MxArray(_message.Message):
     variant_type: _builtins.str
     """The name of the COM variant type that carried the array."""
     raw_diagnostic: _builtins.str
-    """Why the array could not be converted, when it comes as `raw_values`."""
+    """Why the array could not be converted, if it has `raw_values`."""
     raw_element_data_type: _builtins.int
     """The native data type number of the elements as the worker saw it."""
     @_builtins.property
@@ -3518,7 +3515,7 @@ class MxArray(_message.Message):
 
     @_builtins.property
     def bool_values(self) -> Global___BoolArray:
-        """Truth values."""
+        """Booleans."""
 
     @_builtins.property
     def int32_values(self) -> Global___Int32Array:
@@ -3538,7 +3535,7 @@ class MxArray(_message.Message):
 
     @_builtins.property
     def string_values(self) -> Global___StringArray:
-        """Texts."""
+        """Strings."""
 
     @_builtins.property
     def timestamp_values(self) -> Global___TimestampArray:
@@ -3546,7 +3543,7 @@ class MxArray(_message.Message):
 
     @_builtins.property
     def raw_values(self) -> Global___RawArray:
-        """What the worker could not convert, as bytes."""
+        """A value that the worker could not convert, as bytes."""
 
     def __init__(
         self,
@@ -3577,7 +3574,7 @@ Global___MxArray: _TypeAlias = MxArray  # noqa: Y015
 
 @_typing.final
 class BoolArray(_message.Message):
-    """The elements of an array of truth values. Numbers likely."""
+    """The elements of an array of booleans. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -3697,7 +3694,7 @@ Global___DoubleArray: _TypeAlias = DoubleArray  # noqa: Y015
 
 @_typing.final
 class StringArray(_message.Message):
-    """The elements of an array of texts. Numbers likely."""
+    """The elements of an array of strings. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -3771,7 +3768,7 @@ Global___RawArray: _TypeAlias = RawArray  # noqa: Y015
 class ProtocolStatus(_message.Message):
     """--- Status ---------------------------------------------------------------------------------------------------------
 
-    Whether gateway, worker and MXAccess did what was asked. Numbers likely.
+    Whether gateway, worker and MXAccess did what was requested. Numbers likely.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -3781,7 +3778,7 @@ class ProtocolStatus(_message.Message):
     code: Global___ProtocolStatusCode.ValueType
     """The outcome."""
     message: _builtins.str
-    """The reason in words when the code is not OK."""
+    """The reason as text if the code is not OK."""
     def __init__(
         self,
         *,
@@ -3812,9 +3809,9 @@ class MxStatusProxy(_message.Message):
     success: _builtins.int
     """The raw COM number: -1 and 1 both mean good. 0 with an unset category is not a failure."""
     category: Global___MxStatusCategory.ValueType
-    """What sort of outcome it is."""
+    """The kind of outcome."""
     detected_by: Global___MxStatusSource.ValueType
-    """Who found it."""
+    """Where the status was detected."""
     detail: _builtins.int
     """The reason's native number, such as 6 for an invalid reference."""
     raw_category: _builtins.int
@@ -3822,7 +3819,7 @@ class MxStatusProxy(_message.Message):
     raw_detected_by: _builtins.int
     """The source's native number."""
     diagnostic_text: _builtins.str
-    """The reason in words."""
+    """The reason as text."""
     def __init__(
         self,
         *,
@@ -3846,8 +3843,8 @@ Global___MxStatusProxy: _TypeAlias = MxStatusProxy  # noqa: Y015
 class MxEvent(_message.Message):
     """--- Events ---------------------------------------------------------------------------------------------------------
 
-    Something that happened in a session. Most of it stands in the fields here; the body says which family it is of and
-    adds what only that family has.
+    An event of a session. Most of its data is in these fields; the body says which family it belongs to and holds the
+    data of that family only.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -3873,11 +3870,11 @@ class MxEvent(_message.Message):
     ON_ALARM_TRANSITION_FIELD_NUMBER: _builtins.int
     ON_ALARM_PROVIDER_MODE_CHANGED_FIELD_NUMBER: _builtins.int
     family: Global___MxEventFamily.ValueType
-    """What happened. UNSPECIFIED on the sentinel that carries `replay_gap`.
+    """The family of the event. UNSPECIFIED on the sentinel that carries `replay_gap`.
     likely
     """
     session_id: _builtins.str
-    """The session that it happened in.
+    """The session of the event.
     likely
     """
     server_handle: _builtins.int
@@ -3893,13 +3890,13 @@ class MxEvent(_message.Message):
     likely
     """
     worker_sequence: _builtins.int
-    """The place of this event among all of the session: rising, without holes.
+    """The number of this event in its session: increasing, without gaps.
     likely
     """
     hresult: _builtins.int
-    """The COM result that came with the event."""
+    """The COM result of the event."""
     raw_status: _builtins.str
-    """The MXAccess status as the worker saw it, for diagnosis."""
+    """The MXAccess status as the worker received it, for diagnosis."""
     @_builtins.property
     def value(self) -> Global___MxValue:
         """The value of a data change; the array of samples of a buffered data change.
@@ -3908,30 +3905,30 @@ class MxEvent(_message.Message):
 
     @_builtins.property
     def source_timestamp(self) -> _timestamp_pb2.Timestamp:
-        """When the source had the value.
+        """The time of the value according to its source.
         likely
         """
 
     @_builtins.property
     def statuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___MxStatusProxy]:
-        """Everything that MXAccess had to say. There may be several.
+        """All statuses that MXAccess sent.
         likely
         """
 
     @_builtins.property
     def worker_timestamp(self) -> _timestamp_pb2.Timestamp:
-        """When the worker saw the event.
+        """When the worker received the event.
         likely
         """
 
     @_builtins.property
     def gateway_receive_timestamp(self) -> _timestamp_pb2.Timestamp:
-        """When the gateway had the event from the worker."""
+        """When the gateway received the event from the worker."""
 
     @_builtins.property
     def replay_gap(self) -> Global___ReplayGap:
-        """Set on the first message of a resumed stream when events between the two were lost. That message is no event: it
-        has no family and no body.
+        """Set on the first message of a resumed stream if events between the two streams were lost. That message is not an
+        event: it has neither family nor body.
         """
 
     @_builtins.property
@@ -4011,8 +4008,8 @@ Global___MxEvent: _TypeAlias = MxEvent  # noqa: Y015
 
 @_typing.final
 class ReplayGap(_message.Message):
-    """Events were lost: the gateway no longer had all that a resumed stream asked for. Whoever believes values from before
-    must read them afresh.
+    """Events were lost: the gateway no longer retained all events that a resumed stream requested. Values known before must
+    be read again.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -4020,7 +4017,7 @@ class ReplayGap(_message.Message):
     REQUESTED_AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
     OLDEST_AVAILABLE_SEQUENCE_FIELD_NUMBER: _builtins.int
     requested_after_sequence: _builtins.int
-    """The sequence that the stream was to go on after."""
+    """The sequence after which the stream was to resume."""
     oldest_available_sequence: _builtins.int
     """The oldest sequence that the gateway still has."""
     def __init__(
@@ -4040,7 +4037,7 @@ Global___ReplayGap: _TypeAlias = ReplayGap  # noqa: Y015
 @_typing.final
 class OnDataChangeEvent(_message.Message):
     """Marks a data change.
-    unconfirmed: believed to be empty, its data stands on MxEvent.
+    unconfirmed: believed to be empty, its data is in MxEvent.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -4059,7 +4056,7 @@ Global___OnDataChangeEvent: _TypeAlias = OnDataChangeEvent  # noqa: Y015
 @_typing.final
 class OnWriteCompleteEvent(_message.Message):
     """Marks the outcome of a write.
-    unconfirmed: believed to be empty, its data stands on MxEvent.
+    unconfirmed: believed to be empty, its data is in MxEvent.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -4078,7 +4075,7 @@ Global___OnWriteCompleteEvent: _TypeAlias = OnWriteCompleteEvent  # noqa: Y015
 @_typing.final
 class OperationCompleteEvent(_message.Message):
     """Marks the end of an operation.
-    unconfirmed: believed to be empty, its data stands on MxEvent.
+    unconfirmed: believed to be empty, its data is in MxEvent.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -4096,7 +4093,7 @@ Global___OperationCompleteEvent: _TypeAlias = OperationCompleteEvent  # noqa: Y0
 
 @_typing.final
 class OnBufferedDataChangeEvent(_message.Message):
-    """What a batch of samples has beyond `MxEvent.value`, which holds the samples' values as an array."""
+    """The data of a batch of samples, in addition to `MxEvent.value`, which holds their values as an array."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -4142,7 +4139,7 @@ Global___OnBufferedDataChangeEvent: _TypeAlias = OnBufferedDataChangeEvent  # no
 
 @_typing.final
 class OnAlarmProviderModeChangedEvent(_message.Message):
-    """Alarms come from another provider now.
+    """The provider of the alarms has changed.
     unconfirmed: its fields are not published.
     """
 
@@ -4161,7 +4158,7 @@ Global___OnAlarmProviderModeChangedEvent: _TypeAlias = OnAlarmProviderModeChange
 
 @_typing.final
 class AlarmProviderStatus(_message.Message):
-    """How the gateway gets its alarms at present."""
+    """The present provider of the alarms."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -4170,14 +4167,14 @@ class AlarmProviderStatus(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
     mode: Global___AlarmProviderMode.ValueType
-    """Where they come from."""
+    """The provider."""
     degraded: _builtins.bool
-    """Whether that is less than what it is set up for."""
+    """Whether this provider delivers less than the configured one."""
     reason: _builtins.str
-    """Why, in words."""
+    """The reason as text."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """Since when."""
+        """The time of the last change."""
 
     def __init__(
         self,
@@ -4197,7 +4194,7 @@ Global___AlarmProviderStatus: _TypeAlias = AlarmProviderStatus  # noqa: Y015
 
 @_typing.final
 class AcknowledgeAlarmRequest(_message.Message):
-    """What `AcknowledgeAlarm` takes. Numbers likely."""
+    """The request of `AcknowledgeAlarm`. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -4206,11 +4203,11 @@ class AcknowledgeAlarmRequest(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     OPERATOR_USER_FIELD_NUMBER: _builtins.int
     client_correlation_id: _builtins.str
-    """The client's own id of this call. Unique for each call and never empty."""
+    """An id of this call that the client chooses: unique and never empty."""
     alarm_full_reference: _builtins.str
     """The alarm: its GUID, or `Provider!Group.Tag`."""
     comment: _builtins.str
-    """What the operator has to say."""
+    """The operator's comment."""
     operator_user: _builtins.str
     """The user name of the operator."""
     def __init__(
@@ -4231,7 +4228,7 @@ Global___AcknowledgeAlarmRequest: _TypeAlias = AcknowledgeAlarmRequest  # noqa: 
 
 @_typing.final
 class AcknowledgeAlarmReply(_message.Message):
-    """What `AcknowledgeAlarm` gives."""
+    """The reply of `AcknowledgeAlarm`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -4249,12 +4246,12 @@ class AcknowledgeAlarmReply(_message.Message):
     unconfirmed
     """
     diagnostic_message: _builtins.str
-    """The reason in words.
+    """The reason as text.
     unconfirmed
     """
     @_builtins.property
     def protocol_status(self) -> Global___ProtocolStatus:
-        """Whether the alarm was acknowledged, and why not.
+        """Whether the alarm was acknowledged, and if not, why.
         unconfirmed
         """
 
@@ -4285,16 +4282,16 @@ Global___AcknowledgeAlarmReply: _TypeAlias = AcknowledgeAlarmReply  # noqa: Y015
 
 @_typing.final
 class StreamAlarmsRequest(_message.Message):
-    """What `StreamAlarms` takes. Numbers likely."""
+    """The request of `StreamAlarms`. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CLIENT_CORRELATION_ID_FIELD_NUMBER: _builtins.int
     ALARM_FILTER_PREFIX_FIELD_NUMBER: _builtins.int
     client_correlation_id: _builtins.str
-    """The client's own id of this call. Unique for each call and never empty."""
+    """An id of this call that the client chooses: unique and never empty."""
     alarm_filter_prefix: _builtins.str
-    """Only alarms whose full reference begins so; empty for all."""
+    """Only alarms whose full reference starts with this text; empty for all."""
     def __init__(
         self,
         *,
@@ -4311,7 +4308,7 @@ Global___StreamAlarmsRequest: _TypeAlias = StreamAlarmsRequest  # noqa: Y015
 
 @_typing.final
 class QueryActiveAlarmsRequest(_message.Message):
-    """What `QueryActiveAlarms` takes."""
+    """The request of `QueryActiveAlarms`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -4321,9 +4318,9 @@ class QueryActiveAlarmsRequest(_message.Message):
     session_id: _builtins.str
     """Ignored: the alarms are the gateway's, not a session's."""
     client_correlation_id: _builtins.str
-    """The client's own id of this call. Unique for each call and never empty."""
+    """An id of this call that the client chooses: unique and never empty."""
     alarm_filter_prefix: _builtins.str
-    """Only alarms whose full reference begins so; empty for all."""
+    """Only alarms whose full reference starts with this text; empty for all."""
     def __init__(
         self,
         *,
@@ -4341,8 +4338,8 @@ Global___QueryActiveAlarmsRequest: _TypeAlias = QueryActiveAlarmsRequest  # noqa
 
 @_typing.final
 class AlarmFeedMessage(_message.Message):
-    """One message of `StreamAlarms`. First come the active alarms, then `snapshot_complete`, then `provider_status` once,
-    and from then on transitions and changes of the provider. Numbers likely.
+    """One message of `StreamAlarms`. The stream starts with the active alarms, then sends `snapshot_complete` and
+    `provider_status` once each, then transitions and changes of the provider. Numbers likely.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -4363,7 +4360,7 @@ class AlarmFeedMessage(_message.Message):
 
     @_builtins.property
     def provider_status(self) -> Global___AlarmProviderStatus:
-        """Where the alarms come from, at first and whenever it changes."""
+        """The provider of the alarms, initially and after each change."""
 
     def __init__(
         self,
@@ -4409,23 +4406,23 @@ class OnAlarmTransitionEvent(_message.Message):
     source_object_reference: _builtins.str
     """The object that has the alarm."""
     alarm_type_name: _builtins.str
-    """The sort of alarm, such as a limit's."""
+    """The type of alarm, such as a limit alarm."""
     transition_kind: Global___AlarmTransitionKind.ValueType
-    """What happened to it."""
+    """The kind of transition."""
     severity: _builtins.int
-    """How grave it is."""
+    """The severity."""
     operator_user: _builtins.str
-    """Who acknowledged it."""
+    """The user who acknowledged it."""
     operator_comment: _builtins.str
-    """What they had to say."""
+    """The comment of that user."""
     category: _builtins.str
     """The alarm's category."""
     description: _builtins.str
-    """The alarm in words."""
+    """The description of the alarm."""
     degraded: _builtins.bool
-    """Whether the alarm came over a provider that knows less than it should."""
+    """Whether the provider of the alarm was degraded."""
     source_provider: Global___AlarmProviderMode.ValueType
-    """Where the alarm came from."""
+    """The provider of the alarm."""
     @_builtins.property
     def original_raise_timestamp(self) -> _timestamp_pb2.Timestamp:
         """When the alarm was raised."""
@@ -4471,7 +4468,7 @@ Global___OnAlarmTransitionEvent: _TypeAlias = OnAlarmTransitionEvent  # noqa: Y0
 
 @_typing.final
 class ActiveAlarmSnapshot(_message.Message):
-    """An alarm that is active, as OnAlarmTransitionEvent has it, with its state in place of the transition."""
+    """An active alarm: as OnAlarmTransitionEvent, with the state instead of the transition."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -4499,23 +4496,23 @@ class ActiveAlarmSnapshot(_message.Message):
     unconfirmed
     """
     alarm_type_name: _builtins.str
-    """The sort of alarm, such as a limit's.
+    """The type of alarm, such as a limit alarm.
     unconfirmed
     """
     current_state: Global___AlarmConditionState.ValueType
-    """The state that the alarm is in.
+    """The state of the alarm.
     unconfirmed
     """
     severity: _builtins.int
-    """How grave it is.
+    """The severity.
     unconfirmed
     """
     operator_user: _builtins.str
-    """Who acknowledged it.
+    """The user who acknowledged it.
     unconfirmed
     """
     operator_comment: _builtins.str
-    """What they had to say.
+    """The comment of that user.
     unconfirmed
     """
     category: _builtins.str
@@ -4523,15 +4520,15 @@ class ActiveAlarmSnapshot(_message.Message):
     unconfirmed
     """
     description: _builtins.str
-    """The alarm in words.
+    """The description of the alarm.
     unconfirmed
     """
     degraded: _builtins.bool
-    """Whether the alarm came over a provider that knows less than it should.
+    """Whether the provider of the alarm was degraded.
     unconfirmed
     """
     source_provider: Global___AlarmProviderMode.ValueType
-    """Where the alarm came from.
+    """The provider of the alarm.
     unconfirmed
     """
     @_builtins.property
@@ -4542,7 +4539,7 @@ class ActiveAlarmSnapshot(_message.Message):
 
     @_builtins.property
     def transition_timestamp(self) -> _timestamp_pb2.Timestamp:
-        """When its last transition happened.
+        """The time of its last transition.
         unconfirmed
         """
 

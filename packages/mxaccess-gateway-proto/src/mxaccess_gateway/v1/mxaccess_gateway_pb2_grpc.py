@@ -36,7 +36,7 @@ class MxAccessGatewayStub(object):
     Every call carries the metadata `authorization: Bearer mxgw_<key-id>_<secret>`.
 
     A call fails in one of two ways. Transport, authentication, unknown sessions and limits end it with a gRPC status.
-    What the gateway's worker or MXAccess itself refuses comes in a normal reply, in `protocol_status`.
+    A refusal by the gateway's worker or by MXAccess is a normal reply, see `protocol_status`.
     """
 
     def __init__(self, channel):
@@ -88,11 +88,11 @@ class MxAccessGatewayServicer(object):
     Every call carries the metadata `authorization: Bearer mxgw_<key-id>_<secret>`.
 
     A call fails in one of two ways. Transport, authentication, unknown sessions and limits end it with a gRPC status.
-    What the gateway's worker or MXAccess itself refuses comes in a normal reply, in `protocol_status`.
+    A refusal by the gateway's worker or by MXAccess is a normal reply, see `protocol_status`.
     """
 
     def OpenSession(self, request, context):
-        """Starts a worker process with one MXAccess object of its own and returns when it is ready for commands.
+        """Starts a worker process with its own MXAccess object, and returns when it is ready for commands.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,15 +107,15 @@ class MxAccessGatewayServicer(object):
 
     def Invoke(self, request, context):
         """Runs one MXAccess command in a session. The commands of one session run one after the other.
-        A deadline ends the waiting, not the command: the worker goes on with what it has begun.
+        A deadline ends the wait, not the command: the worker completes a command that it has begun.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamEvents(self, request, context):
-        """The events of a session, in rising `worker_sequence`. A session has one subscriber; a second one is refused with
-        FAILED_PRECONDITION. Cancelling the call leaves the session open.
+        """Streams the events of a session by increasing `worker_sequence`. A session has one subscriber; a second one is
+        refused with FAILED_PRECONDITION. Cancelling the call leaves the session open.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,14 +129,14 @@ class MxAccessGatewayServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StreamAlarms(self, request, context):
-        """The alarms that are active now, then every change as it happens. Needs no session.
+        """Streams the active alarms, then every change. Needs no session.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def QueryActiveAlarms(self, request, context):
-        """The alarms that are active now; the stream ends after the last one. Needs no session.
+        """Streams the active alarms and ends. Needs no session.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -193,7 +193,7 @@ class MxAccessGateway(object):
     Every call carries the metadata `authorization: Bearer mxgw_<key-id>_<secret>`.
 
     A call fails in one of two ways. Transport, authentication, unknown sessions and limits end it with a gRPC status.
-    What the gateway's worker or MXAccess itself refuses comes in a normal reply, in `protocol_status`.
+    A refusal by the gateway's worker or by MXAccess is a normal reply, see `protocol_status`.
     """
 
     @staticmethod

@@ -4,18 +4,17 @@ isort:skip_file
 The MXAccess Gateway: MXAccess, AVEVA System Platform's data access library, over gRPC.
 
 This file restates a contract that is already deployed. It was written from published facts, not copied from the
-gateway's own file, so not every number is equally certain. How sure a number is stands beside it:
+gateway's own file, so not every number is equally certain. A mark says how certain a number is:
 
-  (no mark)       sure: published with its number, or the only number that fits between two published ones.
-  likely          the name is published, the number follows from the order. Taken as right until a gateway's own
-                  descriptor says otherwise. In a message's or an enum's comment, "Numbers likely." covers all its
-                  members that carry no mark of their own.
-  // unconfirmed  name, number or shape is a guess. On a field or value it marks that one; on a message it marks the
-                  message's shape.
+  (no mark)       certain: published with its number, or the only number that fits between two published ones.
+  likely          the name is published, the number follows from the order. It counts as right until the descriptor
+                  of a gateway says otherwise. In the comment of a message or an enum, "Numbers likely." covers all
+                  members without a mark.
+  // unconfirmed  name, number or shape is a guess. On a field or value it covers that one, on a message its shape.
 
 `tools/compare_contract.py` compares this contract with what a gateway publishes and prints every difference.
 
-The contract only grows. A number that goes out of use is reserved and never given out again.
+The contract only grows. A number that is no longer used is reserved and never used again.
 Present gateway protocol version: 3 (`OpenSessionReply.gateway_protocol_version`).
 """
 
@@ -48,7 +47,7 @@ class MxAccessGatewayStub:
     Every call carries the metadata `authorization: Bearer mxgw_<key-id>_<secret>`.
 
     A call fails in one of two ways. Transport, authentication, unknown sessions and limits end it with a gRPC status.
-    What the gateway's worker or MXAccess itself refuses comes in a normal reply, in `protocol_status`.
+    A refusal by the gateway's worker or by MXAccess is a normal reply, see `protocol_status`.
     """
 
     @_typing.overload
@@ -56,23 +55,23 @@ class MxAccessGatewayStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> MxAccessGatewayAsyncStub: ...
     OpenSession: _grpc.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.OpenSessionRequest, _mxaccess_gateway_pb2.OpenSessionReply]
-    """Starts a worker process with one MXAccess object of its own and returns when it is ready for commands."""
+    """Starts a worker process with its own MXAccess object, and returns when it is ready for commands."""
     CloseSession: _grpc.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.CloseSessionRequest, _mxaccess_gateway_pb2.CloseSessionReply]
     """Ends a session and its worker. May be repeated while the gateway still knows the id."""
     Invoke: _grpc.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.MxCommandRequest, _mxaccess_gateway_pb2.MxCommandReply]
     """Runs one MXAccess command in a session. The commands of one session run one after the other.
-    A deadline ends the waiting, not the command: the worker goes on with what it has begun.
+    A deadline ends the wait, not the command: the worker completes a command that it has begun.
     """
     StreamEvents: _grpc.UnaryStreamMultiCallable[_mxaccess_gateway_pb2.StreamEventsRequest, _mxaccess_gateway_pb2.MxEvent]
-    """The events of a session, in rising `worker_sequence`. A session has one subscriber; a second one is refused with
-    FAILED_PRECONDITION. Cancelling the call leaves the session open.
+    """Streams the events of a session by increasing `worker_sequence`. A session has one subscriber; a second one is
+    refused with FAILED_PRECONDITION. Cancelling the call leaves the session open.
     """
     AcknowledgeAlarm: _grpc.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.AcknowledgeAlarmRequest, _mxaccess_gateway_pb2.AcknowledgeAlarmReply]
     """Acknowledges one alarm. Needs no session."""
     StreamAlarms: _grpc.UnaryStreamMultiCallable[_mxaccess_gateway_pb2.StreamAlarmsRequest, _mxaccess_gateway_pb2.AlarmFeedMessage]
-    """The alarms that are active now, then every change as it happens. Needs no session."""
+    """Streams the active alarms, then every change. Needs no session."""
     QueryActiveAlarms: _grpc.UnaryStreamMultiCallable[_mxaccess_gateway_pb2.QueryActiveAlarmsRequest, _mxaccess_gateway_pb2.ActiveAlarmSnapshot]
-    """The alarms that are active now; the stream ends after the last one. Needs no session."""
+    """Streams the active alarms and ends. Needs no session."""
 
 @_typing.type_check_only
 class MxAccessGatewayAsyncStub(MxAccessGatewayStub):
@@ -81,28 +80,28 @@ class MxAccessGatewayAsyncStub(MxAccessGatewayStub):
     Every call carries the metadata `authorization: Bearer mxgw_<key-id>_<secret>`.
 
     A call fails in one of two ways. Transport, authentication, unknown sessions and limits end it with a gRPC status.
-    What the gateway's worker or MXAccess itself refuses comes in a normal reply, in `protocol_status`.
+    A refusal by the gateway's worker or by MXAccess is a normal reply, see `protocol_status`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenSession: _aio.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.OpenSessionRequest, _mxaccess_gateway_pb2.OpenSessionReply]  # type: ignore[assignment]
-    """Starts a worker process with one MXAccess object of its own and returns when it is ready for commands."""
+    """Starts a worker process with its own MXAccess object, and returns when it is ready for commands."""
     CloseSession: _aio.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.CloseSessionRequest, _mxaccess_gateway_pb2.CloseSessionReply]  # type: ignore[assignment]
     """Ends a session and its worker. May be repeated while the gateway still knows the id."""
     Invoke: _aio.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.MxCommandRequest, _mxaccess_gateway_pb2.MxCommandReply]  # type: ignore[assignment]
     """Runs one MXAccess command in a session. The commands of one session run one after the other.
-    A deadline ends the waiting, not the command: the worker goes on with what it has begun.
+    A deadline ends the wait, not the command: the worker completes a command that it has begun.
     """
     StreamEvents: _aio.UnaryStreamMultiCallable[_mxaccess_gateway_pb2.StreamEventsRequest, _mxaccess_gateway_pb2.MxEvent]  # type: ignore[assignment]
-    """The events of a session, in rising `worker_sequence`. A session has one subscriber; a second one is refused with
-    FAILED_PRECONDITION. Cancelling the call leaves the session open.
+    """Streams the events of a session by increasing `worker_sequence`. A session has one subscriber; a second one is
+    refused with FAILED_PRECONDITION. Cancelling the call leaves the session open.
     """
     AcknowledgeAlarm: _aio.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.AcknowledgeAlarmRequest, _mxaccess_gateway_pb2.AcknowledgeAlarmReply]  # type: ignore[assignment]
     """Acknowledges one alarm. Needs no session."""
     StreamAlarms: _aio.UnaryStreamMultiCallable[_mxaccess_gateway_pb2.StreamAlarmsRequest, _mxaccess_gateway_pb2.AlarmFeedMessage]  # type: ignore[assignment]
-    """The alarms that are active now, then every change as it happens. Needs no session."""
+    """Streams the active alarms, then every change. Needs no session."""
     QueryActiveAlarms: _aio.UnaryStreamMultiCallable[_mxaccess_gateway_pb2.QueryActiveAlarmsRequest, _mxaccess_gateway_pb2.ActiveAlarmSnapshot]  # type: ignore[assignment]
-    """The alarms that are active now; the stream ends after the last one. Needs no session."""
+    """Streams the active alarms and ends. Needs no session."""
 
 class MxAccessGatewayServicer:
     """MXAccess for clients that cannot load a 32-bit COM library.
@@ -110,7 +109,7 @@ class MxAccessGatewayServicer:
     Every call carries the metadata `authorization: Bearer mxgw_<key-id>_<secret>`.
 
     A call fails in one of two ways. Transport, authentication, unknown sessions and limits end it with a gRPC status.
-    What the gateway's worker or MXAccess itself refuses comes in a normal reply, in `protocol_status`.
+    A refusal by the gateway's worker or by MXAccess is a normal reply, see `protocol_status`.
     """
 
     def OpenSession(
@@ -118,7 +117,7 @@ class MxAccessGatewayServicer:
         request: _mxaccess_gateway_pb2.OpenSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_mxaccess_gateway_pb2.OpenSessionReply, _abc.Awaitable[_mxaccess_gateway_pb2.OpenSessionReply]]:
-        """Starts a worker process with one MXAccess object of its own and returns when it is ready for commands."""
+        """Starts a worker process with its own MXAccess object, and returns when it is ready for commands."""
 
     def CloseSession(
         self,
@@ -133,7 +132,7 @@ class MxAccessGatewayServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_mxaccess_gateway_pb2.MxCommandReply, _abc.Awaitable[_mxaccess_gateway_pb2.MxCommandReply]]:
         """Runs one MXAccess command in a session. The commands of one session run one after the other.
-        A deadline ends the waiting, not the command: the worker goes on with what it has begun.
+        A deadline ends the wait, not the command: the worker completes a command that it has begun.
         """
 
     def StreamEvents(
@@ -141,8 +140,8 @@ class MxAccessGatewayServicer:
         request: _mxaccess_gateway_pb2.StreamEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_mxaccess_gateway_pb2.MxEvent], _abc.AsyncIterator[_mxaccess_gateway_pb2.MxEvent]]:
-        """The events of a session, in rising `worker_sequence`. A session has one subscriber; a second one is refused with
-        FAILED_PRECONDITION. Cancelling the call leaves the session open.
+        """Streams the events of a session by increasing `worker_sequence`. A session has one subscriber; a second one is
+        refused with FAILED_PRECONDITION. Cancelling the call leaves the session open.
         """
 
     def AcknowledgeAlarm(
@@ -157,13 +156,13 @@ class MxAccessGatewayServicer:
         request: _mxaccess_gateway_pb2.StreamAlarmsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_mxaccess_gateway_pb2.AlarmFeedMessage], _abc.AsyncIterator[_mxaccess_gateway_pb2.AlarmFeedMessage]]:
-        """The alarms that are active now, then every change as it happens. Needs no session."""
+        """Streams the active alarms, then every change. Needs no session."""
 
     def QueryActiveAlarms(
         self,
         request: _mxaccess_gateway_pb2.QueryActiveAlarmsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_mxaccess_gateway_pb2.ActiveAlarmSnapshot], _abc.AsyncIterator[_mxaccess_gateway_pb2.ActiveAlarmSnapshot]]:
-        """The alarms that are active now; the stream ends after the last one. Needs no session."""
+        """Streams the active alarms and ends. Needs no session."""
 
 def add_MxAccessGatewayServicer_to_server(servicer: MxAccessGatewayServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -166,3 +166,10 @@ async def test_invalid_options_are_refused_before_anything_is_sent(
     assert hint in result.error
     assert result.stdout == ""
     assert not gateway.calls
+
+
+async def test_smoke_ends_its_advise(gateway: SimulatedGateway) -> None:
+    await succeed("smoke", "--item", ITEM)
+
+    sent = [call.request.command.WhichOneof("payload") for call in gateway.calls if call.rpc == "Invoke"]
+    assert [kind for kind in sent if kind and "advise" in kind] == ["advise", "un_advise"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
+import grpc
 import pytest
 
 from mxgateway import (
@@ -201,3 +203,21 @@ async def _change(gateway: SimulatedGateway, name: str) -> None:
         value += 1
         gateway.plant[name].set(value)
         await asyncio.sleep(0.01)
+
+
+async def test_delays_between_attempts_double_up_to_the_longest(
+    gateway: SimulatedGateway, client: GatewayClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        client.tags("test", reconnect_delay=0.01, longest_reconnect_delay=0.05) as tags,
+        tags.watch(INT) as watch,
+    ):
+        await following_change(watch)
+        gateway.faults.refuse_next_calls(5, grpc.StatusCode.UNAVAILABLE, "starting", rpc="OpenSession")
+        await gateway.faults.restart()
+        await lost(watch)
+        assert await following(watch) == REPLACED
+
+    texts = [record.getMessage() for record in caplog.records if record.name == "mxgateway.tags"]
+    delays = [float(found[1]) for text in texts if (found := re.search(r"next attempt within (\S+) s", text))]
+    assert delays[:5] == [0.02, 0.04, 0.05, 0.05, 0.05]

@@ -18,9 +18,11 @@ from mxgateway import (
     ApiKey,
     ClientOptions,
     GatewayClient,
+    MxGatewayAuthorizationError,
     MxGatewayError,
     Session,
 )
+from mxgateway.testing import SimulatedGateway
 from support.scripted_gateway import SESSION_ID, ScriptedGateway
 from support.secret_search import seen_in_frames, seen_of_error, seen_of_record
 
@@ -333,3 +335,15 @@ def test_a_file_without_a_key_is_refused_without_showing_its_content(
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         ApiKey.from_file(tmp_path / "missing")
+
+
+async def test_a_missing_scope_comes_with_a_hint(gateway: SimulatedGateway) -> None:
+    key = gateway.add_key("session:open", "session:close")
+    async with (
+        GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,
+        client.open_session() as session,
+    ):
+        with pytest.raises(MxGatewayAuthorizationError) as caught:
+            await session.register("test")
+
+    assert caught.value.hint == "use a key with this scope, or add the scope to the key on the gateway"

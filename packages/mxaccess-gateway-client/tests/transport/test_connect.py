@@ -22,6 +22,7 @@ from mxgateway import (
     MxGatewayTransportError,
 )
 from mxgateway.testing import SimulatedGateway
+from support.faults.fault_proxy import FaultProxy
 from support.scripted_gateway import Connection, ScriptedGateway, listening, serving
 
 
@@ -285,3 +286,11 @@ def test_every_error_of_connecting_can_be_caught_as_one() -> None:
 
     with pytest.raises(MxGatewayError):
         asyncio.run(connect())
+
+
+async def test_a_failed_connect_leaves_no_connection_open(gateway: SimulatedGateway) -> None:
+    async with FaultProxy(int(gateway.endpoint.rpartition(":")[2])) as proxy:
+        with pytest.raises(MxGatewayAuthenticationError):
+            await GatewayClient.connect(endpoint=proxy.endpoint, api_key="mxgw_0a1b2c3d_wrong", plaintext=True)
+
+        await proxy.wait_until(lambda: proxy.connections == 0)

@@ -280,7 +280,7 @@ class Supervisor:
                 timeouts += isinstance(error, MxGatewayTimeoutError)
                 resumable = resumable and timeouts < _RESUME_ATTEMPTS
                 _logger.warning(
-                    "event stream of %r is not restored yet, next attempt within %.1f s: %s",
+                    "event stream of %r is not restored yet, next attempt within %.3g s: %s",
                     self._client_name,
                     delay,
                     error,

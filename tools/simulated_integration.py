@@ -81,7 +81,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the integration tests and return the exit status."""
-    pytest = [sys.executable, "-m", "pytest", "-c", str(ROOT / "tools" / "pytest.ini"), "--rootdir", str(ROOT)]
+    pytest = [sys.executable, "-m", "pytest", "-c", str(ROOT / "packages" / "pytest.ini"), "--rootdir", str(ROOT)]
     try:
         with simulated_gateway() as environment:
             tests = [*pytest, str(ROOT / "tests-integration"), *arguments]

@@ -303,7 +303,7 @@ async def test_write_array_elements_refuses_an_index_outside_before_anything_is_
     assert not commands(gateway)
 
 
-@pytest.mark.parametrize("value", [2**64, object(), datetime(2026, 1, 1)], ids=str)  # noqa: DTZ001 - the mistake
+@pytest.mark.parametrize("value", [2**64, object(), datetime(2026, 1, 1)], ids=["2**64", "object()", "naive time"])  # noqa: DTZ001 - the mistake
 async def test_a_value_that_does_not_fit_stops_the_whole_bulk_before_anything_is_sent(
     gateway: SimulatedGateway, session: Session, value: Any
 ) -> None:

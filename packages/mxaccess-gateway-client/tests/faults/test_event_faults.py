@@ -18,8 +18,7 @@ from support.faults.fault_schedule import ALL_FAULTS, LARGEST_BURST, NETWORK_FAU
 from support.faults.gateway_process import GatewayProcess
 
 # This run's seed, and a seed that once found a bug.
-SEEDS: Final = (SEED, 1756423351)
-NETWORK_SEEDS: Final = (SEED, 1756423351)
+SEEDS: Final = {"seed of this run": SEED, "1756423351": 1756423351}
 
 
 @asynccontextmanager
@@ -43,7 +42,13 @@ async def streamed_through_faults(
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("seed", "events"), [*((seed, EVENTS) for seed in SEEDS), pytest.param(SEED, ALL_EVENTS)])
+@pytest.mark.parametrize(
+    ("seed", "events"),
+    [
+        *(pytest.param(seed, EVENTS, id=name) for name, seed in SEEDS.items()),
+        pytest.param(SEED, ALL_EVENTS, id="seed of this run, all events"),
+    ],
+)
 async def test_every_event_arrives_once_or_its_loss_is_reported(seed: int, events: int) -> None:
     weights = {**ALL_FAULTS, FaultSchedule.reopen_stream: 6}
     async with streamed_through_faults(seed, weights, FAULTS, events) as (checker, schedule):
@@ -62,7 +67,7 @@ async def test_every_event_arrives_once_or_its_loss_is_reported(seed: int, event
 
 @pytest.mark.long
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", NETWORK_SEEDS)
+@pytest.mark.parametrize("seed", SEEDS.values(), ids=SEEDS)
 async def test_network_faults_lose_neither_session_nor_event(seed: int) -> None:
     weights = {**NETWORK_FAULTS, FaultSchedule.reopen_stream: 6}
     async with streamed_through_faults(seed, weights, 60, 20_000) as (checker, _):

@@ -43,7 +43,7 @@ async def watched_through_faults(
 
 @pytest.mark.long
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", [SEED])
+@pytest.mark.parametrize("seed", [SEED], ids=["seed of this run"])
 async def test_every_value_arrives_once_or_lies_in_reported_gap(seed: int) -> None:
     async with watched_through_faults(seed, ALL_FAULTS) as (checker, schedule):
         pass
@@ -58,7 +58,7 @@ async def test_every_value_arrives_once_or_lies_in_reported_gap(seed: int) -> No
 
 @pytest.mark.long
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", [SEED])
+@pytest.mark.parametrize("seed", [SEED], ids=["seed of this run"])
 async def test_watch_resumes_without_gap_after_network_faults(seed: int) -> None:
     async with watched_through_faults(seed, NETWORK_FAULTS) as (checker, _):
         pass

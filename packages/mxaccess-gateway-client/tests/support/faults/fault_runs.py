@@ -20,7 +20,7 @@ EVENTS: Final = 50_000
 ALL_EVENTS: Final = 205_000
 
 SEED: Final = int(os.environ.get("FAULT_SEED") or secrets.randbelow(2**31))
-"""The seed of this run: FAULT_SEED if it is set, else random. It is part of each test's id."""
+"""The seed of this run: FAULT_SEED if it is set, else random. Each test prints it."""
 
 _LEASE_SECONDS: Final = 1800.0
 _TIMEOUT_SECONDS: Final = 10.0

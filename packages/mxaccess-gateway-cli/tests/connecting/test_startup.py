@@ -14,12 +14,20 @@ from mxgateway_cli.app import COMMANDS
 
 PACKAGE = Path(__file__).resolve().parents[2]
 NAMES = [name for names in COMMANDS.values() for name in names]
-LOADED = """
+HEAVY = ("grpc", "asyncio", "importlib.metadata", "google.protobuf", "rich")
+LOADED = f"""
 import sys
 from mxgateway_cli.__main__ import main
 status = main(sys.argv[1:])
-heavy = [name for name in ("grpc", "asyncio", "importlib.metadata", "google.protobuf", "rich") if name in sys.modules]
-print("HEAVY", heavy, "STATUS", int(status))
+print("HEAVY", [name for name in {HEAVY} if name in sys.modules], "STATUS", int(status))
+"""
+# The help of many commands, one after the other in one process.
+LOADED_BY_HELP = f"""
+import sys
+from mxgateway_cli.__main__ import main
+for command in sys.argv[1:]:
+    status = main([command, "--help"])
+    print("HEAVY", command, [name for name in {HEAVY} if name in sys.modules], "STATUS", int(status))
 """
 
 
@@ -36,9 +44,14 @@ def test_version_and_help_load_neither_grpc_nor_asyncio(arguments: list[str]) ->
     assert _loaded_by(*arguments) == "HEAVY [] STATUS 0"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_help_of_command_loads_neither_grpc_nor_asyncio(name: str) -> None:
-    assert _loaded_by(name, "--help") == "HEAVY [] STATUS 0"
+def test_help_of_commands_loads_neither_grpc_nor_asyncio() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", LOADED_BY_HELP, *NAMES], capture_output=True, text=True, check=True, timeout=30
+    )
+
+    loaded = [line for line in finished.stdout.splitlines() if line.startswith("HEAVY ")]
+    assert loaded == [f"HEAVY {name} [] STATUS 0" for name in NAMES]
+    assert finished.stderr == ""
 
 
 def test_unknown_option_is_refused_without_loading_grpc() -> None:

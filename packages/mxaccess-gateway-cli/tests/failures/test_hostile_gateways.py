@@ -72,9 +72,25 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_hostile_answer_ends_with_one_line_and_right_status(
     serve: Callable[[], AbstractAsyncContextManager[str]], statuses: tuple[ExitStatus, ...], command: str
 ) -> None:
-    async with serve() as endpoint, start_process(command, "--endpoint", endpoint) as process, asyncio.timeout(30):
-        result = await wait_for_exit(process)
+    seconds = 0.3 if ExitStatus.TIMED_OUT in statuses else 10
+    async with serve() as endpoint:
+        result = await mxgw_py(command, "--endpoint", endpoint, "--timeout", seconds)
 
+    assert_one_line(result, endpoint, statuses)
+
+
+@pytest.mark.parametrize("name", ["a silent server", "a message over the limit"])
+async def test_process_exits_after_hostile_answer(name: str) -> None:
+    serve, statuses = GATEWAYS[name]
+    async with serve() as endpoint, start_process("stream-events", "--endpoint", endpoint) as process:
+        async with asyncio.timeout(30):
+            result = await wait_for_exit(process)
+
+    assert_one_line(result, endpoint, statuses)
+
+
+def assert_one_line(result: Result, endpoint: str, statuses: tuple[ExitStatus, ...]) -> None:
+    """Assert that a command failed with one of these statuses, and with one line that names the endpoint."""
     assert result.status in statuses, result
     assert result.stdout == ""
     assert result.error.startswith("mxgw-py: error: ")

@@ -10,7 +10,6 @@ import pytest
 from mxgateway.testing import SimulatedGateway
 from support.programs import run_python
 
-PROGRAMS_PER_WAY = 7
 CONCURRENT_PROGRAMS = 4
 
 # The stream is never closed: the program ends after asyncio.run, inside it, or with an event loop still open.
@@ -42,8 +41,9 @@ else:
 """
 
 
+@pytest.mark.parametrize("programs", [pytest.param(2, id="short"), pytest.param(20, id="long", marks=pytest.mark.long)])
 @pytest.mark.parametrize("way", ["run", "exit", "loop"])
-async def test_program_with_open_stream_exits_at_once(tmp_path: Path, way: str) -> None:
+async def test_program_with_open_stream_exits_at_once(tmp_path: Path, way: str, programs: int) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     slots = asyncio.Semaphore(CONCURRENT_PROGRAMS)
@@ -53,7 +53,7 @@ async def test_program_with_open_stream_exits_at_once(tmp_path: Path, way: str) 
             return await run_python(gateway, tmp_path, program, way)
 
     async with SimulatedGateway(ramp_interval=0.01) as gateway:
-        outputs = await asyncio.gather(*(run(gateway) for _ in range(PROGRAMS_PER_WAY)))
+        outputs = await asyncio.gather(*(run(gateway) for _ in range(programs)))
 
         assert outputs == [("open\n", "")] * len(outputs)
         # The gateway notices that each program has ended: no call is running.

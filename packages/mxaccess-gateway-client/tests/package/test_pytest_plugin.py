@@ -78,8 +78,9 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Run the tests of the project in a separate process, with the installed plugins."""
-    return project.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=50)
+    """Run the tests of the project in a separate process, without plugins that are slow to load and not used."""
+    slow = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:xdist")
+    return project.runpytest_subprocess(*slow, *arguments, timeout=50)
 
 
 def run_asyncio(project: pytest.Pytester, mode: str, *, loop_scope: str = "function") -> pytest.RunResult:

@@ -79,6 +79,7 @@ class TagStorm:
         self._not_written: set[tuple[str, int]] = set()
         self._watchers: list[_Watcher] = []
         self._readers: set[asyncio.Task[None]] = set()
+        self._restart_lock = asyncio.Lock()
 
     async def run(self, steps: int) -> None:
         """Rage for some steps, then wait until every call has ended."""
@@ -173,7 +174,7 @@ class TagStorm:
         faults, session = self._gateway.faults, self._gateway.sessions[-1] if self._gateway.sessions else None
         choices: list[Callable[[], object]] = [
             faults.drop_connections,
-            faults.restart,
+            self._restart,
             partial(faults.refuse_next_calls, 2, grpc.StatusCode.UNAVAILABLE),
             partial(faults.refuse_next_calls, 2, grpc.StatusCode.RESOURCE_EXHAUSTED, "too many commands"),
         ]
@@ -189,6 +190,11 @@ class TagStorm:
         done = self._random.choice(choices)()
         if asyncio.iscoroutine(done):
             await done
+
+    async def _restart(self) -> None:
+        # A gateway that is starting cannot be restarted.
+        async with self._restart_lock:
+            await self._gateway.faults.restart()
 
     async def _hold(self, session_id: str) -> None:
         with self._gateway.faults.held_commands(session_id):

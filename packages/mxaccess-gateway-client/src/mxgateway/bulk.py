@@ -1,4 +1,4 @@
-"""What the bulk commands take and give: an entry for each item, and a result for each entry, in the same order."""
+"""Entries and results of the bulk commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteBulkEntry:
-    """One write of `write_bulk`; the fields are those of `Session.write`."""
+    """One write of `Session.write_bulk`. The fields are the arguments of `Session.write`."""
 
     item_handle: int
     value: MxValueInput
@@ -38,7 +38,7 @@ class WriteBulkEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write2BulkEntry:
-    """One write of `write2_bulk`; the fields are those of `Session.write2`, `timestamp` an aware datetime."""
+    """One write of `Session.write2_bulk`. The fields are the arguments of `Session.write2`."""
 
     item_handle: int
     value: MxValueInput
@@ -49,7 +49,7 @@ class Write2BulkEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteSecuredBulkEntry:
-    """One write of `write_secured_bulk`; the fields are those of `Session.write_secured`."""
+    """One write of `Session.write_secured_bulk`. The fields are the arguments of `Session.write_secured`."""
 
     item_handle: int
     current_user_id: int
@@ -60,7 +60,7 @@ class WriteSecuredBulkEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteSecured2BulkEntry:
-    """One write of `write_secured2_bulk`; the fields are those of `Session.write_secured2`."""
+    """One write of `Session.write_secured2_bulk`. The fields are the arguments of `Session.write_secured2`."""
 
     item_handle: int
     current_user_id: int
@@ -72,14 +72,14 @@ class WriteSecured2BulkEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscribeResult:
-    """What became of one entry of a bulk command that adds, advises or removes.
+    """The result of one entry of a bulk command that adds, advises or removes items.
 
     Attributes:
-        server_handle: the server handle of the command.
-        tag_address: the tag as it was sent, where the command named tags.
-        item_handle: the item's handle; 0 when the entry failed before there was one.
-        was_successful: whether it worked.
-        error_message: why it didn't.
+        server_handle: server handle of the command.
+        tag_address: tag name as it was sent, if the command takes tag names.
+        item_handle: handle of the item, or 0 if the entry failed before the item was added.
+        was_successful: whether the entry succeeded.
+        error_message: reason for a failure.
     """
 
     server_handle: int
@@ -90,7 +90,7 @@ class SubscribeResult:
 
     @classmethod
     def from_message(cls, message: pb.SubscribeResult) -> SubscribeResult:
-        """Give the result that a generated `SubscribeResult` stands for."""
+        """Return the result of a generated `SubscribeResult`."""
         return cls(
             server_handle=message.server_handle,
             tag_address=message.tag_address,
@@ -102,15 +102,17 @@ class SubscribeResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkWriteResult:
-    """What became of one entry of a bulk write. Success means accepted: the outcome is a later WriteComplete event.
+    """The result of one entry of a bulk write: accepted or refused.
+
+    An accepted write is not confirmed yet. Its outcome arrives later as a WriteComplete event.
 
     Attributes:
-        server_handle: the server handle of the command.
-        item_handle: the item.
+        server_handle: server handle of the command.
+        item_handle: handle of the item.
         was_successful: whether the write was accepted.
-        hresult: the COM result of a refusal, as a signed 32 bit number.
-        statuses: every status of a refusal.
-        error_message: why it was refused.
+        hresult: COM result of a refusal, as a signed 32-bit number.
+        statuses: statuses of a refusal.
+        error_message: reason for a refusal.
     """
 
     server_handle: int
@@ -122,7 +124,7 @@ class BulkWriteResult:
 
     @classmethod
     def from_message(cls, message: pb.BulkWriteResult) -> BulkWriteResult:
-        """Give the result that a generated `BulkWriteResult` stands for."""
+        """Return the result of a generated `BulkWriteResult`."""
         return cls(
             server_handle=message.server_handle,
             item_handle=message.item_handle,
@@ -134,10 +136,10 @@ class BulkWriteResult:
 
 
 class BulkReadResult:
-    """What one entry of `read_bulk` brought: a view over its message that converts a field when it is asked for.
+    """The result of one tag of `Session.read_bulk`: a view of its message that converts a field on access.
 
     Attributes:
-        raw: the message as it came.
+        raw: the received message.
     """
 
     __slots__ = ("raw",)
@@ -147,56 +149,60 @@ class BulkReadResult:
 
     @property
     def server_handle(self) -> int:
-        """The server handle of the command."""
+        """Server handle of the command."""
         return self.raw.server_handle
 
     @property
     def tag_address(self) -> str:
-        """The tag as it was sent."""
+        """Tag name as it was sent."""
         return self.raw.tag_address
 
     @property
     def item_handle(self) -> int:
-        """The handle of an item that is advised already, otherwise 0 or one that is worth nothing any more."""
+        """Handle of the item if it was advised before the call. Otherwise 0 or a handle that is no longer valid."""
         return self.raw.item_handle
 
     @property
     def was_successful(self) -> bool:
-        """Whether there is a value; its quality may still be bad."""
+        """Whether there is a value. Its quality may still be bad."""
         return self.raw.was_successful
 
     @property
     def was_cached(self) -> bool:
-        """Whether the value is the last one of an advised item, not one read for this call."""
+        """Whether the value is the last one of an advised item, and was not read for this call."""
         return self.raw.was_cached
 
     @property
     def value(self) -> MxValueOutput:
-        """The value, as `from_mx_value` gives it.
+        """The value, as `from_mx_value` returns it.
 
         Raises:
-            ValueError: it is a timestamp outside the years 1 to 9999.
+            ValueError: the value is a timestamp outside the years 1 to 9999.
         """
         return from_mx_value(self.raw.value)
 
     @property
     def quality(self) -> Quality:
-        """The OPC DA quality of the value."""
+        """OPC DA quality of the value."""
         return Quality(self.raw.quality)
 
     @property
     def timestamp(self) -> datetime | None:
-        """When the source says the value is from, in UTC."""
+        """Source timestamp of the value in UTC, or None if there is none.
+
+        Raises:
+            ValueError: the timestamp is outside the years 1 to 9999.
+        """
         return to_datetime(self.raw.source_timestamp) if self.raw.HasField("source_timestamp") else None
 
     @property
     def statuses(self) -> tuple[MxStatus, ...]:
-        """Every status that came with the value."""
+        """Statuses of the value."""
         return tuple(MxStatus.from_message(status) for status in self.raw.statuses)
 
     @property
     def error_message(self) -> str:
-        """Why there is no value."""
+        """Reason why there is no value."""
         return self.raw.error_message
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""The client of one gateway."""
+"""GatewayClient: the connection to one gateway."""
 
 from __future__ import annotations
 
@@ -41,13 +41,14 @@ _logger = logging.getLogger("mxgateway.client")
 __all__ = ["GATEWAY_PROTOCOL_VERSION", "GatewayClient"]
 
 GATEWAY_PROTOCOL_VERSION: Final = 3
-"""The version of the gateway's contract that this client speaks."""
+"""Version of the gateway's protocol that this client supports."""
 
 
 class GatewayClient:
-    """A connection to one gateway, bound to the event loop that opened it; `GatewayClient.connect` gives one.
+    """A connection to one gateway. `GatewayClient.connect` returns one.
 
-    It may be shared by all tasks of that loop. Closing it closes the sessions it opened.
+    It belongs to the event loop that opened it, and all tasks of that loop can share it. Closing it closes the sessions
+    that it opened.
     """
 
     def __init__(self, channel: Channel) -> None:
@@ -68,20 +69,20 @@ class GatewayClient:
     def connect(
         cls, options: ClientOptions | None = None, /, **fields: Unpack[ClientOptionsFields]
     ) -> AwaitableContextManager[GatewayClient]:
-        """Connect to a gateway, by awaiting what this gives or by entering it with `async with`.
+        """Connect to a gateway. Await the result, or enter it with `async with`.
 
-        Takes a ClientOptions or its fields as keywords. It waits until the gateway has answered a first question, at
-        most `connect_timeout` seconds, and as long again, but no more than 3, to find out why no answer came. It fails
-        at once where the answer is final: nothing listens, the certificate is not trusted, the key is unknown. A look
-        at a certificate that is trusted by its fingerprint comes before, and has `connect_timeout` seconds of its own.
+        The arguments are a ClientOptions, or its fields as keywords. Waits up to `connect_timeout` seconds for the first
+        reply. If none arrives, spends up to another min(`connect_timeout`, 3) seconds diagnosing why. It fails at once
+        if waiting cannot help: the port is closed, the certificate is not trusted, or the key is invalid. A certificate
+        that is trusted by its fingerprint is checked before that, with `connect_timeout` seconds of its own.
 
         Raises:
-            MxGatewayConfigurationError: a field can't work, or a certificate file can't be used.
-            MxGatewayTransportError: there is no connection; the hint says why and what to change.
-            MxGatewayCertificateError: the gateway shows another certificate than the one that is pinned or remembered.
-            MxGatewayTimeoutError: no answer came within `connect_timeout`.
-            MxGatewayAuthenticationError: the gateway doesn't accept the key.
-            MxGatewayProtocolError: something else than an MXAccess Gateway answers.
+            MxGatewayConfigurationError: a field is invalid, or a certificate file cannot be used.
+            MxGatewayTransportError: cannot connect; the hint says why and what to change.
+            MxGatewayCertificateError: the gateway's certificate is not the pinned or remembered one.
+            MxGatewayTimeoutError: no reply arrived within `connect_timeout`.
+            MxGatewayAuthenticationError: the gateway does not accept the key.
+            MxGatewayProtocolError: the server at the endpoint is not an MXAccess Gateway.
         """
         wrap_api_key(fields)
         if options is not None and fields:
@@ -103,17 +104,17 @@ class GatewayClient:
 
     @property
     def options(self) -> ClientOptions:
-        """What the client was told."""
+        """Options of the client."""
         return self._channel.options
 
     @property
     def endpoint(self) -> str:
-        """The gateway's address, `host:port`."""
+        """Address of the gateway, `host:port`."""
         return self._channel.options.endpoint
 
     @property
     def certificate_fingerprint(self) -> str | None:
-        """SHA-256 of the gateway's certificate, 64 hex digits, when it is trusted by that; None otherwise."""
+        """SHA-256 fingerprint, 64 hex digits, if the gateway's certificate is trusted by it; None otherwise."""
         return self._channel.certificate_fingerprint
 
     @property
@@ -147,50 +148,52 @@ class GatewayClient:
         timeout: float | None = None,
         **fields: Unpack[OpenSessionOptionsFields],
     ) -> AwaitableContextManager[Session]:
-        """Open a session (rpc `OpenSession`), by awaiting what this gives or by entering it with `async with`.
+        """Open a session (rpc `OpenSession`). Await the result, or enter it with `async with`.
 
-        Takes an OpenSessionOptions or its fields as keywords; `timeout` in seconds. A session whose opening is
-        cancelled here is closed as soon as the gateway has opened it. One whose reply is lost, to a deadline for
-        example, stays at the gateway until its lease ends.
+        The arguments are an OpenSessionOptions, or its fields as keywords. `timeout` is in seconds. If the task is
+        cancelled, the session is closed in the background as soon as the gateway has opened it. If the reply is lost,
+        for example after a timeout, the session stays open at the gateway until its lease expires.
 
         Raises:
-            MxGatewayVersionError: the gateway speaks a protocol version that this client doesn't know.
-            MxGatewayLimitError: the gateway has as many sessions as it allows.
+            MxGatewayVersionError: the gateway speaks a protocol version that is unknown to this client.
+            MxGatewayLimitError: the gateway has reached its limit of sessions.
             MxGatewayAuthorizationError: the key lacks the scope `session:open`.
             MxGatewayWorkerError: the session's worker could not be started.
-            MxGatewayError: as for every command, see Session.
+            MxGatewayError: any other error that Session lists.
         """
         if options is not None and fields:
             raise TypeError("open_session takes an OpenSessionOptions or its fields, not both")
-        # Whoever only looks whether a gateway is there, at its alarms or at its Galaxy needs no session.
+        # Importing it here keeps programs fast that only connect, or use only alarms or the Galaxy.
         from mxgateway.session import OpenSessionOptions  # noqa: PLC0415
 
         chosen = options if options is not None else OpenSessionOptions(**fields)
         return AwaitableContextManager(lambda: self._open_session(chosen, timeout))
 
     def attach_session(self, session_id: str) -> Session:
-        """Give a Session for an id that somebody else opened, in another process for example; nothing is sent.
+        """Return a Session for the id of a session that is already open, for example from another process.
 
-        Its `info` holds nothing but the id. The client does not close it; `close` of the Session, or leaving it
-        as a context manager, does.
+        Nothing is sent. `info` of the Session has only the id. Closing the client does not close this session; `close`
+        of the Session does, or leaving it as a context manager.
 
         Raises:
-            MxGatewayConfigurationError: the id is empty.
+            MxGatewayConfigurationError: the id is empty, or contains an API key.
         """
         from mxgateway.session import Session, SessionInfo  # noqa: PLC0415 - see open_session
 
         if not session_id.strip():
-            raise MxGatewayConfigurationError("session_id is empty: give the id that opening the session returned")
+            raise MxGatewayConfigurationError("session_id is empty: use the id that opening the session returned")
         if shows_secret(session_id):
-            # Not even in a traceback that shows local variables.
+            # A traceback with local variables must not show it.
             del session_id
-            raise MxGatewayConfigurationError("session_id holds a key: give the id that opening the session returned")
+            raise MxGatewayConfigurationError(
+                "session_id contains an API key: use the id that opening the session returned"
+            )
         return Session(self._channel, SessionInfo(session_id=session_id.strip()))
 
     def detach_session(self, session: Session) -> None:
-        """Leave a session open for somebody else, who attaches to its id: closing the client no longer closes it.
+        """Keep a session open when the client is closed, so that another process can attach to its id.
 
-        Nothing is sent. The gateway ends a session that nobody uses when its lease is over.
+        Nothing is sent. The gateway ends an unused session when its lease expires.
         """
         self._sessions.discard(session)
 
@@ -217,26 +220,26 @@ class GatewayClient:
 
     @property
     def galaxy(self) -> Galaxy:
-        """The Galaxy's object tree."""
-        from mxgateway.galaxy.client import Galaxy  # noqa: PLC0415 - only who looks at the Galaxy needs it
+        """The object tree of the Galaxy."""
+        from mxgateway.galaxy.client import Galaxy  # noqa: PLC0415 - loaded at the first use of the Galaxy
 
         return Galaxy(self._channel)
 
     def stream_alarms(self, filter_prefix: str = "") -> AlarmFeed:
-        """Give the gateway's alarms as they happen, the active ones first (rpc `StreamAlarms`); it needs no session.
+        """Return a feed of the gateway's alarms, beginning with the active ones (rpc `StreamAlarms`).
 
-        Nothing is asked before the feed is entered or iterated. `filter_prefix` leaves only alarms whose full reference
-        begins so, whatever the case.
+        No session is needed, and nothing is sent before the feed is entered or iterated. `filter_prefix` selects alarms
+        whose full reference begins with it, ignoring case.
         """
-        from mxgateway.alarms.feed import AlarmFeed  # noqa: PLC0415 - only who cares for alarms needs it
+        from mxgateway.alarms.feed import AlarmFeed  # noqa: PLC0415 - loaded at the first use of alarms
 
         return AlarmFeed(self._channel, filter_prefix)
 
     def query_active_alarms(self, filter_prefix: str = "", *, timeout: float | None = None) -> ActiveAlarms:
-        """Give the alarms that are active now (rpc `QueryActiveAlarms`); it needs no session.
+        """Return the currently active alarms (rpc `QueryActiveAlarms`).
 
-        Nothing is asked before it is entered or iterated. `filter_prefix` is that of `stream_alarms`. `timeout` in
-        seconds is for the whole of it, the time that the reader takes included.
+        No session is needed, and nothing is sent before the result is entered or iterated. `filter_prefix` works as in
+        `stream_alarms`. `timeout` in seconds is for the whole iteration, including the time that the caller takes.
         """
         from mxgateway.alarms.active import ActiveAlarms  # noqa: PLC0415
 
@@ -245,27 +248,28 @@ class GatewayClient:
     async def acknowledge_alarm(
         self, reference: str, comment: str = "", operator_user: str = "", *, timeout: float | None = None
     ) -> None:
-        """Acknowledge an alarm (rpc `AcknowledgeAlarm`); it needs no session.
+        """Acknowledge an alarm (rpc `AcknowledgeAlarm`). No session is needed.
 
-        `reference` is the alarm's GUID or its `alarm_full_reference`, `Provider!Group.Tag`. `comment` and
-        `operator_user` are for the alarm's history. Cancelling stops the waiting only. What ends in a timeout or a
-        transport error may have happened; it is never repeated.
+        `reference` is the GUID of the alarm or its `alarm_full_reference`, `Provider!Group.Tag`. `comment` and
+        `operator_user` go into the history of the alarm. `timeout` is in seconds. Cancelling stops only the waiting. If
+        the call raises a timeout or transport error, the alarm may have been acknowledged; the client never repeats the
+        call.
 
         Raises:
-            MxGatewayConfigurationError: `reference` is neither; nothing was sent.
-            MxAccessError: the alarm can't be acknowledged, see `hresult` and `diagnostic_message`.
-            MxGatewayCommandError: the gateway finds the request wrong.
+            MxGatewayConfigurationError: `reference` is neither a GUID nor a full reference. Nothing was sent.
+            MxAccessError: the alarm cannot be acknowledged, see `hresult` and `diagnostic_message`.
+            MxGatewayCommandError: the gateway refused the request as invalid.
             MxGatewayAuthorizationError: the key lacks the scope `invoke:write`.
-            MxGatewayError: as for every call.
+            MxGatewayError: any other error that Session lists.
         """
         from mxgateway.alarms.acknowledge import acknowledge_alarm  # noqa: PLC0415
 
         await acknowledge_alarm(self._channel, reference, comment, operator_user, timeout)
 
     async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
-        """Send a raw command request and give its reply as it comes (rpc `Invoke`).
+        """Send a raw command request, and return the unchecked reply (rpc `Invoke`).
 
-        Nothing in the reply is checked. An empty `client_correlation_id` is filled in; the request is not changed.
+        `timeout` is in seconds. If `client_correlation_id` is empty, a copy of the request with a new id is sent.
 
         Raises:
             MxGatewayError: the call failed as a whole, see GRPC_STATUS_ERRORS.
@@ -277,13 +281,13 @@ class GatewayClient:
         return await self._channel.invoke(request, "Invoke", timeout=timeout)
 
     async def close(self) -> None:
-        """Close the sessions that are still open, end every call and the connection.
+        """Close the open sessions, cancel all calls, and close the connection.
 
-        Twice is fine, and so is closing from several tasks. It takes at most twice `close_timeout`. A session that
-        can't be closed is named in a warning of the log `mxgateway.client`. Cancelling stops the waiting only.
+        Further calls have no effect, and several tasks may call it. It takes up to twice `close_timeout` seconds.
+        Cancelling stops only the waiting. If a session cannot be closed, the logger `mxgateway.client` gets a warning.
 
         Raises:
-            MxGatewayUsageError: the client was opened in another event loop or another process.
+            MxGatewayUsageError: the client belongs to another event loop or process.
         """
         self._channel.check_place()
         if self._closing is None:
@@ -293,7 +297,7 @@ class GatewayClient:
     async def _open_session(self, options: OpenSessionOptions, timeout: float | None) -> Session:
         self._channel.check_usable()
         if self._closing is not None:
-            # The channel is still needed for closing, but a session opened now would be closed by nobody.
+            # The channel still works while the client closes, but nothing would close a session opened now.
             raise self._channel.closed_error()
         opening = asyncio.create_task(self._request_session(options, timeout), name="mxgateway open session")
         self._opening.add(opening)
@@ -301,7 +305,7 @@ class GatewayClient:
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            # The gateway may open it all the same, and then nobody would know of it.
+            # The gateway may still open the session: close it when its id is known.
             self._channel.keep(_close_when_opened(opening), name="mxgateway close unwanted session")
             raise
 
@@ -321,20 +325,20 @@ class GatewayClient:
         facts = ErrorFacts(method="OpenSession", target=self.endpoint)
         if shows_secret(reply.session_id):
             redact_message(reply)
-            raise MxGatewayProtocolError("the gateway names the session by our key", facts)
+            raise MxGatewayProtocolError("the session id in the reply contains the API key", facts)
         if not reply.session_id:
-            raise MxGatewayProtocolError("the reply is OK but names no session", facts)
+            raise MxGatewayProtocolError("the reply is OK but has no session id", facts)
         session = Session(channel, SessionInfo.from_reply(reply))
         if reply.gateway_protocol_version != GATEWAY_PROTOCOL_VERSION:
             redact_message(reply)
             async with session:
                 raise MxGatewayVersionError(
-                    f"the gateway speaks protocol version {reply.gateway_protocol_version}, this client knows "
-                    f"{GATEWAY_PROTOCOL_VERSION}",
+                    f"the gateway speaks protocol version {reply.gateway_protocol_version}, but this client supports "
+                    f"version {GATEWAY_PROTOCOL_VERSION}",
                     replace(
                         facts,
                         session_id=session.session_id,
-                        hint="use the client release that was made for this gateway",
+                        hint="use a release of the client that supports the gateway's version",
                     ),
                 )
         self._sessions = {each for each in self._sessions if not each.closed} | {session}

@@ -1,7 +1,7 @@
-"""What the gateway says of itself: its verdict in a reply, the state of a session; and how enums of the wire stay open.
+"""Protocol status codes and session states, and the base class of all enums of the contract.
 
-The numbers come from the generated code by name. A number that this version does not know becomes a member named
-`UNRECOGNIZED_<number>`, so that a newer gateway never crashes an older client.
+The generated code defines the numbers. A number that is unknown to this version becomes a member named
+`UNRECOGNIZED_<number>`, so that a newer gateway does not break an older client.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ __all__ = ["OpenEnum", "ProtocolStatusCode", "SessionState"]
 
 
 class OpenEnum(IntEnum):
-    """An enum of the wire: a number nobody named yet is a member too."""
+    """An enum of the contract that accepts unknown numbers."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, int):
             return None
-        # Not entered among the members: a hostile peer could fill the memory with numbers.
+        # Unknown members are not stored: a hostile peer could fill the memory with them.
         member = int.__new__(cls, value)
         member._name_ = f"UNRECOGNIZED_{value}"
         member._value_ = value
@@ -29,12 +29,12 @@ class OpenEnum(IntEnum):
 
     @property
     def words(self) -> str:
-        """The name as people read it: `CONFIGURATION_ERROR` is "configuration error"."""
+        """The name in readable form: `CONFIGURATION_ERROR` becomes "configuration error"."""
         return self.name.lower().replace("_", " ").replace("lmx", "LMX").replace("nmx", "NMX")
 
 
 class ProtocolStatusCode(OpenEnum):
-    """The gateway's own verdict in a reply (`ProtocolStatus.code`)."""
+    """The status that the gateway sets in a reply (`ProtocolStatus.code`)."""
 
     UNSPECIFIED = pb.PROTOCOL_STATUS_CODE_UNSPECIFIED
     OK = pb.PROTOCOL_STATUS_CODE_OK
@@ -49,7 +49,7 @@ class ProtocolStatusCode(OpenEnum):
 
 
 class SessionState(OpenEnum):
-    """The state of a session; only a READY one takes commands and event streams."""
+    """The state of a session. Only a READY session accepts commands and event streams."""
 
     UNSPECIFIED = pb.SESSION_STATE_UNSPECIFIED
     CREATING = pb.SESSION_STATE_CREATING

@@ -1,4 +1,4 @@
-"""A session: one worker process with one MXAccess object, its commands and its events."""
+"""A session of the gateway: one worker process with one MXAccess object."""
 
 from __future__ import annotations
 
@@ -28,19 +28,21 @@ __all__ = ["OpenSessionOptions", "OpenSessionOptionsFields", "Session", "Session
 
 _logger = logging.getLogger("mxgateway.session")
 
-# CloseSession may be repeated, and a session left open takes a place at the gateway until its lease ends. A connection
-# that was lost a moment ago shows that only to the first call on it.
-_PAUSES_TO_CLOSE: Final = (0.1, 0.3)
+# CloseSession is safe to retry, and worth it: an open session counts against the gateway's limit until its lease ends. A
+# connection that has just been lost fails only the first call on it.
+_CLOSE_RETRY_PAUSES_SECONDS: Final = (0.1, 0.3)
+# A call needs a positive timeout, even if a busy event loop has used up the time.
+_MIN_CLOSE_TIMEOUT_SECONDS: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSessionOptions:
-    """What a new session is told (`OpenSession`).
+    """Options of a new session (rpc `OpenSession`).
 
     Attributes:
-        client_session_name: how the gateway's own lists and logs call the session.
-        command_timeout: seconds that the gateway lets one command run; None is the gateway's default (30).
-        requested_backend: the gateway's backend to use; empty is its default.
+        client_session_name: name of the session in the gateway's lists and logs.
+        command_timeout: seconds that a command may run at the gateway. None is the gateway's default (30).
+        requested_backend: backend of the gateway. An empty string is the gateway's default.
 
     Raises:
         MxGatewayConfigurationError: `command_timeout` is not a positive number of seconds.
@@ -56,7 +58,7 @@ class OpenSessionOptions:
 
 
 class OpenSessionOptionsFields(TypedDict, total=False):
-    """The fields of OpenSessionOptions as keywords."""
+    """The fields of OpenSessionOptions as keyword arguments."""
 
     client_session_name: str
     command_timeout: float | None
@@ -65,16 +67,16 @@ class OpenSessionOptionsFields(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionInfo:
-    """What the gateway said of a session when it opened it; of an attached session only the id is known.
+    """Information from the gateway's reply to OpenSession. Of an attached session only the id is known.
 
     Attributes:
-        session_id: its id, `session-` and 32 hex digits.
-        backend_name: the backend that runs it.
-        worker_process_id: the worker's process id on the gateway's machine.
-        worker_protocol_version: the version that gateway and worker speak to each other.
-        gateway_protocol_version: the version that the gateway speaks to us.
-        capabilities: what the gateway can do beyond the basic contract.
-        default_command_timeout: seconds that the gateway lets a command run.
+        session_id: id of the session, `session-` and 32 hex digits.
+        backend_name: backend that runs the session.
+        worker_process_id: process id of the worker on the gateway's machine.
+        worker_protocol_version: version of the protocol between gateway and worker.
+        gateway_protocol_version: version of the protocol between client and gateway.
+        capabilities: features of the gateway beyond the basic contract.
+        default_command_timeout: seconds that a command may run at the gateway.
     """
 
     session_id: str
@@ -87,7 +89,7 @@ class SessionInfo:
 
     @classmethod
     def from_reply(cls, reply: pb.OpenSessionReply) -> SessionInfo:
-        """Give what a generated `OpenSessionReply` says of the session."""
+        """Return the information of a generated `OpenSessionReply`."""
         return cls(
             session_id=reply.session_id,
             backend_name=reply.backend_name,
@@ -100,27 +102,28 @@ class SessionInfo:
 
 
 class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlCommands):
-    """A session of the gateway, with a method for each MXAccess command; `GatewayClient.open_session` gives one.
+    """A session of the gateway, with a method for each MXAccess command. `GatewayClient.open_session` returns one.
 
-    Handles belong to the session that gave them. Commands of one session run one after the other, whoever sends them.
+    Handles belong to the session that returned them. The gateway runs the commands of a session one after the other,
+    even if several clients send them.
 
-    Every command takes `timeout`, in seconds, instead of the client's. A deadline or a cancelled task stops the
-    waiting, not the worker: a running MXAccess call goes on, and the state of the session is unknown. Ask `get_state`
-    or close the session before its handles are used again. No command is ever repeated by the library.
+    Every command takes `timeout` in seconds, which replaces the timeout of the client. A timeout or cancellation stops
+    the waiting, not the worker: a running MXAccess call continues, and the state of the session is unknown. Call
+    `get_state` or close the session before using its handles again. The library never repeats a command.
 
-    Every command raises
+    Every command raises:
 
-    - MxAccessError when MXAccess refuses it, with its hresult, statuses and diagnostic_message,
-    - MxGatewayCommandError when the gateway finds the request wrong,
-    - MxGatewayAuthorizationError when the key lacks the scope,
-    - MxGatewaySessionError when the session is unknown, not READY or gone,
-    - MxGatewayWorkerError when its worker is away,
-    - MxGatewayLimitError when too many commands wait, or a message is too large,
-    - MxGatewayTimeoutError when no answer comes in time,
-    - MxGatewayTransportError when the connection fails,
-    - MxGatewayProtocolError when the reply is not what the contract says,
-    - MxGatewayUsageError when the client is closed, or used from another event loop or process,
-    - MxGatewayConfigurationError, a ValueError, when a handle is no handle.
+    - MxAccessError if MXAccess refuses it, with `hresult`, `statuses` and `diagnostic_message`
+    - MxGatewayCommandError if the gateway refuses the request as invalid
+    - MxGatewayAuthorizationError if the key lacks the scope
+    - MxGatewaySessionError if the session is unknown, not READY or gone
+    - MxGatewayWorkerError if the session's worker is unavailable
+    - MxGatewayLimitError if too many commands are pending, or a message is too large
+    - MxGatewayTimeoutError if no reply arrives before the deadline
+    - MxGatewayTransportError if the connection fails
+    - MxGatewayProtocolError if the reply violates the contract
+    - MxGatewayUsageError if the client is closed, or belongs to another event loop or process
+    - MxGatewayConfigurationError, a ValueError, if a handle or another argument is invalid
     """
 
     def __init__(self, channel: Channel, info: SessionInfo) -> None:
@@ -132,17 +135,17 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
 
     @property
     def session_id(self) -> str:
-        """The session's id at the gateway."""
+        """Id of the session, as the gateway assigned it."""
         return self._session_id
 
     @property
     def info(self) -> SessionInfo:
-        """What the gateway said when it opened the session."""
+        """Information from the gateway's reply to OpenSession."""
         return self._info
 
     @property
     def closed(self) -> bool:
-        """Whether the gateway has closed the session at our wish."""
+        """Whether `close` has closed the session at the gateway."""
         return self._closed
 
     async def __aenter__(self) -> Self:
@@ -157,42 +160,44 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
         try:
             await self.close()
         except MxGatewayError as failure:
-            # What went wrong inside matters more, and is often the reason why closing fails too.
+            # The error from inside the block matters more, and is often the reason for this one.
             _logger.warning("closing %s failed: %s", self.session_id, failure)
 
     async def invoke(self, command: pb.MxCommand, *, timeout: float | None = None) -> pb.MxCommandReply:
-        """Send a command as a generated message and give the reply as one (rpc `Invoke`).
+        """Send a command as a generated message, and return the reply message (rpc `Invoke`).
 
-        Raises the same errors as the other commands; a payload missing in the reply is the caller's to notice.
+        It raises the same errors as the other commands, but does not check that the reply has a payload.
         """
         request = self._request(command.kind)
         request.command.CopyFrom(command)
         return await self._send(request, timeout)
 
     def stream_events(self, *, after_sequence: int = 0) -> EventStream:
-        """Give the session's events (rpc `StreamEvents`); nothing is asked before the stream is entered or iterated.
+        """Return the stream of the session's events (rpc `StreamEvents`).
 
-        `after_sequence` resumes after the event with that `sequence`: the gateway replays what it still holds and goes
-        on live, or begins with a ReplayGap. 0 is a fresh stream, without replay: where a stream broke before its first
-        event was delivered there is nothing to resume after, and what was on its way is lost. Open a new session then,
-        as TagClient does.
+        Nothing is sent before the stream is entered or iterated. `after_sequence` resumes after the event with that
+        `sequence`: the gateway replays the events that it still retains and then continues with new ones. If it no
+        longer retains all of them, the stream begins with a ReplayGap.
+
+        0 starts a new stream, without replay. If a stream breaks before its first event is delivered, there is no
+        sequence to resume after, and events may be lost. In that case open a new session, as TagClient does.
 
         Raises:
-            ValueError: `after_sequence` is negative or more than 64 bits.
+            ValueError: `after_sequence` is negative or exceeds 64 bits.
         """
         if not 0 <= after_sequence < 2**64:
             raise ValueError(f"after_sequence {after_sequence} is not between 0 and 18446744073709551615")
         return EventStream(self._channel, self._place, self.session_id, after_sequence)
 
     async def close(self) -> None:
-        """Close the event stream and the session (rpc `CloseSession`); items, advises and queued commands end with it.
+        """Close the event stream and the session (rpc `CloseSession`), with its items, advises and queued commands.
 
-        Twice is fine, and so is closing from several tasks. A session that the gateway no longer knows counts as
-        closed; where the connection fails it is tried twice more. Cancelling stops the waiting; the session is closed
-        all the same. It takes at most `close_timeout`.
+        Further calls have no effect, and several tasks may call it. A session that is unknown to the gateway counts as
+        closed. If the connection fails, the call is retried up to two times. Cancelling stops only the waiting: the
+        session is closed in the background. It takes up to `close_timeout` seconds.
 
         Raises:
-            MxGatewayError: the gateway could not be told. The session ends there by itself when its lease does.
+            MxGatewayError: the session could not be closed. It ends at the gateway when its lease expires.
         """
         if self._closed:
             return
@@ -206,25 +211,24 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
         if stream is not None:
             await stream.close()
         try:
-            await self._ask_to_close()
+            await self._close_at_gateway()
         except MxGatewaySessionError as error:
             if not error.gone:
                 raise
             _logger.info("%s was gone before it was closed: %s", self.session_id, error)
         self._closed = True
 
-    async def _ask_to_close(self) -> None:
+    async def _close_at_gateway(self) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + self._channel.options.close_timeout
-        for pause in _PAUSES_TO_CLOSE:
+        for pause in _CLOSE_RETRY_PAUSES_SECONDS:
             try:
                 return await self._call_close_session(end - loop.time())
             except MxGatewayTransportError:
                 if loop.time() + pause >= end:
                     raise
             await asyncio.sleep(pause)
-        # A busy loop may have slept too long.
-        return await self._call_close_session(max(end - loop.time(), 0.001))
+        return await self._call_close_session(end - loop.time())
 
     async def _call_close_session(self, seconds: float) -> None:
         request = pb.CloseSessionRequest(
@@ -234,7 +238,7 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
             self._channel.gateway.CloseSession,
             "CloseSession",
             request,
-            timeout=seconds,
+            timeout=max(seconds, _MIN_CLOSE_TIMEOUT_SECONDS),
             session_id=self.session_id,
         )
         self._channel.check_status(reply, "CloseSession", request)

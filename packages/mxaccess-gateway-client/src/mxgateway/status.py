@@ -1,4 +1,4 @@
-"""What MXAccess says about values, items, writes and alarms, as Python types; the enums are open, see OpenEnum."""
+"""MXAccess statuses, qualities and enums as Python types. The enums accept unknown numbers, see OpenEnum."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class MxDataType(OpenEnum):
 
 
 class MxEventFamily(OpenEnum):
-    """The MXAccess event that a message stands for (`MxEventFamily`)."""
+    """The MXAccess event that a message reports (`MxEventFamily`)."""
 
     UNSPECIFIED = pb.MX_EVENT_FAMILY_UNSPECIFIED
     ON_DATA_CHANGE = pb.MX_EVENT_FAMILY_ON_DATA_CHANGE
@@ -59,7 +59,7 @@ class MxEventFamily(OpenEnum):
 
 
 class AlarmProviderMode(OpenEnum):
-    """Where the gateway has its alarms from."""
+    """The source of the gateway's alarms (`AlarmProviderMode`)."""
 
     UNSPECIFIED = pb.ALARM_PROVIDER_MODE_UNSPECIFIED
     ALARMMGR = pb.ALARM_PROVIDER_MODE_ALARMMGR
@@ -67,7 +67,7 @@ class AlarmProviderMode(OpenEnum):
 
 
 class AlarmTransitionKind(OpenEnum):
-    """What happened to an alarm."""
+    """The kind of change of an alarm (`AlarmTransitionKind`)."""
 
     UNSPECIFIED = pb.ALARM_TRANSITION_KIND_UNSPECIFIED
     RAISE = pb.ALARM_TRANSITION_KIND_RAISE
@@ -77,7 +77,7 @@ class AlarmTransitionKind(OpenEnum):
 
 
 class AlarmConditionState(OpenEnum):
-    """How an alarm stands now."""
+    """The current state of an alarm (`AlarmConditionState`)."""
 
     UNSPECIFIED = pb.ALARM_CONDITION_STATE_UNSPECIFIED
     ACTIVE = pb.ALARM_CONDITION_STATE_ACTIVE
@@ -86,7 +86,7 @@ class AlarmConditionState(OpenEnum):
 
 
 class MxStatusCategory(OpenEnum):
-    """What kind of outcome an MxStatus reports."""
+    """The kind of outcome that an MxStatus reports (`MxStatusCategory`)."""
 
     UNSPECIFIED = pb.MX_STATUS_CATEGORY_UNSPECIFIED
     UNKNOWN = pb.MX_STATUS_CATEGORY_UNKNOWN
@@ -102,7 +102,7 @@ class MxStatusCategory(OpenEnum):
 
 
 class MxStatusSource(OpenEnum):
-    """Which part of System Platform detected what an MxStatus reports."""
+    """The part of System Platform that detected what an MxStatus reports (`MxStatusSource`)."""
 
     UNSPECIFIED = pb.MX_STATUS_SOURCE_UNSPECIFIED
     UNKNOWN = pb.MX_STATUS_SOURCE_UNKNOWN
@@ -140,19 +140,19 @@ _DETAILS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MxStatus:
-    """One status as MXAccess gave it (`MXSTATUS_PROXY`).
+    """One status from MXAccess (`MXSTATUS_PROXY`).
 
-    Judge it by `failed`, which looks at the category. `success` is the raw COM number: -1 and 1 both mean good, and 0
-    with an unset category is no failure.
+    Use `failed`, which checks the category, to detect a failure. `success` is the raw COM number: both -1 and 1 mean
+    success, and 0 with an unset category is not a failure.
 
     Attributes:
-        success: the raw COM number.
-        category: what kind of outcome it is.
-        detected_by: which part of System Platform detected it.
-        detail: the MXAccess detail number; `detail_text` has words for the known ones.
-        raw_category: the native category number, as the worker saw it.
-        raw_detected_by: the native source number, as the worker saw it.
-        diagnostic_text: what the worker says about it, may be empty.
+        success: raw COM number.
+        category: kind of outcome.
+        detected_by: part of System Platform that detected it.
+        detail: MXAccess detail number. `detail_text` explains the known numbers.
+        raw_category: native category number, as the worker received it.
+        raw_detected_by: native source number, as the worker received it.
+        diagnostic_text: message of the worker, may be empty.
     """
 
     success: int = 0
@@ -165,7 +165,7 @@ class MxStatus:
 
     @classmethod
     def from_message(cls, message: pb.MxStatusProxy) -> MxStatus:
-        """Give the status that a generated `MxStatusProxy` stands for."""
+        """Return the status of a generated `MxStatusProxy`."""
         return cls(
             success=message.success,
             category=MxStatusCategory(message.category),
@@ -183,7 +183,7 @@ class MxStatus:
 
     @property
     def detail_text(self) -> str:
-        """The known words for `detail`, or an empty text."""
+        """Explanation of `detail`, or an empty string if the number is unknown."""
         return _DETAILS.get(self.detail, "")
 
     def __str__(self) -> str:
@@ -201,7 +201,7 @@ class MxStatus:
 
 @final
 class Quality(int):
-    """An OPC DA quality byte: 192 and up good, 64 to 191 uncertain, below 64 bad."""
+    """An OPC DA quality byte: 192 and above is good, 64 to 191 uncertain, below 64 bad."""
 
     __slots__ = ()
 
@@ -213,17 +213,17 @@ class Quality(int):
 
     @property
     def is_good(self) -> bool:
-        """192 or above."""
+        """Whether the quality is 192 or above."""
         return self >= 192
 
     @property
     def is_uncertain(self) -> bool:
-        """64 to 191."""
+        """Whether the quality is between 64 and 191."""
         return 64 <= self < 192
 
     @property
     def is_bad(self) -> bool:
-        """Below 64."""
+        """Whether the quality is below 64."""
         return self < 64
 
     def __str__(self) -> str:

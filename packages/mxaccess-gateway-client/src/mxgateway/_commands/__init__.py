@@ -1,1 +1,1 @@
-"""The methods of Session, one module a family."""
+"""The commands of Session, one module per family."""

@@ -1,4 +1,4 @@
-"""The commands that bring alarms into a session's events, and those that answer them there."""
+"""Commands for alarms in a session."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["AlarmCommands"]
 
 
 class AlarmCommands(CommandSender):
-    """Alarms by way of the session's worker. Every method raises what `Session` says of commands.
+    """Alarm commands, executed by the session's worker. Every method raises the errors that `Session` lists.
 
-    GatewayClient has the gateway's own alarm feed, which needs no session.
+    For alarms without a session, use the alarm feed of GatewayClient.
     """
 
     async def subscribe_alarms(
@@ -29,10 +29,10 @@ class AlarmCommands(CommandSender):
         *,
         timeout: float | None = None,
     ) -> None:
-        r"""Bring alarms into the session's events as AlarmTransition (gateway command SubscribeAlarms).
+        r"""Deliver alarms as AlarmTransition events of the session (gateway command SubscribeAlarms).
 
-        `subscription_expression` names them in the words of System Platform, such as `\\Node\Galaxy!Area`.
-        `forced_mode` names the provider to take; unspecified leaves the choice, and changing it, to the gateway.
+        `subscription_expression` is an alarm query of System Platform, such as `\\Node\Galaxy!Area`. `forced_mode`
+        selects the alarm provider. If it is UNSPECIFIED, the gateway selects the provider and may change it.
         """
         request = self._request(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
         payload = request.command.subscribe_alarms
@@ -41,7 +41,7 @@ class AlarmCommands(CommandSender):
         await self._send(request, timeout)
 
     async def unsubscribe_alarms(self, *, timeout: float | None = None) -> None:
-        """End what `subscribe_alarms` began (gateway command UnsubscribeAlarms)."""
+        """Stop delivering alarms to the session (gateway command UnsubscribeAlarms)."""
         request = self._request(pb.MX_COMMAND_KIND_UNSUBSCRIBE_ALARMS)
         request.command.unsubscribe_alarms.SetInParent()
         await self._send(request, timeout)
@@ -57,19 +57,19 @@ class AlarmCommands(CommandSender):
         *,
         timeout: float | None = None,
     ) -> int:
-        """Acknowledge an alarm by its GUID (gateway command AcknowledgeAlarm) and give the alarm library's own status.
+        """Acknowledge an alarm by its GUID (gateway command AcknowledgeAlarm).
 
-        The number is as the library gave it; what refuses the acknowledgement raises. One that ends in a timeout or a
-        transport error may have happened.
+        Returns the unchanged status number of the alarm library. A refused acknowledgement raises an error. If the call
+        raises a timeout or transport error, the alarm may have been acknowledged.
 
         Raises:
-            MxGatewayConfigurationError: `alarm_guid` is no GUID.
+            MxGatewayConfigurationError: `alarm_guid` is not a GUID.
         """
-        from mxgateway.alarms.acknowledge import is_guid  # noqa: PLC0415 - only who cares for alarms needs it
+        from mxgateway.alarms.acknowledge import is_guid  # noqa: PLC0415 - loaded at the first use of alarms
 
         if not is_guid(alarm_guid):
             raise MxGatewayConfigurationError(
-                f"alarm_guid {alarm_guid!r} is no GUID: acknowledge_alarm_by_name takes an alarm's name"
+                f"invalid alarm_guid {alarm_guid!r}: use a GUID, or acknowledge_alarm_by_name with the alarm's name"
             )
         request = self._request(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM)
         request.command.acknowledge_alarm_command.CopyFrom(
@@ -99,7 +99,7 @@ class AlarmCommands(CommandSender):
     ) -> int:
         """Acknowledge the alarm `provider_name!group_name.alarm_name` (gateway command AcknowledgeAlarmByName).
 
-        It gives the alarm library's own status, as `acknowledge_alarm` does.
+        Returns the unchanged status number of the alarm library, as `acknowledge_alarm` does.
         """
         request = self._request(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME)
         request.command.acknowledge_alarm_by_name_command.CopyFrom(
@@ -119,7 +119,10 @@ class AlarmCommands(CommandSender):
     async def query_active_alarms(
         self, filter_prefix: str = "", *, timeout: float | None = None
     ) -> tuple[ActiveAlarm, ...]:
-        """Give the active alarms whose full reference begins with the prefix (gateway command QueryActiveAlarms)."""
+        """Return the active alarms (gateway command QueryActiveAlarms).
+
+        `filter_prefix` selects alarms whose full reference begins with it.
+        """
         request = self._request(pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS)
         request.command.query_active_alarms_command.alarm_filter_prefix = filter_prefix
         reply = await self._send(request, timeout)

@@ -1,4 +1,4 @@
-"""The gateway's bulk commands: many items in one round trip."""
+"""Bulk commands: many items in one round trip."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway._commands.invoke import CommandSender, set_handle, set_server_handle
+from mxgateway._commands.invoke import CommandSender, set_handles
 from mxgateway._support.validation import check_seconds
 from mxgateway.errors import MxGatewayConfigurationError, MxGatewayLimitError
 from mxgateway.values.encoding import fill_mx_value
@@ -31,11 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BulkCommands"]
 
-# What a reply has for an entry beside its tag, as a rule.
+# Estimated size of one result in a reply, without the tag name.
 _RESULT_BYTES: Final = 64
-_READING_BYTES: Final = 256
-# Bytes that one character has at most.
-_LONGEST_CHARACTER: Final = 4
+_READ_RESULT_BYTES: Final = 256
+_MAX_BYTES_PER_CHARACTER: Final = 4
 
 ResultT = TypeVar("ResultT", bound="Message")
 
@@ -64,15 +63,14 @@ class _HandlesPayload(Protocol):
 
 
 class BulkCommands(CommandSender):
-    """Many items in one command. Every method raises what `Session` says of commands.
+    """Commands for many items. Every method raises the errors that `Session` lists.
 
-    Results come in the order of the entries, one each. Partial success is normal: a failed entry is a result with
-    `was_successful` false and an `error_message`, never an error of the whole call. An empty sequence gives no results
-    and asks nothing.
+    The methods return one result per entry, in the order of the entries. Partial success is normal: a failed entry has
+    a result with `was_successful=False` and an `error_message`, and does not raise. For an empty sequence nothing is
+    sent, and the result is empty.
 
-    A command that is larger than `max_message_bytes`, or whose reply would be, is refused with MxGatewayLimitError
-    before anything is sent: give it in parts. Only `read_bulk`, which changes nothing, is split into several calls by
-    itself.
+    If a command or its reply would exceed `max_message_bytes`, the method raises MxGatewayLimitError before anything is
+    sent: split the entries. Only `read_bulk`, which changes nothing, is split automatically.
     """
 
     async def add_item_bulk(
@@ -81,7 +79,7 @@ class BulkCommands(CommandSender):
         """Add items by their references (gateway command AddItemBulk)."""
         request = self._request(pb.MX_COMMAND_KIND_ADD_ITEM_BULK)
         payload = request.command.add_item_bulk
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         payload.tag_addresses.extend(_tags(tag_addresses))
         return await self._subscribe(request, "add_item_bulk", tag_addresses, timeout)
 
@@ -104,7 +102,7 @@ class BulkCommands(CommandSender):
     async def un_advise_item_bulk(
         self, server_handle: int, item_handles: Sequence[int], *, timeout: float | None = None
     ) -> tuple[SubscribeResult, ...]:
-        """End the advises of items (gateway command UnAdviseItemBulk); they stay added."""
+        """Unadvise items (gateway command UnAdviseItemBulk). They stay added."""
         request = self._request(pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK)
         _set_item_handles(request.command.un_advise_item_bulk, server_handle, item_handles)
         return await self._subscribe(request, "un_advise_item_bulk", item_handles, timeout)
@@ -114,18 +112,18 @@ class BulkCommands(CommandSender):
     ) -> tuple[SubscribeResult, ...]:
         """Add and advise items in one command (gateway command SubscribeBulk).
 
-        Unlike `add_item`, it doesn't append `[]` to the name of an array: write it.
+        Unlike `add_item`, it does not append `[]` to the name of an array attribute: include it.
         """
         request = self._request(pb.MX_COMMAND_KIND_SUBSCRIBE_BULK)
         payload = request.command.subscribe_bulk
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         payload.tag_addresses.extend(_tags(tag_addresses))
         return await self._subscribe(request, "subscribe_bulk", tag_addresses, timeout)
 
     async def unsubscribe_bulk(
         self, server_handle: int, item_handles: Sequence[int], *, timeout: float | None = None
     ) -> tuple[SubscribeResult, ...]:
-        """End the advises of items and remove them in one command (gateway command UnsubscribeBulk)."""
+        """Unadvise and remove items in one command (gateway command UnsubscribeBulk)."""
         request = self._request(pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK)
         _set_item_handles(request.command.unsubscribe_bulk, server_handle, item_handles)
         return await self._subscribe(request, "unsubscribe_bulk", item_handles, timeout)
@@ -140,22 +138,23 @@ class BulkCommands(CommandSender):
     ) -> tuple[BulkReadResult, ...]:
         """Read tags by name (gateway command ReadBulk).
 
-        A tag that is advised already gives its last value, `was_cached`. For any other one the worker adds, advises,
-        waits for the first data change and cleans up; `worker_timeout` is how long it may wait, in seconds (None is the
-        worker's default). Unlike `add_item`, it doesn't append `[]` to the name of an array: write it.
+        For a tag that is already advised, the result is its last value, with `was_cached=True`. For any other tag the
+        worker adds and advises an item, waits for the first data change, and removes the item. `worker_timeout` limits
+        this wait, in seconds; None is the worker's default. Unlike `add_item`, the method does not append `[]` to the
+        name of an array attribute: include it.
 
-        More tags than one message can carry, there or back, travel in several calls, one after the other, each with
-        the whole `timeout`. Values so long that a reply is too large all the same raise MxGatewayLimitError: read fewer
-        tags at once.
+        If the tags do not fit into one request or reply, they are sent in several calls, one after the other, each with
+        the full `timeout`. If large values still make a reply too large, the method raises MxGatewayLimitError: read
+        fewer tags at once.
         """
-        from mxgateway.bulk import BulkReadResult  # noqa: PLC0415 - single items need none of it
+        from mxgateway.bulk import BulkReadResult  # noqa: PLC0415 - loaded at the first bulk command
 
         milliseconds = 0 if worker_timeout is None else round(check_seconds("worker_timeout", worker_timeout) * 1000)
         results: list[BulkReadResult] = []
         for part in self._parts(_tags(tag_addresses)):
             request = self._request(pb.MX_COMMAND_KIND_READ_BULK)
             payload = request.command.read_bulk
-            set_server_handle(payload, server_handle)
+            set_handles(payload, server_handle=server_handle)
             payload.tag_addresses.extend(part)
             payload.timeout_ms = milliseconds
             reply = await self._send(request, timeout)
@@ -167,13 +166,13 @@ class BulkCommands(CommandSender):
     async def write_bulk(
         self, server_handle: int, entries: Sequence[WriteBulkEntry], *, timeout: float | None = None
     ) -> tuple[BulkWriteResult, ...]:
-        """Write to many advised items (gateway command WriteBulk); each outcome comes as a WriteComplete event."""
+        """Write to many advised items (gateway command WriteBulk). Each outcome arrives as a WriteComplete event."""
         request = self._request(pb.MX_COMMAND_KIND_WRITE_BULK)
         payload = request.command.write_bulk
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         for entry in entries:
             message = payload.entries.add()
-            set_handle(message, entry.item_handle)
+            set_handles(message, item_handle=entry.item_handle)
             fill_mx_value(message.value, entry.value, entry.data_type)
             message.user_id = entry.user_id
         return await self._write(request, "write_bulk", entries, timeout)
@@ -181,13 +180,13 @@ class BulkCommands(CommandSender):
     async def write2_bulk(
         self, server_handle: int, entries: Sequence[Write2BulkEntry], *, timeout: float | None = None
     ) -> tuple[BulkWriteResult, ...]:
-        """Write values with their times to many advised items (gateway command Write2Bulk)."""
+        """Write values with timestamps to many advised items (gateway command Write2Bulk)."""
         request = self._request(pb.MX_COMMAND_KIND_WRITE2_BULK)
         payload = request.command.write2_bulk
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         for entry in entries:
             message = payload.entries.add()
-            set_handle(message, entry.item_handle)
+            set_handles(message, item_handle=entry.item_handle)
             fill_mx_value(message.value, entry.value, entry.data_type)
             fill_mx_value(message.timestamp_value, entry.timestamp)
             message.user_id = entry.user_id
@@ -196,13 +195,13 @@ class BulkCommands(CommandSender):
     async def write_secured_bulk(
         self, server_handle: int, entries: Sequence[WriteSecuredBulkEntry], *, timeout: float | None = None
     ) -> tuple[BulkWriteResult, ...]:
-        """Write with security to many items (gateway command WriteSecuredBulk)."""
+        """Write to many items with secured or verified write security (gateway command WriteSecuredBulk)."""
         request = self._request(pb.MX_COMMAND_KIND_WRITE_SECURED_BULK)
         payload = request.command.write_secured_bulk
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         for entry in entries:
             message = payload.entries.add()
-            set_handle(message, entry.item_handle)
+            set_handles(message, item_handle=entry.item_handle)
             message.current_user_id = entry.current_user_id
             message.verifier_user_id = entry.verifier_user_id
             fill_mx_value(message.value, entry.value, entry.data_type)
@@ -211,13 +210,13 @@ class BulkCommands(CommandSender):
     async def write_secured2_bulk(
         self, server_handle: int, entries: Sequence[WriteSecured2BulkEntry], *, timeout: float | None = None
     ) -> tuple[BulkWriteResult, ...]:
-        """Write with security and with the values' times to many items (gateway command WriteSecured2Bulk)."""
+        """Write to many items like `write_secured_bulk`, with timestamps (gateway command WriteSecured2Bulk)."""
         request = self._request(pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK)
         payload = request.command.write_secured2_bulk
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         for entry in entries:
             message = payload.entries.add()
-            set_handle(message, entry.item_handle)
+            set_handles(message, item_handle=entry.item_handle)
             message.current_user_id = entry.current_user_id
             message.verifier_user_id = entry.verifier_user_id
             fill_mx_value(message.value, entry.value, entry.data_type)
@@ -229,7 +228,7 @@ class BulkCommands(CommandSender):
     ) -> tuple[SubscribeResult, ...]:
         if not entries:
             return ()
-        self._check_room(request, len(entries))
+        self._check_size(request, len(entries))
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
             raise self._missing(request, reply, arm)
@@ -244,7 +243,7 @@ class BulkCommands(CommandSender):
     ) -> tuple[BulkWriteResult, ...]:
         if not entries:
             return ()
-        self._check_room(request, len(entries))
+        self._check_size(request, len(entries))
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
             raise self._missing(request, reply, arm)
@@ -261,41 +260,42 @@ class BulkCommands(CommandSender):
         entries: Sequence[str | int],
         name: _EntryField,
     ) -> Iterable[ResultT]:
-        """The results, when there is one for each entry and in their order: otherwise one would pass for another's."""
+        """Return the results after checking that there is one per entry, in the order of the entries."""
         if len(results) != len(entries):
             raise self._violation(request, f"the reply has {len(results)} results for {len(entries)} entries")
         if list(map(attrgetter(name), results)) == list(entries):
             return results
-        asked = set(entries)
+        requested = set(entries)
         for index, (entry, result) in enumerate(zip(entries, results, strict=True)):
-            said: str | int = getattr(result, name)
-            # A gateway may write a tag in its own way, with the [] of an array for example: then nobody else has it.
-            if said != entry and said in asked and said != f"{entry}[]":
-                raise self._violation(request, f"result {index} is for {said!r}, but entry {index} is {entry!r}")
+            returned: str | int = getattr(result, name)
+            # A gateway may change a tag name, for example append the [] of an array. That is accepted unless the
+            # changed name is another entry's.
+            if returned != entry and returned in requested and returned != f"{entry}[]":
+                raise self._violation(request, f"result {index} is for {returned!r}, but entry {index} is {entry!r}")
         return results
 
-    def _check_room(self, request: pb.MxCommandRequest, count: int) -> None:
-        """Make sure that the reply can be received: a reply that is lost takes the handles with it."""
+    def _check_size(self, request: pb.MxCommandRequest, count: int) -> None:
+        """Raise MxGatewayLimitError if the reply would be too large: the handles in it would be lost."""
         size, limit = request.ByteSize() + count * _RESULT_BYTES, self._channel.options.max_message_bytes
         if size > limit:
             raise MxGatewayLimitError(
-                f"{count} entries and their results have about {size} bytes, more than the {limit} of "
-                "max_message_bytes, and were not sent",
-                replace(self._facts(request), hint="give them in parts, or raise max_message_bytes here and there"),
+                f"{count} entries and their results, about {size} bytes, exceed max_message_bytes ({limit}) and were "
+                "not sent",
+                replace(self._facts(request), hint="split them, or raise max_message_bytes here and at the gateway"),
             )
 
     def _parts(self, tags: Sequence[str]) -> Iterator[Sequence[str]]:
-        """The tags in as few parts as messages can carry, there and back."""
+        """Split tags into as few parts as fit into requests and replies."""
         if not tags:
             return
-        room = self._channel.options.max_message_bytes
-        if sum(map(len, tags)) * _LONGEST_CHARACTER + len(tags) * _READING_BYTES <= room:
+        limit = self._channel.options.max_message_bytes
+        if sum(map(len, tags)) * _MAX_BYTES_PER_CHARACTER + len(tags) * _READ_RESULT_BYTES <= limit:
             yield tags
             return
         begin = size = 0
         for index, tag in enumerate(tags):
-            tag_size = len(tag.encode()) + _READING_BYTES
-            if size + tag_size > room and index > begin:
+            tag_size = len(tag.encode()) + _READ_RESULT_BYTES
+            if size + tag_size > limit and index > begin:
                 yield tags[begin:index]
                 begin, size = index, 0
             size += tag_size
@@ -303,21 +303,23 @@ class BulkCommands(CommandSender):
 
 
 def _tags(tag_addresses: Sequence[str]) -> Sequence[str]:
-    # A single text is a sequence of texts too, and would become a tag for each letter.
+    # A str is a sequence of str too: each character would become a tag.
     if isinstance(tag_addresses, str):
-        raise MxGatewayConfigurationError(f"tag_addresses {tag_addresses!r} is one tag: give a sequence of them")
+        raise MxGatewayConfigurationError(
+            f"invalid tag_addresses {tag_addresses!r}: use a sequence of tag names, not a single str"
+        )
     for tag in tag_addresses:
-        if not isinstance(tag, str):  # pyright: ignore[reportUnnecessaryIsInstance] - who calls may check no types
-            raise MxGatewayConfigurationError(f"tag_addresses has {tag!r}, which is no text")
+        if not isinstance(tag, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without a type checker
+            raise MxGatewayConfigurationError(f"invalid tag name {tag!r} in tag_addresses: it must be a str")
     return tag_addresses
 
 
 def _set_item_handles(payload: _HandlesPayload, server_handle: int, item_handles: Sequence[int]) -> None:
-    set_server_handle(payload, server_handle)
+    set_handles(payload, server_handle=server_handle)
     try:
         payload.item_handles.extend(item_handles)
     except (TypeError, ValueError):
-        problem = f"item_handles {item_handles!r} are not handles: give the ints that adding the items returned"
+        problem = f"invalid item_handles {item_handles!r}: use the ints that were returned when the items were added"
     else:
         return
     raise MxGatewayConfigurationError(problem)

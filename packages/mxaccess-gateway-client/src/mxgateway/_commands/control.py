@@ -1,4 +1,4 @@
-"""The gateway's own commands for a session and its worker; MXAccess knows none of them."""
+"""Commands for a session and its worker, without a counterpart in MXAccess."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["ControlCommands", "WorkerInfo"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerInfo:
-    """A session's worker process.
+    """The worker process of a session.
 
     Attributes:
-        worker_process_id: its process id on the gateway's machine.
-        worker_protocol_version: the version that gateway and worker speak to each other.
+        worker_process_id: process id on the gateway's machine.
+        worker_protocol_version: version of the protocol between gateway and worker.
     """
 
     worker_process_id: int
@@ -28,16 +28,16 @@ class WorkerInfo:
 
 
 class ControlCommands(CommandSender):
-    """Questions about the session itself. Every method raises what `Session` says of commands."""
+    """Commands for the session itself. Every method raises the errors that `Session` lists."""
 
     async def ping(self, message: str = "", *, timeout: float | None = None) -> None:
-        """Ask the worker for a sign of life (gateway command Ping); `message` is for its log."""
+        """Check that the worker responds (gateway command Ping). The worker logs `message`."""
         request = self._request(pb.MX_COMMAND_KIND_PING)
         request.command.ping.message = message
         await self._send(request, timeout)
 
     async def get_state(self, *, timeout: float | None = None) -> SessionState:
-        """Give the session's state (gateway command GetSessionState); it answers in a session that isn't READY too."""
+        """Return the state of the session (gateway command GetSessionState). It works in every state."""
         request = self._request(pb.MX_COMMAND_KIND_GET_SESSION_STATE)
         request.command.get_session_state.SetInParent()
         reply = await self._send(request, timeout)
@@ -46,7 +46,7 @@ class ControlCommands(CommandSender):
         return SessionState(reply.session_state.state)
 
     async def get_worker_info(self, *, timeout: float | None = None) -> WorkerInfo:
-        """Give facts on the session's worker process (gateway command GetWorkerInfo)."""
+        """Return information about the session's worker process (gateway command GetWorkerInfo)."""
         request = self._request(pb.MX_COMMAND_KIND_GET_WORKER_INFO)
         request.command.get_worker_info.SetInParent()
         reply = await self._send(request, timeout)
@@ -58,9 +58,9 @@ class ControlCommands(CommandSender):
         )
 
     async def drain_events(self, max_events: int = 0, *, timeout: float | None = None) -> tuple[MxEvent, ...]:
-        """Take the queued events of the session, the oldest first, at most `max_events` (gateway command DrainEvents).
+        """Remove and return queued events of the session, the oldest first (gateway command DrainEvents).
 
-        0 takes all. What is taken here no event stream brings any more.
+        `max_events` limits their number; 0 means all. Event streams do not deliver these events any more.
         """
         request = self._request(pb.MX_COMMAND_KIND_DRAIN_EVENTS)
         request.command.drain_events.max_events = max_events
@@ -70,9 +70,9 @@ class ControlCommands(CommandSender):
         return tuple(to_event(event) for event in reply.drain_events.events)
 
     async def shutdown_worker(self, grace_period: float | None = None, *, timeout: float | None = None) -> None:
-        """End the session's worker (gateway command ShutdownWorker); the session is of no use afterwards but to close.
+        """Stop the session's worker (gateway command ShutdownWorker). Afterwards the session can only be closed.
 
-        `grace_period` is the time in seconds that the worker may take to end by itself.
+        `grace_period` is the number of seconds that the worker has to exit by itself.
         """
         request = self._request(pb.MX_COMMAND_KIND_SHUTDOWN_WORKER)
         payload = request.command.shutdown_worker

@@ -1,9 +1,9 @@
-"""How a command of a session goes to the gateway, and what of its reply is believed."""
+"""Send a command of a session, and validate its reply."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
@@ -15,22 +15,21 @@ from mxgateway.redaction import redact_message
 if TYPE_CHECKING:
     from mxgateway._transport.channel import Channel
 
-__all__ = ["CommandSender", "set_handle", "set_handles", "set_server_handle"]
+__all__ = ["CommandSender", "set_handles"]
 
 
-class _ServerPayload(Protocol):
+_RETURNED_BY: Final = {"server_handle": "register", "item_handle": "add_item"}
+
+
+class Handles(TypedDict, total=False):
+    """The handle fields of payloads."""
+
     server_handle: int
-
-
-class _ItemPayload(Protocol):
     item_handle: int
 
 
-class _ServerItemPayload(_ServerPayload, _ItemPayload, Protocol): ...
-
-
 class CommandSender:
-    """Sends the commands of one session, one request and one reply each."""
+    """Base class of the commands of a session: one request and one reply each."""
 
     def __init__(self, channel: Channel, session_id: str) -> None:
         self._channel = channel
@@ -48,29 +47,27 @@ class CommandSender:
         request: pb.MxCommandRequest,
         timeout: float | None,
     ) -> pb.MxCommandReply:
-        """Send a command and give its reply, which is OK and the one to this request."""
+        """Send a command, and return the reply once it is known to be OK and to belong to the request."""
         channel = self._channel
         size = request.ByteSize()
         if size > channel.options.max_message_bytes:
             limit = channel.options.max_message_bytes
-            hint = "give it in parts, or raise max_message_bytes here and at the gateway"
+            hint = "split the request, or raise max_message_bytes here and at the gateway"
             raise MxGatewayLimitError(
-                f"the request has {size} bytes, more than the {limit} of max_message_bytes, and was not sent",
+                f"the request of {size} bytes exceeds max_message_bytes ({limit}) and was not sent",
                 replace(self._facts(request), hint=hint),
             )
         reply = await channel.invoke(request, method_name(request.command.kind), timeout=timeout)
         if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(reply):
             raise error_from_reply(reply, self._facts(request))
-        stranger = _stranger(request, reply)
-        if stranger:
-            # A traceback that shows local variables must not show what the error itself hides.
+        if _mismatch(request, reply):
+            # Redact before the text is built: a traceback with local variables must not show secrets either.
             redact_message(reply)
-            stranger = _stranger(request, reply)
-            raise self._violation(request, f"the reply is for {stranger}, which was not asked for here")
+            raise self._violation(request, f"the reply is for another request, {_mismatch(request, reply)}")
         return reply
 
     def _missing(self, request: pb.MxCommandRequest, reply: pb.MxCommandReply, arm: str) -> MxGatewayProtocolError:
-        """The error for an OK reply without the payload that its kind promises."""
+        """Return the error for an OK reply without the payload of its command."""
         redact_message(reply)
         return self._violation(request, f"the reply is OK but lacks its {arm} payload")
 
@@ -86,44 +83,25 @@ class CommandSender:
         )
 
 
-def set_server_handle(payload: _ServerPayload, server_handle: int) -> None:
-    """Put a server handle into a payload.
+def set_handles(payload: object, **handles: Unpack[Handles]) -> None:
+    """Set handle fields of a payload.
 
     Raises:
-        MxGatewayConfigurationError: it is no handle that MXAccess can give.
+        MxGatewayConfigurationError: a handle is not a 32-bit int.
     """
-    try:
-        payload.server_handle = server_handle
-    except (TypeError, ValueError):
-        problem = f"server_handle {server_handle!r} is not a handle: give the int that register returned"
+    for field, handle in handles.items():
+        try:
+            setattr(payload, field, handle)
+        except (TypeError, ValueError):
+            problem = f"invalid {field} {handle!r}: use the int that {_RETURNED_BY[field]} returned"
+            break
     else:
         return
     raise MxGatewayConfigurationError(problem)
-
-
-def set_handle(payload: _ItemPayload, item_handle: int) -> None:
-    """Put an item handle into a payload.
-
-    Raises:
-        MxGatewayConfigurationError: it is no handle that MXAccess can give.
-    """
-    try:
-        payload.item_handle = item_handle
-    except (TypeError, ValueError):
-        problem = f"item_handle {item_handle!r} is not a handle: give the int that add_item returned"
-    else:
-        return
-    raise MxGatewayConfigurationError(problem)
-
-
-def set_handles(payload: _ServerItemPayload, server_handle: int, item_handle: int) -> None:
-    """Put a server handle and an item handle into a payload, as `set_server_handle` and `set_handle` do."""
-    set_server_handle(payload, server_handle)
-    set_handle(payload, item_handle)
 
 
 def method_name(kind: int) -> str:
-    """Give the MXAccess method that a command kind stands for, for people."""
+    """Return the name of the MXAccess method or gateway command of a command kind."""
     if kind == pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID:
         return "ArchestrAUserToId"
     try:
@@ -133,8 +111,8 @@ def method_name(kind: int) -> str:
     return "".join(word.capitalize() for word in name.removeprefix("MX_COMMAND_KIND_").split("_"))
 
 
-def _stranger(request: pb.MxCommandRequest, reply: pb.MxCommandReply) -> str | None:
-    """What a reply says that it is for, when that is something else than the request. Unset fields say nothing."""
+def _mismatch(request: pb.MxCommandRequest, reply: pb.MxCommandReply) -> str | None:
+    """Return what shows that a reply belongs to another request, or None. Unset fields are ignored."""
     if reply.kind and reply.kind != request.command.kind:
         return method_name(reply.kind)
     if reply.session_id and reply.session_id != request.session_id:

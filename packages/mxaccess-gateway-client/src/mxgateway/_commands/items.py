@@ -1,22 +1,22 @@
-"""The MXAccess methods for servers and items: register, add, advise, and their opposites."""
+"""Commands for servers and items: register, add, advise, and their opposites."""
 
 from __future__ import annotations
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway._commands.invoke import CommandSender, set_handles, set_server_handle
+from mxgateway._commands.invoke import CommandSender, set_handles
 from mxgateway.status import MxStatus
 
 __all__ = ["ItemCommands"]
 
 
 class ItemCommands(CommandSender):
-    """Servers and items. Every method raises what `Session` says of commands."""
+    """Commands for servers and items. Every method raises the errors that `Session` lists."""
 
     async def register(self, client_name: str, *, timeout: float | None = None) -> int:
-        """Register a client with MXAccess (`Register`) and give its server handle.
+        """Register a client with MXAccess (`Register`), and return its server handle.
 
-        The handle belongs to this session. A second call with the same name gives a second handle.
+        The handle belongs to this session. A second call with the same name returns a second handle.
         """
         request = self._request(pb.MX_COMMAND_KIND_REGISTER)
         request.command.register.client_name = client_name
@@ -26,21 +26,21 @@ class ItemCommands(CommandSender):
         return reply.register.server_handle
 
     async def unregister(self, server_handle: int, *, timeout: float | None = None) -> None:
-        """End a registration (`Unregister`): its items and advises end with it."""
+        """End a registration (`Unregister`), together with its items and advises."""
         request = self._request(pb.MX_COMMAND_KIND_UNREGISTER)
-        set_server_handle(request.command.unregister, server_handle)
+        set_handles(request.command.unregister, server_handle=server_handle)
         await self._send(request, timeout)
 
     async def add_item(self, server_handle: int, item_definition: str, *, timeout: float | None = None) -> int:
-        """Add an item by its reference, such as `TestChildObject.TestInt` (`AddItem`), and give its item handle.
+        """Add an item by its reference, such as `TestChildObject.TestInt` (`AddItem`), and return its item handle.
 
-        An array attribute is named with `[]`, which the gateway appends itself where the Galaxy knows the attribute as
-        an array; `[N]` is its Nth element, counted from 1. MXAccess looks at the reference only when the item is
-        advised: a wrong one shows itself in the item's first data change.
+        The name of an array attribute ends with `[]`. The gateway appends it if the Galaxy defines the attribute as an
+        array. `[N]` selects the Nth element, starting at 1. MXAccess checks the reference only when the item is
+        advised: the first data change of an item with an invalid reference reports the error.
         """
         request = self._request(pb.MX_COMMAND_KIND_ADD_ITEM)
         payload = request.command.add_item
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         payload.item_definition = item_definition
         reply = await self._send(request, timeout)
         if not reply.HasField("add_item"):
@@ -50,10 +50,10 @@ class ItemCommands(CommandSender):
     async def add_item2(
         self, server_handle: int, item_definition: str, item_context: str, *, timeout: float | None = None
     ) -> int:
-        """Add an item by a reference relative to `item_context`, an object's name (`AddItem2`), and give its handle."""
+        """Add an item by a reference relative to the object `item_context` (`AddItem2`), and return its item handle."""
         request = self._request(pb.MX_COMMAND_KIND_ADD_ITEM2)
         payload = request.command.add_item2
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         payload.item_definition = item_definition
         payload.item_context = item_context
         reply = await self._send(request, timeout)
@@ -64,13 +64,13 @@ class ItemCommands(CommandSender):
     async def add_buffered_item(
         self, server_handle: int, item_definition: str, item_context: str = "", *, timeout: float | None = None
     ) -> int:
-        """Add an item whose changes come in lists (`AddBufferedItem`) and give its item handle.
+        """Add an item whose changes are delivered in lists (`AddBufferedItem`), and return its item handle.
 
-        Advised, it raises BufferedDataChange events every `set_buffered_update_interval` milliseconds.
+        Once advised, the item raises a BufferedDataChange event per `set_buffered_update_interval`.
         """
         request = self._request(pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM)
         payload = request.command.add_buffered_item
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         payload.item_definition = item_definition
         payload.item_context = item_context
         reply = await self._send(request, timeout)
@@ -81,56 +81,56 @@ class ItemCommands(CommandSender):
     async def set_buffered_update_interval(
         self, server_handle: int, update_interval_milliseconds: int, *, timeout: float | None = None
     ) -> None:
-        """Set how often the buffered items of a server raise events, in milliseconds (`SetBufferedUpdateInterval`)."""
+        """Set the interval of the events of buffered items, in milliseconds (`SetBufferedUpdateInterval`)."""
         request = self._request(pb.MX_COMMAND_KIND_SET_BUFFERED_UPDATE_INTERVAL)
         payload = request.command.set_buffered_update_interval
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         payload.update_interval_milliseconds = update_interval_milliseconds
         await self._send(request, timeout)
 
     async def remove_item(self, server_handle: int, item_handle: int, *, timeout: float | None = None) -> None:
-        """Remove an item (`RemoveItem`); its handle is worth nothing afterwards."""
+        """Remove an item (`RemoveItem`). Its handle becomes invalid."""
         request = self._request(pb.MX_COMMAND_KIND_REMOVE_ITEM)
-        set_handles(request.command.remove_item, server_handle, item_handle)
+        set_handles(request.command.remove_item, server_handle=server_handle, item_handle=item_handle)
         await self._send(request, timeout)
 
     async def advise(self, server_handle: int, item_handle: int, *, timeout: float | None = None) -> None:
-        """Ask for the data changes of an item (`Advise`); the present value comes at once as the first DataChange.
+        """Subscribe to the data changes of an item (`Advise`). The first DataChange has the current value.
 
-        Its quality may begin bad or uncertain and be good a moment later.
+        At first its quality may be bad or uncertain, followed shortly by a change with good quality.
         """
         request = self._request(pb.MX_COMMAND_KIND_ADVISE)
-        set_handles(request.command.advise, server_handle, item_handle)
+        set_handles(request.command.advise, server_handle=server_handle, item_handle=item_handle)
         await self._send(request, timeout)
 
     async def advise_supervisory(self, server_handle: int, item_handle: int, *, timeout: float | None = None) -> None:
-        """Ask for the data changes of an item as a supervisory client (`AdviseSupervisory`).
+        """Subscribe to the data changes of an item as a supervisory client (`AdviseSupervisory`).
 
-        Only under a supervisory advise does the `user_id` of a plain write count.
+        The `user_id` of `write` and `write2` is used only for items with a supervisory advise.
         """
         request = self._request(pb.MX_COMMAND_KIND_ADVISE_SUPERVISORY)
-        set_handles(request.command.advise_supervisory, server_handle, item_handle)
+        set_handles(request.command.advise_supervisory, server_handle=server_handle, item_handle=item_handle)
         await self._send(request, timeout)
 
     async def un_advise(self, server_handle: int, item_handle: int, *, timeout: float | None = None) -> None:
-        """End the data changes of an item (`UnAdvise`); the item stays added."""
+        """Unsubscribe from the data changes of an item (`UnAdvise`). The item stays added."""
         request = self._request(pb.MX_COMMAND_KIND_UN_ADVISE)
-        set_handles(request.command.un_advise, server_handle, item_handle)
+        set_handles(request.command.un_advise, server_handle=server_handle, item_handle=item_handle)
         await self._send(request, timeout)
 
     async def suspend(self, server_handle: int, item_handle: int, *, timeout: float | None = None) -> MxStatus:
-        """Pause the data changes of an advised item (`Suspend`) and give the status that MXAccess returned."""
+        """Pause the data changes of an advised item (`Suspend`), and return the status from MXAccess."""
         request = self._request(pb.MX_COMMAND_KIND_SUSPEND)
-        set_handles(request.command.suspend, server_handle, item_handle)
+        set_handles(request.command.suspend, server_handle=server_handle, item_handle=item_handle)
         reply = await self._send(request, timeout)
         if not reply.HasField("suspend"):
             raise self._missing(request, reply, "suspend")
         return MxStatus.from_message(reply.suspend.status)
 
     async def activate(self, server_handle: int, item_handle: int, *, timeout: float | None = None) -> MxStatus:
-        """Let the data changes of a suspended item go on (`Activate`) and give the status that MXAccess returned."""
+        """Resume the data changes of a suspended item (`Activate`), and return the status from MXAccess."""
         request = self._request(pb.MX_COMMAND_KIND_ACTIVATE)
-        set_handles(request.command.activate, server_handle, item_handle)
+        set_handles(request.command.activate, server_handle=server_handle, item_handle=item_handle)
         reply = await self._send(request, timeout)
         if not reply.HasField("activate"):
             raise self._missing(request, reply, "activate")

@@ -1,4 +1,4 @@
-"""The MXAccess methods that write, and those that say on whose behalf."""
+"""Commands that write to items, and commands for the users of secured writes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway._commands.invoke import CommandSender, set_handles, set_server_handle
+from mxgateway._commands.invoke import CommandSender, set_handles
 from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.redaction import Secret, hide
 from mxgateway.values import SparseArray
@@ -23,10 +23,11 @@ __all__ = ["WriteCommands"]
 
 
 class WriteCommands(CommandSender):
-    """Writes and users. Every method raises what `Session` says of commands.
+    """Commands for writes and users. Every method raises the errors that `Session` lists.
 
-    A write that returns was accepted, no more: its outcome is the later WriteComplete event of the item. The item must
-    be advised. A write that raises a timeout or a transport error may have happened; nothing here repeats it.
+    A write returns as soon as MXAccess has accepted it. Its outcome arrives later as a WriteComplete event of the item,
+    which must be advised. A write that raises a timeout or transport error may have taken effect; the client never
+    repeats a write.
     """
 
     async def write(
@@ -39,14 +40,18 @@ class WriteCommands(CommandSender):
         data_type: MxDataType | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Write a value to an advised item (`Write`); the outcome comes as a WriteComplete event.
+        """Write a value to an advised item (`Write`). The outcome arrives as a WriteComplete event.
 
-        `user_id` counts only under `advise_supervisory`. A sequence replaces the whole array. `data_type` forces a
-        type, see `to_mx_value`, whose TypeError and ValueError come before anything is sent.
+        A sequence replaces the whole array. `data_type` forces a type, see `to_mx_value`. `user_id` is used only if the
+        item was advised with `advise_supervisory`.
+
+        Raises:
+            TypeError: the value has an unsupported type, see `to_mx_value`. Raised before anything is sent.
+            ValueError: the value does not fit, see `to_mx_value`. Raised before anything is sent.
         """
         request = self._request(pb.MX_COMMAND_KIND_WRITE)
         payload = request.command.write
-        set_handles(payload, server_handle, item_handle)
+        set_handles(payload, server_handle=server_handle, item_handle=item_handle)
         fill_mx_value(payload.value, value, data_type)
         payload.user_id = user_id
         await self._send(request, timeout)
@@ -62,10 +67,10 @@ class WriteCommands(CommandSender):
         data_type: MxDataType | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Write a value with its time, an aware datetime (`Write2`); the outcome comes as a WriteComplete event."""
+        """Write a value with its timestamp, an aware datetime (`Write2`); otherwise the same as `write`."""
         request = self._request(pb.MX_COMMAND_KIND_WRITE2)
         payload = request.command.write2
-        set_handles(payload, server_handle, item_handle)
+        set_handles(payload, server_handle=server_handle, item_handle=item_handle)
         fill_mx_value(payload.value, value, data_type)
         fill_mx_value(payload.timestamp_value, timestamp)
         payload.user_id = user_id
@@ -84,12 +89,12 @@ class WriteCommands(CommandSender):
     ) -> None:
         """Write to an attribute with secured or verified write security (`WriteSecured`).
 
-        The ids come from `authenticate_user` or `archestra_user_to_id`. A secured write needs the first; a verified
-        write needs a second person as verifier, otherwise 0. The outcome comes as a WriteComplete event.
+        `authenticate_user` and `archestra_user_to_id` return the user ids. A verified write needs a second user as
+        verifier; for a secured write `verifier_user_id` is 0. The outcome arrives as a WriteComplete event.
         """
         request = self._request(pb.MX_COMMAND_KIND_WRITE_SECURED)
         payload = request.command.write_secured
-        set_handles(payload, server_handle, item_handle)
+        set_handles(payload, server_handle=server_handle, item_handle=item_handle)
         payload.current_user_id = current_user_id
         payload.verifier_user_id = verifier_user_id
         fill_mx_value(payload.value, value, data_type)
@@ -107,10 +112,10 @@ class WriteCommands(CommandSender):
         data_type: MxDataType | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Write with security and with the value's time, an aware datetime (`WriteSecured2`)."""
+        """Write like `write_secured`, with the timestamp of the value, an aware datetime (`WriteSecured2`)."""
         request = self._request(pb.MX_COMMAND_KIND_WRITE_SECURED2)
         payload = request.command.write_secured2
-        set_handles(payload, server_handle, item_handle)
+        set_handles(payload, server_handle=server_handle, item_handle=item_handle)
         payload.current_user_id = current_user_id
         payload.verifier_user_id = verifier_user_id
         fill_mx_value(payload.value, value, data_type)
@@ -128,13 +133,14 @@ class WriteCommands(CommandSender):
         *,
         timeout: float | None = None,
     ) -> None:
-        """Write an array of which only some elements are named, by index from 0 (`Write` with a sparse array).
+        """Write an array of which only some elements are given (`Write` with a sparse array).
 
-        It still replaces the whole array: what is not named becomes false, 0, an empty text or the epoch. The outcome
-        comes as a WriteComplete event.
+        `elements` maps indices, starting at 0, to values. The write replaces the whole array: the other elements become
+        false, 0, an empty string or the epoch. The outcome arrives as a WriteComplete event.
 
         Raises:
-            ValueError: an index lies outside `total_length`, or an element doesn't fit `element_data_type`.
+            TypeError: an element has an unsupported type.
+            ValueError: an index is outside `total_length`, or an element does not fit `element_data_type`.
         """
         array = SparseArray(element_data_type=element_data_type, total_length=total_length, elements=elements)
         await self.write(server_handle, item_handle, array, user_id, timeout=timeout)
@@ -142,21 +148,23 @@ class WriteCommands(CommandSender):
     async def authenticate_user(
         self, server_handle: int, verify_user: str, verify_user_password: str, *, timeout: float | None = None
     ) -> int:
-        """Check a user's password (`AuthenticateUser`) and give the user's id for secured writes.
+        """Check a user's password (`AuthenticateUser`), and return the user id for secured writes.
 
-        The password is in no error and no log of this library. Over plaintext everybody on the way can read it.
+        Errors and logs of this library never contain the password. A plaintext connection transmits it unencrypted.
 
         Raises:
-            ValueError: the password is no text that can be sent.
+            MxGatewayConfigurationError: the password is not a str, or cannot be encoded as UTF-8.
         """
         password = _password(verify_user_password)
-        # It must not be seen in a traceback that shows local variables.
+        # A traceback with local variables must not show it.
         del verify_user_password
         if password is None:
-            raise MxGatewayConfigurationError("verify_user_password is not a text of Unicode characters")
+            raise MxGatewayConfigurationError(
+                "invalid verify_user_password: it must be a str that can be encoded as UTF-8"
+            )
         request = self._request(pb.MX_COMMAND_KIND_AUTHENTICATE_USER)
         payload = request.command.authenticate_user
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         payload.verify_user = verify_user
         try:
             payload.verify_user_password = password.reveal()
@@ -168,10 +176,10 @@ class WriteCommands(CommandSender):
         return reply.authenticate_user.user_id
 
     async def archestra_user_to_id(self, server_handle: int, user_id_guid: str, *, timeout: float | None = None) -> int:
-        """Give the user id that belongs to an ArchestrA user's GUID (`ArchestrAUserToId`)."""
+        """Return the user id for the GUID of an ArchestrA user (`ArchestrAUserToId`)."""
         request = self._request(pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID)
         payload = request.command.archestra_user_to_id
-        set_server_handle(payload, server_handle)
+        set_handles(payload, server_handle=server_handle)
         payload.user_id_guid = user_id_guid
         reply = await self._send(request, timeout)
         if not reply.HasField("archestra_user_to_id"):
@@ -180,7 +188,7 @@ class WriteCommands(CommandSender):
 
 
 def _password(text: object) -> Secret | None:
-    """Give a password that no error shows for as long as it is held; None when it is none."""
+    """Return a password as a secret that errors redact while it exists, or None if it is invalid."""
     if not isinstance(text, str):
         return None
     try:

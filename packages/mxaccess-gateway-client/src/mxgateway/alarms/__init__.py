@@ -1,4 +1,4 @@
-"""Alarms: the feed, the active alarms, and acknowledging."""
+"""Alarms without a session: the alarm feed, active alarms, acknowledging."""
 
 from mxgateway.alarms.active import ActiveAlarm, ActiveAlarms
 from mxgateway.alarms.feed import (

@@ -1,4 +1,4 @@
-"""Acknowledge an alarm."""
+"""Acknowledge an alarm without a session."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _GUID: Final = re.compile(r"[{(]?[0-9A-Fa-f]{8}(?:-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa
 async def acknowledge_alarm(
     channel: Channel, reference: str, comment: str, operator_user: str, timeout: float | None
 ) -> None:
-    """Acknowledge an alarm by rpc `AcknowledgeAlarm`, as `GatewayClient.acknowledge_alarm` says."""
+    """Acknowledge an alarm (rpc `AcknowledgeAlarm`); see `GatewayClient.acknowledge_alarm`."""
     if not (is_guid(reference) or _is_full_reference(reference)):
         raise MxGatewayConfigurationError(
-            f"alarm {reference!r} is neither a GUID nor Provider!Group.Tag: give the alarm_full_reference of an alarm"
+            f"invalid alarm {reference!r}: use the GUID or the alarm_full_reference of an alarm, Provider!Group.Tag"
         )
     request = pb.AcknowledgeAlarmRequest(
         client_correlation_id=channel.new_correlation_id(),
@@ -34,23 +34,22 @@ async def acknowledge_alarm(
         comment=comment,
         operator_user=operator_user,
     )
-    # Kept in this form alone: what error_from_reply redacts is all that a traceback with local variables can show.
-    answer = _as_command_reply(
+    # Keep only this copy: error_from_reply redacts it, so a traceback with local variables shows no secret.
+    reply = _as_command_reply(
         await channel.call(channel.gateway.AcknowledgeAlarm, "AcknowledgeAlarm", request, timeout=timeout)
     )
     facts = ErrorFacts(
         method="AcknowledgeAlarm", target=channel.options.endpoint, correlation_id=request.client_correlation_id
     )
-    if answer.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(answer):
-        raise error_from_reply(answer, facts)
-    if answer.correlation_id not in {"", request.client_correlation_id}:
-        redact_message(answer)
-        stranger = answer.correlation_id
-        raise MxGatewayProtocolError(f"the reply is for correlation id {stranger}, which was not asked for here", facts)
+    if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(reply):
+        raise error_from_reply(reply, facts)
+    if reply.correlation_id not in {"", request.client_correlation_id}:
+        redact_message(reply)
+        raise MxGatewayProtocolError(f"the reply is for another request, correlation id {reply.correlation_id}", facts)
 
 
 def is_guid(text: str) -> bool:
-    """Whether a text is a GUID, with or without hyphens and brackets."""
+    """Return whether a string is a GUID, with or without hyphens and brackets."""
     return _GUID.fullmatch(text) is not None
 
 
@@ -61,13 +60,13 @@ def _is_full_reference(text: str) -> bool:
 
 
 def _as_command_reply(reply: pb.AcknowledgeAlarmReply) -> pb.MxCommandReply:
-    """The same answer in the form that a command has, so that a refusal of MXAccess looks the same everywhere."""
-    answer = pb.MxCommandReply(
+    """Return the reply as a command reply, so that a refusal raises the same error as one of a command."""
+    command_reply = pb.MxCommandReply(
         correlation_id=reply.correlation_id,
         protocol_status=reply.protocol_status,
         statuses=[reply.status] if reply.HasField("status") else [],
         diagnostic_message=reply.diagnostic_message,
     )
     if reply.HasField("hresult"):
-        answer.hresult = reply.hresult
-    return answer
+        command_reply.hresult = reply.hresult
+    return command_reply

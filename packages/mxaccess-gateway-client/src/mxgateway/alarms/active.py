@@ -1,4 +1,4 @@
-"""The alarms that are active now."""
+"""Query the active alarms."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["ActiveAlarm", "ActiveAlarms"]
 
 
 class ActiveAlarm(AlarmFields):
-    """An alarm that is active now (`ActiveAlarmSnapshot`).
+    """An active alarm (`ActiveAlarmSnapshot`).
 
     Attributes:
-        raw: the message as it came.
+        raw: the received message.
     """
 
     __slots__ = ("raw",)
@@ -37,7 +37,7 @@ class ActiveAlarm(AlarmFields):
 
     @property
     def current_state(self) -> AlarmConditionState:
-        """How the alarm stands."""
+        """Current state of the alarm."""
         return AlarmConditionState(self.raw.current_state)
 
     def __repr__(self) -> str:
@@ -45,17 +45,19 @@ class ActiveAlarm(AlarmFields):
 
 
 class ActiveAlarms(Stream[pb.ActiveAlarmSnapshot, ActiveAlarm]):
-    """The alarms that are active now: an async iterator and an async context manager that ends after the last one.
+    """The currently active alarms: an async iterator and async context manager that ends after the last alarm.
 
-    It asks the gateway when it is entered or first iterated. An alarm that comes or goes meanwhile may be missing or
-    be there; the feed tells of it. One that ends early raises: what came by then is not all.
+    It sends its request (rpc `QueryActiveAlarms`) when it is entered or first iterated. An alarm that is raised or
+    cleared during the iteration may be included or not; the alarm feed reports it. If the stream ends early, it raises
+    an error, so a list that ends normally is complete.
 
-    Iterating raises
+    Iterating raises:
 
-    - MxGatewayAuthorizationError when the key lacks the scope `events:read`,
-    - MxGatewayTimeoutError when the last alarm was not taken in time,
-    - MxGatewayTransportError when the connection broke,
-    - MxGatewayUsageError when another task waits on this iterator already, or the client can't be used here.
+    - MxGatewayAuthorizationError if the key lacks the scope `events:read`
+    - MxGatewayTimeoutError if the last alarm was not received within `timeout`
+    - MxGatewayTransportError if the connection was lost
+    - MxGatewayUsageError if another task already waits on the iterator, or if the client belongs to another event loop
+      or process
     """
 
     _method = "QueryActiveAlarms"
@@ -76,7 +78,7 @@ class ActiveAlarms(Stream[pb.ActiveAlarmSnapshot, ActiveAlarm]):
             return await super().__anext__()
         except MxGatewayStreamEndedError:
             pass
-        # Here an OK from the gateway is the promised end.
+        # For this rpc, status OK is the normal end. Raised outside of `except` so that it has no context.
         raise StopAsyncIteration
 
     def _open_reader(self) -> Reader[pb.ActiveAlarmSnapshot]:

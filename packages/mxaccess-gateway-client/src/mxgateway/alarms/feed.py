@@ -26,14 +26,14 @@ __all__ = ["AlarmFeed", "AlarmFeedItem", "AlarmProviderStatus", "AlarmSnapshotCo
 
 @dataclass(frozen=True, slots=True)
 class AlarmSnapshotComplete:
-    """Every alarm that was active when the feed began has been told; from now on come changes."""
+    """All alarms that were active at the start of the feed have been delivered. Changes follow."""
 
 
 class AlarmProviderStatus:
-    """Where the gateway has its alarms from: once at first, and whenever it changes (`AlarmProviderStatus`).
+    """The gateway's alarm provider (`AlarmProviderStatus`), sent at the start of the feed and after every change.
 
     Attributes:
-        raw: the message as it came.
+        raw: the received message.
     """
 
     __slots__ = ("raw",)
@@ -43,25 +43,25 @@ class AlarmProviderStatus:
 
     @property
     def mode(self) -> AlarmProviderMode:
-        """The provider."""
+        """Alarm provider in use."""
         return AlarmProviderMode(self.raw.mode)
 
     @property
     def degraded(self) -> bool:
-        """Whether it knows less than the provider that the gateway is set up for."""
+        """Whether the provider has less information than the one that the gateway is configured for."""
         return self.raw.degraded
 
     @property
     def reason(self) -> str:
-        """Why, in words."""
+        """Reason for the mode, as text."""
         return self.raw.reason
 
     @property
     def since(self) -> datetime | None:
-        """Since when, in UTC.
+        """Time of the last mode change in UTC, or None if unknown.
 
         Raises:
-            ValueError: it lies outside the years 1 to 9999.
+            ValueError: the time is outside the years 1 to 9999.
         """
         return datetime_field(self.raw, "since")
 
@@ -70,10 +70,10 @@ class AlarmProviderStatus:
 
 
 class UnrecognizedAlarmMessage:
-    """Something that this version doesn't know was told in the feed; a newer gateway may say more than this client.
+    """A message of the feed that is unknown to this version of the client, for example from a newer gateway.
 
     Attributes:
-        raw: the message as it came.
+        raw: the received message.
     """
 
     __slots__ = ("raw",)
@@ -85,34 +85,36 @@ class UnrecognizedAlarmMessage:
 AlarmFeedItem: TypeAlias = (
     ActiveAlarm | AlarmSnapshotComplete | AlarmTransition | AlarmProviderStatus | UnrecognizedAlarmMessage
 )
-"""What the alarm feed brings, for `match`."""
+"""The items of the alarm feed, for `match`."""
 
 
 class AlarmFeed(Stream[pb.AlarmFeedMessage, AlarmFeedItem]):
-    """The alarms of the gateway as they happen: an async iterator and an async context manager.
+    """The alarms of the gateway as they change: an async iterator and async context manager.
 
-    First come the active ones as ActiveAlarm, then AlarmSnapshotComplete, then AlarmProviderStatus once, and from then
-    on AlarmTransition and further AlarmProviderStatus. The items are views that convert a field when it is asked for.
+    The feed begins with the active alarms as ActiveAlarm, then one AlarmSnapshotComplete and one AlarmProviderStatus.
+    After that it delivers AlarmTransition items, and AlarmProviderStatus after every change of the provider. The items
+    are views that convert a field on access.
 
-    It asks the gateway when it is entered or first iterated, and ends normally only when it is closed; every loss
-    raises. A feed can't be resumed: open a new one, its first items say how the alarms stand. Cancelling a task that
-    waits for an item loses nothing and leaves the feed open. A feed that is dropped without `close` ends when it is
-    collected.
+    The feed sends its request (rpc `StreamAlarms`) when it is entered or first iterated. It ends normally only if it is
+    closed; every loss raises an error. A feed cannot be resumed: open a new one, which begins with the active alarms.
+    Cancelling a task that waits for an item loses no item and leaves the feed open. A feed that is dropped without
+    `close` ends when it is garbage-collected.
 
-    Iterating raises
+    Iterating raises:
 
-    - MxGatewayAuthorizationError when the key lacks the scope `events:read`,
-    - MxGatewayStreamEndedError when the gateway ended the feed, even with OK,
-    - MxGatewayLimitError when the gateway dropped a feed whose reader was too slow,
-    - MxGatewayTransportError when the connection broke,
-    - MxGatewayUsageError when another task waits on this feed already, or the client can't be used here.
+    - MxGatewayAuthorizationError if the key lacks the scope `events:read`
+    - MxGatewayStreamEndedError if the gateway ended the feed, even with status OK
+    - MxGatewayLimitError if the gateway ended the feed because the client read too slowly
+    - MxGatewayTransportError if the connection was lost
+    - MxGatewayUsageError if another task already waits on the feed, or if the client belongs to another event loop or
+      process
     """
 
     _method = "StreamAlarms"
     _hints = MappingProxyType(
         {
-            MxGatewayStreamEndedError: "open a new feed: its first items say how the alarms stand",
-            MxGatewayLimitError: "take the items faster, and open a new feed: its first items say how the alarms stand",
+            MxGatewayStreamEndedError: "open a new feed, which begins with the active alarms",
+            MxGatewayLimitError: "process items faster, and open a new feed, which begins with the active alarms",
         }
     )
 

@@ -1,4 +1,4 @@
-"""The events of a session, and the stream that delivers them."""
+"""Events of a session, and the stream that delivers them."""
 
 from mxgateway.events.stream import EventStream
 from mxgateway.events.views import (

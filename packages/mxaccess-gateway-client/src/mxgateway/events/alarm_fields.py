@@ -1,4 +1,4 @@
-"""What the gateway tells of an alarm, whether the alarm is active or changes."""
+"""Fields shared by active alarms and alarm transitions."""
 
 from __future__ import annotations
 
@@ -19,85 +19,85 @@ __all__ = ["AlarmFields"]
 
 
 class AlarmFields:
-    """An alarm: a view over its message that converts a field when it is asked for.
+    """Fields of an alarm: a view of its message that converts a field on access.
 
-    The times raise ValueError when they lie outside the years 1 to 9999, and so do the values.
+    Timestamps and values raise ValueError if a timestamp is outside the years 1 to 9999.
     """
 
     __slots__ = ()
 
     @property
     def _alarm(self) -> pb.OnAlarmTransitionEvent | pb.ActiveAlarmSnapshot:
-        """The part of the message that tells of the alarm; a subclass knows."""
-        # No ABC: events are told apart by isinstance, which that would slow down.
+        """Part of the message that describes the alarm."""
+        # Not an ABC, because that would slow down isinstance, which `match` uses for events.
         raise NotImplementedError
 
     @property
     def alarm_full_reference(self) -> str:
-        """The alarm, as `Provider!Group.Tag`."""
+        """Full reference of the alarm, `Provider!Group.Tag`."""
         return self._alarm.alarm_full_reference
 
     @property
     def source_object_reference(self) -> str:
-        """The object that the alarm belongs to."""
+        """Reference of the object that the alarm belongs to."""
         return self._alarm.source_object_reference
 
     @property
     def alarm_type_name(self) -> str:
-        """The kind of alarm, such as a limit alarm."""
+        """Type of the alarm, such as a limit alarm."""
         return self._alarm.alarm_type_name
 
     @property
     def severity(self) -> int:
-        """The severity as configured in the Galaxy."""
+        """Severity as configured in the Galaxy."""
         return self._alarm.severity
 
     @property
     def original_raise_timestamp(self) -> datetime | None:
-        """When the alarm was raised first, in UTC."""
+        """Time when the alarm was first raised, in UTC."""
         return datetime_field(self._alarm, "original_raise_timestamp")
 
     @property
     def transition_timestamp(self) -> datetime | None:
-        """When the alarm last changed, in UTC."""
+        """Time when the alarm last changed, in UTC."""
         return datetime_field(self._alarm, "transition_timestamp")
 
     @property
     def operator_user(self) -> str:
-        """Who acknowledged it."""
+        """User who acknowledged the alarm."""
         return self._alarm.operator_user
 
     @property
     def operator_comment(self) -> str:
-        """What that person wrote."""
+        """Comment of the user who acknowledged the alarm."""
         return self._alarm.operator_comment
 
     @property
     def category(self) -> str:
-        """The alarm's category."""
+        """Category of the alarm."""
         return self._alarm.category
 
     @property
     def description(self) -> str:
-        """The alarm's description."""
+        """Description of the alarm."""
         return self._alarm.description
 
     @property
     def current_value(self) -> MxValueOutput:
-        """The value when the alarm last changed."""
+        """Value when the alarm last changed."""
         return from_mx_value(self._alarm.current_value)
 
     @property
     def limit_value(self) -> MxValueOutput:
-        """The limit that the value crossed."""
+        """Limit that the value crossed."""
         return from_mx_value(self._alarm.limit_value)
 
     @property
     def degraded(self) -> bool:
-        """Whether the alarm comes from a provider that knows less than it should."""
+        """Whether the alarm comes from a provider with reduced information."""
         return self._alarm.degraded
 
     @property
     def source_provider(self) -> AlarmProviderMode:
-        """Where the gateway has it from."""
+        """Provider that the gateway received the alarm from."""
         return AlarmProviderMode(self._alarm.source_provider)

@@ -1,4 +1,4 @@
-"""The event stream of a session."""
+"""The event stream of a session, with its check for lost events."""
 
 from __future__ import annotations
 
@@ -23,75 +23,76 @@ if TYPE_CHECKING:
 __all__ = ["EventStream", "StreamPlace"]
 
 
-# A stream that is ended here frees its place only when the gateway has seen that: so long it is asked again, so often.
-_TIME_TO_LEAVE: Final = 1.0
-_PAUSE_TO_LEAVE: Final = 0.02
+# After a local close the gateway briefly still counts the old stream, and refuses a new one.
+_RETRY_AFTER_CLOSE_SECONDS: Final = 1.0
+_RETRY_PAUSE_SECONDS: Final = 0.02
 
-
-# No sequence is expected: any that is newer than the last one may come.
+# Value of `_expected` while any sequence above the last one is accepted.
 _ANY_NEWER: Final = -1
 
 
 class StreamPlace:
-    """The one place that a session has for an event stream."""
+    """The one event stream that a session can have at a time."""
 
-    __slots__ = ("_left_at", "_taken_by")
+    __slots__ = ("_closed_at", "_stream")
 
     def __init__(self) -> None:
-        self._taken_by: weakref.ref[EventStream] | None = None
-        self._left_at = -math.inf
+        self._stream: weakref.ref[EventStream] | None = None
+        self._closed_at = -math.inf
 
     @property
     def stream(self) -> EventStream | None:
-        """The stream that has the place, if it is still open."""
-        stream = self._taken_by() if self._taken_by is not None else None
+        """The session's event stream if it is open, else None."""
+        stream = self._stream() if self._stream is not None else None
         return stream if stream is not None and stream.is_open else None
 
-    def take(self, stream: EventStream) -> None:
-        """Give the place to a stream."""
-        self._taken_by = weakref.ref(stream)
+    def occupy(self, stream: EventStream) -> None:
+        """Make a stream the session's event stream."""
+        self._stream = weakref.ref(stream)
 
-    def leave(self) -> None:
-        """Take note that a stream was ended from this side."""
-        self._left_at = time.monotonic()
+    def mark_closed(self) -> None:
+        """Record that the client has just closed the stream."""
+        self._closed_at = time.monotonic()
 
     @property
-    def was_just_left(self) -> bool:
-        """Whether the gateway may not have seen yet that the place is free."""
-        return time.monotonic() - self._left_at < _TIME_TO_LEAVE
+    def closed_recently(self) -> bool:
+        """Whether the gateway may not have noticed yet that the stream was closed."""
+        return time.monotonic() - self._closed_at < _RETRY_AFTER_CLOSE_SECONDS
 
 
 class EventStream(Stream[pb.MxEvent, MxEvent]):
-    """The events of a session in the order of `worker_sequence`: an async iterator and an async context manager.
+    """The events of a session in the order of `worker_sequence`: an async iterator and async context manager.
 
-    It asks the gateway for events when it is entered or first iterated. Events wait here while the consumer is busy;
-    when too many wait, the gateway is held back, and its own queue of 10 000 events is what overflows: then the
-    stream raises MxGatewayLimitError, and the gateway by default faults the session.
+    The stream sends its request (rpc `StreamEvents`) when it is entered or first iterated. While the caller is busy,
+    events are buffered in the client. When the buffer is full, the client stops receiving, and the gateway queues up to
+    10,000 events. If that queue overflows, the stream raises MxGatewayLimitError, and by default the gateway faults the
+    session.
 
-    It ends normally only when it is closed: by `close`, by leaving `async with`, by closing its session. Every loss
-    raises. Cancelling a task that waits for an event, by `asyncio.timeout` for example, loses nothing and leaves the
-    stream open. A stream that is dropped without `close` ends when it is collected.
+    The stream ends normally only if it is closed: by `close`, by leaving `async with`, or by closing the session. Every
+    loss raises an error. Cancelling a task that waits for an event, for example by `asyncio.timeout`, loses no event
+    and leaves the stream open. A stream that is dropped without `close` ends when it is garbage-collected.
 
-    A session has one event stream at a time. Closing it leaves the session open; `stream_events(after_sequence=...)`
-    with `last_sequence` goes on where it ended, with the events that were dropped here as well.
+    A session has one event stream at a time. Closing the stream leaves the session open. To resume, pass
+    `last_sequence` to `stream_events(after_sequence=...)`. It also delivers the events that `close` dropped.
 
-    Iterating raises
+    Iterating raises:
 
-    - MxGatewayStreamEndedError when the gateway ended the stream, even with OK,
-    - MxGatewayLimitError when the gateway's queue for this stream overflowed,
-    - MxGatewayEventLossError when `worker_sequence` has a hole or runs backwards,
-    - MxGatewayTransportError when the connection broke,
-    - MxGatewaySessionError when the session is unknown or not READY, or another client has its event stream,
-    - MxGatewayUsageError when another task waits on this stream already, the session has another open stream, or the
-      client can't be used here.
+    - MxGatewayStreamEndedError if the gateway ended the stream, even with status OK
+    - MxGatewayLimitError if the gateway's queue for the stream overflowed
+    - MxGatewayEventLossError if `worker_sequence` has a gap or runs backwards
+    - MxGatewayTransportError if the connection was lost
+    - MxGatewaySessionError if the session is unknown or not READY, or if another client has its event stream
+    - MxGatewayUsageError if another task already waits on the stream, if the session has another open stream, or if the
+      client belongs to another event loop or process
     """
 
     _method = "StreamEvents"
     _hints = MappingProxyType(
         {
-            MxGatewayStreamEndedError: "the session was closed or has ended there: ask get_state, or open a new one",
-            MxGatewayLimitError: "take the events faster; the gateway may have faulted the session: ask get_state, or "
-            "open a new one",
+            MxGatewayStreamEndedError: "the session was closed or has ended at the gateway: call get_state, or "
+            "open a new session",
+            MxGatewayLimitError: "process events faster; the gateway may have faulted the session: call get_state, or "
+            "open a new session",
         }
     )
 
@@ -104,66 +105,69 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
 
     @property
     def last_sequence(self) -> int:
-        """The sequence of the last event that was delivered; before the first one what the stream resumes after."""
+        """Sequence of the last delivered event; before the first one, the sequence that the stream resumes after."""
         return self._last_sequence if self._expected == _ANY_NEWER else self._expected - 1
 
     async def close(self) -> None:
-        """End the stream and wait until nothing of it is left here. Twice is fine.
+        """Close the stream and wait until its resources are released. Further calls have no effect.
 
-        Events that have arrived and were not taken yet are dropped; a resume after `last_sequence` brings them.
+        Buffered events are dropped. A stream that resumes after `last_sequence` delivers them.
+
+        Raises:
+            MxGatewayUsageError: the client belongs to another event loop or process.
         """
         if self.is_open:
-            self._place.leave()
+            self._place.mark_closed()
         await super().close()
 
     def __del__(self) -> None:
         if getattr(self, "_reader", None) is not None and self.is_open:
-            self._place.leave()
+            self._place.mark_closed()
         super().__del__()
 
     async def _may_ask_again(self, end: StreamEnd) -> bool:
-        if not end.refused or self.delivered or not self._place.was_just_left:
+        if not end.refused or self.delivered or not self._place.closed_recently:
             return False
-        await asyncio.sleep(_PAUSE_TO_LEAVE)
+        await asyncio.sleep(_RETRY_PAUSE_SECONDS)
         return not self._closed
 
     def _open_reader(self) -> Reader[pb.MxEvent]:
         if self._place.stream not in {None, self}:
-            raise self._misuse("the session has an open event stream already, and the gateway gives it only one")
+            raise self._misuse("the session already has an open event stream: close it first")
         call = self._channel.stream_events(self._request)
         reader: Reader[pb.MxEvent]
         if call is None:
             reader = self._read_in_task(self._channel.gateway.StreamEvents, self._request)
         else:
             reader = ThreadReader(self._channel, call, name=f"mxgateway {self._method}")
-        self._place.take(self)
+        self._place.occupy(self)
         return reader
 
     def _item(self, message: pb.MxEvent) -> MxEvent:
         view = FAMILIES.get(message.family)
         sequence = message.worker_sequence
         if view is None or sequence != self._expected:
-            return self._out_of_the_row(to_event(message), sequence)
+            return self._item_out_of_sequence(to_event(message), sequence)
         self._expected = sequence + 1
         return view(message)
 
-    def _out_of_the_row(self, event: MxEvent, sequence: int) -> MxEvent:
-        """Give an event that is not just the next data change or the like."""
+    def _item_out_of_sequence(self, event: MxEvent, sequence: int) -> MxEvent:
+        """Return an event that has another sequence than expected or an unknown family; fail if events were lost."""
         last = self.last_sequence
         if isinstance(event, ReplayGap):
-            # The hole has been reported: anything newer may follow.
+            # The gap itself reports the loss: accept any newer sequence after it.
             self._last_sequence, self._expected = last, _ANY_NEWER
         elif sequence == self._expected or (self._expected == _ANY_NEWER and sequence > last):
             self._expected = sequence + 1
         elif sequence != 0:
-            # Only what the gateway itself adds to the stream has no number.
+            # Events that the gateway itself inserts have sequence 0.
             self._fail(self._loss(sequence))
         return event
 
     def _loss(self, sequence: int) -> MxGatewayEventLossError:
         last = self.last_sequence
-        problem = f"has a hole of {sequence - last - 1} events" if sequence > last else "runs backwards"
+        problem = f"has a gap ({sequence - last - 1} missing)" if sequence > last else "runs backwards"
         return MxGatewayEventLossError(
-            f"worker_sequence {problem}: {sequence} came after {last}",
-            self._facts("open a new stream and read the items afresh"),
+            f"worker_sequence {problem}: {sequence} follows {last}",
+            self._facts("open a new stream and read the items again"),
         )

@@ -1,4 +1,4 @@
-"""The events of a session: views over the messages."""
+"""Event classes: views of the messages, one class per event family."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ __all__ = [
 
 
 class MxEvent:
-    """An event of a session: a view over its message that converts a field when it is asked for.
+    """An event of a session: a view of its message that converts a field on access.
 
-    Its subclasses are the families. An event of a family that this version doesn't know is an MxEvent itself.
+    There is a subclass for each event family. An event of an unknown family is an MxEvent itself.
 
     Attributes:
-        raw: the message as it came.
+        raw: the received message.
     """
 
     __slots__ = ("raw",)
@@ -47,66 +47,66 @@ class MxEvent:
 
     @property
     def family(self) -> MxEventFamily:
-        """The event's family."""
+        """Family of the event."""
         return MxEventFamily(self.raw.family)
 
     @property
     def session_id(self) -> str:
-        """The session that the event belongs to."""
+        """Id of the session that the event belongs to."""
         return self.raw.session_id
 
     @property
     def server_handle(self) -> int:
-        """The server handle, as `register` gave it."""
+        """Server handle, as `register` returned it."""
         return self.raw.server_handle
 
     @property
     def item_handle(self) -> int:
-        """The item handle, as `add_item` gave it."""
+        """Item handle, as `add_item` returned it."""
         return self.raw.item_handle
 
     @property
     def value(self) -> MxValueOutput:
-        """The value, as `from_mx_value` gives it.
+        """The value, as `from_mx_value` returns it.
 
         Raises:
-            ValueError: it is a timestamp outside the years 1 to 9999.
+            ValueError: the value is a timestamp outside the years 1 to 9999.
         """
         return from_mx_value(self.raw.value)
 
     @property
     def quality(self) -> Quality:
-        """The OPC DA quality of the value."""
+        """OPC DA quality of the value."""
         return Quality(self.raw.quality)
 
     @property
     def timestamp(self) -> datetime | None:
-        """When the source says the value is from, in UTC."""
+        """Source timestamp of the value in UTC, or None if there is none."""
         return datetime_field(self.raw, "source_timestamp")
 
     @property
     def worker_timestamp(self) -> datetime | None:
-        """When the worker received the event from MXAccess, in UTC."""
+        """Time when the worker received the event from MXAccess, in UTC."""
         return datetime_field(self.raw, "worker_timestamp")
 
     @property
     def gateway_receive_timestamp(self) -> datetime | None:
-        """When the gateway received the event from the worker, in UTC."""
+        """Time when the gateway received the event from the worker, in UTC."""
         return datetime_field(self.raw, "gateway_receive_timestamp")
 
     @property
     def statuses(self) -> tuple[MxStatus, ...]:
-        """Every status that came with the event."""
+        """Statuses of the event."""
         return tuple(MxStatus.from_message(status) for status in self.raw.statuses)
 
     @property
     def sequence(self) -> int:
-        """The `worker_sequence`: it rises by one from event to event of a session."""
+        """Number of the event (`worker_sequence`). It rises by one from event to event of a session."""
         return self.raw.worker_sequence
 
     @property
     def hresult(self) -> int | None:
-        """The COM result, as a signed 32 bit number, where the event has one."""
+        """COM result as a signed 32-bit number, or None if the event has none."""
         return self.raw.hresult if self.raw.HasField("hresult") else None
 
     def __repr__(self) -> str:
@@ -126,7 +126,7 @@ class DataChange(MxEvent):
 
 
 class WriteComplete(MxEvent):
-    """A write has its outcome (`OnWriteComplete`): `succeeded`, or the failed ones among `statuses`."""
+    """The outcome of a write (`OnWriteComplete`). If not `succeeded`, see `statuses` and `hresult`."""
 
     __slots__ = ()
 
@@ -143,7 +143,7 @@ class WriteComplete(MxEvent):
 
 
 class OperationComplete(MxEvent):
-    """An operation other than a write has ended (`OperationComplete`); MXAccess raises it only sometimes."""
+    """An operation other than a write has ended (`OperationComplete`). MXAccess does not always raise it."""
 
     __slots__ = ()
 
@@ -153,9 +153,9 @@ class BufferedSample:
     """One sample of a buffered item.
 
     Attributes:
-        value: the value.
-        quality: its OPC DA quality, where the gateway sent one for each sample.
-        timestamp: its time in UTC, where the gateway sent one for each sample.
+        value: value of the sample.
+        quality: OPC DA quality, or None if the gateway did not send one for this sample.
+        timestamp: time in UTC, or None if the gateway did not send one for this sample.
     """
 
     value: MxValueOutput
@@ -164,16 +164,16 @@ class BufferedSample:
 
 
 class BufferedDataChange(MxEvent):
-    """A buffered item brings the samples since the last time (`OnBufferedDataChange`); `value` is their list."""
+    """The samples of a buffered item since the last event (`OnBufferedDataChange`). `value` is the list of values."""
 
     __slots__ = ()
 
     @property
     def samples(self) -> tuple[BufferedSample, ...]:
-        """The samples in the order the gateway sent them, usually the oldest first.
+        """Samples in the order in which the gateway sent them, usually the oldest first.
 
         Raises:
-            ValueError: a timestamp lies outside the years 1 to 9999.
+            ValueError: a timestamp is outside the years 1 to 9999.
         """
         body = self.raw.on_buffered_data_change
         value = self.value
@@ -193,7 +193,7 @@ class BufferedDataChange(MxEvent):
 class AlarmTransition(MxEvent, AlarmFields):
     """An alarm was raised, acknowledged, cleared or raised again (`OnAlarmTransition`).
 
-    The alarm feed brings it too. There it belongs to no session: what other events have beyond the alarm is empty.
+    The alarm feed delivers such events too. They do not belong to a session: only the fields of the alarm are set.
     """
 
     __slots__ = ()
@@ -204,7 +204,7 @@ class AlarmTransition(MxEvent, AlarmFields):
 
     @property
     def transition_kind(self) -> AlarmTransitionKind:
-        """What happened."""
+        """Kind of change."""
         return AlarmTransitionKind(self.raw.on_alarm_transition.transition_kind)
 
     def __repr__(self) -> str:
@@ -212,27 +212,27 @@ class AlarmTransition(MxEvent, AlarmFields):
 
 
 class AlarmProviderModeChanged(MxEvent):
-    """The gateway has its alarms from another provider now (`OnAlarmProviderModeChanged`)."""
+    """The gateway has changed its alarm provider (`OnAlarmProviderModeChanged`)."""
 
     __slots__ = ()
 
 
 class ReplayGap(MxEvent):
-    """Events were lost between two streams: what was believed about the items may be wrong, read afresh.
+    """Events were lost between two streams: known values may be outdated, so read the items again.
 
-    It comes first in a stream that asked to resume after a sequence that the gateway no longer holds.
+    It is the first event of a stream that resumes after a sequence that the gateway no longer retains.
     """
 
     __slots__ = ()
 
     @property
     def requested_after_sequence(self) -> int:
-        """The sequence that the stream asked to resume after."""
+        """Sequence after which the stream was to resume."""
         return self.raw.replay_gap.requested_after_sequence
 
     @property
     def oldest_available_sequence(self) -> int:
-        """The first sequence that the gateway still holds."""
+        """Oldest sequence that the gateway still retains."""
         return self.raw.replay_gap.oldest_available_sequence
 
     def __repr__(self) -> str:
@@ -250,7 +250,7 @@ FAMILIES: dict[int, type[MxEvent]] = {
 
 
 def to_event(message: pb.MxEvent) -> MxEvent:
-    """Give the view for a message: the gap sentinel is a ReplayGap, everything else goes by its family."""
+    """Return the view of a message: a ReplayGap for the gap sentinel, else the class of its family."""
     if message.HasField("replay_gap"):
         return ReplayGap(message)
     return FAMILIES.get(message.family, MxEvent)(message)

@@ -1,6 +1,7 @@
-"""The Galaxy: its objects, their attributes, and deployments."""
+"""The Galaxy: its objects, their attributes, and deploys."""
 
-from mxgateway.galaxy.client import DeployEvent, DeployWatch, Galaxy, GalaxyFilters, GalaxyPlace
+from mxgateway.galaxy.client import Galaxy, GalaxyFilters, GalaxyPlace
+from mxgateway.galaxy.deploys import DeployEvent, DeployWatch
 from mxgateway.galaxy.objects import GalaxyAttribute, GalaxyObject
 from mxgateway.galaxy.pages import GalaxyObjects
 

@@ -1,15 +1,12 @@
-"""The objects of the Galaxy and their attributes."""
+"""Objects of the Galaxy and their attributes."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
-
-_logger = logging.getLogger("mxgateway.galaxy")
 
 __all__ = ["GalaxyAttribute", "GalaxyObject"]
 
@@ -19,17 +16,17 @@ class GalaxyAttribute:
     """An attribute of an object of the Galaxy.
 
     Attributes:
-        attribute_name: its name within its object.
-        full_tag_reference: the reference to add as an item.
-        mx_data_type: MXAccess's own number of the data type, as the Galaxy has it; it is not an MxDataType.
-        data_type_name: the name of the data type.
-        is_array: whether it is an array.
-        array_dimension: how many elements the array has.
-        mx_attribute_category: MXAccess's own number of the attribute's category.
-        security_classification: MXAccess's own number of the security classification.
-        is_writable: whether it can be written.
-        is_historized: whether it is historized.
-        is_alarm: whether it is an alarm.
+        attribute_name: name of the attribute within its object.
+        full_tag_reference: reference to pass to `Session.add_item`, or tag name for TagClient.
+        mx_data_type: native MXAccess number of the data type in the Galaxy. It is not an MxDataType.
+        data_type_name: name of the data type.
+        is_array: whether the attribute is an array.
+        array_dimension: number of elements of the array.
+        mx_attribute_category: native MXAccess number of the attribute category.
+        security_classification: native MXAccess number of the security classification.
+        is_writable: whether the attribute can be written.
+        is_historized: whether the attribute is historized.
+        is_alarm: whether the attribute is an alarm.
     """
 
     attribute_name: str
@@ -46,7 +43,7 @@ class GalaxyAttribute:
 
     @classmethod
     def from_message(cls, message: galaxy_pb.GalaxyAttribute) -> GalaxyAttribute:
-        """Give the attribute that a generated `GalaxyAttribute` stands for."""
+        """Return the attribute of a generated `GalaxyAttribute`."""
         return cls(
             attribute_name=message.attribute_name,
             full_tag_reference=message.full_tag_reference,
@@ -64,20 +61,20 @@ class GalaxyAttribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalaxyObject:
-    """An object of the Galaxy: an area, or an object in one.
+    """An object of the Galaxy, for example an area.
 
     Attributes:
-        gobject_id: its number in the Galaxy.
-        tag_name: its name, unique in the Galaxy.
-        contained_name: its name within the object that contains it; empty when none does.
-        browse_name: the name to show in a tree.
-        parent_gobject_id: the number of the object above it; 0 at the top.
-        is_area: whether it is an area.
-        category_id: the number of its category.
-        hosted_by_gobject_id: the number of the object that hosts it.
-        template_chain: the templates that it was derived from, the nearest first.
-        attributes: its attributes; empty when they were not asked for.
-        has_children: whether it has children that fit the filters; None where that isn't told, as in `discover`.
+        gobject_id: id of the object in the Galaxy.
+        tag_name: name of the object, unique in the Galaxy.
+        contained_name: name within the containing object, or an empty string if there is none.
+        browse_name: name to show in a tree.
+        parent_gobject_id: id of the parent object; 0 at the top.
+        is_area: whether the object is an area.
+        category_id: number of its category.
+        hosted_by_gobject_id: id of the object that hosts it.
+        template_chain: templates that it was derived from, the nearest first.
+        attributes: attributes of the object; empty if the request excluded them.
+        has_children: whether it has children that match the filters; None if unknown, as in `discover`.
     """
 
     gobject_id: int
@@ -94,7 +91,7 @@ class GalaxyObject:
 
     @classmethod
     def from_message(cls, message: galaxy_pb.GalaxyObject, *, has_children: bool | None = None) -> GalaxyObject:
-        """Give the object that a generated `GalaxyObject` stands for."""
+        """Return the object of a generated `GalaxyObject`."""
         return cls(
             gobject_id=message.gobject_id,
             tag_name=message.tag_name,

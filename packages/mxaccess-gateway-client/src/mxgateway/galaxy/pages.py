@@ -1,4 +1,4 @@
-"""The Galaxy's objects, page by page."""
+"""Iterate over objects of the Galaxy page by page."""
 
 from __future__ import annotations
 
@@ -33,44 +33,46 @@ _logger = logging.getLogger("mxgateway.galaxy")
 
 __all__ = ["ChildPages", "GalaxyObjects", "HierarchyPages"]
 
-# A page is delivered without waiting: after so many seconds of that, others get a turn of the event loop.
-_LONGEST_RUN: Final = 0.001
+# Objects of a page are delivered without waiting. After this time other tasks get a turn of the event loop.
+_MAX_RUN_SECONDS: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Page:
-    """One page.
+    """One page of objects.
 
     Attributes:
-        objects: its objects, made while they are taken.
-        next_token: what asks for the next page; empty on the last one.
-        total: how many objects all pages have, as the gateway counts.
-        state: the state of the Galaxy that the pages are from, where it was looked at for this page.
+        objects: objects of the page, converted during iteration.
+        next_token: token of the next page; empty for the last page.
+        total: number of objects of all pages, as counted by the gateway.
+        version: version of the Galaxy that the page is from, or None if it was not requested.
     """
 
     objects: Iterator[GalaxyObject]
     next_token: str
     total: int
-    state: int | None
+    version: int | None
 
 
 class GalaxyObjects(ABC):
-    """Objects of the Galaxy, asked for while they are iterated: an async iterator that holds one page at a time.
+    """Objects of the Galaxy: an async iterator that requests pages as needed and holds one page at a time.
 
-    Nothing is open between two pages: it can be dropped at any time. Cancelling a task that waits for an object loses
-    nothing. After an error that may pass, iterating goes on where it stood: the same page is asked for again.
+    Between two pages nothing is open at the gateway, so the iterator can be dropped at any time. Cancelling a task that
+    waits for an object loses no object. After a temporary error the iteration can continue: the same page is requested
+    again.
 
-    Iterating raises
+    Iterating raises:
 
-    - MxGatewayNotFoundError when the gateway doesn't know the object to begin at,
-    - MxGatewayGalaxyChangedError when the Galaxy was deployed meanwhile: what came by then is of another state than
-      what would follow. Begin again; this iterator raises it from then on,
-    - MxGatewayCommandError when the gateway finds a filter wrong,
-    - MxGatewayAuthorizationError when the key lacks the scope `metadata:read`,
-    - MxGatewayLimitError when a single object is larger than `max_message_bytes`,
-    - MxGatewayTimeoutError when a page doesn't come in time,
-    - MxGatewayTransportError when the connection fails,
-    - MxGatewayUsageError when another task waits on this iterator already, or the client can't be used here.
+    - MxGatewayNotFoundError if the object to start at is unknown to the gateway
+    - MxGatewayGalaxyChangedError if the Galaxy was deployed during the iteration, so that further objects would be from
+      another version. Start again with a new iterator; this one keeps raising the error
+    - MxGatewayCommandError if the gateway refuses a filter as invalid
+    - MxGatewayAuthorizationError if the key lacks the scope `metadata:read`
+    - MxGatewayLimitError if a single object exceeds `max_message_bytes`
+    - MxGatewayTimeoutError if a page does not arrive before the deadline
+    - MxGatewayTransportError if the connection fails
+    - MxGatewayUsageError if another task already waits on the iterator, or if the client belongs to another event loop
+      or process
     """
 
     _method: ClassVar[str]
@@ -85,7 +87,7 @@ class GalaxyObjects(ABC):
         self._next_landmark_at = 1
         self._pages = 0
         self._complete = False
-        self._state: int | None = None
+        self._version: int | None = None
         self._total: int | None = None
         self._failure: MxGatewayError | None = None
         self._waiting = False
@@ -94,22 +96,22 @@ class GalaxyObjects(ABC):
 
     @property
     def delivered(self) -> int:
-        """How many objects were delivered."""
+        """Number of objects delivered so far."""
         return self._delivered
 
     @property
     def total(self) -> int | None:
-        """How many objects there are in all, as the gateway counts them; None before the first one has come."""
+        """Total number of objects, as counted by the gateway; None before the first object has arrived."""
         return self._total
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> GalaxyObject:
-        """Give the next object; see the class for what is raised."""
+        """Return the next object. The class lists the errors."""
         if time.monotonic() > self._next_turn:
             await asyncio.sleep(0)
-            self._next_turn = time.monotonic() + _LONGEST_RUN
+            self._next_turn = time.monotonic() + _MAX_RUN_SECONDS
         while (galaxy_object := next(self._objects, None)) is None:
             if self._waiting:
                 raise MxGatewayUsageError("another task already waits on this iterator", self._facts())
@@ -119,7 +121,7 @@ class GalaxyObjects(ABC):
                 raise StopAsyncIteration
             self._waiting = True
             try:
-                await self._turn_page()
+                await self._load_next_page()
             finally:
                 self._waiting = False
         self._delivered += 1
@@ -127,26 +129,26 @@ class GalaxyObjects(ABC):
 
     @abstractmethod
     async def _page(self) -> _Page:
-        """Ask for the page of the present token."""
+        """Request the page of the current token."""
 
-    async def _turn_page(self) -> None:
+    async def _load_next_page(self) -> None:
         page = await self._fitting_page()
         if page.next_token and page.next_token in {self._token, self._landmark}:
-            self._fail(MxGatewayProtocolError("the gateway's pages go round in a circle", self._facts()))
-        if _differ(self._state, page.state) or _differ(self._total or None, page.total or None):
+            self._fail(MxGatewayProtocolError("the page tokens of the gateway form a cycle", self._facts()))
+        if _differ(self._version, page.version) or _differ(self._total or None, page.total or None):
             self._fail(self._changed(self._facts()))
         self._objects = page.objects
         self._token = page.next_token
         self._pages += 1
         if self._pages == self._next_landmark_at:
-            # Each landmark stands twice as far on as the one before: a circle of any size comes to one again.
+            # Brent's algorithm: remember the page token at powers of two, so that a cycle of any length is detected.
             self._landmark, self._next_landmark_at = page.next_token, 2 * self._pages
         self._complete = not page.next_token
-        self._state = self._state if page.state is None else page.state
+        self._version = self._version if page.version is None else page.version
         self._total = page.total or self._total or 0
 
     async def _fitting_page(self) -> _Page:
-        """Ask for a page, and for a smaller one as long as it is too large for a message."""
+        """Request a page, halving the page size until it fits into a message."""
         too_large: MxGatewayLimitError | None = None
         while True:
             try:
@@ -154,18 +156,23 @@ class GalaxyObjects(ABC):
             except MxGatewayLimitError as error:
                 if not TOO_LARGE.search(error.details or ""):
                     raise
-                too_large = error.with_hint("raise max_message_bytes, or leave the attributes out")
+                too_large = error.with_hint("raise max_message_bytes, or omit the attributes")
             except MxGatewayCommandError as error:
-                if too_large is not None:
-                    raise too_large.with_hint("give a smaller page_size from the start") from None
-                if not self._token:
-                    raise
-                # The first page was answered to the same question, so only the token can have become wrong.
-                self._fail(self._changed(error.facts))
+                self._raise_refusal(error, too_large)
             if self._page_size == 1:
                 raise too_large
             self._page_size //= 2
-            _logger.debug("a page was too large: going on with %d objects a page", self._page_size)
+            _logger.debug("a page was too large: continuing with %d objects per page", self._page_size)
+
+    def _raise_refusal(self, error: MxGatewayCommandError, too_large: MxGatewayLimitError | None) -> NoReturn:
+        """Raise the error for a page that the gateway refused, after a larger page was too large or not."""
+        if too_large is not None:
+            # The gateway does not accept another page size together with a page token.
+            raise too_large.with_hint("use a smaller page_size from the start") from None
+        if not self._token:
+            raise error
+        # The gateway accepted the first page of the same request, so the token has become invalid.
+        self._fail(self._changed(error.facts))
 
     def _fail(self, failure: MxGatewayError) -> NoReturn:
         self._failure = failure
@@ -173,8 +180,8 @@ class GalaxyObjects(ABC):
 
     def _changed(self, facts: ErrorFacts) -> MxGatewayGalaxyChangedError:
         return MxGatewayGalaxyChangedError(
-            f"the Galaxy changed after {self._delivered} objects: the next ones would be of another state",
-            replace(facts, hint="read the objects again from the first one"),
+            f"the Galaxy changed after {self._delivered} objects: further ones would be from another version",
+            replace(facts, hint="read the objects again from the start"),
         )
 
     def _facts(self) -> ErrorFacts:
@@ -182,7 +189,7 @@ class GalaxyObjects(ABC):
 
 
 class ChildPages(GalaxyObjects):
-    """The children of an object; each page says which state of the Galaxy it is from."""
+    """The children of an object. Each page includes the version of the Galaxy."""
 
     _method = "BrowseChildren"
 
@@ -202,12 +209,12 @@ class ChildPages(GalaxyObjects):
             objects=_objects(reply.children, reply.child_has_children),
             next_token=reply.next_page_token,
             total=reply.total_child_count,
-            state=reply.cache_sequence,
+            version=reply.cache_sequence,
         )
 
 
 class HierarchyPages(GalaxyObjects):
-    """The objects under a root; a page doesn't say which state of the Galaxy it is from, so that is asked for."""
+    """The objects below a root. The pages lack the version of the Galaxy, so it is requested separately."""
 
     _method = "DiscoverHierarchy"
 
@@ -220,21 +227,21 @@ class HierarchyPages(GalaxyObjects):
     async def _page(self) -> _Page:
         self._request.page_size = self._page_size
         self._request.page_token = self._token
-        state = None if self._token else await self._galaxy_state()
+        version = None if self._token else await self._galaxy_version()
         reply = await self._channel.call(
             self._channel.galaxy.DiscoverHierarchy, self._method, self._request, timeout=self._timeout
         )
         if self._token and not reply.next_page_token:
-            state = await self._galaxy_state()
+            version = await self._galaxy_version()
         return _Page(
             objects=_objects(reply.objects),
             next_token=reply.next_page_token,
             total=reply.total_object_count,
-            state=state,
+            version=version,
         )
 
-    async def _galaxy_state(self) -> int:
-        """Ask for the state of the gateway's copy of the Galaxy, with as little else as possible."""
+    async def _galaxy_version(self) -> int:
+        """Request the version of the gateway's copy of the Galaxy, in a reply as small as possible."""
         request = galaxy_pb.BrowseChildrenRequest(page_size=1, include_attributes=False)
         reply = await self._channel.call(
             self._channel.galaxy.BrowseChildren, "BrowseChildren", request, timeout=self._timeout

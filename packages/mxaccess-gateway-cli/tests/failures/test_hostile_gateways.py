@@ -138,7 +138,7 @@ async def test_hostile_events_are_lines_and_missing_event_is_error() -> None:
     assert result.status == ExitStatus.TRANSPORT
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["1", "2", "3", "4", "5"]
     assert all(line.isprintable() for line in result.stdout.splitlines())
-    assert "hole of 1 events" in result.error
+    assert "gap (1 missing)" in result.error
 
 
 async def test_event_that_json_cannot_represent_ends_stream() -> None:

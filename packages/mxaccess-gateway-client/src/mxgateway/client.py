@@ -71,10 +71,10 @@ class GatewayClient:
     ) -> AwaitableContextManager[GatewayClient]:
         """Connect to a gateway. Await the result, or enter it with `async with`.
 
-        The arguments are a ClientOptions, or its fields as keywords. Waits up to `connect_timeout` seconds for the first
-        reply. If none arrives, spends up to another min(`connect_timeout`, 3) seconds diagnosing why. It fails at once
-        if waiting cannot help: the port is closed, the certificate is not trusted, or the key is invalid. A certificate
-        that is trusted by its fingerprint is checked before that, with `connect_timeout` seconds of its own.
+        The arguments are a ClientOptions, or its fields as keywords. Waits up to `connect_timeout` seconds for the
+        first reply. If none arrives, spends up to another min(`connect_timeout`, 3) seconds diagnosing why. It fails at
+        once if waiting cannot help: the port is closed, the certificate is not trusted, or the key is invalid. A
+        certificate that is trusted by its fingerprint is checked first, with `connect_timeout` seconds of its own.
 
         Raises:
             MxGatewayConfigurationError: a field is invalid, or a certificate file cannot be used.
@@ -200,13 +200,14 @@ class GatewayClient:
     def tags(
         self, options: TagOptions | str, /, **fields: Unpack[TagOptionsFields]
     ) -> AwaitableContextManager[TagClient]:
-        """Give a TagClient with a session of its own, by awaiting what this gives or by entering it with `async with`.
+        """Open a TagClient with a session of its own. Await the result, or enter it with `async with`.
 
-        Takes a TagOptions, or the name to register with MXAccess and the other fields as keywords. Close it before the
-        client.
+        The arguments are a TagOptions, or the name to register with MXAccess, followed by other fields as keywords.
+        Close the TagClient before the client.
 
         Raises:
-            MxGatewayError: the first session could not be opened, see `open_session`; later ones are its own affair.
+            MxGatewayError: the first session could not be opened, see `open_session`. Later sessions, which the
+                TagClient opens to recover, do not raise here.
         """
         if not isinstance(options, str) and fields:
             raise TypeError("tags takes a TagOptions, or a name and fields, not both")

@@ -28,8 +28,8 @@ __all__ = ["OpenSessionOptions", "OpenSessionOptionsFields", "Session", "Session
 
 _logger = logging.getLogger("mxgateway.session")
 
-# CloseSession is safe to retry, and worth it: an open session counts against the gateway's limit until its lease ends. A
-# connection that has just been lost fails only the first call on it.
+# CloseSession is safe to retry, and worth it: an open session counts against the gateway's limit until its lease ends.
+# A connection that has just been lost fails only the first call on it.
 _CLOSE_RETRY_PAUSES_SECONDS: Final = (0.1, 0.3)
 # A call needs a positive timeout, even if a busy event loop has used up the time.
 _MIN_CLOSE_TIMEOUT_SECONDS: Final = 0.001

@@ -222,7 +222,7 @@ MISTAKES = {
     "name for a handle": Mistake(
         make=lambda site: site.use(lambda session: session.advise(1, "TestInt")),  # type: ignore[arg-type]  # the mistake
         kind=MxGatewayConfigurationError,
-        words="item_handle 'TestInt' is not a handle: give the int that add_item returned",
+        words="invalid item_handle 'TestInt': use the int that add_item returned",
     ),
     "time that is none": Mistake(
         make=lambda site: site.use(lambda session: session.ping(timeout=-1)),

@@ -138,7 +138,7 @@ async def test_what_is_no_handle_is_refused_by_name_before_anything_is_sent(
 ) -> None:
     handles = {"server_handle": 1, "item_handle": 2, position: handle}
 
-    with pytest.raises(MxGatewayConfigurationError, match=rf"{position} .* is not a handle"):
+    with pytest.raises(MxGatewayConfigurationError, match=rf"invalid {position} "):
         await scripted_session.advise(**handles)
 
     assert not scripted.requests("Invoke")
@@ -185,9 +185,9 @@ async def test_a_raw_request_without_a_correlation_id_gets_one_and_stays_unchang
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("kind", pb.MX_COMMAND_KIND_ADVISE, "the reply is for Advise"),
-        ("session_id", "session-other", "the reply is for session session-other"),
-        ("correlation_id", "other", "the reply is for correlation id other"),
+        ("kind", pb.MX_COMMAND_KIND_ADVISE, "the reply is for another request, Advise"),
+        ("session_id", "session-other", "the reply is for another request, session session-other"),
+        ("correlation_id", "other", "the reply is for another request, correlation id other"),
     ],
 )
 async def test_a_reply_to_another_request_is_not_believed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -115,7 +116,7 @@ async def test_a_state_that_changes_between_two_pages_raises(scripted: ScriptedG
     taken = [await anext(objects) for _ in range(10)]
     scripted.state = 2
 
-    with pytest.raises(MxGatewayGalaxyChangedError, match="from the first one") as caught:
+    with pytest.raises(MxGatewayGalaxyChangedError, match="from the start") as caught:
         taken += [each async for each in objects]
 
     assert numbers(taken) == list(range(1, len(taken) + 1))
@@ -174,7 +175,7 @@ async def test_the_same_page_again_and_again_is_noticed(scripted: ScriptedGalaxy
     scripted.edit_page = lambda page: setattr(page, "next_page_token", "10")
     objects = ask(page_size=10)
 
-    with pytest.raises(MxGatewayProtocolError, match="go round in a circle"):
+    with pytest.raises(MxGatewayProtocolError, match="form a cycle"):
         _ = [each async for each in objects]
 
     assert objects.delivered == 10
@@ -346,7 +347,7 @@ async def test_arguments_that_cannot_work_are_refused_before_they_are_sent(
         galaxy.browse_children("TestPlant", contained_path="TestPlant")
     with pytest.raises(MxGatewayConfigurationError, match="root is empty"):
         galaxy.discover(contained_path="")
-    with pytest.raises(TypeError, match=r"give a list, such as \['\$Pump'\]"):
+    with pytest.raises(TypeError, match=r"must be a list of str, such as \['\$Pump'\]"):
         galaxy.discover(template_chain_contains="$Pump")
     for page_size in (0, -1, 5001):
         with pytest.raises(MxGatewayConfigurationError, match="page_size"):
@@ -417,10 +418,10 @@ async def test_deploys_come_with_what_the_gateway_knows(scripted: ScriptedGalaxy
 @pytest.mark.parametrize(
     ("sequences", "problem"),
     [
-        ((3, 4, 7), "jumps over 2 deploys: 7 came after 4"),
-        ((3, 4, 0, 7), "jumps over 2 deploys: 7 came after 4"),
-        ((3, 4, 4), "runs backwards: 4 came after 4"),
-        ((3, 4, 1), "runs backwards: 1 came after 4"),
+        ((3, 4, 7), "has a gap (2 missing): 7 follows 4"),
+        ((3, 4, 0, 7), "has a gap (2 missing): 7 follows 4"),
+        ((3, 4, 4), "runs backwards: 4 follows 4"),
+        ((3, 4, 1), "runs backwards: 1 follows 4"),
     ],
 )
 async def test_deploys_that_were_dropped_raise(
@@ -430,7 +431,7 @@ async def test_deploys_that_were_dropped_raise(
     watch = galaxy.watch_deploys()
 
     assert [(await anext(watch)).sequence for _ in sequences[:-1]] == list(sequences[:-1])
-    with pytest.raises(MxGatewayEventLossError, match=problem) as caught:
+    with pytest.raises(MxGatewayEventLossError, match=re.escape(problem)) as caught:
         await anext(watch)
 
     assert caught.value.method == "WatchDeployEvents"

@@ -242,7 +242,7 @@ async def test_too_large_message_reports_size_limit_and_option() -> None:
         GatewayClient.connect(endpoint=server.endpoint, plaintext=True, max_message_bytes=4096) as client,
     ):
         for call in (*SINGLE.values(), *STREAMS.values()):
-            with pytest.raises(MxGatewayLimitError, match=r"max_message_bytes|leave the attributes out") as caught:
+            with pytest.raises(MxGatewayLimitError, match=r"max_message_bytes|omit the attributes") as caught:
                 await call(client)
 
             assert "5000 vs. 4096" in str(caught.value)

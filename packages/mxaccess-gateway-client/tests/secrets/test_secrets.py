@@ -285,9 +285,9 @@ async def test_no_session_goes_by_the_name_of_the_key(
 ) -> None:
     echoing.way, echoing.echo = Way.STRANGER, WRITTEN[written](API_KEY)
 
-    with pytest.raises(MxGatewayProtocolError, match="names the session by our key") as opened:
+    with pytest.raises(MxGatewayProtocolError, match="contains the API key") as opened:
         await echoing_client.open_session()
-    with pytest.raises(MxGatewayConfigurationError, match="session_id holds a key") as attached:
+    with pytest.raises(MxGatewayConfigurationError, match="session_id contains an API key") as attached:
         echoing_client.attach_session(WRITTEN[written](API_KEY))
 
     assert opened.value.session_id is None or "***" in opened.value.session_id

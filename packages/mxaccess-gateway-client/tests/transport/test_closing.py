@@ -318,7 +318,9 @@ async def test_a_gateway_of_another_version_is_refused_and_its_session_closed(
 ) -> None:
     scripted.open_reply.gateway_protocol_version = version
 
-    with pytest.raises(MxGatewayVersionError, match=f"protocol version {version}, this client knows 3") as caught:
+    with pytest.raises(
+        MxGatewayVersionError, match=f"protocol version {version}, but this client supports version 3"
+    ) as caught:
         await scripted_client.open_session()
 
     assert caught.value.hint
@@ -328,7 +330,7 @@ async def test_a_gateway_of_another_version_is_refused_and_its_session_closed(
 async def test_a_session_without_an_id_is_no_session(scripted: ScriptedGateway, scripted_client: GatewayClient) -> None:
     scripted.open_reply.session_id = ""
 
-    with pytest.raises(MxGatewayProtocolError, match="names no session"):
+    with pytest.raises(MxGatewayProtocolError, match="has no session id"):
         await scripted_client.open_session()
 
 

@@ -141,7 +141,7 @@ def test_a_fork_is_told_to_connect_for_itself_and_the_parent_goes_on() -> None:
 
 async def test_a_session_has_one_stream_at_a_time(gateway: SimulatedGateway, session: Session) -> None:
     async with session.stream_events():
-        with pytest.raises(MxGatewayUsageError, match="has an open event stream already"):
+        with pytest.raises(MxGatewayUsageError, match="already has an open event stream"):
             await anext(session.stream_events())
         await gateway.wait_for(lambda: gateway.sessions[0].streams == 1)
 

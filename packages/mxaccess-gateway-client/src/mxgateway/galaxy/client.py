@@ -106,8 +106,9 @@ class Galaxy:
         """Iterate over the direct children of an object (rpc `BrowseChildren`), areas first, then by name.
 
         Nothing is sent before the result is iterated. `parent` is a gobject id, a tag name or a GalaxyObject.
-        Alternatively, `contained_path` is the path of contained names, such as `TestPlant/Line1/Pump`. Without both, the
-        result is the objects at the top of the Galaxy. `page_size` is the number of objects per request, 1 to 5000.
+        Alternatively, `contained_path` is the path of contained names, such as `TestPlant/Line1/Pump`. Without both,
+        the iteration yields the objects at the top of the Galaxy. `page_size` is the number of objects per request, 1
+        to 5000.
 
         Each page includes the version of the Galaxy that it is from: a deploy between two pages raises
         MxGatewayGalaxyChangedError.

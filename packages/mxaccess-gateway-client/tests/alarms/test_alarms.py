@@ -59,7 +59,7 @@ async def begun(feed: AlarmFeed) -> list[ActiveAlarm]:
     return active
 
 
-async def test_a_feed_tells_the_active_alarms_then_that_these_were_all_then_the_provider_then_what_happens(
+async def test_feed_delivers_active_alarms_then_provider_then_transitions(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async with client.stream_alarms() as feed:
@@ -92,7 +92,7 @@ async def test_a_feed_tells_the_active_alarms_then_that_these_were_all_then_the_
     assert feed.delivered == 6
 
 
-async def test_an_alarm_that_is_raised_again_and_another_provider_are_told(
+async def test_feed_delivers_retriggered_alarms_and_provider_changes(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async with client.stream_alarms() as feed:
@@ -113,7 +113,7 @@ async def test_an_alarm_that_is_raised_again_and_another_provider_are_told(
 
 
 @pytest.mark.parametrize("prefix", ["SimulatedGalaxy!TestArea2", "simulatedgalaxy!testarea2."])
-async def test_a_prefix_leaves_the_alarms_that_begin_so_in_any_case(
+async def test_filter_prefix_selects_alarms_ignoring_case(
     gateway: SimulatedGateway, client: GatewayClient, prefix: str
 ) -> None:
     gateway.plant[STOPPED_TAG].set(True)
@@ -126,9 +126,7 @@ async def test_a_prefix_leaves_the_alarms_that_begin_so_in_any_case(
         assert (await transition(feed)).alarm_full_reference == STOPPED
 
 
-async def test_the_active_alarms_are_those_that_are_raised_acknowledged_or_not(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_active_alarms_include_acknowledged_ones(gateway: SimulatedGateway, client: GatewayClient) -> None:
     gateway.plant[LOW_TAG].set(3)
     await client.acknowledge_alarm(LOW, "on my way", "bob")
 
@@ -143,14 +141,14 @@ async def test_the_active_alarms_are_those_that_are_raised_acknowledged_or_not(
 
 
 @pytest.mark.parametrize("reference", [HOT, HOT_GUID, HOT_GUID.upper()])
-async def test_an_alarm_is_acknowledged_by_its_reference_or_its_guid(client: GatewayClient, reference: str) -> None:
+async def test_alarm_is_acknowledged_by_reference_or_guid(client: GatewayClient, reference: str) -> None:
     await client.acknowledge_alarm(reference)
 
     (alarm,) = [alarm async for alarm in client.query_active_alarms(HOT)]
     assert alarm.current_state is AlarmConditionState.ACTIVE_ACKED
 
 
-async def test_an_alarm_that_is_not_there_is_refused_with_what_mxaccess_says(client: GatewayClient) -> None:
+async def test_acknowledging_an_unknown_alarm_raises_mx_access_error(client: GatewayClient) -> None:
     with pytest.raises(MxAccessError) as caught:
         await client.acknowledge_alarm("SimulatedGalaxy!TestArea.NoSuchObject_999.NoSuchAttr")
 
@@ -161,14 +159,14 @@ async def test_an_alarm_that_is_not_there_is_refused_with_what_mxaccess_says(cli
     assert str(error).startswith("AcknowledgeAlarm on ")
 
 
-async def test_a_reference_that_only_the_gateway_finds_wrong_is_its_refusal(client: GatewayClient) -> None:
+async def test_reference_that_the_gateway_refuses_raises_command_error(client: GatewayClient) -> None:
     with pytest.raises(MxGatewayCommandError) as caught:
         await client.acknowledge_alarm("Two!Of!Area.Tag")
 
     assert caught.value.grpc_status is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_each_call_needs_its_scope(gateway: SimulatedGateway) -> None:
+async def test_each_alarm_call_needs_its_scope(gateway: SimulatedGateway) -> None:
     key = gateway.add_key("session:open")
     async with GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client:
         with pytest.raises(MxGatewayAuthorizationError):
@@ -188,7 +186,7 @@ async def test_no_session_is_needed(gateway: SimulatedGateway, client: GatewayCl
     assert "OpenSession" not in {call.rpc for call in gateway.calls}
 
 
-async def test_a_feed_whose_connection_breaks_raises_and_a_new_one_tells_how_the_alarms_stand(
+async def test_new_feed_after_a_lost_connection_begins_with_active_alarms(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     feed = client.stream_alarms()
@@ -203,7 +201,7 @@ async def test_a_feed_whose_connection_breaks_raises_and_a_new_one_tells_how_the
         assert {alarm.alarm_full_reference for alarm in await begun(again)} == {HOT, LOW}
 
 
-async def test_a_feed_that_is_refused_for_its_slowness_says_what_to_do(
+async def test_feed_ended_for_a_slow_reader_raises_with_a_hint(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.RESOURCE_EXHAUSTED, "the queue overflowed", rpc="StreamAlarms")
@@ -212,7 +210,7 @@ async def test_a_feed_that_is_refused_for_its_slowness_says_what_to_do(
         await anext(client.stream_alarms())
 
 
-async def test_a_feed_ends_normally_only_when_it_is_closed(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_feed_ends_normally_only_when_closed(gateway: SimulatedGateway, client: GatewayClient) -> None:
     feed = client.stream_alarms()
     await begun(feed)
     waiting = asyncio.create_task(anext(feed, None))
@@ -225,7 +223,7 @@ async def test_a_feed_ends_normally_only_when_it_is_closed(gateway: SimulatedGat
     await gateway.wait_for(lambda: not [call for call in gateway.calls if call.running])
 
 
-async def test_a_feed_and_a_query_that_are_dropped_end_at_the_gateway(
+async def test_garbage_collected_feed_and_query_end_at_the_gateway(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async for _ in client.stream_alarms():
@@ -237,7 +235,7 @@ async def test_a_feed_and_a_query_that_are_dropped_end_at_the_gateway(
     await gateway.wait_for(lambda: not [call for call in gateway.calls if call.running])
 
 
-async def test_several_feeds_are_told_the_same(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_several_feeds_receive_the_same_items(gateway: SimulatedGateway, client: GatewayClient) -> None:
     async with client.stream_alarms() as first, client.stream_alarms() as second:
         await begun(first)
         await begun(second)
@@ -247,7 +245,7 @@ async def test_several_feeds_are_told_the_same(gateway: SimulatedGateway, client
         assert (await transition(second)).alarm_full_reference == LOW
 
 
-async def test_a_closed_client_has_no_alarms(gateway: SimulatedGateway) -> None:
+async def test_alarm_calls_of_a_closed_client_raise(gateway: SimulatedGateway) -> None:
     client = await GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True)
     feed = client.stream_alarms()
     await begun(feed)

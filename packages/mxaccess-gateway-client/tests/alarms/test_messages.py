@@ -65,7 +65,7 @@ async def take(client: GatewayClient, count: int) -> list[AlarmFeedItem]:
         return [await anext(feed) for _ in range(count)]
 
 
-async def test_an_active_alarm_has_every_field(alarms: ScriptedAlarms, client: GatewayClient) -> None:
+async def test_active_alarm_has_every_field(alarms: ScriptedAlarms, client: GatewayClient) -> None:
     alarms.active = [
         pb.ActiveAlarmSnapshot(
             alarm_full_reference=REFERENCE,
@@ -98,7 +98,7 @@ async def test_an_active_alarm_has_every_field(alarms: ScriptedAlarms, client: G
     assert repr(alarm) == f"ActiveAlarm('{REFERENCE}', ACTIVE_ACKED)"
 
 
-async def test_a_transition_of_the_feed_is_the_event_of_a_session_without_a_session(
+async def test_transition_of_the_feed_is_an_event_without_a_session(
     alarms: ScriptedAlarms, client: GatewayClient
 ) -> None:
     alarms.feed = [
@@ -127,7 +127,7 @@ async def test_a_transition_of_the_feed_is_the_event_of_a_session_without_a_sess
     assert item.original_raise_timestamp is None
 
 
-async def test_what_the_client_does_not_know_reaches_the_reader_and_ends_nothing(
+async def test_unknown_feed_message_is_delivered_and_the_feed_continues(
     alarms: ScriptedAlarms, client: GatewayClient
 ) -> None:
     unknown_arm = pb.AlarmFeedMessage()
@@ -150,9 +150,7 @@ async def test_what_the_client_does_not_know_reaches_the_reader_and_ends_nothing
     assert complete == AlarmSnapshotComplete()
 
 
-async def test_a_time_that_no_clock_shows_ruins_neither_its_item_nor_the_feed(
-    alarms: ScriptedAlarms, client: GatewayClient
-) -> None:
+async def test_invalid_timestamp_fails_only_on_access(alarms: ScriptedAlarms, client: GatewayClient) -> None:
     alarms.feed = [
         pb.AlarmFeedMessage(
             active_alarm=pb.ActiveAlarmSnapshot(
@@ -187,7 +185,7 @@ async def test_a_time_that_no_clock_shows_ruins_neither_its_item_nor_the_feed(
     assert repr([alarm, status, transition])
 
 
-async def test_every_alarm_call_has_a_correlation_id_of_its_own(alarms: ScriptedAlarms, client: GatewayClient) -> None:
+async def test_every_alarm_call_has_its_own_correlation_id(alarms: ScriptedAlarms, client: GatewayClient) -> None:
     alarms.feed = [pb.AlarmFeedMessage(snapshot_complete=True)]
 
     for _ in range(2):
@@ -201,9 +199,7 @@ async def test_every_alarm_call_has_a_correlation_id_of_its_own(alarms: Scripted
     assert all(ids)
 
 
-async def test_the_filter_and_the_acknowledgement_arrive_as_they_were_given(
-    alarms: ScriptedAlarms, client: GatewayClient
-) -> None:
+async def test_arguments_of_alarm_calls_reach_the_gateway(alarms: ScriptedAlarms, client: GatewayClient) -> None:
     alarms.feed = [pb.AlarmFeedMessage(snapshot_complete=True)]
 
     async with client.stream_alarms("Galaxy!TestArea") as feed:
@@ -235,7 +231,7 @@ async def test_the_filter_and_the_acknowledgement_arrive_as_they_were_given(
         (grpc.StatusCode.OK, MxGatewayStreamEndedError),
     ],
 )
-async def test_a_feed_that_the_gateway_ends_raises_after_what_came(
+async def test_feed_that_the_gateway_ends_raises_after_its_items(
     alarms: ScriptedAlarms, client: GatewayClient, status: grpc.StatusCode, kind: type[MxGatewayError]
 ) -> None:
     alarms.feed = [pb.AlarmFeedMessage(snapshot_complete=True)]
@@ -256,9 +252,7 @@ async def test_a_feed_that_the_gateway_ends_raises_after_what_came(
     assert not feed.is_open
 
 
-async def test_a_query_ends_after_the_last_alarm_however_often_it_is_asked(
-    alarms: ScriptedAlarms, client: GatewayClient
-) -> None:
+async def test_query_ends_after_the_last_alarm_and_stays_ended(alarms: ScriptedAlarms, client: GatewayClient) -> None:
     alarms.active = [pb.ActiveAlarmSnapshot(alarm_full_reference=f"G!A.{number}") for number in range(10_000)]
     query = client.query_active_alarms()
 
@@ -269,7 +263,7 @@ async def test_a_query_ends_after_the_last_alarm_however_often_it_is_asked(
     assert not query.is_open
 
 
-async def test_a_query_that_breaks_off_never_looks_complete(alarms: ScriptedAlarms, client: GatewayClient) -> None:
+async def test_query_that_ends_early_raises(alarms: ScriptedAlarms, client: GatewayClient) -> None:
     alarms.active = [pb.ActiveAlarmSnapshot(alarm_full_reference=REFERENCE)]
     alarms.end_of_active = (grpc.StatusCode.UNAVAILABLE, "going down")
     query = client.query_active_alarms()
@@ -280,9 +274,7 @@ async def test_a_query_that_breaks_off_never_looks_complete(alarms: ScriptedAlar
             await anext(query)
 
 
-async def test_a_query_that_takes_too_long_raises_a_timeout_with_its_seconds(
-    alarms: ScriptedAlarms, client: GatewayClient
-) -> None:
+async def test_slow_query_raises_a_timeout_with_its_seconds(alarms: ScriptedAlarms, client: GatewayClient) -> None:
     alarms.end_of_active = None
 
     with pytest.raises(MxGatewayTimeoutError, match=r"QueryActiveAlarms on .* \(0\.05 s\)") as caught:
@@ -305,12 +297,12 @@ async def test_cancelling_a_wait_for_an_alarm_loses_nothing(alarms: ScriptedAlar
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
-async def test_a_query_takes_only_a_real_time(client: GatewayClient, timeout: float) -> None:
+async def test_invalid_query_timeout_raises(client: GatewayClient, timeout: float) -> None:
     with pytest.raises(MxGatewayConfigurationError, match="timeout"):
         client.query_active_alarms(timeout=timeout)
 
 
-async def test_a_refused_acknowledgement_tells_all_that_mxaccess_said(
+async def test_refused_acknowledgement_has_the_facts_from_mxaccess(
     alarms: ScriptedAlarms, client: GatewayClient
 ) -> None:
     def refuse(reply: pb.AcknowledgeAlarmReply) -> None:
@@ -348,7 +340,7 @@ async def test_a_refused_acknowledgement_tells_all_that_mxaccess_said(
     ],
     ids=["hresult", "status", "correlation id"],
 )
-async def test_an_acknowledgement_that_contradicts_itself_never_passes_for_a_success(
+async def test_inconsistent_acknowledgement_raises(
     alarms: ScriptedAlarms,
     client: GatewayClient,
     contradiction: pb.AcknowledgeAlarmReply,
@@ -360,7 +352,7 @@ async def test_an_acknowledgement_that_contradicts_itself_never_passes_for_a_suc
         await client.acknowledge_alarm(REFERENCE)
 
 
-async def test_an_empty_reply_is_no_acknowledgement(alarms: ScriptedAlarms, client: GatewayClient) -> None:
+async def test_empty_acknowledgement_reply_raises(alarms: ScriptedAlarms, client: GatewayClient) -> None:
     alarms.edit_acknowledgement = lambda reply: reply.Clear()
 
     with pytest.raises(MxGatewayProtocolError):
@@ -370,9 +362,7 @@ async def test_an_empty_reply_is_no_acknowledgement(alarms: ScriptedAlarms, clie
 @pytest.mark.parametrize(
     "reference", [GUID, f"{{{GUID}}}", GUID.replace("-", ""), GUID.upper(), REFERENCE, r"\\N\G!A.B"]
 )
-async def test_a_guid_and_a_full_reference_are_sent(
-    alarms: ScriptedAlarms, client: GatewayClient, reference: str
-) -> None:
+async def test_guid_and_full_reference_are_sent(alarms: ScriptedAlarms, client: GatewayClient, reference: str) -> None:
     await client.acknowledge_alarm(reference)
 
     (request,) = alarms.requests("AcknowledgeAlarm")
@@ -383,7 +373,7 @@ async def test_a_guid_and_a_full_reference_are_sent(
 @pytest.mark.parametrize(
     "reference", ["", " ", "TestInt.HiHi", "Galaxy!Area", "!Area.Tag", "Galaxy!.Tag", "Galaxy!Area.", GUID[:-1]]
 )
-async def test_what_is_neither_is_refused_before_it_is_sent(
+async def test_invalid_reference_raises_before_anything_is_sent(
     alarms: ScriptedAlarms, client: GatewayClient, reference: str
 ) -> None:
     with pytest.raises(MxGatewayConfigurationError, match=r"invalid alarm .*Provider!Group\.Tag"):

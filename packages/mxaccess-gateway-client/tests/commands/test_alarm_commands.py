@@ -42,9 +42,7 @@ async def state_of(session: Session, reference: str) -> AlarmConditionState:
     return alarm.current_state
 
 
-async def test_subscribed_alarms_come_among_the_events_of_the_session(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_subscribed_alarms_arrive_as_events_of_the_session(gateway: SimulatedGateway, session: Session) -> None:
     async with session.stream_events() as events:
         await session.subscribe_alarms(r"\\SomeNode\SimulatedGalaxy!TestArea", AlarmProviderMode.ALARMMGR)
         server = await session.register("alarms")
@@ -64,7 +62,7 @@ async def test_subscribed_alarms_come_among_the_events_of_the_session(
     assert raised.sequence < change.sequence < cleared.sequence
 
 
-async def test_after_unsubscribing_no_alarm_comes(gateway: SimulatedGateway, session: Session) -> None:
+async def test_no_alarm_arrives_after_unsubscribing(gateway: SimulatedGateway, session: Session) -> None:
     async with session.stream_events() as events:
         await session.subscribe_alarms("SimulatedGalaxy!")
         gateway.plant[LOW_TAG].set(3)
@@ -78,7 +76,7 @@ async def test_after_unsubscribing_no_alarm_comes(gateway: SimulatedGateway, ses
         assert isinstance(await anext(events), DataChange)
 
 
-async def test_the_active_alarms_of_a_session_are_those_of_the_gateway(
+async def test_active_alarms_of_a_session_are_those_of_the_gateway(
     gateway: SimulatedGateway, client: GatewayClient, session: Session
 ) -> None:
     gateway.plant[STOPPED_TAG].set(True)
@@ -92,7 +90,7 @@ async def test_the_active_alarms_of_a_session_are_those_of_the_gateway(
     assert await session.query_active_alarms("NoSuchGalaxy!") == ()
 
 
-async def test_an_alarm_is_acknowledged_by_its_guid(session: Session) -> None:
+async def test_alarm_is_acknowledged_by_guid(session: Session) -> None:
     assert await session.acknowledge_alarm(HOT_GUID, "seen", "bob", "node", "domain", "Bob B.") == 0
 
     (alarm,) = await session.query_active_alarms(HOT)
@@ -100,13 +98,13 @@ async def test_an_alarm_is_acknowledged_by_its_guid(session: Session) -> None:
     assert (alarm.operator_user, alarm.operator_comment) == ("bob", "seen")
 
 
-async def test_an_alarm_is_acknowledged_by_its_name(session: Session) -> None:
+async def test_alarm_is_acknowledged_by_name(session: Session) -> None:
     assert await session.acknowledge_alarm_by_name(HOT_TAG, "SimulatedGalaxy", "TestArea", "seen") == 0
 
     assert await state_of(session, HOT) is AlarmConditionState.ACTIVE_ACKED
 
 
-async def test_an_alarm_that_is_not_active_is_refused_with_what_mxaccess_says(session: Session) -> None:
+async def test_acknowledging_an_inactive_alarm_raises_mx_access_error(session: Session) -> None:
     with pytest.raises(MxAccessError) as by_name:
         await session.acknowledge_alarm_by_name(LOW_TAG, "SimulatedGalaxy", "TestArea")
     with pytest.raises(MxAccessError) as by_guid:
@@ -118,7 +116,7 @@ async def test_an_alarm_that_is_not_active_is_refused_with_what_mxaccess_says(se
 
 
 @pytest.mark.parametrize("guid", ["", "TestInt", HOT, HOT_GUID[:-1]])
-async def test_what_is_no_guid_is_refused_before_it_is_sent(
+async def test_invalid_guid_raises_before_anything_is_sent(
     gateway: SimulatedGateway, session: Session, guid: str
 ) -> None:
     calls = len(gateway.calls)
@@ -129,7 +127,7 @@ async def test_what_is_no_guid_is_refused_before_it_is_sent(
     assert len(gateway.calls) == calls
 
 
-async def test_acknowledging_needs_the_scope_to_write_and_asking_the_scope_to_read_events(
+async def test_alarm_commands_need_their_scopes(
     gateway: SimulatedGateway,
 ) -> None:
     key = gateway.add_key("session:open", "session:close", "invoke:read")

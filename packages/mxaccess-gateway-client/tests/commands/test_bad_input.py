@@ -243,7 +243,7 @@ async def site(gateway: SimulatedGateway, certificates: Certificates, tmp_path: 
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
-async def test_a_mistake_gives_one_line_that_names_what_to_change(site: Site, mistake: Mistake) -> None:
+async def test_mistake_raises_one_line_that_says_what_to_change(site: Site, mistake: Mistake) -> None:
     async def make() -> None:
         await mistake.make(site)
 

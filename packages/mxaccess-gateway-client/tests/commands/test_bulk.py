@@ -67,9 +67,7 @@ async def outcomes(session: Session, count: int) -> list[WriteComplete]:
 # Adding, advising, removing
 
 
-async def test_add_item_bulk_gives_a_handle_for_each_tag_in_its_order(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_add_item_bulk_returns_a_handle_per_tag_in_order(gateway: SimulatedGateway, session: Session) -> None:
     server = await session.register("test")
     results = await session.add_item_bulk(server, [INT, ARRAY, UNKNOWN])
 
@@ -81,9 +79,7 @@ async def test_add_item_bulk_gives_a_handle_for_each_tag_in_its_order(
     assert commands(gateway) == {"REGISTER": 1, "ADD_ITEM_BULK": 1}
 
 
-async def test_advise_un_advise_and_remove_item_bulk_fail_only_for_the_handle_that_is_wrong(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_item_bulks_fail_only_for_the_invalid_handle(gateway: SimulatedGateway, session: Session) -> None:
     server = await session.register("test")
     first, second = handles(await session.add_item_bulk(server, [INT, STRING]))
     for command, left in (
@@ -99,7 +95,7 @@ async def test_advise_un_advise_and_remove_item_bulk_fail_only_for_the_handle_th
         assert [item.advised for item in gateway.sessions[0].items] == left
 
 
-async def test_subscribe_bulk_adds_and_advises_and_unsubscribe_bulk_ends_both(
+async def test_subscribe_bulk_adds_and_advises_and_unsubscribe_bulk_undoes_both(
     gateway: SimulatedGateway, session: Session
 ) -> None:
     server, items = await subscribed(session, STRING, INT)
@@ -115,7 +111,7 @@ async def test_subscribe_bulk_adds_and_advises_and_unsubscribe_bulk_ends_both(
     assert not gateway.sessions[0].items
 
 
-async def test_a_thousand_tags_are_one_round_trip(gateway: SimulatedGateway, session: Session) -> None:
+async def test_thousand_tags_take_one_round_trip(gateway: SimulatedGateway, session: Session) -> None:
     names = [gateway.plant.add(Tag(f"Many.Tag{number}", "integer", number)).name for number in range(1000)]
     server, items = await subscribed(session, *names)
     readings = await session.read_bulk(server, names)
@@ -125,7 +121,7 @@ async def test_a_thousand_tags_are_one_round_trip(gateway: SimulatedGateway, ses
     assert commands(gateway) == {"REGISTER": 1, "SUBSCRIBE_BULK": 1, "READ_BULK": 1}
 
 
-async def test_an_unknown_server_handle_fails_every_entry_and_not_the_call(session: Session) -> None:
+async def test_unknown_server_handle_fails_every_entry_but_not_the_call(session: Session) -> None:
     results: list[SubscribeResult | BulkReadResult | BulkWriteResult] = [
         *await session.add_item_bulk(99, [INT, STRING]),
         *await session.subscribe_bulk(99, [INT, STRING]),
@@ -136,9 +132,7 @@ async def test_an_unknown_server_handle_fails_every_entry_and_not_the_call(sessi
 
 
 @pytest.mark.parametrize("command", ["add_item_bulk", "subscribe_bulk", "read_bulk"])
-async def test_a_key_for_parts_of_the_galaxy_fails_the_other_tags_alone(
-    gateway: SimulatedGateway, command: str
-) -> None:
+async def test_restricted_key_fails_only_the_tags_outside_its_scope(gateway: SimulatedGateway, command: str) -> None:
     key = gateway.add_key("session:open", "session:close", "invoke:read", galaxy=(INT,))
     async with (
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,
@@ -153,7 +147,7 @@ async def test_a_key_for_parts_of_the_galaxy_fails_the_other_tags_alone(
     assert not good.error_message
 
 
-async def test_a_key_for_parts_of_the_galaxy_fails_the_writes_to_the_others_alone(
+async def test_restricted_key_fails_only_the_writes_outside_its_scope(
     gateway: SimulatedGateway, session: Session
 ) -> None:
     server, items = await subscribed(session, STRING, INT)
@@ -174,7 +168,7 @@ async def test_a_key_for_parts_of_the_galaxy_fails_the_writes_to_the_others_alon
 # Reading
 
 
-async def test_read_bulk_gives_a_value_for_each_tag_that_has_one(gateway: SimulatedGateway, session: Session) -> None:
+async def test_read_bulk_returns_a_value_for_each_tag_that_has_one(gateway: SimulatedGateway, session: Session) -> None:
     gateway.plant[INT].set(7, quality=64, timestamp=WHEN)
     server, (item,) = await subscribed(session, STRING)
     number, text, missing = await session.read_bulk(server, [INT, STRING, UNKNOWN])
@@ -190,9 +184,7 @@ async def test_read_bulk_gives_a_value_for_each_tag_that_has_one(gateway: Simula
     assert [each.definition for each in gateway.sessions[0].items] == [STRING]
 
 
-async def test_the_worker_waits_for_a_silent_tag_as_long_as_it_is_told(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_worker_waits_for_a_silent_tag_up_to_worker_timeout(gateway: SimulatedGateway, session: Session) -> None:
     server = await session.register("test")
     with gateway.faults.silent_tag(STRING):
         silent, good = await session.read_bulk(server, [STRING, INT], worker_timeout=0.05)
@@ -206,7 +198,7 @@ async def test_the_worker_waits_for_a_silent_tag_as_long_as_it_is_told(
 # Writing
 
 
-async def test_write_bulk_is_accepted_entry_by_entry_and_told_by_write_complete(
+async def test_write_bulk_accepts_each_entry_and_confirms_by_write_complete(
     gateway: SimulatedGateway, session: Session
 ) -> None:
     server, (number, text) = await subscribed(session, INT, STRING)
@@ -229,9 +221,7 @@ async def test_write_bulk_is_accepted_entry_by_entry_and_told_by_write_complete(
     assert commands(gateway)["WRITE_BULK"] == 1
 
 
-async def test_write2_bulk_writes_values_with_their_times_and_types(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_write2_bulk_writes_values_with_timestamps_and_types(gateway: SimulatedGateway, session: Session) -> None:
     server, (number, real) = await subscribed(session, INT, DOUBLE)
     results = await session.write2_bulk(
         server,
@@ -248,7 +238,7 @@ async def test_write2_bulk_writes_values_with_their_times_and_types(
     assert {gateway.plant[tag].timestamp for tag in (INT, DOUBLE)} == {WHEN}
 
 
-async def test_secured_bulk_writes_need_their_signatures(gateway: SimulatedGateway, session: Session) -> None:
+async def test_secured_bulk_writes_need_their_user_ids(gateway: SimulatedGateway, session: Session) -> None:
     server, (secured, verified) = await subscribed(session, SECURED, VERIFIED)
     operator = await session.authenticate_user(server, "operator", "operator-secret")
     supervisor = await session.authenticate_user(server, "supervisor", "supervisor-secret")
@@ -284,7 +274,9 @@ async def test_secured_bulk_writes_need_their_signatures(gateway: SimulatedGatew
     assert gateway.plant[VERIFIED].timestamp == WHEN
 
 
-async def test_write_array_elements_fills_up_what_it_does_not_name(gateway: SimulatedGateway, session: Session) -> None:
+async def test_write_array_elements_fills_the_other_elements_with_defaults(
+    gateway: SimulatedGateway, session: Session
+) -> None:
     server, items = await subscribed(session, f"{ARRAY}[]", "TestChildObject.TestStringArray[]")
     await session.write_array_elements(server, items[0], MxDataType.INTEGER, 4, {0: 7, 3: 9})
     await session.write_array_elements(server, items[1], MxDataType.STRING, 2, {1: "two"})
@@ -295,7 +287,7 @@ async def test_write_array_elements_fills_up_what_it_does_not_name(gateway: Simu
     assert gateway.plant["TestChildObject.TestStringArray"].value == ("", "two")
 
 
-async def test_write_array_elements_refuses_an_index_outside_before_anything_is_sent(
+async def test_write_array_elements_raises_for_an_index_outside_the_array(
     gateway: SimulatedGateway, session: Session
 ) -> None:
     with pytest.raises(ValueError, match="4"):
@@ -304,7 +296,7 @@ async def test_write_array_elements_refuses_an_index_outside_before_anything_is_
 
 
 @pytest.mark.parametrize("value", [2**64, object(), datetime(2026, 1, 1)], ids=["2**64", "object()", "naive time"])  # noqa: DTZ001 - the mistake
-async def test_a_value_that_does_not_fit_stops_the_whole_bulk_before_anything_is_sent(
+async def test_unsupported_value_stops_the_whole_bulk_before_anything_is_sent(
     gateway: SimulatedGateway, session: Session, value: Any
 ) -> None:
     good, bad = WriteBulkEntry(item_handle=1, value=1), WriteBulkEntry(item_handle=2, value=value)
@@ -332,12 +324,12 @@ EMPTY: dict[str, Ask] = {
 }
 
 
-def test_every_bulk_command_is_here() -> None:
+def test_every_bulk_command_is_tested() -> None:
     assert set(EMPTY) == {name for name in dir(Session) if name.endswith("_bulk") and not name.startswith("_")}
 
 
 @pytest.mark.parametrize("name", EMPTY)
-async def test_nothing_in_gives_nothing_and_asks_nothing(
+async def test_empty_sequence_returns_nothing_and_sends_nothing(
     gateway: SimulatedGateway, session: Session, name: str
 ) -> None:
     assert await EMPTY[name](session) == ()
@@ -365,7 +357,7 @@ ONE: dict[str, Ask] = {
 
 @pytest.mark.parametrize("count", [0, 2])
 @pytest.mark.parametrize("name", ONE)
-async def test_a_reply_with_another_number_of_results_raises(
+async def test_reply_with_wrong_number_of_results_raises(
     scripted: ScriptedGateway, scripted_session: Session, name: str, count: int
 ) -> None:
     def answer(reply: pb.MxCommandReply) -> None:
@@ -380,15 +372,13 @@ async def test_a_reply_with_another_number_of_results_raises(
 
 
 @pytest.mark.parametrize("name", ONE)
-async def test_an_ok_without_its_payload_raises(scripted_session: Session, name: str) -> None:
+async def test_bulk_reply_without_payload_raises(scripted_session: Session, name: str) -> None:
     with pytest.raises(MxGatewayProtocolError, match=f"lacks its {name} payload"):
         await ONE[name](scripted_session)
 
 
 @pytest.mark.parametrize("name", ["add_item_bulk", "subscribe_bulk", "read_bulk"])
-async def test_one_text_in_place_of_a_sequence_is_refused(
-    gateway: SimulatedGateway, session: Session, name: str
-) -> None:
+async def test_single_str_instead_of_a_sequence_raises(gateway: SimulatedGateway, session: Session, name: str) -> None:
     with pytest.raises(MxGatewayConfigurationError, match=f"invalid tag_addresses '{INT}': use a sequence"):
         await getattr(session, name)(1, INT)
     assert not commands(gateway)
@@ -396,7 +386,7 @@ async def test_one_text_in_place_of_a_sequence_is_refused(
 
 @pytest.mark.parametrize("tag", [5, None, b"TestChildObject.TestInt"])
 @pytest.mark.parametrize("name", ["add_item_bulk", "subscribe_bulk", "read_bulk"])
-async def test_a_tag_that_is_no_text_is_refused(
+async def test_tag_name_that_is_not_a_str_raises(
     gateway: SimulatedGateway, session: Session, name: str, tag: object
 ) -> None:
     with pytest.raises(MxGatewayConfigurationError, match=re.escape(f"invalid tag name {tag!r}")):
@@ -406,7 +396,7 @@ async def test_a_tag_that_is_no_text_is_refused(
 
 @pytest.mark.parametrize("handle", ["7", 1.5, 2**31, None])
 @pytest.mark.parametrize("name", ["advise_item_bulk", "un_advise_item_bulk", "remove_item_bulk", "unsubscribe_bulk"])
-async def test_what_is_no_handle_is_refused_and_named(
+async def test_invalid_item_handle_raises_before_anything_is_sent(
     gateway: SimulatedGateway, session: Session, name: str, handle: Any
 ) -> None:
     with pytest.raises(MxGatewayConfigurationError, match="invalid item_handles"):
@@ -441,7 +431,7 @@ TOO_LARGE: dict[str, Ask] = {
 
 
 @pytest.mark.parametrize("method", TOO_LARGE)
-async def test_a_command_over_the_message_limit_is_refused_before_it_is_sent(
+async def test_command_over_max_message_bytes_raises_before_it_is_sent(
     gateway: SimulatedGateway, small_session: Session, method: str
 ) -> None:
     with pytest.raises(
@@ -454,9 +444,7 @@ async def test_a_command_over_the_message_limit_is_refused_before_it_is_sent(
     assert not commands(gateway)
 
 
-async def test_read_bulk_is_split_into_messages_that_fit_and_gives_one_result(
-    gateway: SimulatedGateway, small_session: Session
-) -> None:
+async def test_read_bulk_is_split_into_messages_that_fit(gateway: SimulatedGateway, small_session: Session) -> None:
     names = [gateway.plant.add(Tag(f"Many.Tag{number}", "integer", number)).name for number in range(300)]
     server = await small_session.register("test")
     readings = await small_session.read_bulk(server, [*names, UNKNOWN, *reversed(names)])
@@ -466,7 +454,7 @@ async def test_read_bulk_is_split_into_messages_that_fit_and_gives_one_result(
     assert commands(gateway)["READ_BULK"] > 1
 
 
-async def test_a_tag_that_fits_into_no_message_is_refused_before_it_is_sent(
+async def test_tag_that_fits_into_no_message_raises_before_it_is_sent(
     gateway: SimulatedGateway, small_session: Session
 ) -> None:
     with pytest.raises(MxGatewayLimitError, match="not sent"):

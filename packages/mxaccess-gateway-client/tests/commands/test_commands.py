@@ -33,7 +33,7 @@ def filled(payload: pb.MxCommandReply | None) -> Callable[[pb.MxCommandReply], N
     return edit
 
 
-def test_every_command_of_a_session_is_tested_here() -> None:
+def test_every_command_of_a_session_is_tested() -> None:
     methods = {
         name
         for name, _ in inspect.getmembers(Session, inspect.iscoroutinefunction)
@@ -44,7 +44,7 @@ def test_every_command_of_a_session_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-async def test_a_method_sends_its_command_and_gives_what_came_back(
+async def test_method_sends_its_command_and_returns_the_result(
     scripted: ScriptedGateway, scripted_session: Session, case: Case
 ) -> None:
     scripted.edit_reply = filled(case.reply)
@@ -58,7 +58,7 @@ async def test_a_method_sends_its_command_and_gives_what_came_back(
 
 
 @pytest.mark.parametrize("case", PROMISING.values(), ids=PROMISING)
-async def test_an_ok_reply_without_the_promised_payload_is_no_zero(
+async def test_ok_reply_without_payload_raises(
     scripted: ScriptedGateway, scripted_session: Session, case: Case
 ) -> None:
     scripted.edit_reply = filled(None)
@@ -68,7 +68,7 @@ async def test_an_ok_reply_without_the_promised_payload_is_no_zero(
 
 
 @pytest.mark.parametrize("case", PROMISING.values(), ids=PROMISING)
-async def test_an_ok_reply_with_the_payload_of_another_command_is_no_answer(
+async def test_ok_reply_with_the_payload_of_another_command_raises(
     scripted: ScriptedGateway, scripted_session: Session, case: Case
 ) -> None:
     other = "register" if case is not CASES["register"] else "add_item"

@@ -22,7 +22,7 @@ from support.scripted_gateway import SESSION_ID, ScriptedGateway
 REGISTER = pb.MxCommand(kind=pb.MX_COMMAND_KIND_REGISTER, register=pb.RegisterCommand(client_name="test"))
 
 
-async def test_a_session_is_opened_with_what_it_is_told(
+async def test_session_is_opened_with_the_given_options(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     await scripted_client.open_session(client_session_name="name", command_timeout=1.5, requested_backend="backend")
@@ -34,7 +34,7 @@ async def test_a_session_is_opened_with_what_it_is_told(
     assert request.requested_backend == "backend"
 
 
-async def test_a_session_is_opened_with_the_gateways_own_choice_when_nothing_is_said(
+async def test_session_without_options_leaves_the_choice_to_the_gateway(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     await scripted_client.open_session()
@@ -45,7 +45,7 @@ async def test_a_session_is_opened_with_the_gateways_own_choice_when_nothing_is_
     assert (request.client_session_name, request.requested_backend) == ("", "")
 
 
-async def test_a_session_knows_what_the_gateway_said_of_it(
+async def test_session_info_has_the_facts_of_the_reply(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     scripted.open_reply.MergeFrom(
@@ -71,7 +71,7 @@ async def test_a_session_knows_what_the_gateway_said_of_it(
     )
 
 
-async def test_no_correlation_id_is_empty_or_comes_twice(
+async def test_correlation_ids_are_unique_and_not_empty(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     async with GatewayClient.connect(scripted_client.options) as other_client:
@@ -87,7 +87,7 @@ async def test_no_correlation_id_is_empty_or_comes_twice(
 
 
 @pytest.mark.parametrize(("timeout", "expected"), [(None, 30.0), (7.0, 7.0)])
-async def test_every_command_carries_its_deadline(
+async def test_every_command_has_its_deadline(
     scripted: ScriptedGateway, scripted_session: Session, timeout: float | None, expected: float
 ) -> None:
     await scripted_session.ping(timeout=timeout)
@@ -97,7 +97,7 @@ async def test_every_command_carries_its_deadline(
     assert abs(left - expected) < 2
 
 
-async def test_the_clients_own_timeout_is_the_deadline_unless_a_call_says_otherwise(scripted: ScriptedGateway) -> None:
+async def test_timeout_of_the_client_is_the_default_deadline(scripted: ScriptedGateway) -> None:
     async with GatewayClient.connect(
         endpoint=scripted.endpoint, plaintext=True, timeout=100, connect_timeout=50, close_timeout=20
     ) as client:
@@ -111,7 +111,7 @@ async def test_the_clients_own_timeout_is_the_deadline_unless_a_call_says_otherw
         assert abs(call.seconds_left - expected[name]) < 2
 
 
-async def test_a_stream_has_no_deadline(scripted: ScriptedGateway, scripted_session: Session) -> None:
+async def test_stream_has_no_deadline(scripted: ScriptedGateway, scripted_session: Session) -> None:
     scripted.events = [pb.MxEvent(worker_sequence=1)]
     async with scripted_session.stream_events() as stream:
         await anext(stream)
@@ -122,7 +122,7 @@ async def test_a_stream_has_no_deadline(scripted: ScriptedGateway, scripted_sess
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
-async def test_a_timeout_that_is_none_is_refused_before_anything_is_sent(
+async def test_invalid_timeout_raises_before_anything_is_sent(
     scripted: ScriptedGateway, scripted_session: Session, timeout: float
 ) -> None:
     with pytest.raises(MxGatewayConfigurationError, match=r"^timeout .* is not a positive number of seconds"):
@@ -133,7 +133,7 @@ async def test_a_timeout_that_is_none_is_refused_before_anything_is_sent(
 
 @pytest.mark.parametrize("handle", [None, "1", 1.5, 2**31, -(2**31) - 1, object()])
 @pytest.mark.parametrize("position", ["server_handle", "item_handle"])
-async def test_what_is_no_handle_is_refused_by_name_before_anything_is_sent(
+async def test_invalid_handle_raises_before_anything_is_sent(
     scripted: ScriptedGateway, scripted_session: Session, position: str, handle: Any
 ) -> None:
     handles = {"server_handle": 1, "item_handle": 2, position: handle}
@@ -144,7 +144,7 @@ async def test_what_is_no_handle_is_refused_by_name_before_anything_is_sent(
     assert not scripted.requests("Invoke")
 
 
-async def test_a_raw_command_gets_its_session_and_correlation_id(
+async def test_raw_command_gets_session_and_correlation_id(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     reply = await scripted_session.invoke(REGISTER)
@@ -156,7 +156,7 @@ async def test_a_raw_command_gets_its_session_and_correlation_id(
     assert reply.register.server_handle == 1
 
 
-async def test_a_raw_request_of_the_client_is_sent_as_it_is_and_its_reply_is_not_judged(
+async def test_raw_request_is_sent_unchanged_and_its_reply_is_not_checked(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     def refuse(reply: pb.MxCommandReply) -> None:
@@ -171,7 +171,7 @@ async def test_a_raw_request_of_the_client_is_sent_as_it_is_and_its_reply_is_not
     assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
 
 
-async def test_a_raw_request_without_a_correlation_id_gets_one_and_stays_unchanged(
+async def test_raw_request_without_correlation_id_is_copied_and_gets_one(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     request = pb.MxCommandRequest(session_id=SESSION_ID)
@@ -190,7 +190,7 @@ async def test_a_raw_request_without_a_correlation_id_gets_one_and_stays_unchang
         ("correlation_id", "other", "the reply is for another request, correlation id other"),
     ],
 )
-async def test_a_reply_to_another_request_is_not_believed(
+async def test_reply_to_another_request_raises(
     scripted: ScriptedGateway, scripted_session: Session, field: str, value: Any, words: str
 ) -> None:
     scripted.edit_reply = lambda reply: setattr(reply, field, value)
@@ -199,9 +199,7 @@ async def test_a_reply_to_another_request_is_not_believed(
         await scripted_session.register("test")
 
 
-async def test_a_reply_that_leaves_out_what_it_is_for_is_believed(
-    scripted: ScriptedGateway, scripted_session: Session
-) -> None:
+async def test_reply_without_ids_is_accepted(scripted: ScriptedGateway, scripted_session: Session) -> None:
     def forget(reply: pb.MxCommandReply) -> None:
         for field in ("kind", "session_id", "correlation_id"):
             reply.ClearField(field)
@@ -216,7 +214,9 @@ def unlike(message: Message, name: str, value: object) -> None:
     setattr(message, name, value)
 
 
-async def test_unknown_numbers_in_a_reply_break_nothing(scripted: ScriptedGateway, scripted_session: Session) -> None:
+async def test_unknown_enum_numbers_in_a_reply_are_accepted(
+    scripted: ScriptedGateway, scripted_session: Session
+) -> None:
     def from_the_future(reply: pb.MxCommandReply) -> None:
         unlike(reply.suspend.status, "category", 77)
         unlike(reply.suspend.status, "detected_by", 78)

@@ -61,7 +61,7 @@ async def outcome(stream: EventStream) -> WriteComplete:
         ("TestIntMatrix", [[6, 5, 4], [3, 2, 1]]),
     ],
 )
-async def test_what_is_written_comes_back_as_it_was(session: Session, attribute: str, value: Any) -> None:
+async def test_written_value_is_read_back_unchanged(session: Session, attribute: str, value: Any) -> None:
     item = await advised(session, attribute)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -75,7 +75,7 @@ async def test_what_is_written_comes_back_as_it_was(session: Session, attribute:
                 break
 
 
-async def test_a_value_that_was_read_can_be_written_back(gateway: SimulatedGateway, session: Session) -> None:
+async def test_value_that_was_read_can_be_written(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session, "TestIntMatrix")
     async with session.stream_events() as stream:
         change = await anext(stream)
@@ -85,7 +85,7 @@ async def test_a_value_that_was_read_can_be_written_back(gateway: SimulatedGatew
     assert gateway.plant[f"{OBJECT}.TestIntMatrix"].value == (1, 2, 3, 4, 5, 6)
 
 
-async def test_a_write_may_be_refused_later_and_says_why(session: Session) -> None:
+async def test_write_complete_of_a_refused_write_says_why(session: Session) -> None:
     item = await advised(session, "TestReadOnly")
     async with session.stream_events() as stream:
         await session.write(1, item, 5)
@@ -98,7 +98,7 @@ async def test_a_write_may_be_refused_later_and_says_why(session: Session) -> No
     assert "security error" in repr(refused)
 
 
-async def test_every_status_of_a_refused_write_can_be_read(gateway: SimulatedGateway, session: Session) -> None:
+async def test_refused_write_has_every_status(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session, "TestInt")
     statuses = [
         pb.MxStatusProxy(success=-1, category=pb.MX_STATUS_CATEGORY_OK),
@@ -115,9 +115,7 @@ async def test_every_status_of_a_refused_write_can_be_read(gateway: SimulatedGat
     assert refused.statuses[1].diagnostic_text == "too hot"
 
 
-async def test_a_write_can_be_refused_for_no_other_reason_than_a_test(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_plant_can_be_told_to_refuse_a_write(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session, "TestInt")
     with gateway.faults.refused_writes(f"{OBJECT}.TestInt"):
         async with session.stream_events() as stream:
@@ -128,7 +126,7 @@ async def test_a_write_can_be_refused_for_no_other_reason_than_a_test(
     assert refused.statuses[0].diagnostic_text
 
 
-async def test_a_value_of_the_wrong_type_is_accepted_and_refused_later(session: Session) -> None:
+async def test_value_of_the_wrong_type_is_accepted_and_refused_later(session: Session) -> None:
     item = await advised(session, "TestInt")
     async with session.stream_events() as stream:
         await session.write(1, item, "five")
@@ -136,7 +134,7 @@ async def test_a_value_of_the_wrong_type_is_accepted_and_refused_later(session: 
         assert not (await outcome(stream)).succeeded
 
 
-async def test_data_type_forces_the_type_that_the_attribute_has(gateway: SimulatedGateway, session: Session) -> None:
+async def test_data_type_forces_the_type_of_the_attribute(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session, "TestDouble")
     async with session.stream_events() as stream:
         await session.write(1, item, 5, data_type=MxDataType.DOUBLE)
@@ -145,7 +143,7 @@ async def test_data_type_forces_the_type_that_the_attribute_has(gateway: Simulat
     assert gateway.plant[f"{OBJECT}.TestDouble"].value == 5.0
 
 
-async def test_a_write_to_an_item_that_is_not_advised_is_refused_by_mxaccess(session: Session) -> None:
+async def test_write_to_an_item_that_is_not_advised_raises(session: Session) -> None:
     server = await session.register("test")
     item = await session.add_item(server, f"{OBJECT}.TestInt")
 
@@ -156,7 +154,7 @@ async def test_a_write_to_an_item_that_is_not_advised_is_refused_by_mxaccess(ses
     assert "0x80070057" in str(caught.value)
 
 
-async def test_a_write_with_its_time_sets_both(session: Session) -> None:
+async def test_write2_sets_value_and_timestamp(session: Session) -> None:
     item = await advised(session, "TestInt")
     async with session.stream_events() as stream:
         await anext(stream)
@@ -167,7 +165,7 @@ async def test_a_write_with_its_time_sets_both(session: Session) -> None:
     assert (change.value, change.timestamp) == (5, WHEN)
 
 
-async def test_a_naive_time_of_a_write_is_refused_before_anything_is_sent(
+async def test_naive_timestamp_raises_before_anything_is_sent(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     with pytest.raises(ValueError, match="no time zone"):
@@ -177,7 +175,7 @@ async def test_a_naive_time_of_a_write_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("value", [2**63, [], [1, "a"], object(), {"a": 1}])
-async def test_a_value_that_has_no_mx_value_is_refused_before_anything_is_sent(
+async def test_unsupported_value_raises_before_anything_is_sent(
     scripted: ScriptedGateway, scripted_session: Session, value: Any
 ) -> None:
     with pytest.raises((ValueError, TypeError)):
@@ -186,7 +184,7 @@ async def test_a_value_that_has_no_mx_value_is_refused_before_anything_is_sent(
     assert not scripted.requests("Invoke")
 
 
-async def test_a_secured_attribute_takes_only_secured_writes(gateway: SimulatedGateway, session: Session) -> None:
+async def test_secured_attribute_accepts_only_secured_writes(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session, "TestSecured")
     user = await session.authenticate_user(1, "operator", "operator-secret")
     async with session.stream_events() as stream:
@@ -199,7 +197,7 @@ async def test_a_secured_attribute_takes_only_secured_writes(gateway: SimulatedG
     assert gateway.plant[f"{OBJECT}.TestSecured"].value == 6
 
 
-async def test_a_verified_attribute_takes_two_people(gateway: SimulatedGateway, session: Session) -> None:
+async def test_verified_attribute_needs_two_users(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session, "TestVerified")
     operator = await session.authenticate_user(1, "operator", "operator-secret")
     supervisor = await session.authenticate_user(1, "supervisor", "supervisor-secret")
@@ -213,7 +211,7 @@ async def test_a_verified_attribute_takes_two_people(gateway: SimulatedGateway, 
     assert gateway.plant[f"{OBJECT}.TestVerified"].timestamp == WHEN
 
 
-async def test_a_wrong_password_is_refused_by_mxaccess(session: Session) -> None:
+async def test_wrong_password_raises_mx_access_error(session: Session) -> None:
     server = await session.register("test")
 
     with pytest.raises(MxAccessError, match="password is wrong") as caught:
@@ -223,7 +221,7 @@ async def test_a_wrong_password_is_refused_by_mxaccess(session: Session) -> None
     assert "wrong-password" not in str(caught.value)
 
 
-async def test_a_sparse_array_fills_what_it_does_not_name(gateway: SimulatedGateway, session: Session) -> None:
+async def test_sparse_array_fills_the_other_elements_with_defaults(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session, "TestIntArray")
     async with session.stream_events() as stream:
         await session.write_array_elements(1, item, MxDataType.INTEGER, 5, {0: 7, 4: 9})
@@ -232,7 +230,7 @@ async def test_a_sparse_array_fills_what_it_does_not_name(gateway: SimulatedGate
     assert gateway.plant[f"{OBJECT}.TestIntArray"].value == (7, 0, 0, 0, 9)
 
 
-async def test_writes_to_one_item_have_their_outcomes_in_order(session: Session) -> None:
+async def test_outcomes_of_writes_to_one_item_arrive_in_order(session: Session) -> None:
     item = await advised(session, "TestInt")
     async with session.stream_events() as stream:
         await session.write(1, item, 1)
@@ -244,7 +242,7 @@ async def test_writes_to_one_item_have_their_outcomes_in_order(session: Session)
     assert outcomes == [True, False, True]
 
 
-async def test_a_key_without_the_scope_can_not_write(gateway: SimulatedGateway) -> None:
+async def test_key_without_the_scope_cannot_write(gateway: SimulatedGateway) -> None:
     key = gateway.add_key("session:open", "session:close", "invoke:read")
     async with (
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,
@@ -258,7 +256,7 @@ async def test_a_key_without_the_scope_can_not_write(gateway: SimulatedGateway) 
     assert key not in str(caught.value)
 
 
-async def test_a_write_whose_worker_dies_is_not_repeated(gateway: SimulatedGateway, session: Session) -> None:
+async def test_write_is_not_repeated_when_the_worker_dies(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session, "TestInt")
     with gateway.faults.held_commands(session.session_id):
         write = asyncio.create_task(session.write(1, item, 5))
@@ -287,7 +285,7 @@ async def test_a_write_whose_worker_dies_is_not_repeated(gateway: SimulatedGatew
         (0, [pb.MxStatusProxy(success=-1, category=pb.MX_STATUS_CATEGORY_OTHER_ERROR)], False),
     ],
 )
-async def test_a_write_succeeded_unless_a_category_or_the_hresult_says_otherwise(
+async def test_write_succeeded_unless_category_or_hresult_reports_failure(
     scripted: ScriptedGateway,
     scripted_session: Session,
     hresult: int | None,
@@ -310,7 +308,7 @@ async def test_a_write_succeeded_unless_a_category_or_the_hresult_says_otherwise
         pb.MxCommandReply(statuses=[pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR)]),
     ],
 )
-async def test_an_ok_reply_that_carries_a_failure_is_a_refusal(
+async def test_ok_reply_that_reports_a_failure_raises(
     scripted: ScriptedGateway, scripted_session: Session, contradiction: pb.MxCommandReply
 ) -> None:
     scripted.edit_reply = lambda reply: reply.MergeFrom(contradiction)
@@ -329,7 +327,7 @@ async def test_an_ok_reply_that_carries_a_failure_is_a_refusal(
         pb.MxCommandReply(statuses=[pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_PENDING)]),
     ],
 )
-async def test_an_ok_reply_without_a_failure_is_no_refusal(
+async def test_ok_reply_without_a_failure_does_not_raise(
     scripted: ScriptedGateway, scripted_session: Session, harmless: pb.MxCommandReply
 ) -> None:
     scripted.edit_reply = lambda reply: reply.MergeFrom(harmless)

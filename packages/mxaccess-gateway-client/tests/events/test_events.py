@@ -32,7 +32,7 @@ from support.scripted_gateway import ScriptedGateway
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-async def test_an_advised_item_brings_its_value_quality_and_time(gateway: SimulatedGateway, session: Session) -> None:
+async def test_advised_item_delivers_value_quality_and_timestamp(gateway: SimulatedGateway, session: Session) -> None:
     gateway.plant[TAG].set(5, quality=216, timestamp=WHEN)
     item = await advised(session)
 
@@ -71,7 +71,7 @@ async def test_an_advised_item_brings_its_value_quality_and_time(gateway: Simula
         ("TestIntMatrix", [[1, 2, 3], [4, 5, 6]]),
     ],
 )
-async def test_an_attribute_of_every_type_is_a_python_value(session: Session, attribute: str, value: object) -> None:
+async def test_attribute_of_each_type_becomes_a_python_value(session: Session, attribute: str, value: object) -> None:
     await advised(session, f"TestChildObject.{attribute}")
 
     async with session.stream_events() as stream:
@@ -81,7 +81,7 @@ async def test_an_attribute_of_every_type_is_a_python_value(session: Session, at
     assert type(event.value) is type(value)
 
 
-async def test_what_the_worker_can_not_convert_is_bytes_and_says_why(session: Session) -> None:
+async def test_value_that_the_worker_cannot_convert_is_bytes(session: Session) -> None:
     await advised(session, "TestChildObject.TestUnconvertible")
 
     async with session.stream_events() as stream:
@@ -91,7 +91,7 @@ async def test_what_the_worker_can_not_convert_is_bytes_and_says_why(session: Se
     assert event.raw.value.raw_diagnostic
 
 
-async def test_a_null_is_none(gateway: SimulatedGateway, session: Session) -> None:
+async def test_null_is_none(gateway: SimulatedGateway, session: Session) -> None:
     gateway.plant[TAG].set(None)
     await advised(session)
 
@@ -102,7 +102,7 @@ async def test_a_null_is_none(gateway: SimulatedGateway, session: Session) -> No
     assert event.raw.value.is_null
 
 
-async def test_changes_come_in_the_order_in_which_they_happened(gateway: SimulatedGateway, session: Session) -> None:
+async def test_changes_arrive_in_order(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         first = await anext(stream)
@@ -114,7 +114,7 @@ async def test_changes_come_in_the_order_in_which_they_happened(gateway: Simulat
     assert [event.sequence for event in events] == list(range(first.sequence + 1, first.sequence + 201))
 
 
-async def test_a_first_uncertain_value_is_followed_by_a_good_one(session: Session) -> None:
+async def test_uncertain_first_value_is_followed_by_a_good_one(session: Session) -> None:
     await advised(session, "TestChildObject.TestSettling")
 
     async with session.stream_events() as stream:
@@ -123,7 +123,7 @@ async def test_a_first_uncertain_value_is_followed_by_a_good_one(session: Sessio
     assert [event.quality.is_good for event in events] == [False, True]
 
 
-async def test_a_wrong_reference_shows_itself_in_the_first_data_change(session: Session) -> None:
+async def test_first_data_change_reports_an_invalid_reference(session: Session) -> None:
     await advised(session, "NoSuchObject_999.NoSuchAttr")
 
     async with session.stream_events() as stream:
@@ -135,7 +135,7 @@ async def test_a_wrong_reference_shows_itself_in_the_first_data_change(session: 
     assert event.statuses[0].detail_text == "invalid reference"
 
 
-async def test_two_items_are_told_apart_by_their_handles(gateway: SimulatedGateway, session: Session) -> None:
+async def test_events_of_two_items_differ_by_handle(gateway: SimulatedGateway, session: Session) -> None:
     server = await session.register("test")
     items = {tag: await session.add_item(server, f"TestChildObject.{tag}") for tag in ("TestInt", "TestString")}
     for item in items.values():
@@ -149,7 +149,7 @@ async def test_two_items_are_told_apart_by_their_handles(gateway: SimulatedGatew
     assert (event.item_handle, event.value) == (items["TestString"], "changed")
 
 
-async def test_match_tells_the_families_apart(gateway: SimulatedGateway, session: Session) -> None:
+async def test_match_distinguishes_event_families(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session)
     await session.write(1, item, 7)
     seen: list[str] = []
@@ -169,7 +169,7 @@ async def test_match_tells_the_families_apart(gateway: SimulatedGateway, session
     assert sorted(seen) == ["changed", "written"]
 
 
-async def test_a_buffered_item_brings_its_samples(gateway: SimulatedGateway, session: Session) -> None:
+async def test_buffered_item_delivers_its_samples(gateway: SimulatedGateway, session: Session) -> None:
     server = await session.register("test")
     await session.set_buffered_update_interval(server, 10)
     item = await session.add_buffered_item(server, TAG)
@@ -189,7 +189,7 @@ async def test_a_buffered_item_brings_its_samples(gateway: SimulatedGateway, ses
     ]
 
 
-async def test_a_suspended_item_is_silent_until_it_is_activated(gateway: SimulatedGateway, session: Session) -> None:
+async def test_suspended_item_sends_nothing_until_activated(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -207,9 +207,7 @@ def alien(message: Message, field: str, number: int) -> None:
     setattr(message, field, number)
 
 
-async def test_an_event_of_an_unknown_family_is_an_event_all_the_same(
-    scripted: ScriptedGateway, scripted_session: Session
-) -> None:
+async def test_event_of_an_unknown_family_is_an_mx_event(scripted: ScriptedGateway, scripted_session: Session) -> None:
     (message,) = numbered(1)
     alien(message, "family", 4711)
     scripted.events = [message]
@@ -222,9 +220,7 @@ async def test_an_event_of_an_unknown_family_is_an_event_all_the_same(
     assert event.raw == message
 
 
-async def test_an_alarm_transition_has_everything_that_came(
-    scripted: ScriptedGateway, scripted_session: Session
-) -> None:
+async def test_alarm_transition_has_every_field(scripted: ScriptedGateway, scripted_session: Session) -> None:
     five = pb.MxValue(data_type=pb.MX_DATA_TYPE_INTEGER, int32_value=5)
     at = Timestamp(seconds=int(WHEN.timestamp()))
     (message,) = numbered(1)
@@ -268,7 +264,7 @@ async def test_an_alarm_transition_has_everything_that_came(
     assert event.source_provider is AlarmProviderMode.SUBTAG
 
 
-async def test_a_change_of_the_alarm_provider_is_an_event(scripted: ScriptedGateway, scripted_session: Session) -> None:
+async def test_change_of_the_alarm_provider_is_an_event(scripted: ScriptedGateway, scripted_session: Session) -> None:
     (message,) = numbered(1)
     message.family = pb.MX_EVENT_FAMILY_ON_ALARM_PROVIDER_MODE_CHANGED
     scripted.events = [message]
@@ -277,7 +273,7 @@ async def test_a_change_of_the_alarm_provider_is_an_event(scripted: ScriptedGate
         assert isinstance(await anext(stream), AlarmProviderModeChanged)
 
 
-async def test_an_event_with_a_value_that_python_can_not_have_is_delivered_and_says_so_when_asked(
+async def test_event_with_an_invalid_timestamp_is_delivered_and_raises_on_access(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     first, second = numbered(1, 2)
@@ -292,7 +288,7 @@ async def test_an_event_with_a_value_that_python_can_not_have_is_delivered_and_s
         assert (await anext(stream)).sequence == 2
 
 
-async def test_an_event_shows_what_matters(gateway: SimulatedGateway, session: Session) -> None:
+async def test_repr_of_an_event_shows_the_main_fields(gateway: SimulatedGateway, session: Session) -> None:
     gateway.plant[TAG].set(5)
     item = await advised(session)
     await session.write(1, item, 5)

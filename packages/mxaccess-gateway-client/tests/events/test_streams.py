@@ -31,7 +31,7 @@ from support.scripted_gateway import SESSION_ID, ScriptedGateway
 from support.waiting import until
 
 
-async def test_a_stream_counts_what_it_delivered_and_what_waits(gateway: SimulatedGateway, session: Session) -> None:
+async def test_stream_counts_delivered_and_pending_events(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     stream = session.stream_events()
     assert (stream.last_sequence, stream.delivered, stream.pending, stream.is_open) == (0, 0, 0, False)
@@ -48,7 +48,7 @@ async def test_a_stream_counts_what_it_delivered_and_what_waits(gateway: Simulat
     assert not stream.is_open
 
 
-async def test_events_that_came_before_the_stream_are_not_lost(gateway: SimulatedGateway, session: Session) -> None:
+async def test_events_before_the_stream_are_not_lost(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     for number in range(10):
         gateway.plant[TAG].set(number)
@@ -59,7 +59,7 @@ async def test_events_that_came_before_the_stream_are_not_lost(gateway: Simulate
     assert values(events)[1:] == list(range(10))
 
 
-async def test_a_closed_stream_ends_the_loop_and_leaves_the_session_open(
+async def test_closing_a_stream_ends_the_loop_and_keeps_the_session_open(
     gateway: SimulatedGateway, session: Session
 ) -> None:
     await advised(session)
@@ -75,7 +75,7 @@ async def test_a_closed_stream_ends_the_loop_and_leaves_the_session_open(
     assert await session.get_state() is SessionState.READY
 
 
-async def test_a_stream_can_be_closed_twice_and_before_it_began(session: Session) -> None:
+async def test_stream_can_be_closed_twice_and_before_it_started(session: Session) -> None:
     stream = session.stream_events()
 
     await stream.close()
@@ -84,7 +84,7 @@ async def test_a_stream_can_be_closed_twice_and_before_it_began(session: Session
     assert [event async for event in stream] == []
 
 
-async def test_a_closed_stream_can_not_be_entered_again(session: Session) -> None:
+async def test_closed_stream_cannot_be_entered_again(session: Session) -> None:
     stream = session.stream_events()
     await stream.close()
 
@@ -92,7 +92,7 @@ async def test_a_closed_stream_can_not_be_entered_again(session: Session) -> Non
         await stream.__aenter__()
 
 
-async def test_break_frees_the_sessions_place_for_the_next_stream(gateway: SimulatedGateway, session: Session) -> None:
+async def test_next_stream_can_open_after_break(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
 
     async for event in session.stream_events():
@@ -104,7 +104,7 @@ async def test_break_frees_the_sessions_place_for_the_next_stream(gateway: Simul
     assert gateway.calls[-1].cancelled
 
 
-async def test_a_new_stream_may_follow_a_closed_one_at_once(gateway: SimulatedGateway, session: Session) -> None:
+async def test_next_stream_can_open_at_once_after_close(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     last = 0
     for number in range(50):
@@ -115,7 +115,7 @@ async def test_a_new_stream_may_follow_a_closed_one_at_once(gateway: SimulatedGa
             gateway.plant[TAG].set(number)
 
 
-async def test_a_new_stream_may_follow_one_left_with_break_at_once(gateway: SimulatedGateway, session: Session) -> None:
+async def test_next_stream_can_open_at_once_after_break(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     last = 0
     for number in range(50):
@@ -127,7 +127,7 @@ async def test_a_new_stream_may_follow_one_left_with_break_at_once(gateway: Simu
 
 
 @pytest.mark.parametrize("way", ["close", "break"])
-async def test_a_place_that_the_gateway_has_not_freed_yet_is_asked_for_again(
+async def test_stream_is_retried_while_the_gateway_still_counts_the_closed_one(
     gateway: SimulatedGateway, session: Session, way: str
 ) -> None:
     await advised(session)
@@ -146,9 +146,7 @@ async def test_a_place_that_the_gateway_has_not_freed_yet_is_asked_for_again(
     assert len([call for call in gateway.calls if call.rpc == "StreamEvents"]) == 5
 
 
-async def test_a_place_that_somebody_else_has_is_not_asked_for_again(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_stream_is_not_retried_if_another_client_has_it(gateway: SimulatedGateway, session: Session) -> None:
     gateway.faults.refuse_next_calls(2, grpc.StatusCode.FAILED_PRECONDITION, rpc="StreamEvents")
 
     with pytest.raises(MxGatewaySessionError):
@@ -157,9 +155,7 @@ async def test_a_place_that_somebody_else_has_is_not_asked_for_again(
     assert len([call for call in gateway.calls if call.rpc == "StreamEvents"]) == 1
 
 
-async def test_a_stream_that_nobody_holds_any_more_ends_at_the_gateway(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_garbage_collected_stream_ends_at_the_gateway(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     stream = session.stream_events()
     await anext(stream)
@@ -170,7 +166,7 @@ async def test_a_stream_that_nobody_holds_any_more_ends_at_the_gateway(
     await gateway.wait_for(lambda: gateway.sessions[0].streams == 0)
 
 
-async def test_a_resume_brings_what_was_not_seen_and_goes_on_live(gateway: SimulatedGateway, session: Session) -> None:
+async def test_resume_delivers_missed_events_and_continues_live(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -187,9 +183,7 @@ async def test_a_resume_brings_what_was_not_seen_and_goes_on_live(gateway: Simul
     assert values(events) == [*range(10), 4711]
 
 
-async def test_a_resume_brings_what_was_on_its_way_when_the_stream_was_closed(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_resume_delivers_events_that_close_dropped(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     stream = session.stream_events()
     await anext(stream)
@@ -204,7 +198,7 @@ async def test_a_resume_brings_what_was_on_its_way_when_the_stream_was_closed(
     assert values(events) == list(range(100))
 
 
-async def test_a_resume_that_comes_too_late_begins_with_a_gap(gateway: SimulatedGateway, session: Session) -> None:
+async def test_late_resume_begins_with_a_replay_gap(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -226,7 +220,7 @@ async def test_a_resume_that_comes_too_late_begins_with_a_gap(gateway: Simulated
     assert (after.value, resumed.last_sequence) == (100, 8)
 
 
-async def test_an_overflow_is_reported_and_the_session_is_faulted(gateway: SimulatedGateway, session: Session) -> None:
+async def test_overflow_raises_and_faults_the_session(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -240,9 +234,7 @@ async def test_an_overflow_is_reported_and_the_session_is_faulted(gateway: Simul
     assert await session.get_state() is SessionState.FAULTED
 
 
-async def test_a_killed_worker_is_told_to_the_stream_and_to_the_next_command(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_killed_worker_fails_the_stream_and_the_next_command(gateway: SimulatedGateway, session: Session) -> None:
     item = await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -254,7 +246,7 @@ async def test_a_killed_worker_is_told_to_the_stream_and_to_the_next_command(
         await session.write(1, item, 5)
 
 
-async def test_a_faulted_session_is_told_to_the_stream(gateway: SimulatedGateway, session: Session) -> None:
+async def test_faulted_session_fails_the_stream(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -264,9 +256,7 @@ async def test_a_faulted_session_is_told_to_the_stream(gateway: SimulatedGateway
             await anext(stream)
 
 
-async def test_a_gateway_that_dies_in_the_middle_of_a_stream_raises(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_stream_raises_when_the_gateway_dies(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -276,7 +266,7 @@ async def test_a_gateway_that_dies_in_the_middle_of_a_stream_raises(
             await anext(stream)
 
 
-async def test_a_stream_that_failed_fails_again(gateway: SimulatedGateway, session: Session) -> None:
+async def test_failed_stream_keeps_raising(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -287,7 +277,7 @@ async def test_a_stream_that_failed_fails_again(gateway: SimulatedGateway, sessi
         assert not stream.is_open
 
 
-async def test_a_stream_resumes_over_a_new_connection(gateway: SimulatedGateway, session: Session) -> None:
+async def test_stream_resumes_over_a_new_connection(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -304,9 +294,7 @@ async def test_a_stream_resumes_over_a_new_connection(gateway: SimulatedGateway,
     assert events[-1].sequence == 3
 
 
-async def test_a_session_closed_elsewhere_ends_the_stream_with_an_error(
-    client: GatewayClient, session: Session
-) -> None:
+async def test_stream_raises_when_another_client_closes_the_session(client: GatewayClient, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -319,32 +307,32 @@ async def test_a_session_closed_elsewhere_ends_the_stream_with_an_error(
     assert caught.value.hint
 
 
-async def test_a_stream_of_an_unknown_session_raises(client: GatewayClient) -> None:
+async def test_stream_of_an_unknown_session_raises(client: GatewayClient) -> None:
     with pytest.raises(MxGatewaySessionError) as caught:
         await anext(client.attach_session(SESSION_ID).stream_events())
 
     assert caught.value.grpc_status is grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_stream_ahead_of_the_session_is_refused(session: Session) -> None:
+async def test_resume_after_a_future_sequence_raises(session: Session) -> None:
     with pytest.raises(Exception, match="is ahead of the session"):
         await anext(session.stream_events(after_sequence=99))
 
 
 @pytest.mark.parametrize("after_sequence", [-1, 2**64])
-async def test_a_sequence_that_no_event_can_have_is_refused(session: Session, after_sequence: int) -> None:
+async def test_invalid_after_sequence_raises(session: Session, after_sequence: int) -> None:
     with pytest.raises(ValueError, match=r"after_sequence .* is not between 0 and 18446744073709551615"):
         session.stream_events(after_sequence=after_sequence)
 
 
-async def test_nothing_is_asked_before_the_stream_is_used(gateway: SimulatedGateway, session: Session) -> None:
+async def test_nothing_is_sent_before_the_stream_is_used(gateway: SimulatedGateway, session: Session) -> None:
     session.stream_events()
     await session.ping()
 
     assert "StreamEvents" not in {call.rpc for call in gateway.calls}
 
 
-async def test_a_stream_that_the_gateway_ends_with_ok_raises(
+async def test_stream_that_the_gateway_ends_with_ok_raises(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     scripted.events = numbered(1, 2)
@@ -368,7 +356,7 @@ async def test_a_stream_that_the_gateway_ends_with_ok_raises(
         (5, [6, 7, 9], 2, "has a gap (1 missing): 9 follows 7"),
     ],
 )
-async def test_a_hole_or_a_step_back_in_the_sequence_raises_and_ends_the_stream(
+async def test_gap_or_step_back_in_the_sequence_raises_and_ends_the_stream(
     scripted: ScriptedGateway, scripted_session: Session, after: int, sequences: list[int], good: int, words: str
 ) -> None:
     scripted.events = numbered(*sequences, 1000)
@@ -383,14 +371,16 @@ async def test_a_hole_or_a_step_back_in_the_sequence_raises_and_ends_the_stream(
     await stream.close()
 
 
-async def test_a_fresh_stream_may_begin_at_any_sequence(scripted: ScriptedGateway, scripted_session: Session) -> None:
+async def test_new_stream_may_begin_at_any_sequence(scripted: ScriptedGateway, scripted_session: Session) -> None:
     scripted.events = numbered(4711, 4712)
 
     async with scripted_session.stream_events() as stream:
         assert [event.sequence for event in await take(stream, 2)] == [4711, 4712]
 
 
-async def test_after_a_gap_the_sequence_must_still_rise(scripted: ScriptedGateway, scripted_session: Session) -> None:
+async def test_sequence_must_still_rise_after_a_replay_gap(
+    scripted: ScriptedGateway, scripted_session: Session
+) -> None:
     gap = pb.MxEvent(replay_gap=pb.ReplayGap(requested_after_sequence=5, oldest_available_sequence=9))
     scripted.events = [gap, *numbered(9, 11)]
 
@@ -400,7 +390,7 @@ async def test_after_a_gap_the_sequence_must_still_rise(scripted: ScriptedGatewa
             await anext(stream)
 
 
-async def test_a_slow_reader_holds_the_gateway_back_and_loses_nothing(
+async def test_slow_reader_slows_the_gateway_and_loses_nothing(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     scripted.events = numbered(*range(1, 20_001))

@@ -55,7 +55,7 @@ async def names(objects: GalaxyObjects) -> list[str]:
     return [each.tag_name async for each in objects]
 
 
-async def test_the_tree_is_browsed_level_by_level(galaxy: Galaxy) -> None:
+async def test_tree_is_browsed_level_by_level(galaxy: Galaxy) -> None:
     (plant,) = [each async for each in galaxy.browse_children()]
     areas = [each async for each in galaxy.browse_children(plant)]
     machines = [each async for each in galaxy.browse_children(areas[1])]
@@ -69,7 +69,7 @@ async def test_the_tree_is_browsed_level_by_level(galaxy: Galaxy) -> None:
 
 
 @pytest.mark.parametrize("by", ["number", "name", "object", "path", "path with dots"])
-async def test_a_parent_is_named_in_every_way(galaxy: Galaxy, by: str) -> None:
+async def test_parent_can_be_an_id_a_name_an_object_or_a_path(galaxy: Galaxy, by: str) -> None:
     (parent,) = [each async for each in galaxy.discover("TestChildObject", max_depth=0)]
 
     if by.startswith("path"):
@@ -85,7 +85,7 @@ async def test_a_parent_is_named_in_every_way(galaxy: Galaxy, by: str) -> None:
     assert "TestPump" in await names(found)
 
 
-async def test_an_object_comes_with_its_templates_and_attributes_unless_they_are_left_out(galaxy: Galaxy) -> None:
+async def test_object_has_templates_and_attributes_unless_omitted(galaxy: Galaxy) -> None:
     (child,) = [each async for each in galaxy.discover(tag_name_glob="TestChildObject")]
     (bare,) = [each async for each in galaxy.discover(tag_name_glob="TestChildObject", include_attributes=False)]
 
@@ -108,9 +108,7 @@ async def test_an_object_comes_with_its_templates_and_attributes_unless_they_are
     assert hash(child) != hash(bare)
 
 
-async def test_what_the_galaxy_calls_an_attribute_can_be_added_as_an_item(
-    client: GatewayClient, galaxy: Galaxy
-) -> None:
+async def test_full_tag_reference_can_be_added_as_an_item(client: GatewayClient, galaxy: Galaxy) -> None:
     (machine,) = [each async for each in galaxy.discover("TestMachine_001")]
 
     async with client.open_session() as session:
@@ -119,7 +117,7 @@ async def test_what_the_galaxy_calls_an_attribute_can_be_added_as_an_item(
             assert await session.add_item(server, attribute.full_tag_reference) > 0
 
 
-async def test_filters_leave_what_passes_all_of_them(galaxy: Galaxy) -> None:
+async def test_objects_must_match_all_filters(galaxy: Galaxy) -> None:
     areas = ["TestPlant", "TestArea", "TestArea2"]
 
     assert await names(galaxy.discover(category_ids=[13])) == areas
@@ -132,7 +130,7 @@ async def test_filters_leave_what_passes_all_of_them(galaxy: Galaxy) -> None:
     assert await names(galaxy.browse_children("TestPlant", tag_name_glob="*2")) == ["TestArea2"]
 
 
-async def test_a_discovery_goes_as_deep_as_it_is_told(galaxy: Galaxy) -> None:
+async def test_max_depth_limits_a_discovery(galaxy: Galaxy) -> None:
     everything = await names(galaxy.discover())
 
     assert len(everything) == len(set(everything)) == 11
@@ -141,7 +139,7 @@ async def test_a_discovery_goes_as_deep_as_it_is_told(galaxy: Galaxy) -> None:
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 10, 11, 12])
-async def test_small_pages_give_what_one_page_gives(galaxy: Galaxy, page_size: int) -> None:
+async def test_small_pages_yield_the_same_objects_as_one_page(galaxy: Galaxy, page_size: int) -> None:
     everything = [each async for each in galaxy.discover()]
     areas = [each async for each in galaxy.browse_children("TestPlant")]
 
@@ -150,7 +148,7 @@ async def test_small_pages_give_what_one_page_gives(galaxy: Galaxy, page_size: i
 
 
 @pytest.mark.parametrize("page_size", [100, 1233, 1234, 5000])
-async def test_paging_never_shows(large_galaxy: Galaxy, page_size: int) -> None:
+async def test_paging_is_transparent(large_galaxy: Galaxy, page_size: int) -> None:
     expected = [f"M_{number:04}" for number in range(2, 1236)]
 
     children = large_galaxy.browse_children("Hall", page_size=page_size)
@@ -162,7 +160,7 @@ async def test_paging_never_shows(large_galaxy: Galaxy, page_size: int) -> None:
     assert (found.delivered, found.total) == (1235, 1235)
 
 
-async def test_only_what_is_taken_is_asked_for(large_gateway: SimulatedGateway, large_galaxy: Galaxy) -> None:
+async def test_pages_are_requested_only_as_needed(large_gateway: SimulatedGateway, large_galaxy: Galaxy) -> None:
     async for each in large_galaxy.browse_children("Hall", page_size=10):
         if each.tag_name == "M_0015":
             break
@@ -171,9 +169,7 @@ async def test_only_what_is_taken_is_asked_for(large_gateway: SimulatedGateway, 
 
 
 @pytest.mark.parametrize("way", ["browse_children", "discover"])
-async def test_a_deploy_between_two_pages_raises_instead_of_mixing_two_states(
-    large_gateway: SimulatedGateway, large_galaxy: Galaxy, way: str
-) -> None:
+async def test_deploy_between_two_pages_raises(large_gateway: SimulatedGateway, large_galaxy: Galaxy, way: str) -> None:
     objects: GalaxyObjects = getattr(large_galaxy, way)("Hall", page_size=100)
     await anext(objects)
     large_gateway.plant.deploy()
@@ -187,9 +183,7 @@ async def test_a_deploy_between_two_pages_raises_instead_of_mixing_two_states(
 
 
 @pytest.mark.parametrize("way", ["browse_children", "discover"])
-async def test_a_deploy_within_the_last_page_disturbs_nothing(
-    gateway: SimulatedGateway, galaxy: Galaxy, way: str
-) -> None:
+async def test_deploy_during_the_last_page_does_not_raise(gateway: SimulatedGateway, galaxy: Galaxy, way: str) -> None:
     objects: GalaxyObjects = getattr(galaxy, way)("TestArea2")
     first = await anext(objects)
     gateway.plant.deploy()
@@ -198,7 +192,7 @@ async def test_a_deploy_within_the_last_page_disturbs_nothing(
 
 
 @pytest.mark.parametrize("place", ["NoSuchObject_999", 4711, GalaxyObject(gobject_id=4711, tag_name="Gone")])
-async def test_an_unknown_place_is_not_found_and_no_matter_of_a_session(galaxy: Galaxy, place: GalaxyPlace) -> None:
+async def test_unknown_place_raises_not_found_error(galaxy: Galaxy, place: GalaxyPlace) -> None:
     for objects in (galaxy.browse_children(place), galaxy.discover(place)):
         with pytest.raises(MxGatewayNotFoundError) as caught:
             await anext(objects)
@@ -209,7 +203,7 @@ async def test_an_unknown_place_is_not_found_and_no_matter_of_a_session(galaxy: 
         await anext(galaxy.browse_children(contained_path="TestPlant/NoSuchObject"))
 
 
-async def test_the_galaxy_needs_its_scope_and_no_session(gateway: SimulatedGateway, galaxy: Galaxy) -> None:
+async def test_galaxy_needs_its_scope_but_no_session(gateway: SimulatedGateway, galaxy: Galaxy) -> None:
     assert await galaxy.test_connection()
     await names(galaxy.discover())
     assert "OpenSession" not in {call.rpc for call in gateway.calls}
@@ -228,9 +222,7 @@ async def test_the_galaxy_needs_its_scope_and_no_session(gateway: SimulatedGatew
                 await question
 
 
-async def test_a_database_that_is_down_is_told_and_browsing_it_raises(
-    gateway: SimulatedGateway, galaxy: Galaxy
-) -> None:
+async def test_database_that_is_down_fails_the_test_and_browsing(gateway: SimulatedGateway, galaxy: Galaxy) -> None:
     with gateway.faults.galaxy_down():
         assert await galaxy.test_connection() is False
         with pytest.raises(MxGatewayTransportError, match="database is down"):
@@ -239,7 +231,7 @@ async def test_a_database_that_is_down_is_told_and_browsing_it_raises(
     assert await galaxy.test_connection() is True
 
 
-async def test_the_last_deploy_has_a_time(gateway: SimulatedGateway, galaxy: Galaxy) -> None:
+async def test_last_deploy_has_a_time(gateway: SimulatedGateway, galaxy: Galaxy) -> None:
     assert await galaxy.last_deploy_time() == DEPLOYED
 
     gateway.plant.deploy()
@@ -248,7 +240,7 @@ async def test_the_last_deploy_has_a_time(gateway: SimulatedGateway, galaxy: Gal
     assert deployed > DEPLOYED
 
 
-async def test_a_galaxy_that_was_never_deployed_has_none() -> None:
+async def test_galaxy_without_a_deploy_has_no_deploy_time() -> None:
     async with (
         SimulatedGateway(plant=Plant()) as gateway,
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as client,
@@ -257,9 +249,7 @@ async def test_a_galaxy_that_was_never_deployed_has_none() -> None:
         assert await names(client.galaxy.discover()) == []
 
 
-async def test_a_watch_tells_the_present_state_at_once_and_then_every_deploy(
-    gateway: SimulatedGateway, galaxy: Galaxy
-) -> None:
+async def test_watch_begins_with_the_current_state_then_every_deploy(gateway: SimulatedGateway, galaxy: Galaxy) -> None:
     async with galaxy.watch_deploys() as watch:
         present = await anext(watch)
         gateway.plant.deploy()
@@ -274,9 +264,7 @@ async def test_a_watch_tells_the_present_state_at_once_and_then_every_deploy(
     assert [each async for each in watch] == [], "it was closed from this side"
 
 
-async def test_deploys_that_the_gateway_dropped_raise_and_a_new_watch_goes_on(
-    gateway: SimulatedGateway, galaxy: Galaxy
-) -> None:
+async def test_missed_deploys_raise_and_a_new_watch_continues(gateway: SimulatedGateway, galaxy: Galaxy) -> None:
     watch = galaxy.watch_deploys(DEPLOYED)
     await anext(watch)
     gateway.plant.deploy(missed=2)
@@ -300,7 +288,7 @@ async def test_cancelling_a_wait_for_a_deploy_loses_nothing(gateway: SimulatedGa
         assert (await anext(watch)).sequence == present.sequence + 1
 
 
-async def test_a_closed_client_has_no_galaxy(gateway: SimulatedGateway) -> None:
+async def test_galaxy_calls_of_a_closed_client_raise(gateway: SimulatedGateway) -> None:
     client = await GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True)
     galaxy = client.galaxy
     objects = galaxy.discover(page_size=2)

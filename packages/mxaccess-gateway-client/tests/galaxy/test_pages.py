@@ -65,7 +65,7 @@ def numbers(objects: list[GalaxyObject]) -> list[int]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 95])
-async def test_every_object_comes_once_and_in_order(scripted: ScriptedGalaxy, ask: Ask, count: int) -> None:
+async def test_every_object_arrives_once_and_in_order(scripted: ScriptedGalaxy, ask: Ask, count: int) -> None:
     scripted.objects = count
     objects = ask(page_size=10)
 
@@ -74,7 +74,7 @@ async def test_every_object_comes_once_and_in_order(scripted: ScriptedGalaxy, as
     assert (objects.delivered, objects.total) == (count, count)
 
 
-async def test_a_page_is_asked_for_only_when_the_one_before_is_used_up(scripted: ScriptedGalaxy, ask: Ask) -> None:
+async def test_page_is_requested_only_after_the_previous_one_is_consumed(scripted: ScriptedGalaxy, ask: Ask) -> None:
     scripted.objects = 100_000
     objects = ask(page_size=100)
     assert scripted.received == [], "nothing is asked before the iteration"
@@ -89,7 +89,7 @@ async def test_a_page_is_asked_for_only_when_the_one_before_is_used_up(scripted:
     assert objects.total == 100_000
 
 
-async def test_the_objects_of_a_long_page_leave_the_event_loop_its_turns(scripted: ScriptedGalaxy, ask: Ask) -> None:
+async def test_long_page_does_not_block_the_event_loop(scripted: ScriptedGalaxy, ask: Ask) -> None:
     scripted.objects, scripted.attributes_each = 2_000, 20
     objects = ask(page_size=5_000)
     await anext(objects)
@@ -110,7 +110,7 @@ async def test_the_objects_of_a_long_page_leave_the_event_loop_its_turns(scripte
     assert objects.delivered == 2_000
 
 
-async def test_a_state_that_changes_between_two_pages_raises(scripted: ScriptedGalaxy, ask: Ask) -> None:
+async def test_version_that_changes_between_two_pages_raises(scripted: ScriptedGalaxy, ask: Ask) -> None:
     scripted.objects = 30
     objects = ask(page_size=10)
     taken = [await anext(objects) for _ in range(10)]
@@ -127,7 +127,7 @@ async def test_a_state_that_changes_between_two_pages_raises(scripted: ScriptedG
         await anext(objects)
 
 
-async def test_another_number_of_objects_between_two_pages_raises(scripted: ScriptedGalaxy, ask: Ask) -> None:
+async def test_total_that_changes_between_two_pages_raises(scripted: ScriptedGalaxy, ask: Ask) -> None:
     scripted.objects = 30
     objects = ask(page_size=10)
     await anext(objects)
@@ -140,7 +140,7 @@ async def test_another_number_of_objects_between_two_pages_raises(scripted: Scri
 
 
 @pytest.mark.parametrize("status", [grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND])
-async def test_a_token_that_is_no_longer_good_means_that_the_galaxy_changed(
+async def test_expired_page_token_means_that_the_galaxy_changed(
     scripted: ScriptedGalaxy, ask: Ask, status: grpc.StatusCode
 ) -> None:
     scripted.objects = 30
@@ -154,7 +154,7 @@ async def test_a_token_that_is_no_longer_good_means_that_the_galaxy_changed(
     assert caught.value.grpc_status is status
 
 
-async def test_a_gateway_that_counts_only_on_the_first_page_is_believed(scripted: ScriptedGalaxy, ask: Ask) -> None:
+async def test_total_may_be_missing_after_the_first_page(scripted: ScriptedGalaxy, ask: Ask) -> None:
     def forget_the_total(page: Page) -> None:
         if isinstance(page, galaxy_pb.BrowseChildrenReply):
             page.total_child_count = 0
@@ -170,7 +170,7 @@ async def test_a_gateway_that_counts_only_on_the_first_page_is_believed(scripted
     assert objects.total == 30
 
 
-async def test_the_same_page_again_and_again_is_noticed(scripted: ScriptedGalaxy, ask: Ask) -> None:
+async def test_cycle_of_page_tokens_raises(scripted: ScriptedGalaxy, ask: Ask) -> None:
     scripted.objects = 30
     scripted.edit_page = lambda page: setattr(page, "next_page_token", "10")
     objects = ask(page_size=10)
@@ -181,7 +181,7 @@ async def test_the_same_page_again_and_again_is_noticed(scripted: ScriptedGalaxy
     assert objects.delivered == 10
 
 
-async def test_a_page_too_large_for_a_message_is_asked_for_in_smaller_ones(scripted: ScriptedGalaxy) -> None:
+async def test_page_too_large_for_a_message_is_requested_in_smaller_ones(scripted: ScriptedGalaxy) -> None:
     scripted.objects, scripted.attributes_each = 300, 50
     async with GatewayClient.connect(endpoint=scripted.endpoint, plaintext=True, max_message_bytes=64 * 1024) as client:
         objects = client.galaxy.discover(page_size=300)
@@ -191,14 +191,14 @@ async def test_a_page_too_large_for_a_message_is_asked_for_in_smaller_ones(scrip
     assert len(scripted.pages) > 300 * 50 * 20 // (64 * 1024)
 
 
-async def test_an_object_too_large_for_a_message_is_an_error_that_says_so(scripted: ScriptedGalaxy) -> None:
+async def test_object_too_large_for_a_message_raises(scripted: ScriptedGalaxy) -> None:
     scripted.objects, scripted.attributes_each = 3, 200
     async with GatewayClient.connect(endpoint=scripted.endpoint, plaintext=True, max_message_bytes=2048) as client:
         with pytest.raises(MxGatewayLimitError, match="raise max_message_bytes"):
             await anext(client.galaxy.browse_children(page_size=2))
 
 
-async def test_a_limit_that_is_no_size_is_not_tried_again(scripted: ScriptedGalaxy, ask: Ask) -> None:
+async def test_other_limit_errors_are_not_retried(scripted: ScriptedGalaxy, ask: Ask) -> None:
     scripted.refusal = (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many calls")
 
     with pytest.raises(MxGatewayLimitError, match="too many calls"):
@@ -207,7 +207,9 @@ async def test_a_limit_that_is_no_size_is_not_tried_again(scripted: ScriptedGala
     assert len(scripted.received) == 1
 
 
-async def test_after_a_broken_connection_it_goes_on_with_the_same_page(scripted: ScriptedGalaxy, ask: Ask) -> None:
+async def test_iteration_continues_with_the_same_page_after_a_lost_connection(
+    scripted: ScriptedGalaxy, ask: Ask
+) -> None:
     scripted.objects = 30
     objects = ask(page_size=10)
     taken = [await anext(objects) for _ in range(10)]
@@ -236,14 +238,14 @@ async def test_cancelling_a_wait_for_a_page_loses_nothing(scripted: ScriptedGala
     assert numbers(taken) == list(range(1, 31))
 
 
-async def test_a_page_that_does_not_come_in_time_is_a_timeout(scripted: ScriptedGalaxy, ask: Ask) -> None:
+async def test_page_that_arrives_late_raises_a_timeout(scripted: ScriptedGalaxy, ask: Ask) -> None:
     scripted.held = asyncio.Event()
 
     with pytest.raises(MxGatewayTimeoutError, match=r"\(0\.02 s\)"):
         await anext(ask(timeout=0.02))
 
 
-async def test_two_tasks_do_not_wait_on_one_iterator(scripted: ScriptedGalaxy, ask: Ask) -> None:
+async def test_two_tasks_cannot_wait_on_one_iterator(scripted: ScriptedGalaxy, ask: Ask) -> None:
     scripted.objects = 1
     objects = ask()
 
@@ -264,7 +266,7 @@ async def test_two_tasks_do_not_wait_on_one_iterator(scripted: ScriptedGalaxy, a
         (grpc.StatusCode.PERMISSION_DENIED, MxGatewayAuthorizationError),
     ],
 )
-async def test_the_galaxy_has_no_session_errors(
+async def test_galaxy_calls_never_raise_session_errors(
     scripted: ScriptedGalaxy, galaxy: Galaxy, ask: Ask, status: grpc.StatusCode, kind: type[MxGatewayError]
 ) -> None:
     scripted.refusal = (status, "as told")
@@ -276,9 +278,7 @@ async def test_the_galaxy_has_no_session_errors(
         assert caught.value.session_id is None
 
 
-async def test_browsing_says_what_has_children_and_discovering_does_not(
-    scripted: ScriptedGalaxy, galaxy: Galaxy
-) -> None:
+async def test_has_children_is_known_only_when_browsing(scripted: ScriptedGalaxy, galaxy: Galaxy) -> None:
     scripted.objects = 2
 
     assert [each.has_children async for each in galaxy.browse_children()] == [True, False]
@@ -335,14 +335,12 @@ async def test_every_argument_reaches_the_gateway(scripted: ScriptedGalaxy, gala
 
 
 @pytest.mark.parametrize("place", ["", " ", 2**31, -(2**31) - 1, 1.5])
-async def test_a_place_that_cannot_be_is_refused_before_it_is_sent(ask: Ask, place: object) -> None:
+async def test_invalid_place_raises_before_anything_is_sent(ask: Ask, place: object) -> None:
     with pytest.raises(MxGatewayConfigurationError):
         ask(place)
 
 
-async def test_arguments_that_cannot_work_are_refused_before_they_are_sent(
-    scripted: ScriptedGalaxy, galaxy: Galaxy
-) -> None:
+async def test_invalid_arguments_raise_before_anything_is_sent(scripted: ScriptedGalaxy, galaxy: Galaxy) -> None:
     with pytest.raises(TypeError, match="parent or contained_path, not both"):
         galaxy.browse_children("TestPlant", contained_path="TestPlant")
     with pytest.raises(MxGatewayConfigurationError, match="root is empty"):
@@ -363,7 +361,7 @@ async def test_arguments_that_cannot_work_are_refused_before_they_are_sent(
     assert scripted.received == []
 
 
-async def test_a_galaxy_that_was_never_deployed_has_no_time(scripted: ScriptedGalaxy, galaxy: Galaxy) -> None:
+async def test_reply_without_a_deploy_time_is_none(scripted: ScriptedGalaxy, galaxy: Galaxy) -> None:
     assert await galaxy.last_deploy_time() is None
 
     scripted.deploy_time_reply.present = True
@@ -378,7 +376,7 @@ async def test_a_galaxy_that_was_never_deployed_has_no_time(scripted: ScriptedGa
         galaxy_pb.GetLastDeployTimeReply(present=True, time_of_last_deploy=Timestamp(seconds=10**17)),
     ],
 )
-async def test_a_deploy_time_that_cannot_be_is_never_none(
+async def test_invalid_deploy_time_raises(
     scripted: ScriptedGalaxy, galaxy: Galaxy, reply: galaxy_pb.GetLastDeployTimeReply
 ) -> None:
     scripted.deploy_time_reply = reply
@@ -387,14 +385,16 @@ async def test_a_deploy_time_that_cannot_be_is_never_none(
         await galaxy.last_deploy_time()
 
 
-async def test_a_database_that_is_down_is_an_answer(scripted: ScriptedGalaxy, galaxy: Galaxy) -> None:
+async def test_test_connection_returns_false_for_a_database_that_is_down(
+    scripted: ScriptedGalaxy, galaxy: Galaxy
+) -> None:
     assert await galaxy.test_connection() is True
 
     scripted.connected = False
     assert await galaxy.test_connection() is False
 
 
-async def test_deploys_come_with_what_the_gateway_knows(scripted: ScriptedGalaxy, galaxy: Galaxy) -> None:
+async def test_deploy_events_have_every_field(scripted: ScriptedGalaxy, galaxy: Galaxy) -> None:
     when = Timestamp()
     when.FromDatetime(WHEN)
     scripted.deploys = [
@@ -424,7 +424,7 @@ async def test_deploys_come_with_what_the_gateway_knows(scripted: ScriptedGalaxy
         ((3, 4, 1), "runs backwards: 1 follows 4"),
     ],
 )
-async def test_deploys_that_were_dropped_raise(
+async def test_missed_deploys_raise(
     scripted: ScriptedGalaxy, galaxy: Galaxy, sequences: tuple[int, ...], problem: str
 ) -> None:
     scripted.deploys = [galaxy_pb.DeployEvent(sequence=sequence) for sequence in sequences]
@@ -439,16 +439,14 @@ async def test_deploys_that_were_dropped_raise(
     assert not watch.is_open
 
 
-async def test_deploys_without_numbers_are_taken_as_they_come(scripted: ScriptedGalaxy, galaxy: Galaxy) -> None:
+async def test_deploys_without_sequence_are_accepted(scripted: ScriptedGalaxy, galaxy: Galaxy) -> None:
     scripted.deploys = [galaxy_pb.DeployEvent(object_count=count) for count in (1, 2, 3)]
 
     async with galaxy.watch_deploys() as watch:
         assert [(await anext(watch)).object_count for _ in range(3)] == [1, 2, 3]
 
 
-async def test_a_watch_that_the_gateway_ends_raises_even_when_it_says_ok(
-    scripted: ScriptedGalaxy, galaxy: Galaxy
-) -> None:
+async def test_watch_that_the_gateway_ends_raises_even_with_ok(scripted: ScriptedGalaxy, galaxy: Galaxy) -> None:
     scripted.end_of_deploys = True
 
     with pytest.raises(MxGatewayStreamEndedError):

@@ -53,7 +53,7 @@ def example(gateway: SimulatedGateway, tmp_path: Path) -> Example:
     return Example(gateway, tmp_path)
 
 
-def test_every_example_is_here_and_in_the_readme() -> None:
+def test_every_example_is_tested_and_in_the_readme() -> None:
     tests = Path(__file__).read_text(encoding="utf-8")
     readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
 
@@ -71,7 +71,7 @@ async def test_read_tags_prints_values_and_reasons(example: Example) -> None:
     assert len(await example.run("read_tags.py")) == 2
 
 
-async def test_write_and_confirm_prints_what_mxaccess_says(example: Example, gateway: SimulatedGateway) -> None:
+async def test_write_and_confirm_prints_the_outcome_from_mxaccess(example: Example, gateway: SimulatedGateway) -> None:
     assert await example.run("write_and_confirm.py", INT, "123") == [f"{INT} = 123"]
     assert gateway.plant[INT].value == 123
     with gateway.faults.refused_writes(INT):
@@ -82,9 +82,7 @@ async def test_write_and_confirm_prints_what_mxaccess_says(example: Example, gat
     assert writes(gateway) == 2
 
 
-async def test_watch_tags_prints_changes_and_what_happens_to_the_connection(
-    example: Example, gateway: SimulatedGateway
-) -> None:
+async def test_watch_tags_prints_changes_and_connection_losses(example: Example, gateway: SimulatedGateway) -> None:
     process = await example.start(EXAMPLES / "watch_tags.py", "4", INT, STRING)
     assert process.stdout is not None
     first = sorted([(await process.stdout.readline()).decode() for _ in range(2)], key=lambda line: line.split()[2])
@@ -129,9 +127,7 @@ async def test_bulk_subscribe_advises_a_thousand_tags_in_one_round_trip(
     assert commands(gateway)["UNSUBSCRIBE_BULK"] == 1
 
 
-async def test_alarms_prints_the_active_ones_and_what_happens_to_them(
-    example: Example, gateway: SimulatedGateway
-) -> None:
+async def test_alarms_prints_active_alarms_and_transitions(example: Example, gateway: SimulatedGateway) -> None:
     (reference,) = await active(example)
     lines = await example.run("alarms.py", "1", reference)
 
@@ -184,7 +180,7 @@ async def test_the_test_harness_passes_its_own_tests(example: Example) -> None:
     assert lines[-1].startswith("3 passed")
 
 
-async def test_an_example_without_its_arguments_says_how_to_call_it(example: Example) -> None:
+async def test_example_without_arguments_prints_its_usage(example: Example) -> None:
     process = await example.start(EXAMPLES / "log_to_csv.py")
     _, errors = await process.communicate()
 

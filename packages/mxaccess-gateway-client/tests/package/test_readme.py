@@ -65,13 +65,13 @@ async def run(gateway: SimulatedGateway, snippet: str, folder: Path) -> str:
     return output
 
 
-def test_both_readmes_show_how_to_begin() -> None:
+def test_both_readmes_begin_with_the_first_snippet() -> None:
     assert len(snippets(PACKAGE / "README.md")) >= 3
     assert snippets(ROOT / "README.md")
 
 
 @pytest.mark.parametrize("snippet", ALL_SNIPPETS)
-async def test_a_snippet_of_a_readme_runs_as_it_stands(snippet: str, tmp_path: Path) -> None:
+async def test_snippet_of_a_readme_runs_unchanged(snippet: str, tmp_path: Path) -> None:
     async with SimulatedGateway() as gateway:
         output = await run(gateway, snippet, tmp_path)
         assert not gateway.sessions
@@ -79,7 +79,7 @@ async def test_a_snippet_of_a_readme_runs_as_it_stands(snippet: str, tmp_path: P
     assert output
 
 
-async def test_the_first_snippet_runs_unchanged(tmp_path: Path) -> None:
+async def test_first_snippet_runs_unchanged(tmp_path: Path) -> None:
     async with SimulatedGateway() as gateway:
         output = await run(gateway, FIRST_SNIPPET, tmp_path)
 
@@ -87,12 +87,12 @@ async def test_the_first_snippet_runs_unchanged(tmp_path: Path) -> None:
         assert not gateway.sessions
 
 
-def test_the_figures_are_those_of_the_last_run() -> None:
+def test_figures_are_those_of_the_last_run() -> None:
     _, results = (PACKAGE / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8").split("\n", 1)
     assert results.strip() in (PACKAGE / "README.md").read_text(encoding="utf-8")
 
 
-def test_every_promise_names_tests_that_exist() -> None:
+def test_every_promise_names_existing_tests() -> None:
     _, section = (PACKAGE / "README.md").read_text(encoding="utf-8").split("\n## What is promised under each fault", 1)
     rows = re.findall(r"^\|(.+)\|(.+)\|(.+)\|$", section.partition("\n## ")[0], re.MULTILINE)[2:]
     assert rows

@@ -101,18 +101,18 @@ def status_message(code: ProtocolStatusCode) -> pb.ProtocolStatus:
     return pb.ProtocolStatus(code=number, message="as told")
 
 
-def test_every_grpc_status_is_in_the_table_of_errors() -> None:
+def test_every_grpc_status_has_an_error_class() -> None:
     assert set(GRPC_STATUS_ERRORS) == set(grpc.StatusCode)
     assert set(OF_GRPC_STATUS) | {grpc.StatusCode.OK} == set(grpc.StatusCode)
 
 
-def test_every_protocol_status_is_in_the_table_of_errors() -> None:
+def test_every_protocol_status_has_an_error_class() -> None:
     assert set(PROTOCOL_STATUS_ERRORS) == set(ProtocolStatusCode)
     assert set(OF_PROTOCOL_STATUS) | {ProtocolStatusCode.OK} == set(ProtocolStatusCode)
 
 
 @pytest.mark.parametrize(("status", "kind"), OF_GRPC_STATUS.items(), ids=name_of)
-async def test_a_command_that_ends_with_a_grpc_status_raises_its_class(
+async def test_command_raises_the_class_of_its_grpc_status(
     scripted: ScriptedGateway, scripted_session: Session, status: grpc.StatusCode, kind: type[MxGatewayError]
 ) -> None:
     scripted.refusal = (status, "as told")
@@ -128,7 +128,7 @@ async def test_a_command_that_ends_with_a_grpc_status_raises_its_class(
 
 
 @pytest.mark.parametrize(("status", "kind"), OF_GRPC_STATUS.items(), ids=name_of)
-async def test_a_stream_that_ends_with_a_grpc_status_raises_its_class(
+async def test_stream_raises_the_class_of_its_grpc_status(
     scripted: ScriptedGateway, scripted_session: Session, status: grpc.StatusCode, kind: type[MxGatewayError]
 ) -> None:
     scripted.end_of_events = (status, "as told")
@@ -143,7 +143,7 @@ async def test_a_stream_that_ends_with_a_grpc_status_raises_its_class(
 
 
 @pytest.mark.parametrize(("code", "kind"), OF_PROTOCOL_STATUS.items(), ids=name_of)
-async def test_a_reply_that_is_not_ok_raises_the_class_of_its_protocol_status(
+async def test_command_raises_the_class_of_its_protocol_status(
     scripted: ScriptedGateway, scripted_session: Session, code: ProtocolStatusCode, kind: type[MxGatewayError]
 ) -> None:
     scripted.edit_reply = lambda reply: reply.protocol_status.CopyFrom(status_message(code))
@@ -189,7 +189,7 @@ async def test_closing_a_session_raises_the_class_of_its_protocol_status(
     assert (caught.value.method, caught.value.protocol_status) == ("CloseSession", code)
 
 
-async def test_an_unknown_protocol_status_is_a_refusal_with_its_number(
+async def test_unknown_protocol_status_raises_command_error_with_its_number(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     def edit(reply: pb.MxCommandReply) -> None:
@@ -203,7 +203,7 @@ async def test_an_unknown_protocol_status_is_a_refusal_with_its_number(
     assert caught.value.protocol_status == 4711
 
 
-async def test_a_refusal_of_mxaccess_gives_its_hresult_all_statuses_and_the_diagnostic_message(
+async def test_mx_access_error_has_hresult_statuses_and_diagnostic_message(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     def refuse(reply: pb.MxCommandReply) -> None:
@@ -247,7 +247,7 @@ async def test_a_refusal_of_mxaccess_gives_its_hresult_all_statuses_and_the_diag
     assert "\n" not in text
 
 
-async def test_a_deadline_is_a_timeout_error_that_names_method_target_and_seconds(
+async def test_timeout_error_names_method_target_and_seconds(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     scripted.held = asyncio.Event()
@@ -262,7 +262,7 @@ async def test_a_deadline_is_a_timeout_error_that_names_method_target_and_second
     assert str(error).startswith(f"Advise on {scripted.endpoint}: no answer came in time (0.05 s)")
 
 
-async def test_a_long_status_text_arrives_with_its_real_status_and_is_cut(
+async def test_long_status_text_is_cut_and_keeps_its_status(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     scripted.refusal = (grpc.StatusCode.NOT_FOUND, "x" * 100_000)
@@ -275,9 +275,7 @@ async def test_a_long_status_text_arrives_with_its_real_status_and_is_cut(
     assert "(100000 characters)" in str(caught.value)
 
 
-async def test_a_status_text_of_several_lines_stays_one_line(
-    scripted: ScriptedGateway, scripted_session: Session
-) -> None:
+async def test_multiline_status_text_becomes_one_line(scripted: ScriptedGateway, scripted_session: Session) -> None:
     scripted.refusal = (grpc.StatusCode.INTERNAL, "first\r\n  second\n\tthird")
 
     with pytest.raises(MxGatewayTransportError, match="first second third"):
@@ -293,7 +291,7 @@ async def test_a_status_text_of_several_lines_stays_one_line(
         (MxAccessError, MxGatewayCommandError),
     ],
 )
-def test_errors_are_also_what_people_catch(kind: type[Exception], builtin: type[Exception]) -> None:
+def test_errors_are_also_builtin_errors(kind: type[Exception], builtin: type[Exception]) -> None:
     assert issubclass(kind, builtin)
 
 
@@ -318,7 +316,7 @@ def test_every_error_survives_pickle_and_copy_with_its_facts(kind: type[MxGatewa
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_an_error_needs_no_facts(kind: type[MxGatewayError]) -> None:
+def test_error_needs_no_facts(kind: type[MxGatewayError]) -> None:
     error = kind("it failed")
 
     assert str(error) == "it failed"
@@ -334,7 +332,7 @@ def test_each_fact_is_an_attribute_of_the_error() -> None:
         assert getattr(error, name) == getattr(facts, name)
 
 
-def test_the_same_error_can_get_a_hint() -> None:
+def test_with_hint_returns_the_same_error_with_a_hint() -> None:
     error = MxGatewayTransportError("it failed", ErrorFacts(method="connect", target="gateway:5001"))
 
     assert str(error.with_hint("check the cable")) == "connect on gateway:5001: it failed -> check the cable"

@@ -90,7 +90,7 @@ def any_of(kind: type[Message]) -> some.SearchStrategy[Any]:
 
 @settings(MANY, max_examples=200)
 @given(any_of(pb.MxEvent), some.sampled_from([*MxEventFamily, 4711, -1]))
-def test_an_event_of_any_family_shows_all_it_has(message: pb.MxEvent, family: int) -> None:
+def test_any_event_can_be_read_completely(message: pb.MxEvent, family: int) -> None:
     message.family = pb.MxEventFamily.ValueType(family)
 
     check_object(to_event(message))
@@ -98,7 +98,7 @@ def test_an_event_of_any_family_shows_all_it_has(message: pb.MxEvent, family: in
 
 @MANY
 @given(any_of(pb.MxValue))
-def test_a_value_is_read_or_refused_and_what_was_read_can_be_written_back(message: pb.MxValue) -> None:
+def test_any_mx_value_is_read_or_raises_and_can_be_written_if_read(message: pb.MxValue) -> None:
     check_value(message)
 
 
@@ -116,7 +116,7 @@ VIEWS: dict[type[Message], Callable[[Any], object]] = {
 
 
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
-def test_a_view_shows_all_it_has(kind: type[Message]) -> None:
+def test_any_view_can_be_read_completely(kind: type[Message]) -> None:
     @MANY
     @given(any_of(kind))
     def look(message: Message) -> None:
@@ -127,7 +127,7 @@ def test_a_view_shows_all_it_has(kind: type[Message]) -> None:
 
 @MANY
 @given(any_of(pb.MxStatusProxy))
-def test_a_status_is_judged_by_its_category_alone(message: pb.MxStatusProxy) -> None:
+def test_status_failed_depends_only_on_the_category(message: pb.MxStatusProxy) -> None:
     status = MxStatus.from_message(message)
 
     assert status.failed == (MxStatusCategory.COMMUNICATION_ERROR <= message.category <= MxStatusCategory.OTHER_ERROR)
@@ -147,7 +147,7 @@ def test_every_number_is_a_member_of_every_enum(enum: type[MxStatusCategory], nu
 
 @MANY
 @given(any_of(pb.MxCommandReply))
-def test_a_refusal_is_one_line_with_its_facts(message: pb.MxCommandReply) -> None:
+def test_refusal_is_one_line_with_its_facts(message: pb.MxCommandReply) -> None:
     facts = ErrorFacts(method="Write", target="gateway:5000", session_id=message.session_id)
     status = pb.ProtocolStatus()
     status.CopyFrom(message.protocol_status)
@@ -158,7 +158,7 @@ def test_a_refusal_is_one_line_with_its_facts(message: pb.MxCommandReply) -> Non
 
 @MANY
 @given(some.sampled_from(grpc.StatusCode), some.text(max_size=5000), some.booleans())
-def test_a_failed_call_is_one_line_with_its_facts(status: grpc.StatusCode, text: str, in_session: bool) -> None:
+def test_failed_call_is_one_line_with_its_facts(status: grpc.StatusCode, text: str, in_session: bool) -> None:
     facts = ErrorFacts(method="Write", target="gateway:5000", session_id="session-1" if in_session else None)
 
     check_error(error_from_grpc(status, text, facts))

@@ -39,7 +39,7 @@ ENUMS: list[tuple[type[IntEnum], str, str]] = [
 
 
 @pytest.mark.parametrize(("enum", "name", "prefix"), ENUMS, ids=lambda part: getattr(part, "__name__", ""))
-def test_an_enum_has_every_name_of_the_contract(enum: type[IntEnum], name: str, prefix: str) -> None:
+def test_enum_has_every_name_of_the_contract(enum: type[IntEnum], name: str, prefix: str) -> None:
     contract: EnumTypeWrapper = getattr(pb, name)
 
     assert {member.name: int(member) for member in enum} == {
@@ -48,7 +48,7 @@ def test_an_enum_has_every_name_of_the_contract(enum: type[IntEnum], name: str, 
 
 
 @pytest.mark.parametrize("enum", [enum for enum, _, _ in ENUMS])
-def test_an_unknown_number_is_a_member_with_its_number(enum: type[IntEnum]) -> None:
+def test_unknown_number_is_a_member_named_after_it(enum: type[IntEnum]) -> None:
     member = enum(4711)
 
     assert member.name == "UNRECOGNIZED_4711"
@@ -60,7 +60,7 @@ def test_an_unknown_number_is_a_member_with_its_number(enum: type[IntEnum]) -> N
     assert member not in list(enum), "an unknown number must not fill the memory"
 
 
-def test_what_is_no_number_is_no_member() -> None:
+def test_enum_rejects_values_that_are_not_numbers() -> None:
     with pytest.raises(ValueError, match="is not a valid MxDataType"):
         MxDataType(typing.cast("int", "INTEGER"))
 
@@ -84,21 +84,17 @@ def status(category: int, success: int = 0) -> MxStatus:
     ],
 )
 @pytest.mark.parametrize("success", [-1, 0, 1])
-def test_a_status_without_an_error_category_is_no_failure_whatever_its_success_number(
-    category: int, success: int
-) -> None:
+def test_status_without_an_error_category_has_not_failed(category: int, success: int) -> None:
     assert not status(category, success).failed
 
 
 @pytest.mark.parametrize("category", [member for member in MxStatusCategory if member.name.endswith("_ERROR")])
 @pytest.mark.parametrize("success", [-1, 0, 1])
-def test_a_status_with_an_error_category_is_a_failure_whatever_its_success_number(
-    category: MxStatusCategory, success: int
-) -> None:
+def test_status_with_an_error_category_has_failed(category: MxStatusCategory, success: int) -> None:
     assert status(category, success).failed
 
 
-def test_a_status_keeps_everything_that_came() -> None:
+def test_status_has_every_field_of_its_message() -> None:
     message = pb.MxStatusProxy(
         success=-1,
         category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR,
@@ -141,7 +137,7 @@ def test_a_status_keeps_everything_that_came() -> None:
         (4711, ""),
     ],
 )
-def test_a_known_detail_has_words(detail: int, words: str) -> None:
+def test_known_detail_has_a_text(detail: int, words: str) -> None:
     assert MxStatus(detail=detail).detail_text == words
 
 
@@ -158,7 +154,7 @@ def test_a_known_detail_has_words(detail: int, words: str) -> None:
         (255, "good", "good (255)"),
     ],
 )
-def test_a_quality_is_good_uncertain_or_bad(number: int, kind: str, text: str) -> None:
+def test_quality_is_good_uncertain_or_bad(number: int, kind: str, text: str) -> None:
     quality = Quality(number)
 
     assert (quality.is_good, quality.is_uncertain, quality.is_bad) == (
@@ -172,7 +168,7 @@ def test_a_quality_is_good_uncertain_or_bad(number: int, kind: str, text: str) -
     assert quality == number
 
 
-def test_the_usual_qualities_have_names() -> None:
+def test_common_qualities_have_names() -> None:
     assert [Quality.BAD, Quality.NOT_CONNECTED, Quality.UNCERTAIN, Quality.GOOD, Quality.GOOD_LOCAL_OVERRIDE] == [
         0,
         8,

@@ -109,9 +109,7 @@ class Level(IntEnum):
         (WHEN, MxDataType.TIME, "timestamp_value"),
     ],
 )
-def test_the_python_type_decides_the_data_type_and_the_value_comes_back(
-    value: MxScalar, data_type: MxDataType, kind: str
-) -> None:
+def test_python_type_decides_the_data_type(value: MxScalar, data_type: MxDataType, kind: str) -> None:
     message = to_mx_value(value)
 
     assert MxDataType(message.data_type) == data_type
@@ -122,12 +120,12 @@ def test_the_python_type_decides_the_data_type_and_the_value_comes_back(
 
 
 @given(scalars)
-def test_every_scalar_survives_the_way_there_and_back(value: MxScalar) -> None:
+def test_every_scalar_survives_a_round_trip(value: MxScalar) -> None:
     assert from_mx_value(pb.MxValue.FromString(to_mx_value(value).SerializeToString())) == value
 
 
 @given(st.one_of([st.lists(column, min_size=1) for column in columns]))
-def test_every_array_survives_the_way_there_and_back(values: list[MxScalar]) -> None:
+def test_every_array_survives_a_round_trip(values: list[MxScalar]) -> None:
     message = to_mx_value(values)
 
     assert from_mx_value(message) == values
@@ -136,7 +134,7 @@ def test_every_array_survives_the_way_there_and_back(values: list[MxScalar]) -> 
 
 
 @given(st.data(), st.lists(st.integers(1, 4), min_size=2, max_size=4), st.sampled_from(columns))
-def test_every_array_of_several_dimensions_survives_the_way_there_and_back(
+def test_every_array_of_several_dimensions_survives_a_round_trip(
     data: st.DataObject, dimensions: list[int], column: st.SearchStrategy[Any]
 ) -> None:
     strategy = column
@@ -151,13 +149,13 @@ def test_every_array_of_several_dimensions_survives_the_way_there_and_back(
 
 
 @given(st.dictionaries(st.integers(0, 99), st.integers(-(2**31), 2**31 - 1)))
-def test_every_sparse_array_survives_the_way_there_and_back(elements: dict[int, int]) -> None:
+def test_every_sparse_array_survives_a_round_trip(elements: dict[int, int]) -> None:
     sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=100, elements=elements)
 
     assert from_mx_value(to_mx_value(sparse)) == sparse
 
 
-def test_a_nan_stays_a_nan() -> None:
+def test_nan_stays_nan() -> None:
     value = from_mx_value(to_mx_value(math.nan))
 
     assert isinstance(value, float)
@@ -172,22 +170,22 @@ def test_none_is_null_in_both_directions() -> None:
     assert from_mx_value(message) is None
 
 
-def test_a_null_may_have_a_type() -> None:
+def test_null_may_have_a_data_type() -> None:
     message = to_mx_value(None, MxDataType.DOUBLE)
 
     assert message.is_null
     assert MxDataType(message.data_type) == MxDataType.DOUBLE
 
 
-def test_a_value_that_is_marked_null_is_none_whatever_else_it_holds() -> None:
+def test_value_marked_as_null_is_none() -> None:
     assert from_mx_value(pb.MxValue(is_null=True, int32_value=5)) is None
 
 
-def test_a_value_of_no_kind_is_none() -> None:
+def test_value_without_a_kind_is_none() -> None:
     assert from_mx_value(pb.MxValue()) is None
 
 
-def test_a_time_of_another_zone_comes_back_as_the_same_moment_in_utc() -> None:
+def test_time_of_another_zone_is_read_as_the_same_moment_in_utc() -> None:
     value = from_mx_value(to_mx_value(datetime(2026, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2)))))
 
     assert value == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -195,25 +193,25 @@ def test_a_time_of_another_zone_comes_back_as_the_same_moment_in_utc() -> None:
     assert value.tzinfo is UTC
 
 
-def test_a_time_before_1970_keeps_its_microseconds() -> None:
+def test_time_before_1970_keeps_its_microseconds() -> None:
     message = to_mx_value(datetime(1969, 12, 31, 23, 59, 59, 250000, tzinfo=UTC))
 
     assert (message.timestamp_value.seconds, message.timestamp_value.nanos) == (-1, 250_000_000)
 
 
-def test_nanoseconds_are_cut_to_microseconds() -> None:
+def test_nanoseconds_are_truncated_to_microseconds() -> None:
     assert from_mx_value(pb.MxValue(timestamp_value=Timestamp(seconds=1, nanos=123456789))) == datetime(
         1970, 1, 1, 0, 0, 1, 123456, tzinfo=UTC
     )
 
 
 @pytest.mark.parametrize("seconds", [-(2**62), 2**62, 253402300800])
-def test_a_time_outside_of_pythons_years_is_a_value_error(seconds: int) -> None:
+def test_received_time_outside_years_1_to_9999_raises(seconds: int) -> None:
     with pytest.raises(ValueError, match=rf"{seconds} seconds since 1970 is outside the years 1 to 9999"):
         from_mx_value(pb.MxValue(timestamp_value=Timestamp(seconds=seconds)))
 
 
-def test_an_mx_value_is_sent_as_it_is_and_copied() -> None:
+def test_mx_value_is_copied_unchanged() -> None:
     original = pb.MxValue(data_type=pb.MX_DATA_TYPE_ELAPSED_TIME, int64_value=5, variant_type="VT_I8")
 
     message = to_mx_value(original)
@@ -222,19 +220,19 @@ def test_an_mx_value_is_sent_as_it_is_and_copied() -> None:
     assert message == pb.MxValue(data_type=pb.MX_DATA_TYPE_ELAPSED_TIME, int64_value=5, variant_type="VT_I8")
 
 
-def test_the_members_of_enums_are_their_values() -> None:
+def test_enum_members_are_sent_as_their_values() -> None:
     assert to_mx_value(Mode.AUTOMATIC).string_value == "automatic"
     assert to_mx_value(Level.HIGH).int32_value == 3
 
 
-def test_integers_go_as_64_bits_when_one_of_an_array_needs_them() -> None:
+def test_array_uses_64_bits_if_one_integer_needs_them() -> None:
     message = to_mx_value([1, 2**40])
 
     assert list(message.array_value.int64_values.values) == [1, 2**40]
 
 
 @pytest.mark.parametrize("values", [(1, 2, 3), range(1, 4)])
-def test_any_sequence_is_an_array(values: MxValueInput) -> None:
+def test_any_sequence_becomes_an_array(values: MxValueInput) -> None:
     assert from_mx_value(to_mx_value(values)) == [1, 2, 3]
 
 
@@ -247,7 +245,7 @@ def test_what_was_read_can_be_written_back() -> None:
     assert from_mx_value(to_mx_value(value)) == value
 
 
-def test_an_empty_sequence_has_the_type_that_is_asked_for() -> None:
+def test_empty_sequence_gets_its_type_from_data_type() -> None:
     message = to_mx_value([], MxDataType.STRING)
 
     assert message.array_value.WhichOneof("values") == "string_values"
@@ -289,7 +287,7 @@ def test_data_type_forces_the_type_of_every_element() -> None:
 
 
 @pytest.mark.parametrize(("value", "data_type", "error", "words"), REFUSED)
-def test_what_does_not_fit_is_refused_by_name(
+def test_unsupported_value_raises_and_is_named(
     value: Any, data_type: MxDataType | None, error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words) as caught:
@@ -299,12 +297,12 @@ def test_what_does_not_fit_is_refused_by_name(
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"])
-def test_a_time_that_lies_outside_of_pythons_years_in_utc_is_refused(text: str) -> None:
+def test_time_outside_years_1_to_9999_in_utc_raises(text: str) -> None:
     with pytest.raises(ValueError, match="outside the years 1 to 9999 in UTC"):
         to_mx_value(datetime.fromisoformat(text))
 
 
-def test_sequences_are_nested_no_deeper_than_an_array_can_be() -> None:
+def test_nesting_deeper_than_an_array_raises() -> None:
     deep: list[Any] = []
     deep.append(deep)
 
@@ -312,7 +310,7 @@ def test_sequences_are_nested_no_deeper_than_an_array_can_be() -> None:
         to_mx_value(deep)
 
 
-def test_the_errors_of_elements_show_no_chain_of_inner_errors() -> None:
+def test_error_of_an_element_has_no_context() -> None:
     with pytest.raises(TypeError, match="element 1") as caught:
         to_mx_value([1, "two"])
 
@@ -337,30 +335,30 @@ def test_the_errors_of_elements_show_no_chain_of_inner_errors() -> None:
         (pb.MxArray(dimensions=[0], string_values=pb.StringArray()), []),
     ],
 )
-def test_an_array_of_the_gateway_is_a_list(array: pb.MxArray, expected: list[MxScalar]) -> None:
+def test_received_array_is_a_list(array: pb.MxArray, expected: list[MxScalar]) -> None:
     assert from_mx_value(pb.MxValue(array_value=array)) == expected
 
 
-def test_an_array_with_dimensions_is_a_list_of_rows() -> None:
+def test_array_with_dimensions_is_a_list_of_rows() -> None:
     array = pb.MxArray(dimensions=[2, 3], int32_values=pb.Int32Array(values=[1, 2, 3, 4, 5, 6]))
 
     assert from_mx_value(pb.MxValue(array_value=array)) == [[1, 2, 3], [4, 5, 6]]
 
 
 @pytest.mark.parametrize("dimensions", [[2, 2], [6, 0], [0, 6], [2**32 - 1, 2**32 - 1], [1] * 1000, [7]])
-def test_dimensions_that_do_not_fit_leave_the_list_flat(dimensions: list[int]) -> None:
+def test_array_with_inconsistent_dimensions_is_a_flat_list(dimensions: list[int]) -> None:
     array = pb.MxArray(dimensions=dimensions, int32_values=pb.Int32Array(values=[1, 2, 3, 4, 5, 6]))
 
     assert from_mx_value(pb.MxValue(array_value=array)) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_raw_value_is_its_bytes_and_says_why_in_the_message() -> None:
+def test_raw_value_is_bytes() -> None:
     message = pb.MxValue(raw_value=b"\x01\x02", raw_diagnostic="VT_UNKNOWN", raw_data_type=13)
 
     assert from_mx_value(message) == b"\x01\x02"
 
 
-def test_a_sparse_array_names_some_elements_in_order() -> None:
+def test_sparse_array_sends_its_elements_in_order() -> None:
     sparse = SparseArray(element_data_type=MxDataType.DOUBLE, total_length=5, elements={4: 1.5, 0: 2})
 
     message = to_mx_value(sparse)
@@ -373,13 +371,13 @@ def test_a_sparse_array_names_some_elements_in_order() -> None:
     ]
 
 
-def test_a_sparse_array_may_hold_null() -> None:
+def test_sparse_array_may_contain_null() -> None:
     sparse = SparseArray(element_data_type=MxDataType.STRING, total_length=2, elements={1: None})
 
     assert from_mx_value(to_mx_value(sparse)) == sparse
 
 
-def test_a_sparse_array_is_not_changed_by_what_it_was_made_from() -> None:
+def test_sparse_array_does_not_change_with_its_source() -> None:
     elements: dict[int, MxScalar | None] = {0: 1}
     sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=2, elements=elements)
 
@@ -388,7 +386,7 @@ def test_a_sparse_array_is_not_changed_by_what_it_was_made_from() -> None:
     assert dict(sparse.elements) == {0: 1}
 
 
-def test_a_sparse_array_can_be_pickled() -> None:
+def test_sparse_array_can_be_pickled() -> None:
     sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=2, elements={0: 1})
 
     assert pickle.loads(pickle.dumps(sparse)) == sparse  # noqa: S301 - our own bytes
@@ -404,9 +402,7 @@ def test_a_sparse_array_can_be_pickled() -> None:
         (2**32, {}, "total_length 4294967296"),
     ],
 )
-def test_a_sparse_array_that_contradicts_itself_is_refused(
-    total_length: int, elements: dict[int, MxScalar | None], words: str
-) -> None:
+def test_inconsistent_sparse_array_raises(total_length: int, elements: dict[int, MxScalar | None], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         SparseArray(element_data_type=MxDataType.INTEGER, total_length=total_length, elements=elements)
 
@@ -415,21 +411,21 @@ def test_a_sparse_array_that_contradicts_itself_is_refused(
     ("element", "error", "words"),
     [("one", TypeError, "'one' is not an int"), (2**63, ValueError, "does not fit in 64 bits")],
 )
-def test_an_element_of_a_sparse_array_must_fit_its_type(element: MxScalar, error: type[Exception], words: str) -> None:
+def test_element_of_a_sparse_array_must_fit_its_type(element: MxScalar, error: type[Exception], words: str) -> None:
     sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=3, elements={1: element})
 
     with pytest.raises(error, match=words):
         to_mx_value(sparse)
 
 
-def test_a_sparse_array_of_another_type_than_asked_for_is_refused() -> None:
+def test_sparse_array_with_another_data_type_raises() -> None:
     sparse = SparseArray(element_data_type=MxDataType.INTEGER, total_length=3, elements={1: 1})
 
     with pytest.raises(TypeError, match="has element type INTEGER, not DOUBLE"):
         to_mx_value(sparse, MxDataType.DOUBLE)
 
 
-def test_a_sparse_array_of_the_gateway_that_contradicts_itself_is_a_value_error() -> None:
+def test_received_inconsistent_sparse_array_raises() -> None:
     message = pb.MxValue()
     message.sparse_array_value.total_length = 1
     message.sparse_array_value.elements.add(index=7).value.int32_value = 1

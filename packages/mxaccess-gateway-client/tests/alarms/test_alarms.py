@@ -1,4 +1,4 @@
-"""The gateway's alarms without a session: how they stand, what happens to them, and acknowledging them."""
+"""Alarms without a session: the feed, the active alarms, and acknowledging."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STOPPED = f"SimulatedGalaxy!TestArea2.{STOPPED_TAG}"
 
 
 async def transition(feed: AlarmFeed) -> AlarmTransition:
-    """The next transition of a feed."""
+    """Return the next transition of a feed."""
     async for item in feed:
         if isinstance(item, AlarmTransition):
             return item
@@ -46,7 +46,7 @@ async def transition(feed: AlarmFeed) -> AlarmTransition:
 
 
 async def begun(feed: AlarmFeed) -> list[ActiveAlarm]:
-    """What a feed tells before the first change: the active alarms."""
+    """Return the active alarms at the start of a feed."""
     active: list[ActiveAlarm] = []
     async for item in feed:
         match item:

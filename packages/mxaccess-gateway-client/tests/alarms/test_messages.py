@@ -1,4 +1,4 @@
-"""Whatever a gateway says about alarms, every item reaches the reader, and what is wrong is said by the right error."""
+"""Alarm messages of any content: every item is delivered, and every problem raises the right error."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def client(alarms: ScriptedAlarms) -> AsyncIterator[GatewayClient]:
 
 
 async def take(client: GatewayClient, count: int) -> list[AlarmFeedItem]:
-    """The first items of a feed."""
+    """Return the first items of a feed."""
     async with client.stream_alarms() as feed:
         return [await anext(feed) for _ in range(count)]
 

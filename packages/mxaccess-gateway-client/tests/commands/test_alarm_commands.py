@@ -1,4 +1,4 @@
-"""Alarms by way of a session: transitions among its events, active alarms, acknowledging by GUID and by name."""
+"""Alarm commands of a session: transitions as events, active alarms, acknowledging by GUID and by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STOPPED_TAG = "TestMachine_001.TestAlarm"
 
 
 async def transition(events: EventStream) -> AlarmTransition:
-    """The next alarm transition among the events."""
+    """Return the next alarm transition of an event stream."""
     async for event in events:
         if isinstance(event, AlarmTransition):
             return event
@@ -37,7 +37,7 @@ async def transition(events: EventStream) -> AlarmTransition:
 
 
 async def state_of(session: Session, reference: str) -> AlarmConditionState:
-    """How an alarm stands."""
+    """Return the current state of an alarm."""
     (alarm,) = await session.query_active_alarms(reference)
     return alarm.current_state
 

@@ -1,4 +1,4 @@
-"""What people get wrong gives one clear line that names what to change, the right class, no key, and no session."""
+"""Mistakes of users raise the right error with one clear line that says what to change, and leave no session open."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from support.certificates import Certificates
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A plaintext and a TLS gateway, and what a user has at hand."""
+    """A plaintext gateway, a TLS gateway, and the files of a user."""
 
     plain: SimulatedGateway
     tls: SimulatedGateway
@@ -39,24 +39,24 @@ class Site:
     folder: Path
 
     def connect(self, gateway: SimulatedGateway, **fields: Any) -> Awaitable[GatewayClient]:
-        """Connect to one of the gateways with what the user gave."""
+        """Connect to one of the gateways with the user's options."""
         given: dict[str, Any] = {"endpoint": gateway.endpoint, "api_key": gateway.api_key, **fields}
         return GatewayClient.connect(**given)
 
     async def use(self, work: Callable[[Session], Awaitable[object]], **fields: Any) -> None:
-        """Do something in a session of the plaintext gateway."""
+        """Call a function with a session of the plaintext gateway."""
         async with await self.connect(self.plain, plaintext=True, **fields) as client, client.open_session() as session:
             await work(session)
 
     def free_port(self) -> int:
-        """A port where nothing listens."""
+        """Return an endpoint on which nothing listens."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
             return port
 
     def file(self, content: bytes) -> Path:
-        """A file with this content."""
+        """Return a new file with this content."""
         path = self.folder / "file"
         path.write_bytes(content)
         return path
@@ -64,7 +64,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """A mistake, the class of its error, and the words that say what to change."""
+    """A mistake, the class of its error, and the part of the message that says what to change."""
 
     make: Callable[[Site], Awaitable[object]]
     kind: type[Exception]
@@ -72,7 +72,7 @@ class Mistake:
 
 
 async def unknown_session(session: Session) -> None:
-    """Close the session and go on."""
+    """Close the session and call a command."""
     await session.close()
     await session.register("test")
 
@@ -84,13 +84,13 @@ async def open_session(site: Site, key: str) -> None:
 
 
 async def attach(site: Site, session_id: str) -> None:
-    """Use a session that nobody opened."""
+    """Use a session that was never opened."""
     async with await site.connect(site.plain, plaintext=True) as client:
         await client.attach_session(session_id).register("test")
 
 
 async def from_environment(environment: dict[str, str]) -> None:
-    """Connect with what an environment says."""
+    """Connect with the options of an environment."""
     await GatewayClient.connect(ClientOptions.from_env(environment))
 
 
@@ -234,7 +234,7 @@ MISTAKES = {
 
 @pytest.fixture
 async def site(gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path) -> AsyncIterator[Site]:
-    """Everything that a mistake can be made with."""
+    """Provide all that the mistakes need."""
     async with (
         SimulatedGateway(tls=certificates.gateway.server(), ramp_interval=None) as tls,
         SimulatedGateway(tls=certificates.expired.server(), ramp_interval=None) as expired,

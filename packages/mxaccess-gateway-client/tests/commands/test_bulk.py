@@ -1,4 +1,4 @@
-"""Bulk commands: one round trip, a typed result for each entry in its order, no call that fails for an entry."""
+"""Bulk commands: one round trip and one typed result per entry; a failed entry does not fail the call."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ VERIFIED = "TestChildObject.TestVerified"
 
 
 def handles(results: Sequence[SubscribeResult]) -> list[int]:
-    """The handles of items that were all added."""
+    """Return the handles of items that were all added."""
     assert all(result.was_successful for result in results), results
     return [result.item_handle for result in results]
 
 
 async def subscribed(session: Session, *tags: str) -> tuple[int, list[int]]:
-    """Register and subscribe tags; gives the server handle and the item handles."""
+    """Register a client and subscribe tags; return the server handle and the item handles."""
     server = await session.register("test")
     return server, handles(await session.subscribe_bulk(server, tags))
 
 
 async def outcomes(session: Session, count: int) -> list[WriteComplete]:
-    """The next outcomes of writes."""
+    """Return the next outcomes of writes."""
     found: list[WriteComplete] = []
     async with asyncio.timeout(5), session.stream_events() as events:
         async for event in events:
@@ -211,12 +211,12 @@ async def test_write_bulk_accepts_each_entry_and_confirms_by_write_complete(
             WriteBulkEntry(item_handle=text, value=6),
         ],
     )
-    told = await outcomes(session, 2)
+    completed = await outcomes(session, 2)
 
     assert [result.was_successful for result in results] == [True, False, True]
     assert [result.item_handle for result in results] == [number, not_advised, text]
     assert (results[1].hresult, results[1].error_message) == (E_INVALIDARG, NOT_EXPECTED)
-    assert {outcome.item_handle: outcome.succeeded for outcome in told} == {number: True, text: False}
+    assert {outcome.item_handle: outcome.succeeded for outcome in completed} == {number: True, text: False}
     assert gateway.plant[INT].value == 5
     assert commands(gateway)["WRITE_BULK"] == 1
 
@@ -230,10 +230,10 @@ async def test_write2_bulk_writes_values_with_timestamps_and_types(gateway: Simu
             Write2BulkEntry(item_handle=real, value=2, timestamp=WHEN, data_type=MxDataType.DOUBLE),
         ],
     )
-    told = await outcomes(session, 2)
+    completed = await outcomes(session, 2)
 
     assert all(result.was_successful for result in results)
-    assert all(outcome.succeeded for outcome in told)
+    assert all(outcome.succeeded for outcome in completed)
     assert [gateway.plant[tag].value for tag in (INT, DOUBLE)] == [5, 2.0]
     assert {gateway.plant[tag].timestamp for tag in (INT, DOUBLE)} == {WHEN}
 
@@ -261,15 +261,15 @@ async def test_secured_bulk_writes_need_their_user_ids(gateway: SimulatedGateway
             )
         ],
     )
-    told = await outcomes(session, 3)
+    completed = await outcomes(session, 3)
 
     assert all(result.was_successful for result in (*results, *with_times))
-    assert [(outcome.item_handle, outcome.succeeded) for outcome in told] == [
+    assert [(outcome.item_handle, outcome.succeeded) for outcome in completed] == [
         (secured, True),
         (verified, False),
         (verified, True),
     ]
-    assert told[1].statuses[0].category is MxStatusCategory.SECURITY_ERROR
+    assert completed[1].statuses[0].category is MxStatusCategory.SECURITY_ERROR
     assert (gateway.plant[SECURED].value, gateway.plant[VERIFIED].value) == (5, 6)
     assert gateway.plant[VERIFIED].timestamp == WHEN
 
@@ -280,9 +280,9 @@ async def test_write_array_elements_fills_the_other_elements_with_defaults(
     server, items = await subscribed(session, f"{ARRAY}[]", "TestChildObject.TestStringArray[]")
     await session.write_array_elements(server, items[0], MxDataType.INTEGER, 4, {0: 7, 3: 9})
     await session.write_array_elements(server, items[1], MxDataType.STRING, 2, {1: "two"})
-    told = await outcomes(session, 2)
+    completed = await outcomes(session, 2)
 
-    assert all(outcome.succeeded for outcome in told)
+    assert all(outcome.succeeded for outcome in completed)
     assert gateway.plant[ARRAY].value == (7, 0, 0, 9)
     assert gateway.plant["TestChildObject.TestStringArray"].value == ("", "two")
 
@@ -305,7 +305,7 @@ async def test_unsupported_value_stops_the_whole_bulk_before_anything_is_sent(
     assert not commands(gateway)
 
 
-# What all of them have in common
+# Rules for all bulk commands
 
 Ask = Callable[[Session], Awaitable[Sequence[SubscribeResult] | Sequence[BulkReadResult] | Sequence[BulkWriteResult]]]
 
@@ -411,7 +411,7 @@ LIMIT = 4096
 
 @pytest.fixture
 async def small_session(gateway: SimulatedGateway) -> Any:
-    """A session whose client sends and takes messages of 4 KiB at most."""
+    """Return a session whose client sends and receives messages of up to 4 KiB."""
     async with (
         GatewayClient.connect(
             endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True, max_message_bytes=LIMIT

@@ -1,4 +1,4 @@
-"""Each method of a session sends exactly its command, in MXAccess's order of arguments, and gives what came back."""
+"""Each method of a session sends exactly its command and returns the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROMISING = {name: case for name, case in CASES.items() if case.reply is not Non
 
 
 def filled(payload: pb.MxCommandReply | None) -> Callable[[pb.MxCommandReply], None]:
-    """Let a reply have this payload, or none."""
+    """Return a function that replaces the payload of a reply."""
 
     def edit(reply: pb.MxCommandReply) -> None:
         arm = reply.WhichOneof("payload")

@@ -1,4 +1,4 @@
-"""Every request has its session, its correlation id and its deadline, and only its own reply is believed."""
+"""Every request has a session, a correlation id and a deadline, and only its own reply is accepted."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ async def test_reply_without_ids_is_accepted(scripted: ScriptedGateway, scripted
 
 
 def unlike(message: Message, name: str, value: object) -> None:
-    """Set a field to a number that its enum doesn't have."""
+    """Set an enum field to an unknown number."""
     setattr(message, name, value)
 
 

@@ -1,4 +1,4 @@
-"""A write that returns was accepted; what became of it is told by the item's WriteComplete."""
+"""Writes are accepted first; a WriteComplete event of the item reports the outcome."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 async def advised(session: Session, attribute: str) -> int:
-    """Advise an attribute of the test object and give its item handle."""
+    """Advise an attribute of the test object and return its item handle."""
     server = await session.register("test")
     item = await session.add_item(server, f"{OBJECT}.{attribute}")
     await session.advise(server, item)
@@ -37,7 +37,7 @@ async def advised(session: Session, attribute: str) -> int:
 
 
 async def outcome(stream: EventStream) -> WriteComplete:
-    """Wait for the next outcome of a write."""
+    """Wait for the next outcome of a write and return it."""
     async for event in stream:
         if isinstance(event, WriteComplete):
             return event

@@ -1,4 +1,4 @@
-"""The events of a session come in order and say all that MXAccess said."""
+"""Events arrive in order and have all the facts from MXAccess."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ async def test_suspended_item_sends_nothing_until_activated(gateway: SimulatedGa
 
 
 def alien(message: Message, field: str, number: int) -> None:
-    """Set an enum to a number that this version doesn't know."""
+    """Set an enum field to a number that is unknown to this version."""
     setattr(message, field, number)
 
 

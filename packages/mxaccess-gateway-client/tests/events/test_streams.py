@@ -1,4 +1,4 @@
-"""An event stream is resumed, refused, overtaken or broken: whatever is lost raises or is told."""
+"""Event streams that are resumed, refused or broken: every loss raises an error or is a ReplayGap."""
 
 from __future__ import annotations
 

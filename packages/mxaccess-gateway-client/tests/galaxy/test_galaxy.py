@@ -1,4 +1,4 @@
-"""The Galaxy's object tree: browsing it, discovering it, watching its deploys; paging never shows."""
+"""The Galaxy: browsing and discovering its objects, and watching its deploys."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def galaxy(client: GatewayClient) -> Galaxy:
 
 @pytest.fixture
 async def large_gateway() -> AsyncIterator[SimulatedGateway]:
-    """A gateway whose Galaxy has one area with 1 234 objects in it."""
+    """Return a gateway whose Galaxy has one area with 1,234 objects."""
     area = PlantObject(gobject_id=1, tag_name="Hall", is_area=True)
     machines = (PlantObject(gobject_id=number, tag_name=f"M_{number:04}", parent="Hall") for number in range(2, 1236))
     async with SimulatedGateway(plant=Plant(objects=[area, *machines]), ramp_interval=None) as gateway:
@@ -51,7 +51,7 @@ async def large_galaxy(large_gateway: SimulatedGateway) -> AsyncIterator[Galaxy]
 
 
 async def names(objects: GalaxyObjects) -> list[str]:
-    """The tag names of objects."""
+    """Return the tag names of objects."""
     return [each.tag_name async for each in objects]
 
 

@@ -1,4 +1,4 @@
-"""Paging never shows, whatever the gateway does between two pages, and two states of the Galaxy are never mixed."""
+"""Paging is transparent and never mixes two versions of the Galaxy, whatever happens between two pages."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ async def galaxy(scripted: ScriptedGalaxy) -> AsyncIterator[Galaxy]:
 
 @pytest.fixture(params=["browse_children", "discover"])
 def ask(galaxy: Galaxy, request: pytest.FixtureRequest) -> Ask:
-    """Either way to ask for objects."""
+    """Request objects with one of the two methods."""
     method: Ask = getattr(galaxy, request.param)
     return method
 
 
 def numbers(objects: list[GalaxyObject]) -> list[int]:
-    """Which objects came."""
+    """Return the numbers of the objects."""
     return [each.gobject_id for each in objects]
 
 
@@ -77,15 +77,15 @@ async def test_every_object_arrives_once_and_in_order(scripted: ScriptedGalaxy, 
 async def test_page_is_requested_only_after_the_previous_one_is_consumed(scripted: ScriptedGalaxy, ask: Ask) -> None:
     scripted.objects = 100_000
     objects = ask(page_size=100)
-    assert scripted.received == [], "nothing is asked before the iteration"
+    assert scripted.received == [], "nothing is sent before the iteration"
     assert objects.total is None
 
-    asked: list[int] = []
+    requested: list[int] = []
     for _ in range(301):
         await anext(objects)
-        asked.append(len(scripted.pages))
+        requested.append(len(scripted.pages))
 
-    assert asked == [1] * 100 + [2] * 100 + [3] * 100 + [4]
+    assert requested == [1] * 100 + [2] * 100 + [3] * 100 + [4]
     assert objects.total == 100_000
 
 

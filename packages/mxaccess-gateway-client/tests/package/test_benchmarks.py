@@ -1,4 +1,4 @@
-"""The benchmarks work: every topic can be measured, and the results reach the README. Their figures are no test."""
+"""The benchmarks work: every topic can be measured, and the README shows the results."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ LATENCY = Comparison(
 )
 
 
-# Dozens of processes are started and loaded, which takes its time on a machine that has other things to do.
+# The tests start dozens of processes, which is slow on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
 
 def run_benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command, in the shortest form in which it still measures."""
+    """Run the benchmark command with as few measurements as possible."""
     return run_command("--brief", "--rounds", "1", *arguments)
 
 
 def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command, as people call it."""
+    """Run the benchmark command as users do."""
     command = [sys.executable, "-X", "utf8", str(BENCHMARKS), *arguments]
     return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=580, check=False)
 
@@ -65,7 +65,7 @@ def test_topic_is_measured(topic: str, what: str) -> None:
     assert what in done.stdout
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells a process how large it is now")
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc/self/statm of Linux")
 def test_memory_is_measured() -> None:
     done = run_benchmarks("--only", "memory")
 

@@ -16,7 +16,7 @@ from support.tagging import INT, STRING, UNKNOWN, commands, writes
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RAMP = "TestMachine_001.TestChangingInt"
 ALARM = "TestChildObject.TestAlarmed"
-# The library's warnings, which Python writes to stderr where nobody configures logging.
+# The library's warnings, which Python writes to stderr if logging is not configured.
 LOST_AND_RESTORED = (
     r"event stream of '\S+' lost: .*\n(.* is not restored yet, .*\n)*"
     r"event stream of '\S+' restored in a new session\n"
@@ -24,7 +24,7 @@ LOST_AND_RESTORED = (
 
 
 class Example:
-    """An example that runs in a process of its own, against the gateway of this test."""
+    """Runs examples in processes of their own, against the gateway of the test."""
 
     def __init__(self, gateway: SimulatedGateway, folder: Path) -> None:
         self._gateway = gateway
@@ -35,21 +35,21 @@ class Example:
         return await start_python(self._gateway, self._folder, *command)
 
     async def run(self, name: str, *arguments: str, status: int = 0) -> list[str]:
-        """Run an example to its end; gives the lines that it printed."""
+        """Run an example to its end and return the lines that it printed."""
         return await self.end(await self.start(EXAMPLES / name, *arguments), status)
 
     async def end(self, process: asyncio.subprocess.Process, status: int = 0, errors: str = "") -> list[str]:
-        """Wait for the end of an example, whose stderr must be like `errors`; gives the lines that it printed."""
+        """Wait for the end of an example, check its stderr, and return the lines that it printed."""
         async with asyncio.timeout(30):
-            output, told = await process.communicate()
-        assert process.returncode == status, told.decode()
-        assert re.fullmatch(errors, told.decode()), told.decode()
+            output, errors_output = await process.communicate()
+        assert process.returncode == status, errors_output.decode()
+        assert re.fullmatch(errors, errors_output.decode()), errors_output.decode()
         return output.decode().splitlines()
 
 
 @pytest.fixture
 def example(gateway: SimulatedGateway, tmp_path: Path) -> Example:
-    """What runs an example, in an empty folder."""
+    """Return a runner for examples, in an empty folder."""
     return Example(gateway, tmp_path)
 
 
@@ -105,7 +105,7 @@ async def test_log_to_csv_writes_changes_and_losses(
     await gateway.wait_for(lambda: [item for session in gateway.sessions for item in session.items if item.advised])
     path = tmp_path / "changes.csv"
     async with asyncio.timeout(5):
-        while path.read_text(encoding="utf-8").count("\n") < 2:  # noqa: ASYNC110 - nobody tells of a row
+        while path.read_text(encoding="utf-8").count("\n") < 2:  # noqa: ASYNC110 - a new row cannot be awaited
             await asyncio.sleep(0.01)
     await gateway.faults.restart()
     lines = await example.end(process, errors=LOST_AND_RESTORED)
@@ -145,7 +145,7 @@ async def test_alarms_prints_active_alarms_and_transitions(example: Example, gat
 
 
 async def active(example: Example) -> list[str]:
-    """The references of the active alarms, as the example prints them before anything changes."""
+    """Return the references of the active alarms that the example prints first."""
     process = await example.start(EXAMPLES / "alarms.py")
     assert process.stdout is not None
     references: list[str] = []

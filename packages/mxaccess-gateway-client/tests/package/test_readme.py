@@ -1,4 +1,4 @@
-"""Every Python snippet of the READMEs runs as it stands, with warnings as errors, against a simulated gateway."""
+"""Every Python snippet of the READMEs runs unchanged against a simulated gateway, with warnings as errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.programs import run_python
 PACKAGE = Path(__file__).parents[2]
 ROOT = PACKAGE.parents[1]
 
-# What every library for this gateway shows first.
+# The snippet that the README of every library for this gateway begins with.
 FIRST_SNIPPET = """
 import asyncio
 import os
@@ -45,7 +45,7 @@ asyncio.run(main())
 
 
 def snippets(readme: Path) -> list[str]:
-    """The Python snippets of a README."""
+    """Return the Python snippets of a README."""
     return re.findall(r"^```python\n(.*?)^```$", readme.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
@@ -57,7 +57,7 @@ ALL_SNIPPETS = [
 
 
 async def run(gateway: SimulatedGateway, snippet: str, folder: Path) -> str:
-    """Run a snippet and give what it printed."""
+    """Run a snippet and return what it printed."""
     program = folder / "snippet.py"
     program.write_text(snippet, encoding="utf-8")
     output, errors = await run_python(gateway, folder, program)

@@ -247,7 +247,7 @@ async def test_every_rpc_was_asked(echoing: EchoingGateway, echoing_client: Gate
     for echoing.way in Way:
         await outcomes(echoing_client)
 
-    assert echoing.asked == {
+    assert echoing.called == {
         "AcknowledgeAlarm",
         "BrowseChildren",
         "CloseSession",

@@ -1,4 +1,4 @@
-"""What the bulk commands of a session send, and what they give for a reply."""
+"""Cases for the bulk commands of a session: the call, the command sent, the reply and the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.command_cases import FIVE, FIVE_AS_DOUBLE, WHEN, WHEN_VALUE, Case
 
 
 def subscribed(*handles: int) -> pb.BulkSubscribeReply:
-    """A result for each handle; the second one failed."""
+    """Return a result per handle, of which the second failed."""
     return pb.BulkSubscribeReply(
         results=[
             pb.SubscribeResult(
@@ -183,5 +183,5 @@ BULK_CASES = {
 
 
 async def values_of(read: Awaitable[Any]) -> list[Any]:
-    """What is of interest in results that are views."""
+    """Return the fields to compare of results that are views."""
     return [(each.tag_address, each.was_successful, each.value, each.quality) for each in await read]

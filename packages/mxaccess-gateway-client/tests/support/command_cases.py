@@ -1,4 +1,4 @@
-"""What the commands of a session send, and what they give for a reply; the bulk commands stand apart."""
+"""Cases for the commands of a session: the call, the command sent, the reply and the result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GUID = "6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A call, the command that it must send, and what it must give for this reply."""
+    """A call, the command that it must send, and the result that it must return for a reply."""
 
     call: Callable[[Session], Awaitable[Any]]
     command: pb.MxCommand
@@ -306,10 +306,10 @@ ITEM_CASES = {
 
 
 async def references_of(query: Awaitable[tuple[ActiveAlarm, ...]]) -> list[str]:
-    """The alarms' references."""
+    """Return the references of alarms."""
     return [alarm.alarm_full_reference for alarm in await query]
 
 
 async def sequences_of(drain: Awaitable[Any]) -> list[Any]:
-    """The events' classes and sequences."""
+    """Return the classes and sequences of events."""
     return [(type(event), event.sequence) for event in await drain]

@@ -1,4 +1,4 @@
-"""A gateway that has learned a secret and says it wherever it can: statuses, trailers, ids, texts, values, bytes."""
+"""A gateway that echoes a secret wherever it can: statuses, trailers, ids, strings, values, bytes."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _DEEPEST = 4
 
 
 class Way(Enum):
-    """How the secret comes back."""
+    """Where the gateway echoes the secret."""
 
     STATUS = auto()
-    """The call fails: in the status's details and in trailing metadata."""
+    """The call fails: in the details of the status and in trailing metadata."""
     REFUSAL = auto()
-    """The reply says no: in all of its texts, in bytes, and in a field that nobody knows."""
+    """The reply is a refusal: in all of its strings and bytes, and in an unknown field."""
     STRANGER = auto()
-    """The reply says yes, but its ids are none that were asked for."""
+    """The reply is OK, but its ids belong to another request."""
     SUCCESS = auto()
-    """The reply says yes and its ids are right: in everything else."""
+    """The reply is OK and its ids are right: in everything else."""
 
 
 class EchoingGateway(grpc.GenericRpcHandler):
-    """Answers every rpc of both services; `echo` is what it says, `way` how. A stream says it once."""
+    """A gateway that answers every rpc of both services with `echo`, in the way `way`. A stream sends one message."""
 
     def __init__(self) -> None:
         self.endpoint = ""
@@ -49,11 +49,11 @@ class EchoingGateway(grpc.GenericRpcHandler):
         self.way = Way.STATUS
         self.code = grpc.StatusCode.INVALID_ARGUMENT
         self.held: asyncio.Event | None = None
-        self.asked: set[str] = set()
+        self.called: set[str] = set()
         self.arrived = asyncio.Event()
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """Give what answers a call."""
+        """Return the handler of a call."""
         method = _METHODS[handler_call_details.method]
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(self._streaming(method), *_codecs(method))
@@ -74,7 +74,7 @@ class EchoingGateway(grpc.GenericRpcHandler):
         return answer
 
     async def _reply(self, method: MethodDescriptor, request: Any, context: Any) -> Any:
-        self.asked.add(method.name)
+        self.called.add(method.name)
         probe = isinstance(request, pb.MxCommandRequest) and not request.session_id
         if self.held is not None and not probe:
             self.arrived.set()
@@ -89,7 +89,7 @@ class EchoingGateway(grpc.GenericRpcHandler):
             reply.kind = request.command.kind
             arm = pb.MxCommandKind.Name(reply.kind).removeprefix("MX_COMMAND_KIND_").lower().removeprefix("get_")
             if arm in reply.DESCRIPTOR.fields_by_name:
-                # Only one of the payloads stays, and it is the one that was asked for.
+                # Only one payload is kept: the one that belongs to the command.
                 getattr(reply, arm).SetInParent()
                 self._fill(getattr(reply, arm), _DEEPEST)
         if self.way is Way.REFUSAL:
@@ -100,8 +100,8 @@ class EchoingGateway(grpc.GenericRpcHandler):
         if self.way is Way.SUCCESS:
             for name in ("session_id", "correlation_id", "client_correlation_id"):
                 if name in reply.DESCRIPTOR.fields_by_name:
-                    asked = getattr(request, name.replace("correlation", "client_correlation"), "")
-                    setattr(reply, name, asked or (SESSION_ID if name == "session_id" else ""))
+                    requested = getattr(request, name.replace("correlation", "client_correlation"), "")
+                    setattr(reply, name, requested or (SESSION_ID if name == "session_id" else ""))
         return reply
 
     def _fill(self, message: Message, deep: int) -> None:
@@ -147,7 +147,7 @@ def _serialized(reply: Message) -> bytes:
 
 
 def _refused(reply: Any, echo: str) -> Any:
-    """Make a reply say no, and let a newer gateway say the secret in a field of its own."""
+    """Make a reply a refusal, and add the secret in an unknown field, as from a newer gateway."""
     fields = reply.DESCRIPTOR.fields_by_name
     if "protocol_status" in fields:
         reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
@@ -156,7 +156,7 @@ def _refused(reply: Any, echo: str) -> Any:
     for status in getattr(reply, "statuses", ()):
         status.category = pb.MX_STATUS_CATEGORY_SECURITY_ERROR
     data = echo.encode()
-    # Field 1000, a text: tag and length in front.
+    # Field 1000, a string: tag and length come first.
     return reply.FromString(reply.SerializeToString() + b"\xc2\x3e" + _varint(len(data)) + data)
 
 

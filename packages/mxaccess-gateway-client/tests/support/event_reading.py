@@ -1,4 +1,4 @@
-"""What tests of events have in common: an advised item, and how events are taken and compared."""
+"""Advise an item, and read and compare events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TAG = "TestChildObject.TestInt"
 
 
 async def advised(session: Session, tag: str = TAG) -> int:
-    """Advise a tag and give its item handle."""
+    """Advise a tag and return its item handle."""
     server = await session.register("test")
     item = await session.add_item(server, tag)
     await session.advise(server, item)
@@ -22,15 +22,15 @@ async def advised(session: Session, tag: str = TAG) -> int:
 
 
 async def take(stream: EventStream, count: int) -> list[MxEvent]:
-    """Take so many events."""
+    """Return the next events of a stream."""
     return [await anext(stream) for _ in range(count)]
 
 
 def values(events: list[MxEvent]) -> list[object]:
-    """The values of events."""
+    """Return the values of events."""
     return [event.value for event in events]
 
 
 def numbered(*sequences: int) -> list[pb.MxEvent]:
-    """Data changes with these numbers."""
+    """Return data changes with these sequences."""
     return [pb.MxEvent(family=pb.MX_EVENT_FAMILY_ON_DATA_CHANGE, worker_sequence=sequence) for sequence in sequences]

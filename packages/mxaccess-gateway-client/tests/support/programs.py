@@ -1,4 +1,4 @@
-"""Programs that users run, each in a process of its own, against a simulated gateway."""
+"""Run Python programs in processes of their own, against a simulated gateway."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Final
 
 from mxgateway.testing import SimulatedGateway
 
-# What protobuf 5.26, the oldest that we claim, says of itself on Python 3.12 and 3.13 is its own concern.
+# protobuf 5.26, the oldest supported version, raises this warning on Python 3.12 and 3.13.
 _WARNINGS: Final = ("-W", "error", "-W", "ignore:Type google._upb._message:DeprecationWarning")
 
 
 async def start_python(gateway: SimulatedGateway, folder: Path, *arguments: str | Path) -> Process:
-    """Start Python in a folder, warnings as errors, with the gateway in its environment."""
+    """Start Python in a folder, with warnings as errors and the options for the gateway in the environment."""
     environment = {
         **os.environ,
         "MXGATEWAY_ENDPOINT": gateway.endpoint,
@@ -24,7 +24,7 @@ async def start_python(gateway: SimulatedGateway, folder: Path, *arguments: str 
         "MXGATEWAY_PLAINTEXT": "1",
         "PYTHONIOENCODING": "utf-8",
         "PYTHONUNBUFFERED": "1",
-        # gRPC's core tells of its own accord when a gateway goes away.
+        # gRPC's core logs to stderr when a gateway stops.
         "GRPC_VERBOSITY": "NONE",
     }
     return await asyncio.create_subprocess_exec(
@@ -33,7 +33,7 @@ async def start_python(gateway: SimulatedGateway, folder: Path, *arguments: str 
 
 
 async def run_python(gateway: SimulatedGateway, folder: Path, *arguments: str | Path) -> tuple[str, str]:
-    """Run it so to its end. It must succeed. Gives what it printed to stdout and to stderr."""
+    """Run Python to its end, check that it succeeded, and return its stdout and stderr."""
     process = await start_python(gateway, folder, *arguments)
     async with asyncio.timeout(30):
         output, errors = await process.communicate()

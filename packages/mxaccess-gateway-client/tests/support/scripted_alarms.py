@@ -1,4 +1,4 @@
-"""A gateway whose alarms are what a test tells it, also what no honest gateway says."""
+"""A gateway whose alarm replies are set by the test, including invalid ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ End: TypeAlias = "tuple[grpc.StatusCode, str] | None"
 
 
 class ScriptedAlarms(ScriptedGateway):
-    """A gateway on a real socket; the attributes are its orders. An end that is None keeps the stream open."""
+    """A gateway on a real socket, controlled by its attributes. An end of None keeps the stream open."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class ScriptedAlarms(ScriptedGateway):
     async def StreamAlarms(  # noqa: N802 - the generated name
         self, request: pb.StreamAlarmsRequest, context: Context
     ) -> AsyncIterator[pb.AlarmFeedMessage]:
-        """Send the feed, then stay open or end as the orders say."""
+        """Send `feed`, then end with `end_of_feed` or stay open."""
         await self._receive("StreamAlarms", request, context)
         for message in self.feed:
             yield message
@@ -39,7 +39,7 @@ class ScriptedAlarms(ScriptedGateway):
     async def QueryActiveAlarms(  # noqa: N802 - the generated name
         self, request: pb.QueryActiveAlarmsRequest, context: Context
     ) -> AsyncIterator[pb.ActiveAlarmSnapshot]:
-        """Send the active alarms, then end as the orders say."""
+        """Send `active`, then end with `end_of_active`."""
         await self._receive("QueryActiveAlarms", request, context)
         for alarm in self.active:
             yield alarm
@@ -48,7 +48,7 @@ class ScriptedAlarms(ScriptedGateway):
     async def AcknowledgeAlarm(  # noqa: N802 - the generated name
         self, request: pb.AcknowledgeAlarmRequest, context: Context
     ) -> pb.AcknowledgeAlarmReply:
-        """Succeed, or do what the orders say."""
+        """Succeed, unless `edit_acknowledgement` changes the reply."""
         await self._receive("AcknowledgeAlarm", request, context)
         reply = pb.AcknowledgeAlarmReply(
             correlation_id=request.client_correlation_id,

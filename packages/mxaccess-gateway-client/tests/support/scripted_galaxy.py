@@ -1,4 +1,4 @@
-"""A Galaxy that answers what a test tells it to, also what no honest gateway says."""
+"""A Galaxy service whose replies are set by the test, including invalid ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Page: TypeAlias = "galaxy_pb.BrowseChildrenReply | galaxy_pb.DiscoverHierarchyRe
 
 
 class ScriptedGalaxy(galaxy_pb_grpc.GalaxyRepositoryServicer):
-    """A Galaxy on a real socket, with as many objects as it is told, made when they are asked for."""
+    """A Galaxy service on a real socket, controlled by its attributes, which makes objects on request."""
 
     def __init__(self) -> None:
         self.endpoint = ""
@@ -38,7 +38,7 @@ class ScriptedGalaxy(galaxy_pb_grpc.GalaxyRepositoryServicer):
 
     @property
     def pages(self) -> list[PageRequest]:
-        """The questions for pages that arrived, without those that only ask for the state of the Galaxy."""
+        """Received requests for pages, without those that only request the version of the Galaxy."""
         return [
             request
             for request in self.received
@@ -49,21 +49,21 @@ class ScriptedGalaxy(galaxy_pb_grpc.GalaxyRepositoryServicer):
     async def TestConnection(  # noqa: N802 - the generated name
         self, request: galaxy_pb.TestConnectionRequest, context: Context
     ) -> galaxy_pb.TestConnectionReply:
-        """Say whether the database answers."""
+        """Return `connected`."""
         await self._receive(request, context)
         return galaxy_pb.TestConnectionReply(ok=self.connected)
 
     async def GetLastDeployTime(  # noqa: N802 - the generated name
         self, request: galaxy_pb.GetLastDeployTimeRequest, context: Context
     ) -> galaxy_pb.GetLastDeployTimeReply:
-        """Say what the orders say."""
+        """Return `deploy_time_reply`."""
         await self._receive(request, context)
         return self.deploy_time_reply
 
     async def BrowseChildren(  # noqa: N802 - the generated name
         self, request: galaxy_pb.BrowseChildrenRequest, context: Context
     ) -> galaxy_pb.BrowseChildrenReply:
-        """Give a page of the objects, whatever the parent."""
+        """Return a page of the objects, ignoring the parent."""
         await self._receive(request, context)
         objects, token = self._slice(request.page_token, request.page_size)
         reply = galaxy_pb.BrowseChildrenReply(
@@ -80,7 +80,7 @@ class ScriptedGalaxy(galaxy_pb_grpc.GalaxyRepositoryServicer):
     async def DiscoverHierarchy(  # noqa: N802 - the generated name
         self, request: galaxy_pb.DiscoverHierarchyRequest, context: Context
     ) -> galaxy_pb.DiscoverHierarchyReply:
-        """Give a page of the objects, whatever the root."""
+        """Return a page of the objects, ignoring the root."""
         await self._receive(request, context)
         objects, token = self._slice(request.page_token, request.page_size)
         reply = galaxy_pb.DiscoverHierarchyReply(
@@ -93,7 +93,7 @@ class ScriptedGalaxy(galaxy_pb_grpc.GalaxyRepositoryServicer):
     async def WatchDeployEvents(  # noqa: N802 - the generated name
         self, request: galaxy_pb.WatchDeployEventsRequest, context: Context
     ) -> AsyncIterator[galaxy_pb.DeployEvent]:
-        """Send the deploys, then stay open or end."""
+        """Send `deploys`, then stay open or end."""
         await self._receive(request, context)
         for deploy in self.deploys:
             yield deploy
@@ -129,7 +129,7 @@ class ScriptedGalaxy(galaxy_pb_grpc.GalaxyRepositoryServicer):
 
 @asynccontextmanager
 async def scripted_galaxy() -> AsyncGenerator[ScriptedGalaxy]:
-    """Serve a scripted Galaxy beside a scripted gateway, in plaintext on a free port."""
+    """Serve a scripted Galaxy next to a scripted gateway, in plaintext on a free port."""
     galaxy = ScriptedGalaxy()
     async with serving(ScriptedGateway(), galaxy) as galaxy.endpoint:
         yield galaxy

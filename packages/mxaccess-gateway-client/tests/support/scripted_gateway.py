@@ -1,6 +1,6 @@
-"""A gateway that answers what a test tells it to, also what no honest gateway says.
+"""A gateway whose replies are set by the test, including invalid ones.
 
-Without orders it has one session whose every command succeeds, and it keeps every event stream open.
+By default it has one session, all commands succeed, and event streams stay open.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Edit: TypeAlias = "Callable[[pb.MxCommandReply], object]"
 Connection: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-# The replies that a command of this kind needs in order to be complete; the others have no payload.
+# Payloads of the replies. The other commands have none.
 _PAYLOADS = {
     pb.MX_COMMAND_KIND_REGISTER: pb.MxCommandReply(register=pb.RegisterReply(server_handle=1)),
     pb.MX_COMMAND_KIND_ADD_ITEM: pb.MxCommandReply(add_item=pb.AddItemReply(item_handle=2)),
@@ -52,7 +52,7 @@ _PAYLOADS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedCall:
-    """A call as it arrived."""
+    """A received call."""
 
     rpc: str
     request: Message
@@ -61,7 +61,7 @@ class ReceivedCall:
 
 
 class ScriptedGateway(pb_grpc.MxAccessGatewayServicer):
-    """A gateway on a real socket; the attributes are its orders."""
+    """A gateway on a real socket, controlled by its attributes."""
 
     def __init__(self) -> None:
         self.endpoint = ""
@@ -84,11 +84,11 @@ class ScriptedGateway(pb_grpc.MxAccessGatewayServicer):
         self.held: asyncio.Event | None = None
 
     def requests(self, rpc: str) -> list[Message]:
-        """Give the requests of one rpc, without the question that `connect` asks."""
+        """Return the requests of one rpc, without the probe of `connect`."""
         return [call.request for call in self.received if call.rpc == rpc and not _is_probe(call.request)]
 
     def command(self) -> pb.MxCommandRequest:
-        """Give the one command that arrived."""
+        """Return the only received command."""
         (request,) = self.requests("Invoke")
         assert isinstance(request, pb.MxCommandRequest)
         return request
@@ -96,19 +96,19 @@ class ScriptedGateway(pb_grpc.MxAccessGatewayServicer):
     async def OpenSession(  # noqa: N802 - the generated name
         self, request: pb.OpenSessionRequest, context: Context
     ) -> pb.OpenSessionReply:
-        """Open the session."""
+        """Return `open_reply`."""
         await self._receive("OpenSession", request, context)
         return self.open_reply
 
     async def CloseSession(  # noqa: N802 - the generated name
         self, request: pb.CloseSessionRequest, context: Context
     ) -> pb.CloseSessionReply:
-        """Close the session."""
+        """Return `close_reply`."""
         await self._receive("CloseSession", request, context)
         return self.close_reply
 
     async def Invoke(self, request: pb.MxCommandRequest, context: Context) -> pb.MxCommandReply:  # noqa: N802 - the generated name
-        """Succeed, or do what the orders say."""
+        """Succeed, unless `refusal` or `edit_reply` say otherwise."""
         await self._receive("Invoke", request, context)
         if not request.session_id:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no session without an id")
@@ -125,7 +125,7 @@ class ScriptedGateway(pb_grpc.MxAccessGatewayServicer):
     async def StreamEvents(  # noqa: N802 - the generated name
         self, request: pb.StreamEventsRequest, context: Context
     ) -> AsyncIterator[pb.MxEvent]:
-        """Send the events, then stay open or end as the orders say."""
+        """Send `events`, then end with `end_of_events` or stay open."""
         await self._receive("StreamEvents", request, context)
         for event in self.events:
             yield event
@@ -162,7 +162,7 @@ async def scripted_gateway() -> AsyncGenerator[ScriptedGateway]:
 async def serving(
     servicer: pb_grpc.MxAccessGatewayServicer | None, galaxy: galaxy_pb_grpc.GalaxyRepositoryServicer | None = None
 ) -> AsyncGenerator[str]:
-    """Serve these on a free port, or a gRPC server without any service, and give `host:port`."""
+    """Serve the services on a free port, or a gRPC server without any service, and yield `host:port`."""
     sizes = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
     limits = [("grpc.max_metadata_size", 1 << 20), ("grpc.absolute_max_metadata_size", 1 << 20)]
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0), *sizes, *limits])
@@ -180,7 +180,7 @@ async def serving(
 
 @asynccontextmanager
 async def listening(talk: Connection, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
-    """Listen on a free port, or on this one, for something that is no gateway, and give `host:port`."""
+    """Run a TCP server that is not a gateway, by default on a free port, and yield `host:port`."""
     writers: list[asyncio.StreamWriter] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -195,7 +195,7 @@ async def listening(talk: Connection, host: str = "127.0.0.1", port: int = 0) ->
         yield f"{host}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        # Whoever was let in a moment ago gets its writer only some turns of the loop later.
+        # A connection that was accepted just now gets its writer only some turns of the event loop later.
         for _ in range(10):
             await asyncio.sleep(0)
         for writer in writers:

@@ -1,4 +1,4 @@
-"""Waiting for what a test can see on its own side; the simulated gateway's `wait_for` is for what it sees."""
+"""Wait for conditions on the client's side. For the gateway's side use `SimulatedGateway.wait_for`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait until `condition()` is true, for five seconds at most."""
+    """Wait until `condition()` is true, for up to five seconds."""
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+        while not condition():  # noqa: ASYNC110 - there is nothing to await
             await asyncio.sleep(0.001)

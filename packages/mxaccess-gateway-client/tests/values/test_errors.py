@@ -1,4 +1,4 @@
-"""Every failure has one class, says on one line what happened and where, and keeps the facts as attributes."""
+"""Every failure has one error class, a message of one line, and its facts as attributes."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ def test_docstring_of_the_module_shows_the_tree_of_classes() -> None:
 
 
 def name_of(part: Any) -> str:
-    """Name a parameter for people."""
+    """Return the name of a parameter for the test id."""
     return str(getattr(part, "name", "")) or str(part.__name__)
 
 
 def status_message(code: ProtocolStatusCode) -> pb.ProtocolStatus:
-    """Give the message of a status with a text."""
+    """Return a ProtocolStatus with a text."""
     number = pb.ProtocolStatusCode.Value(f"PROTOCOL_STATUS_CODE_{code.name}")
     return pb.ProtocolStatus(code=number, message="as told")
 
@@ -171,7 +171,7 @@ async def test_opening_a_session_raises_the_class_of_its_protocol_status(
     assert (caught.value.method, caught.value.protocol_status) == ("OpenSession", code)
 
 
-# A session that the gateway doesn't know counts as closed.
+# A session that is unknown to the gateway counts as closed.
 @pytest.mark.parametrize(
     ("code", "kind"),
     [(code, kind) for code, kind in OF_PROTOCOL_STATUS.items() if code is not ProtocolStatusCode.SESSION_NOT_FOUND],

@@ -1,4 +1,4 @@
-"""Over arbitrary messages: whatever a gateway may send, views, results and errors show it and raise nothing else."""
+"""Arbitrary messages: views, results and errors can be read completely and raise nothing unexpected."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _INTEGERS = {
     FieldDescriptor.CPPTYPE_INT64: some.integers(-(2**63), 2**63 - 1),
     FieldDescriptor.CPPTYPE_UINT32: some.integers(0, 2**32 - 1),
     FieldDescriptor.CPPTYPE_UINT64: some.integers(0, 2**64 - 1),
-    # An enum of proto3 is open: any number may come.
+    # An enum of proto3 is open: any number is valid.
     FieldDescriptor.CPPTYPE_ENUM: some.integers(-3, 25) | some.integers(-(2**31), 2**31 - 1),
     FieldDescriptor.CPPTYPE_BOOL: some.booleans(),
     FieldDescriptor.CPPTYPE_DOUBLE: some.floats(),
@@ -52,7 +52,7 @@ MANY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthChe
 
 @some.composite
 def messages(draw: some.DrawFn, descriptor: Descriptor, depth: int = 0) -> Any:
-    """Any message of a type, not too deep."""
+    """Return a strategy for messages of a type, with limited depth."""
     message = GetMessageClass(descriptor)()
     names = [field.name for field in descriptor.fields if depth < _DEEPEST or field.message_type is None]
     for name in draw(some.lists(some.sampled_from(names), max_size=8, unique=True)) if names else ():
@@ -83,7 +83,7 @@ def _fill(draw: some.DrawFn, message: Message, field: FieldDescriptor, depth: in
 
 
 def any_of(kind: type[Message]) -> some.SearchStrategy[Any]:
-    """Any message of a class."""
+    """Return a strategy for messages of a class."""
     descriptor: Any = kind.DESCRIPTOR
     return messages(descriptor)
 

@@ -1,4 +1,4 @@
-"""Statuses, qualities and enums mean what MXAccess means, and an unknown number never breaks a client."""
+"""Statuses, qualities and enums follow MXAccess and accept unknown numbers."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def test_enum_rejects_values_that_are_not_numbers() -> None:
 
 
 def status(category: int, success: int = 0) -> MxStatus:
-    """A status as the gateway sends it."""
+    """Return a status as the gateway sends it."""
     message = pb.MxStatusProxy(success=success)
-    message.category = category  # type: ignore[assignment]  # an unknown number may come
+    message.category = category  # type: ignore[assignment]  # unknown numbers are valid
     return MxStatus.from_message(message)
 
 

@@ -1,4 +1,4 @@
-"""Python values become MxValues and come back, and what has no MxValue is refused by name."""
+"""Python values survive the round trip through MxValue, and unsupported values raise an error that names them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mxgateway import MxDataType, MxScalar, MxValueInput, SparseArray, from_mx_v
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
-# Astral years leave no room for a time zone's offset.
+# At the first and last year the offset of a time zone could leave the valid range.
 moments = st.datetimes(
     min_value=datetime(2, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
     max_value=datetime(9998, 12, 31),  # noqa: DTZ001 - hypothesis adds the zone

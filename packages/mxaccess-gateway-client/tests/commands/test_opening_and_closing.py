@@ -1,13 +1,22 @@
-"""`client.open_session()` can be awaited, or entered with `async with`, one entry at a time."""
+"""Sessions are opened by `await` or `async with`, and closed even if the event loop is busy."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 
+import grpc
 import pytest
 
-from mxgateway import GatewayClient, MxGatewayLimitError, MxGatewayUsageError
+from mxgateway import (
+    GatewayClient,
+    MxGatewayLimitError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+    MxGatewayUsageError,
+)
 from mxgateway.testing import Limits, SimulatedGateway
+from support.scripted_gateway import SESSION_ID, ScriptedGateway
 
 
 async def test_entering_twice_raises_and_leaves_no_session_open(
@@ -68,3 +77,18 @@ async def test_each_await_opens_another_session(client: GatewayClient) -> None:
 
     async with await opening as first, await opening as second:
         assert first.session_id != second.session_id
+
+
+async def test_busy_event_loop_does_not_make_close_fail_as_misconfigured(scripted: ScriptedGateway) -> None:
+    async with GatewayClient.connect(
+        endpoint=scripted.endpoint, api_key="mxgw_test", plaintext=True, close_timeout=0.2
+    ) as client:
+        session = client.attach_session(SESSION_ID)
+        scripted.refusal = (grpc.StatusCode.UNAVAILABLE, "the gateway restarts")
+
+        # The event loop is blocked during the pause before the second attempt, until after close_timeout.
+        asyncio.get_running_loop().call_later(0.05, time.sleep, 0.3)
+        with pytest.raises((MxGatewayTransportError, MxGatewayTimeoutError)):
+            await session.close()
+
+        assert len(scripted.requests("CloseSession")) >= 1

@@ -307,7 +307,7 @@ class GatewayClient:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             # The gateway may still open the session: close it when its id is known.
-            self._channel.keep(_close_when_opened(opening), name="mxgateway close unwanted session")
+            self._channel.start_task(_close_when_opened(opening), name="mxgateway close unwanted session")
             raise
 
     async def _request_session(self, options: OpenSessionOptions, timeout: float | None) -> Session:

@@ -203,7 +203,7 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
             return
         if self._closing is None or self._closing.done():
             self._channel.check_usable()
-            self._closing = self._channel.keep(self._close(), name=f"mxgateway close {self.session_id}")
+            self._closing = self._channel.start_task(self._close(), name=f"mxgateway close {self.session_id}")
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:

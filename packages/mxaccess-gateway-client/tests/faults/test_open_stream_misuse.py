@@ -78,7 +78,7 @@ def test_stream_raises_in_a_fork_and_works_in_the_parent(action: str) -> None:
     *misuse, child_status, value = process.stdout.splitlines()
     assert (child_status, value) == ("0", "7")
     assert len(misuse) == (2 if action == "use" else 0)
-    assert all("can't be used in its fork" in line and "connect after the fork" in line for line in misuse)
+    assert all("cannot be used in its fork" in line and "connect after the fork" in line for line in misuse)
 
 
 async def advise_tag(session: Session) -> None:

@@ -205,7 +205,7 @@ async def test_reading_silent_stream_can_be_cancelled() -> None:
         (b"first%0d%0asecond", "first second"),
         (b"%1b[31mred", "[31mred"),
         (b"caf%C3%A9", "café"),
-        (b"", "the session can't be used"),
+        (b"", "the session cannot be used"),
     ],
     ids=["invalid percent-encoding", "invalid UTF-8", "two lines", "terminal color", "UTF-8", "empty"],
 )

@@ -122,7 +122,7 @@ async def test_error_page_of_proxy_is_reported_as_such(gateway: SimulatedGateway
 
             error = caught.value
             assert (type(error), error.http_status) == (kind, status)
-            assert f"HTTP status {status} came instead of a gateway's answer" in str(error)
+            assert f"HTTP status {status} instead of an answer from a gateway" in str(error)
             assert error.hint is not None
     assert not gateway.calls
 
@@ -154,7 +154,7 @@ async def test_later_error_page_fails_calls_but_not_the_session(
 
 async def test_page_with_status_200_is_transport_error(gateway: SimulatedGateway, tmp_path: Path) -> None:
     async with nginx_before(tmp_path, gateway.endpoint, location="return 200 'welcome';") as nginx:
-        with pytest.raises(MxGatewayTransportError, match="what answered speaks no gRPC"):
+        with pytest.raises(MxGatewayTransportError, match="the server does not speak gRPC"):
             await GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, plaintext=True)
 
 

@@ -135,7 +135,7 @@ def test_a_fork_is_told_to_connect_for_itself_and_the_parent_goes_on() -> None:
     assert process.returncode == 0, process.stderr
     lines = process.stdout.splitlines()
     assert len(lines) == 5, process.stdout + process.stderr
-    assert all("can't be used in its fork" in line and "connect after the fork" in line for line in lines[:4])
+    assert all("cannot be used in its fork" in line and "connect after the fork" in line for line in lines[:4])
     assert lines[4] == "READY"
 
 

@@ -28,32 +28,32 @@ from mxgateway.testing import SimulatedGateway
 from support.scripted_gateway import ScriptedGateway
 from support.waiting import until
 
-# More than what waits in a stream before the gateway is held back.
+# More than a reader holds before flow control stops the gateway.
 MANY = 10_000
 
 
-@pytest.fixture(params=["the short way", "gRPC's iterator", "grpc.aio"])
+@pytest.fixture(params=["segregated call", "gRPC's iterator", "grpc.aio"])
 def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How events are read: with this grpcio, with one built in another way, with one that has no such calls."""
+    """How events are read: by a segregated call, and as with versions of grpcio that lack parts of it or all of it."""
     way: str = request.param
     if way == "gRPC's iterator":
 
         def changed(*_: object) -> NoReturn:
             raise AttributeError("operate")
 
-        monkeypatch.setattr("mxgateway._transport.segregated_call._Core.__init__", changed)
+        monkeypatch.setattr("mxgateway._transport.segregated_call._PrivateParts.__init__", changed)
     elif way == "grpc.aio":
         monkeypatch.delattr("grpc.experimental.ChannelOptions.SingleThreadedUnaryStream")
     return way
 
 
 def changes(sequences: Iterable[int]) -> list[pb.MxEvent]:
-    """Data changes with these numbers."""
+    """Return data changes with these sequence numbers."""
     return [pb.MxEvent(family=pb.MX_EVENT_FAMILY_ON_DATA_CHANGE, worker_sequence=sequence) for sequence in sequences]
 
 
 async def take(stream: EventStream, count: int) -> list[int]:
-    """Take so many events and give their numbers."""
+    """Receive this many events and return their sequence numbers."""
     return [(await anext(stream)).sequence for _ in range(count)]
 
 
@@ -195,11 +195,11 @@ async def test_the_log_says_how_events_are_read_when_it_is_not_the_quickest_way(
     async with scripted_session.stream_events() as stream:
         await take(stream, 2)
 
-    said = [record.getMessage() for record in caplog.records if "events are read by" in record.getMessage()]
-    assert [text.rpartition("events are read by ")[2] for text in said] == {
-        "the short way": [],
-        "gRPC's iterator": ["its own iterator"],
-        "grpc.aio": ["grpc.aio"],
+    messages = [record.getMessage() for record in caplog.records if "reads the events" in record.getMessage()]
+    assert [message.rpartition(": ")[2] for message in messages] == {
+        "segregated call": [],
+        "gRPC's iterator": ["its iterator reads the events"],
+        "grpc.aio": ["grpc.aio reads the events"],
     }[reader]
 
 

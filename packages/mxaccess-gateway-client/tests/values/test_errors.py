@@ -259,7 +259,7 @@ async def test_timeout_error_names_method_target_and_seconds(
     error = caught.value
     assert isinstance(error, MxGatewayTimeoutError)
     assert error.timeout == 0.05
-    assert str(error).startswith(f"Advise on {scripted.endpoint}: no answer came in time (0.05 s)")
+    assert str(error).startswith(f"Advise on {scripted.endpoint}: the gateway did not answer in time (0.05 s)")
 
 
 async def test_long_status_text_is_cut_and_keeps_its_status(

@@ -1,1 +1,1 @@
-"""Everything that touches gRPC, sockets and certificates."""
+"""gRPC, sockets and certificates: the only room of the client that imports grpc."""

@@ -1,14 +1,11 @@
-"""The channel to the gateway: how it is made, how a call goes over it, and what a failed call becomes."""
+"""The channel to the gateway: opening it, calls over it, and closing it."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
-import gc
 import itertools
 import logging
 import os
-import weakref
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -19,8 +16,9 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
 
 from mxgateway._support.validation import check_seconds
 from mxgateway._transport.arguments import channel_arguments
-from mxgateway._transport.decoding import guarded
-from mxgateway._transport.failures import error_from_grpc, error_from_status
+from mxgateway._transport.decoding import redacting_channel
+from mxgateway._transport.exit import live_channels
+from mxgateway._transport.failures import error_from_grpc, error_from_status, status_of
 from mxgateway._transport.metadata import AuthorizationMetadata
 from mxgateway.auth import ApiKey
 from mxgateway.errors import ErrorFacts, MxGatewayUsageError
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc
 
-    from mxgateway._transport.segregated_call import SyncCall
+    from mxgateway._transport.segregated_call import SegregatedCall
     from mxgateway._transport.tls.credentials import Credentials
     from mxgateway.options import ClientOptions
 
@@ -45,6 +43,8 @@ ReplyT = TypeVar("ReplyT")
 
 
 class _UnaryMethod(Protocol[RequestT, ReplyT]):
+    """A method of a gRPC stub that returns one reply."""
+
     def __call__(
         self, request: RequestT, *, timeout: float | None = None, metadata: grpc.aio.Metadata | None = None
     ) -> grpc.aio.UnaryUnaryCall[RequestT, ReplyT]: ...
@@ -75,8 +75,8 @@ class Channel:
         self._api_key = api_key = options.api_key if isinstance(options.api_key, ApiKey) else None
         self.options: ClientOptions = options
         self._channel = channel
-        self._guarded = guarded(channel, api_key)
-        self.gateway: pb_grpc.MxAccessGatewayAsyncStub = pb_grpc.MxAccessGatewayStub(self._guarded)
+        self._redacting = redacting_channel(channel, api_key)
+        self.gateway: pb_grpc.MxAccessGatewayAsyncStub = pb_grpc.MxAccessGatewayStub(self._redacting)
         self._credentials = credentials
         self._metadata = AuthorizationMetadata(api_key)
         self._loop = asyncio.get_running_loop()
@@ -84,22 +84,25 @@ class Channel:
         self._calls: set[_Cancellable] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
-        self._correlation = os.urandom(8).hex()
-        self._counter = itertools.count(1)
-        _alive.add(self)
+        self._correlation_prefix = os.urandom(8).hex()
+        self._correlation_numbers = itertools.count(1)
+        live_channels.add(self)
 
     @classmethod
     async def open(cls, options: ClientOptions) -> Channel:
-        """Make the channel; nothing is sent to the gateway yet, but its certificate is looked at when it is pinned.
+        """Return a new channel.
+
+        No data is sent to the gateway yet. A certificate that is trusted by its fingerprint is fetched and compared.
 
         Raises:
-            MxGatewayConfigurationError: a certificate file can't be used.
-            MxGatewayCertificateError: a gateway shows another certificate than the pinned or remembered one.
-            MxGatewayTransportError: a gateway whose certificate is to be looked at can't be reached.
+            MxGatewayConfigurationError: a certificate file cannot be used.
+            MxGatewayCertificateError: the gateway shows another certificate than the pinned or remembered one.
+            MxGatewayTransportError: the gateway's certificate must be compared, but the gateway cannot be reached.
+            MxGatewayTimeoutError: another process keeps `known_gateways_file` locked.
         """
         if options.plaintext:
             return cls(options, grpc.aio.insecure_channel(options.endpoint, options=channel_arguments(options, None)))
-        from mxgateway._transport.tls.credentials import load_credentials  # noqa: PLC0415 - plaintext needs none of it
+        from mxgateway._transport.tls.credentials import load_credentials  # noqa: PLC0415 - not needed for plaintext
 
         credentials = await load_credentials(options)
         channel = grpc.aio.secure_channel(
@@ -109,10 +112,10 @@ class Channel:
 
     @cached_property
     def galaxy(self) -> galaxy_pb_grpc.GalaxyRepositoryAsyncStub:
-        """The calls of the Galaxy's service; `gateway` has those of the other one."""
+        """The stub of the Galaxy service; `gateway` is the stub of the other service."""
         from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc  # noqa: PLC0415 - mxgateway.galaxy.client
 
-        return galaxy_pb_grpc.GalaxyRepositoryStub(self._guarded)
+        return galaxy_pb_grpc.GalaxyRepositoryStub(self._redacting)
 
     @property
     def closed(self) -> bool:
@@ -121,36 +124,36 @@ class Channel:
 
     @property
     def certificate_fingerprint(self) -> str | None:
-        """SHA-256 of the only certificate that is trusted, 64 hex digits, when it is pinned or remembered."""
+        """SHA-256 of the only trusted certificate, 64 hex digits, if it is pinned or remembered."""
         return None if self._credentials is None else self._credentials.fingerprint
 
     def new_correlation_id(self) -> str:
-        """Give a `client_correlation_id` that no other call of any client has."""
-        return f"{self._correlation}-{next(self._counter)}"
+        """Return a `client_correlation_id` that no other call of any client has."""
+        return f"{self._correlation_prefix}-{next(self._correlation_numbers)}"
 
     def check_usable(self) -> None:
-        """Make sure that a call can be made here and now.
+        """Check that a call can be made now, in this event loop and process.
 
         Raises:
-            MxGatewayUsageError: the client is closed, or was opened in another event loop or another process.
+            MxGatewayUsageError: the client is closed, or was opened in another event loop or process.
         """
         if self._closed:
             raise self.closed_error()
         self.check_place()
 
     def closed_error(self) -> MxGatewayUsageError:
-        """The error for using a closed client."""
+        """Return the error for using a closed client."""
         return self._misuse("the client is closed", "open a new one with GatewayClient.connect")
 
     def check_place(self) -> None:
-        """Make sure that this is the process and the event loop that opened the client.
+        """Check that this is the event loop and the process that opened the client.
 
         Raises:
-            MxGatewayUsageError: it is another one.
+            MxGatewayUsageError: it is not.
         """
         if os.getpid() != self._pid:
             raise self._misuse(
-                f"the client was opened in process {self._pid} and can't be used in its fork {os.getpid()}",
+                f"the client was opened in process {self._pid} and cannot be used in its fork {os.getpid()}",
                 "connect after the fork, in the process that uses the client",
             )
         if asyncio.get_running_loop() is not self._loop:
@@ -168,15 +171,22 @@ class Channel:
         timeout: float | None,
         session_id: str | None = None,
     ) -> ReplyT:
-        """Make a unary call and give its reply; without `session_id` it has to do with no session.
+        """Make a call with one reply and return the reply.
 
-        Cancelling ends the call on this side; what the gateway has begun goes on there.
+        Cancelling ends the call for the client. What the gateway has started continues there.
+
+        Args:
+            method: the method of the stub.
+            name: the MXAccess method or gateway rpc that errors show.
+            request: the request.
+            timeout: seconds; None for the client's default.
+            session_id: the session of the call; None if the call has no session.
 
         Raises:
-            MxGatewayError: what the status of a failed call stands for, see GRPC_STATUS_ERRORS and
-                SESSIONLESS_GRPC_STATUS_ERRORS.
-            MxGatewayUsageError: the client can't be used here, or was closed while the call ran.
-            ValueError: `timeout` is not a positive number of seconds.
+            MxGatewayError: the call failed; GRPC_STATUS_ERRORS and SESSIONLESS_GRPC_STATUS_ERRORS say with which error.
+            MxGatewayUsageError: the client is closed, was closed during the call, or was opened in another event loop
+                or process.
+            MxGatewayConfigurationError: `timeout` is not a positive number of seconds.
         """
         self.check_usable()
         seconds = self.options.timeout if timeout is None else check_seconds("timeout", timeout)
@@ -186,22 +196,19 @@ class Channel:
         self._calls.add(call)
         try:
             reply = await call
-            # grpcio gives None for a reply that is missing and for one that protobuf can't read.
+            # grpcio returns None for a missing reply and for one that cannot be decoded.
             if reply is not None:
                 return reply
-            status, details = grpc.StatusCode.OK, "the reply is missing or can't be read"
-        except grpc.aio.AioRpcError as error:
-            status, details = error.code(), error.details()
-        except KeyError as error:
-            # Some grpcio can't say what a status is that gRPC doesn't have.
-            status, details = grpc.StatusCode.UNKNOWN, f"gRPC has no status {error}"
+            status, details = grpc.StatusCode.OK, "the reply is missing or cannot be decoded"
+        except (grpc.aio.AioRpcError, KeyError) as error:
+            status, details = status_of(error)
         except asyncio.CancelledError:
             if not self._closed or _task_is_cancelled():
                 raise
         finally:
             self._calls.discard(call)
-        # The call and the error of gRPC hold unredacted text: neither may be seen in a traceback that shows local
-        # variables, nor be the context of what is raised here.
+        # gRPC's call and error hold unredacted text. So neither may appear in a traceback that shows local variables,
+        # nor be the context of the error that is raised here.
         del call
         facts = ErrorFacts(
             method=name,
@@ -211,7 +218,7 @@ class Channel:
             timeout=seconds,
         )
         if status is None:
-            raise MxGatewayUsageError("the client was closed while the call ran: its outcome is unknown", facts)
+            raise MxGatewayUsageError("the client was closed during the call: its outcome is unknown", facts)
         failure = error_from_grpc(status, details, facts)
         del details
         raise failure
@@ -220,19 +227,22 @@ class Channel:
         """Send a command of a session and return the reply (rpc `Invoke`); `name` is the method that errors show.
 
         Raises:
-            MxGatewayError: as `call` does.
+            MxGatewayError: the call failed, as with `call`.
         """
         return await self.call(self.gateway.Invoke, name, request, timeout=timeout, session_id=request.session_id)
 
     def stream(
         self, method: StreamMethod[RequestT, ReplyT], request: RequestT, *, timeout: float | None = None
     ) -> grpc.aio.UnaryStreamCall[RequestT, ReplyT]:
-        """Start a call that streams replies; the caller owns it, cancels it and awaits its end.
+        """Start a call that streams replies. The caller must cancel it and await its end.
 
-        `timeout` is for the whole stream; without it there is no deadline.
+        Args:
+            method: the method of the stub.
+            request: the request.
+            timeout: seconds for the whole stream; None for no deadline.
 
         Raises:
-            MxGatewayUsageError: the client can't be used here.
+            MxGatewayUsageError: the client is closed, or was opened in another event loop or process.
         """
         self.check_usable()
         call = method(request, timeout=timeout, metadata=self._metadata)
@@ -240,23 +250,23 @@ class Channel:
         call.add_done_callback(self._calls.discard)
         return call
 
-    def stream_events(self, request: pb.StreamEventsRequest) -> SyncCall[pb.MxEvent] | None:
-        """Start an event stream that a thread can read, over a connection of its own; the caller owns it.
+    def stream_events(self, request: pb.StreamEventsRequest) -> SegregatedCall[pb.MxEvent] | None:
+        """Start an event stream that a thread can read, over a connection of its own. The caller must cancel it.
 
-        None where this grpcio has no calls that need no thread of their own: then only `stream` is left.
+        Returns None if this version of grpcio has no segregated calls. Use `stream` then.
 
         Raises:
-            MxGatewayUsageError: the client can't be used here.
+            MxGatewayUsageError: the client is closed, or was opened in another event loop or process.
         """
         self.check_usable()
-        # grpcio loads both halves only when they are asked for; types-grpcio leaves this one out.
+        # A local import because grpcio loads this part only on demand; types-grpcio does not have it.
         from grpc.experimental import ChannelOptions  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
 
-        from mxgateway._transport.segregated_call import SyncCall  # noqa: PLC0415
+        from mxgateway._transport.segregated_call import SegregatedCall  # noqa: PLC0415
 
         single_threaded = getattr(ChannelOptions, "SingleThreadedUnaryStream", None)
         if single_threaded is None:
-            _logger.info("this grpcio has no single-threaded streams: events are read by grpc.aio")
+            _logger.info("this version of grpcio has no single-threaded streams: grpc.aio reads the events")
             return None
         arguments = [*channel_arguments(self.options, self._credentials), (single_threaded, 1)]
         channel = (
@@ -264,32 +274,32 @@ class Channel:
             if self._credentials is None
             else grpc.secure_channel(self.options.endpoint, self._credentials.channel, options=arguments)
         )
-        stub = pb_grpc.MxAccessGatewayStub(guarded(channel, self._api_key))
+        stub = pb_grpc.MxAccessGatewayStub(redacting_channel(channel, self._api_key))
         call = stub.StreamEvents(request, metadata=tuple(self._metadata))
-        return SyncCall(channel, call)
+        return SegregatedCall(channel, call)
 
-    def own(self, call: _Cancellable, task: asyncio.Task[None]) -> None:
-        """Let `close` cancel something that is over when its task is."""
+    def cancel_on_close(self, call: _Cancellable, *, task: asyncio.Task[None]) -> None:
+        """Let `close` cancel a call, unless the call's task has ended before."""
         self._calls.add(call)
         task.add_done_callback(lambda _: self._calls.discard(call))
 
-    def keep(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+    def start_task(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Run work in a task that `close` waits for."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._forget)
+        task.add_done_callback(self._task_ended)
         return task
 
     def check_status(
         self, reply: pb.OpenSessionReply | pb.CloseSessionReply, name: str, request: _CorrelatedRequest
     ) -> None:
-        """Make sure that a reply that says no with nothing but a protocol status says yes.
+        """Check the protocol status of a reply that has no other result.
 
         Raises:
-            MxGatewayError: what the status stands for, see PROTOCOL_STATUS_ERRORS.
+            MxGatewayError: the status is not OK; PROTOCOL_STATUS_ERRORS says which error it is.
         """
         if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK:
-            # In place: the caller's reply may be seen in a traceback that shows local variables.
+            # In place, because a traceback that shows local variables may show the caller's reply.
             redact_message(reply)
             facts = ErrorFacts(
                 method=name,
@@ -299,16 +309,16 @@ class Channel:
             )
             raise error_from_status(reply.protocol_status, facts)
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            # Whoever waited for it has the error; nobody else is to hear of it.
+            # Retrieve the exception so that asyncio does not log it; a caller that awaited the task has seen it.
             task.exception()
 
     async def close(self) -> None:
-        """End every call that still runs and close the connection. Twice is fine."""
+        """Cancel all running calls, wait for the tasks and close the connection. Closing again does nothing."""
         self._closed = True
-        # A channel that closes itself under running calls leaves some of them waiting for ever on older grpcio.
+        # Older versions of grpcio leave some running calls waiting endlessly if their channel is closed.
         for call in tuple(self._calls):
             call.cancel()
         if self._tasks:
@@ -320,17 +330,6 @@ class Channel:
 
 
 def _task_is_cancelled() -> bool:
-    """Whether somebody asked the running task to stop, as opposed to its call."""
+    """Return whether the running task was cancelled, as opposed to its call."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-_alive: weakref.WeakSet[Channel] = weakref.WeakSet()
-
-
-@atexit.register
-def _free_before_the_end() -> None:
-    # What only a cycle still holds would be freed while the interpreter ends. On Python 3.13 an older grpcio may then
-    # wait for its own thread, which doesn't run any more.
-    if _alive:
-        gc.collect()

@@ -1,4 +1,4 @@
-"""What arrives over a channel: read from its bytes, and without our key before anybody sees it."""
+"""Decode incoming messages and redact the API key from them."""
 
 from __future__ import annotations
 
@@ -18,49 +18,51 @@ if TYPE_CHECKING:
 
     from mxgateway.auth import ApiKey
 
-__all__ = ["UNREADABLE_BYTES", "guarded"]
+__all__ = ["UNREADABLE_BYTES", "redacting_channel"]
 
 _logger = logging.getLogger("mxgateway.channel")
 
 UNREADABLE_BYTES: Final = (DecodeError, UnicodeDecodeError, RecursionError)
-"""What parsing a message raises; protobuf's pure-Python backend has its own words for wrong text and deep nesting."""
+"""The exceptions of parsing a message. protobuf's pure-Python backend has its own for invalid text and deep nesting."""
 
 ChannelT = TypeVar("ChannelT", grpc.Channel, grpc.aio.Channel)
 
 
-def guarded(channel: ChannelT, api_key: ApiKey | None) -> ChannelT:
-    """Give a channel for a stub, on which a gateway that echoes our key gives messages with `***` in its place.
+def redacting_channel(channel: ChannelT, api_key: ApiKey | None) -> ChannelT:
+    """Return a channel for a stub whose messages have `***` in place of the API key, should a gateway echo it.
 
-    Whoever gets a message may print or log it: an id, a text or a value is not where a key is looked for.
+    The program that receives a message may print or log it, and expects no key in an id, a text or a value.
     """
-    return cast("ChannelT", _GuardedChannel(channel, api_key))
+    return cast("ChannelT", _RedactingChannel(channel, api_key))
 
 
-class _GuardedChannel:
+class _RedactingChannel:
+    """The two methods of a channel that the stubs of this contract use."""
+
     def __init__(self, channel: Any, api_key: ApiKey | None) -> None:
         self._channel = channel
         self._api_key = api_key
 
     def unary_unary(self, method: str, *, response_deserializer: Callable[[bytes], Message], **rest: Any) -> Any:
-        """Give what calls a method with one reply."""
-        return self._channel.unary_unary(method, response_deserializer=self._guarded(response_deserializer), **rest)
+        """Return the callable for a method with one reply."""
+        return self._channel.unary_unary(method, response_deserializer=self._redacting(response_deserializer), **rest)
 
     def unary_stream(self, method: str, *, response_deserializer: Callable[[bytes], Message], **rest: Any) -> Any:
-        """Give what calls a method that streams its replies."""
-        return self._channel.unary_stream(method, response_deserializer=self._guarded(response_deserializer), **rest)
+        """Return the callable for a method that streams its replies."""
+        return self._channel.unary_stream(method, response_deserializer=self._redacting(response_deserializer), **rest)
 
-    def _guarded(self, deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | None]:
+    def _redacting(self, deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | None]:
         echo = None if self._api_key is None else self._api_key.echo
 
-        def read(data: bytes) -> Message | None:
+        def decode(data: bytes) -> Message | None:
             try:
                 message = deserialize(data)
             except UNREADABLE_BYTES as error:
-                # What gRPC itself would make of it, but for a traceback in the log that leads to the message.
-                _logger.debug("a message can't be read: %s", error)
+                # gRPC itself would also return None, but would log a traceback that leads to the message.
+                _logger.debug("cannot decode a message: %s", error)
                 return None
             if echo is not None and echo in data:
                 redact_message(message)
             return message
 
-        return read
+        return decode

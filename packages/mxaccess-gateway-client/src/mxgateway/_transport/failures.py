@@ -1,4 +1,4 @@
-"""What a call that failed, and a reply that refuses, is for the caller: its error, with what is known about it."""
+"""Turn failed calls and refusing replies into errors."""
 
 from __future__ import annotations
 
@@ -36,69 +36,95 @@ if TYPE_CHECKING:
 
     from mxgateway.errors import ErrorFacts, MxGatewayError
 
-__all__ = ["TOO_LARGE", "UNREADABLE", "error_from_grpc", "error_from_reply", "error_from_status"]
+__all__ = [
+    "UNDECODABLE",
+    "error_from_grpc",
+    "error_from_reply",
+    "error_from_status",
+    "is_message_too_large",
+    "status_of",
+]
 
-UNREADABLE: Final = "Exception deserializing response!"
-"""What grpcio says of a message in a stream that protobuf can't read; grpc.aio gives None instead."""
+UNDECODABLE: Final = "Exception deserializing response!"
+"""grpcio's details for a streamed message that protobuf cannot decode; grpc.aio returns None instead."""
 
-# MXAccess gives one for each thing that it was asked. Of a reply that is larger than any of its own only what explains
-# it is kept: to look for secrets in megabytes would hold up the event loop.
-_MOST_STATUSES_KEPT = 1000
-_MOST_STATUSES_KEPT_OF_MANY = 100
-_LARGEST_REPLY = 64 * 1024
+# MXAccess returns one status per entry of a command. A reply that is larger than any of MXAccess is reduced to what
+# explains the failure, because searching megabytes for secrets would block the event loop.
+_MAX_STATUSES = 1000
+_MAX_STATUSES_OF_LARGE_REPLY = 100
+_LARGE_REPLY_BYTES = 64 * 1024
 
-# What grpcio says of a message over our limit, what it says of one over the server's, and what ASP.NET Core says.
-TOO_LARGE: Final = re.compile(r"message (?:larger than max|exceeds the maximum)", re.IGNORECASE)
+# grpcio's details for a message over the client's limit, for one over a server's limit, and those of ASP.NET Core.
+_TOO_LARGE = re.compile(r"message (?:larger than max|exceeds the maximum)", re.IGNORECASE)
 
-# What gRPC says of an answer that has an HTTP status and no gRPC status, in every version.
+# gRPC's details, in every version, for an answer that has an HTTP status and no gRPC status.
 _HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
 
-# What it says of an answer that ends without a gRPC status; now and then of a stream that had an HTTP status, too.
+# gRPC's details for an answer that ends without a gRPC status. A stream with an HTTP status sometimes has them too.
 _NO_STATUS = "Stream removed"
-_NO_STATUS_HINT = "what answered speaks no gRPC: see that the endpoint is the gateway's, and what a proxy does with it"
+_CHECK_ENDPOINT = "check that the endpoint is the gateway's, and what a proxy in between does with the call"
+_NO_STATUS_HINT = f"the server does not speak gRPC: {_CHECK_ENDPOINT}"
 
-_NOT_TRUSTED_HINT = "the gateway shows a certificate that isn't trusted, perhaps a new one: connecting anew tells more"
+_NOT_TRUSTED_HINT = "the gateway's certificate is not trusted, it may be a new one: connect again to find out more"
 
 _SUMMARIES: Mapping[type[MxGatewayError], str] = MappingProxyType(
     {
         MxGatewayTransportError: "the connection to the gateway failed",
-        MxGatewayTimeoutError: "no answer came in time",
-        MxGatewayAuthenticationError: "the gateway doesn't accept the API key",
-        MxGatewayAuthorizationError: "the API key lacks the scope for this",
-        MxGatewayLimitError: "a limit is reached",
-        MxGatewaySessionError: "the session can't be used",
-        MxGatewayWorkerError: "the session's worker is away",
-        MxGatewayProtocolError: "the answer doesn't follow the contract",
+        MxGatewayTimeoutError: "the gateway did not answer in time",
+        MxGatewayAuthenticationError: "the gateway does not accept the API key",
+        MxGatewayAuthorizationError: "the API key lacks the required scope",
+        MxGatewayLimitError: "a limit was reached",
+        MxGatewaySessionError: "the session cannot be used",
+        MxGatewayWorkerError: "the session's worker is not available",
+        MxGatewayProtocolError: "the answer violates the gateway's protocol",
         MxGatewayCommandError: "the gateway refused the request",
-        MxGatewayNotFoundError: "the gateway doesn't know what the request names",
-        MxAccessError: "MXAccess refused",
+        MxGatewayNotFoundError: "the gateway does not know the object in the request",
+        MxAccessError: "MXAccess refused the request",
     }
 )
 
 _HINTS: Mapping[type[MxGatewayError], str] = MappingProxyType(
     {
-        MxGatewayAuthenticationError: "check that the API key is complete, and that the gateway knows it",
+        MxGatewayAuthenticationError: "check that the API key is complete and that the gateway knows it",
         MxGatewayAuthorizationError: "use a key with this scope, or add the scope to the key on the gateway",
     }
 )
 
 _HTTP_HINTS: Mapping[int, str] = MappingProxyType(
     {
-        **dict.fromkeys(range(300, 500), "see that the endpoint is the gateway's, and what a proxy does with it"),
-        400: "the proxy refuses the request as it comes: it may want a client certificate (client_certificate_file)",
-        401: "the proxy before the gateway wants to know who asks, beside the gateway's own API key",
-        403: "the proxy before the gateway doesn't let this client through",
-        413: "a message is larger than the proxy lets through (nginx: client_max_body_size)",
-        429: "the proxy lets fewer requests through: make fewer, or let it take more",
-        431: "the API key is longer than the proxy lets through (nginx: large_client_header_buffers)",
-        502: "the proxy doesn't reach the gateway: see that the gateway runs, and where the proxy looks for it",
-        504: "the gateway was silent for longer than the proxy waits (nginx: grpc_read_timeout)",
+        **dict.fromkeys(range(300, 500), _CHECK_ENDPOINT),
+        400: "the proxy refuses the request as invalid: it may require a client certificate (client_certificate_file)",
+        401: "the proxy in front of the gateway requires authentication of its own, besides the gateway's API key",
+        403: "the proxy in front of the gateway does not allow this client",
+        413: "a message is larger than the proxy allows (nginx: client_max_body_size)",
+        429: "the proxy limits the rate of requests: send fewer, or raise the proxy's limit",
+        431: "the API key is longer than the proxy allows (nginx: large_client_header_buffers)",
+        502: "the proxy cannot reach the gateway: check that the gateway is running, and its address in the proxy",
+        504: "the gateway sent nothing for longer than the proxy waits (nginx: grpc_read_timeout)",
     }
 )
 
 
+def status_of(error: grpc.RpcError | KeyError) -> tuple[grpc.StatusCode, str | None]:
+    """Return the gRPC status and its details for an exception that a call of grpcio raised.
+
+    Some versions of grpcio raise a KeyError for a status number that gRPC does not define.
+    """
+    if isinstance(error, KeyError):
+        return grpc.StatusCode.UNKNOWN, f"gRPC has no status {error}"
+    return error.code(), error.details()
+
+
+def is_message_too_large(error: MxGatewayError) -> bool:
+    """Return whether a call failed because a message was larger than this client or the gateway allows."""
+    return _TOO_LARGE.search(error.details or "") is not None
+
+
 def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFacts) -> MxGatewayError:
-    """Give the error for a call that ended with a gRPC status; a call whose facts have no session_id has no session."""
+    """Return the error for a call that ended with a gRPC status.
+
+    The facts of a call without a session must have no `session_id`.
+    """
     text = shorten(details or "")
     answer = _HTTP_STATUS.match(text)
     if answer is not None:
@@ -108,33 +134,33 @@ def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFa
     if status is grpc.StatusCode.UNAVAILABLE and "CERTIFICATE_VERIFY_FAILED" in text:
         facts = replace(facts, hint=_NOT_TRUSTED_HINT)
     kinds = SESSIONLESS_GRPC_STATUS_ERRORS if facts.session_id is None else GRPC_STATUS_ERRORS
-    kind = MxGatewayProtocolError if text == UNREADABLE else kinds.get(status, MxGatewayTransportError)
-    if kind is MxGatewayLimitError and TOO_LARGE.search(text):
-        facts = replace(facts, hint="raise max_message_bytes here and at the gateway, or ask for less at once")
+    kind = MxGatewayProtocolError if text == UNDECODABLE else kinds.get(status, MxGatewayTransportError)
+    if kind is MxGatewayLimitError and _TOO_LARGE.search(text):
+        facts = replace(facts, hint="raise max_message_bytes here and on the gateway, or request less at once")
     return kind(_SUMMARIES[kind], replace(facts, grpc_status=status, details=text, hint=facts.hint or _HINTS.get(kind)))
 
 
 def _error_from_http(status: int, facts: ErrorFacts) -> MxGatewayError:
     kind = HTTP_STATUS_ERRORS.get(status, MxGatewayTransportError)
-    hint = _HTTP_HINTS.get(status) or "see what a proxy before the gateway says of it"
+    hint = _HTTP_HINTS.get(status) or "check the log of the proxy in front of the gateway"
     return kind(
-        f"HTTP status {status} came instead of a gateway's answer",
+        f"HTTP status {status} instead of an answer from a gateway",
         replace(facts, http_status=status, hint=hint),
     )
 
 
 def error_from_status(status: pb.ProtocolStatus, facts: ErrorFacts) -> MxGatewayError:
-    """Give the error for a reply that has nothing but a protocol status, which isn't OK."""
+    """Return the error for a reply that has only a protocol status, which is not OK."""
     code = ProtocolStatusCode(status.code)
     kind = PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
     return kind(_SUMMARIES[kind], replace(facts, protocol_status=code, details=shorten(status.message)))
 
 
 def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayError:
-    """Give the error for a reply that isn't OK, or that claims OK with a failed result; its texts get redacted."""
-    from mxgateway.status import MxStatus  # noqa: PLC0415 - before MXAccess has answered anything, nobody needs it
+    """Return the error for a reply that is not OK, or that is OK with a failed result; redact the reply's texts."""
+    from mxgateway.status import MxStatus  # noqa: PLC0415 - not needed before the first refusal
 
-    _keep_what_explains(reply)
+    _drop_payload_of_large_reply(reply)
     code = ProtocolStatusCode(reply.protocol_status.code)
     kind = MxAccessError if code == ProtocolStatusCode.OK else PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
     error = kind(
@@ -153,17 +179,17 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayEr
     return error
 
 
-def _keep_what_explains(reply: pb.MxCommandReply) -> None:
-    # First of all: protobuf's pure-Python backend keeps the size that it has once counted, unknown fields included.
+def _drop_payload_of_large_reply(reply: pb.MxCommandReply) -> None:
+    # This comes first because protobuf's pure-Python backend caches the size, unknown fields included.
     reply.DiscardUnknownFields()
-    del reply.statuses[_MOST_STATUSES_KEPT:]
-    if reply.ByteSize() <= _LARGEST_REPLY:
+    del reply.statuses[_MAX_STATUSES:]
+    if reply.ByteSize() <= _LARGE_REPLY_BYTES:
         return
     reply.ClearField("return_value")
     payload = reply.WhichOneof("payload")
     if payload is not None:
         reply.ClearField(payload)
-    del reply.statuses[_MOST_STATUSES_KEPT_OF_MANY:]
+    del reply.statuses[_MAX_STATUSES_OF_LARGE_REPLY:]
     reply.diagnostic_message = shorten(reply.diagnostic_message)
     reply.protocol_status.message = shorten(reply.protocol_status.message)
     for status in reply.statuses:

@@ -15,13 +15,13 @@ __all__ = ["AuthorizationMetadata"]
 
 
 class AuthorizationMetadata(grpc.aio.Metadata):
-    """The metadata of every call, with a repr that a log or a traceback with locals may show."""
+    """The metadata of every call, with a repr that is safe in logs and in tracebacks with local variables."""
 
     def __init__(self, api_key: ApiKey | None) -> None:
         if api_key is None:
             super().__init__()
         else:
-            # A Secret: gRPC takes it out of here, and keeps it in tuples and lists with a repr of their own.
+            # The value is a Secret because gRPC copies it into tuples and lists that have a repr of their own.
             super().__init__(("authorization", Secret(f"Bearer {api_key.reveal()}")))
 
     def __repr__(self) -> str:

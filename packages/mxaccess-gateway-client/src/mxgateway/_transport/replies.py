@@ -1,4 +1,4 @@
-"""What of a reply is believed."""
+"""Whether a reply really reports success."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ __all__ = ["contradicts_ok"]
 
 
 def contradicts_ok(reply: pb.MxCommandReply) -> bool:
-    """Whether an OK reply carries a failure after all: a refusal must never pass for a success."""
+    """Return whether an OK reply carries a failed result, so that a refusal is never taken for a success."""
     return reply.hresult < 0 or any(MxStatus.from_message(status).failed for status in reply.statuses)

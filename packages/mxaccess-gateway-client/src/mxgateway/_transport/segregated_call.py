@@ -1,9 +1,10 @@
-# ruff: noqa: SLF001 - that is what the module is about
-"""A call that streams replies to a thread, and the short way from gRPC's core to them.
+# ruff: noqa: SLF001 - this module is about private parts of grpcio
+"""Segregated calls: streaming calls that a thread reads directly from gRPC's core.
 
-gRPC's iterator over such a call asks its core for each reply and puts that between locks and lists which only a call
-with several threads needs: half of what a reply costs. The parts it is made of are not public, so they are looked for;
-where one is missing, gRPC's iterator reads. Whatever is no reply, the end above all, is left to gRPC in any case.
+gRPC's own iterator over such a call takes each reply from the core through locks and lists that only calls with
+several threads need. That is half of the cost of a reply. The parts that the iterator is made of are not public, so
+they are looked up when they are used. If one is missing, gRPC's own iterator reads. Everything that is not a reply,
+above all the end of the call, is left to gRPC in any case.
 """
 
 from __future__ import annotations
@@ -21,24 +22,25 @@ if TYPE_CHECKING:
     import grpc
     from google.protobuf.message import Message
 
-__all__ = ["SyncCall"]
+__all__ = ["SegregatedCall"]
 
 _logger = logging.getLogger("mxgateway.channel")
 
-# Of smaller messages as many as may wait in a stream take no more memory than one of the largest size.
-_LARGE: Final = 4096
+# A full queue of smaller messages takes no more memory than one message of the largest size.
+_LARGE_MESSAGE_BYTES: Final = 4096
 
 MessageT = TypeVar("MessageT", bound="Message")
 
 
-class SyncCall(Generic[MessageT]):
-    """A call that streams replies to a thread, over a connection of its own that ends with it.
+class SegregatedCall(Generic[MessageT]):
+    """A streaming call that a thread reads, over a connection of its own that ends with the call.
 
-    A call of this sort that is cancelled drops the events that tell of its end, and gRPC then keeps it, and with it its
-    connection, for as long as the process lives. One whose channel is closed under it sees its end.
+    The call needs its own connection because it is ended by closing the channel. If such a call is cancelled instead,
+    it drops the events that report its end, and gRPC then keeps the call and its connection as long as the process
+    lives.
 
     Attributes:
-        large_bytes: what has arrived in large messages, until the reader sets it back.
+        large_bytes: the size of the large messages that have arrived, in bytes, until the reader resets it.
     """
 
     def __init__(self, channel: grpc.Channel, call: Iterator[MessageT]) -> None:
@@ -47,37 +49,42 @@ class SyncCall(Generic[MessageT]):
         self._call = call
 
     def __iter__(self) -> Iterator[MessageT]:
-        """Give the replies; raises grpc.RpcError when the call ends with another status than OK, or DecodeError."""
-        try:
-            core = _Core(self._call)
-        except (AttributeError, ImportError) as missing:
-            _logger.info("this grpcio is built in another way (%s): events are read by its own iterator", missing)
-            return self._counted()
-        return core.replies(self, self._call)
+        """Yield the replies.
 
-    def _counted(self) -> Iterator[MessageT]:
-        for reply in self._call:
-            if (size := reply.ByteSize()) > _LARGE:
-                self.large_bytes += size
-            yield reply
+        Raises:
+            grpc.RpcError: the call ended with another status than OK.
+            DecodeError: a reply cannot be decoded.
+        """
+        try:
+            parts = _PrivateParts(self._call)
+        except (AttributeError, ImportError) as missing:
+            _logger.info("this version of grpcio has other private parts (%s): its iterator reads the events", missing)
+            return self._read_by_iterator()
+        return parts.replies(self, self._call)
 
     def cancel(self) -> None:
-        """End it and its connection, from any thread. Twice is fine."""
+        """End the call and its connection, from any thread. Cancelling again does nothing."""
         self._channel.close()
 
     def finish(self) -> None:
-        """End it in the thread that has read it, once nothing more is read.
+        """End the call in the thread that has read it, after the last read.
 
-        Of a call that failed before it was sent gRPC still has an event to tell. As long as nobody takes it gRPC keeps
+        If a call failed before it was sent, gRPC still has an event to report. Until that event is taken, gRPC keeps
         the call, and its closed channel connects again and stays connected.
         """
         self.cancel()
         with contextlib.suppress(AttributeError, ImportError):
-            _Core(self._call).take_all()
+            _PrivateParts(self._call).handle_remaining_events()
+
+    def _read_by_iterator(self) -> Iterator[MessageT]:
+        for reply in self._call:
+            if (size := reply.ByteSize()) > _LARGE_MESSAGE_BYTES:
+                self.large_bytes += size
+            yield reply
 
 
-class _Core:
-    """The parts of gRPC's iterator over a call that needs no thread of its own: the same from grpcio 1.63 to 1.85."""
+class _PrivateParts:
+    """The private parts of gRPC's iterator over a segregated call: the same from grpcio 1.63 to 1.85."""
 
     def __init__(self, call: Any) -> None:
         core = importlib.import_module("grpc._cython.cygrpc")
@@ -91,13 +98,13 @@ class _Core:
         self._handle = importlib.import_module("grpc._channel")._handle_event
         self._receive = core.ReceiveMessageOperation
         self._message_due = core.OperationType.receive_message
-        self._only_the_end_is_due = {core.OperationType.receive_status_on_client}
+        self._only_end_due = {core.OperationType.receive_status_on_client}
 
-    def replies(self, owner: SyncCall[MessageT], call: Iterator[MessageT]) -> Iterator[MessageT]:
-        """Give the replies of the call: the first by its iterator, which also sees to how a call begins."""
+    def replies(self, owner: SegregatedCall[MessageT], call: Iterator[MessageT]) -> Iterator[MessageT]:
+        """Yield the replies; gRPC's iterator reads the first one, because it also starts the call."""
         for reply in call:
             yield reply
-            if self._due == self._only_the_end_is_due:
+            if self._due == self._only_end_due:
                 break
         else:
             return
@@ -111,15 +118,20 @@ class _Core:
             reply = parse(received)
             if reply is None:
                 raise DecodeError
-            if len(received) > _LARGE:
+            if len(received) > _LARGE_MESSAGE_BYTES:
                 owner.large_bytes += len(received)
             yield reply
-        yield from self._rest(call, event)
+        yield from self._continue_by_iterator(call, event)
 
-    def _rest(self, call: Iterator[MessageT], event: object) -> Iterator[MessageT]:
-        """Let gRPC have an event that was no reply, as if it had asked for it, and go on by itself."""
+    def handle_remaining_events(self) -> None:
+        """Let gRPC handle every event that is still due of a call that has ended."""
+        while self._due:
+            self._handle_event(self._next_event())
+
+    def _continue_by_iterator(self, call: Iterator[MessageT], event: object) -> Iterator[MessageT]:
+        """Let gRPC handle an event that is not a reply, as if its iterator had received it, and continue by itself."""
         self._due.add(self._message_due)
-        self._take(event)
+        self._handle_event(event)
         try:
             last: MessageT = self._next_response()
         except StopIteration:
@@ -127,12 +139,7 @@ class _Core:
         yield last
         yield from call
 
-    def take_all(self) -> None:
-        """Let gRPC have every event that is still to come of a call that has ended."""
-        while self._due:
-            self._take(self._next_event())
-
-    def _take(self, event: object) -> None:
+    def _handle_event(self, event: object) -> None:
         with self._condition:
             callbacks = self._handle(event, self._state, self._parse)
         for callback in callbacks:

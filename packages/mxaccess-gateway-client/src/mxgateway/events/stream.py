@@ -125,7 +125,7 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
             self._place.mark_closed()
         super().__del__()
 
-    async def _may_ask_again(self, end: StreamEnd) -> bool:
+    async def _should_retry(self, end: StreamEnd) -> bool:
         if not end.refused or self.delivered or not self._place.closed_recently:
             return False
         await asyncio.sleep(_RETRY_PAUSE_SECONDS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 
-from mxgateway._transport.failures import TOO_LARGE
+from mxgateway._transport.failures import is_message_too_large
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayCommandError,
@@ -154,7 +154,7 @@ class GalaxyObjects(ABC):
             try:
                 return await self._page()
             except MxGatewayLimitError as error:
-                if not TOO_LARGE.search(error.details or ""):
+                if not is_message_too_large(error):
                     raise
                 too_large = error.with_hint("raise max_message_bytes, or omit the attributes")
             except MxGatewayCommandError as error:

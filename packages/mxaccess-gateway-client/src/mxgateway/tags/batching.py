@@ -8,7 +8,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from mxgateway._transport.failures import TOO_LARGE
+from mxgateway._transport.failures import is_message_too_large
 from mxgateway.errors import MxGatewayError, MxGatewayLimitError, MxGatewayUsageError
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def is_request_too_large(error: MxGatewayError) -> bool:
 
 def is_reply_too_large(error: MxGatewayError) -> bool:
     """Whether one side refused to receive a message because it was too large."""
-    return isinstance(error, MxGatewayLimitError) and TOO_LARGE.search(error.details or "") is not None
+    return isinstance(error, MxGatewayLimitError) and is_message_too_large(error)
 
 
 def own_copy(error: MxGatewayError) -> MxGatewayError:

@@ -1,4 +1,4 @@
-"""What every reader of a server stream offers, and how a stream ended."""
+"""The interface of the readers of server streams, and how a stream ended."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import grpc
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = ["MAX_PENDING_MESSAGES", "MessageT_co", "Reader", "StreamEnd"]
 
-__all__ = ["CAPACITY", "MessageT_co", "Reader", "StreamEnd"]
-
-# Enough to ride out a busy moment of the consumer; beyond it HTTP/2's flow control keeps the rest at the gateway. So it
-# does when what waits is larger than the largest message may be.
-CAPACITY: Final = 4096
+# Enough for a consumer that is busy for a while. When that many messages wait, or more bytes than the largest message
+# may have, HTTP/2's flow control keeps further messages at the gateway.
+MAX_PENDING_MESSAGES: Final = 4096
 MessageT_co = TypeVar("MessageT_co", covariant=True)
 
 
@@ -24,8 +23,8 @@ class StreamEnd:
     """How a stream ended.
 
     Attributes:
-        status: the gRPC status, or None when it was ended from this side.
-        details: the text that came with it.
+        status: the gRPC status, or None if this client ended the stream.
+        details: the text of the status.
     """
 
     status: grpc.StatusCode | None
@@ -38,30 +37,30 @@ class StreamEnd:
 
 
 class Reader(Protocol[MessageT_co]):
-    """What a stream needs of whoever reads for it."""
+    """What a stream needs from its reader."""
 
     @property
     def pending(self) -> int:
-        """How many messages wait to be taken."""
+        """The number of messages that have arrived and were not taken."""
         ...
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more can come."""
+        """Whether no more messages can arrive."""
         ...
 
     def take(self) -> Sequence[MessageT_co]:
-        """Give what may be delivered before somebody else gets the loop, in order; nothing when there is none."""
+        """Return messages that may be delivered before the event loop runs other tasks, in order; empty if none."""
         ...
 
     async def wait(self) -> StreamEnd | None:
-        """Wait until something can be taken; gives how the stream ended once everything is."""
+        """Wait until messages can be taken. Return how the stream ended once all of them are taken."""
         ...
 
     def cancel(self) -> None:
-        """End the stream; the gateway sees it at once. Safe from any thread, and when the loop is closed already."""
+        """End the stream, which the gateway sees at once. Safe in any thread, and after the event loop has closed."""
         ...
 
     async def close(self) -> None:
-        """End the stream and wait until nothing of it is left. Twice is fine."""
+        """End the stream and wait until its task or thread has ended. Closing again does nothing."""
         ...

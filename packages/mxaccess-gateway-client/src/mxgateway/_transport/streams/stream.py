@@ -1,4 +1,4 @@
-"""What all streams of the gateway have in common: an iterator that ends only when it should."""
+"""The base of all streams: an async iterator that ends normally only when it is closed."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _NOTHING: Final[Iterator[Any]] = iter(())
 class Stream(ABC, Generic[MessageT, ItemT]):
     """A stream of the gateway: an async iterator and an async context manager.
 
-    It asks the gateway when it is entered or first iterated. It ends normally only when it is closed from this side;
-    every loss raises. Cancelling a task that waits for an item, by `asyncio.timeout` for example, loses nothing and
-    leaves the stream open. A stream that is dropped without `close` ends when it is collected.
+    The request is sent when the stream is entered or first iterated. The stream ends normally only when the caller
+    closes it; every loss raises. Cancelling a task that waits for an item, for example by `asyncio.timeout`, loses
+    nothing and leaves the stream open. A stream that is not closed ends when it is garbage collected.
     """
 
     _method: ClassVar[str]
@@ -58,29 +58,29 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         self._failure: MxGatewayError | None = None
         self._closed = False
         self._waiting = False
-        # What was taken from the reader and not delivered yet; and the same while it may be delivered without a look
-        # at who asks.
-        self._taken: Iterator[MessageT] = _NOTHING
-        self._flow: Iterator[MessageT] = _NOTHING
-        self._taken_in_all = 0
+        # `_buffer` holds the messages that were taken from the reader and not yet delivered. `_unchecked` is the same
+        # iterator while `__anext__` may skip the checks of `_next`, and is empty otherwise.
+        self._buffer: Iterator[MessageT] = _NOTHING
+        self._unchecked: Iterator[MessageT] = _NOTHING
+        self._taken_count = 0
 
     @property
     def delivered(self) -> int:
-        """How many items were delivered."""
-        return self._taken_in_all - length_hint(self._taken)
+        """The number of items that were delivered."""
+        return self._taken_count - length_hint(self._buffer)
 
     @property
     def pending(self) -> int:
-        """How many items have arrived and wait to be delivered."""
-        return length_hint(self._taken) + (0 if self._reader is None else self._reader.pending)
+        """The number of items that have arrived and wait to be delivered."""
+        return length_hint(self._buffer) + (0 if self._reader is None else self._reader.pending)
 
     @property
     def is_open(self) -> bool:
-        """Whether the gateway has been asked, and neither a close nor a loss has ended the stream since."""
+        """Whether the request was sent and the stream has not ended since, by a close or by a loss."""
         return self._reader is not None and not self._reader.ended and not self._closed and self._failure is None
 
     async def __aenter__(self) -> Self:
-        self._started()
+        self._ensure_open()
         return self
 
     async def __aexit__(
@@ -89,35 +89,36 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         await self.close()
 
     def __aiter__(self) -> Self:
-        self._flow = _NOTHING
+        self._unchecked = _NOTHING
         return self
 
     async def __anext__(self) -> ItemT:
-        """Give the next item.
+        """Return the next item.
 
         Raises:
-            StopAsyncIteration: the stream was closed from this side.
-            MxGatewayStreamEndedError: the gateway ended it, even with OK.
-            MxGatewayTransportError: the connection broke.
-            MxGatewayUsageError: another task waits on this stream already, or the client can't be used here.
-            MxGatewayError: what the status that ended the stream stands for, see GRPC_STATUS_ERRORS.
+            StopAsyncIteration: the caller closed the stream.
+            MxGatewayStreamEndedError: the gateway ended the stream, even with OK.
+            MxGatewayTransportError: the connection was lost.
+            MxGatewayUsageError: another task already waits on this stream, or the client was opened in another event
+                loop or process.
+            MxGatewayError: the stream ended with another status; GRPC_STATUS_ERRORS says which error it is.
         """
-        for message in self._flow:
+        for message in self._unchecked:
             return self._item(message)
         return self._item(await self._next())
 
     async def close(self) -> None:
-        """End the stream and wait until nothing of it is left here. Twice is fine.
+        """End the stream and wait until its reader has ended. Closing again does nothing.
 
-        Items that have arrived and were not taken yet are dropped.
+        Items that have arrived and were not delivered are dropped.
 
         Raises:
-            MxGatewayUsageError: the client was opened in another event loop or another process.
+            MxGatewayUsageError: the client was opened in another event loop or process.
         """
         if self._reader is not None:
             self._channel.check_place()
         self._closed = True
-        self._drop()
+        self._discard_buffer()
         if self._reader is not None:
             await self._reader.close()
 
@@ -128,13 +129,13 @@ class Stream(ABC, Generic[MessageT, ItemT]):
 
     @abstractmethod
     def _open_reader(self) -> Reader[MessageT]:
-        """Ask the gateway for the stream and return the reader of its messages."""
+        """Send the request and return the reader of the messages."""
 
     @abstractmethod
     def _item(self, message: MessageT) -> ItemT:
-        """Give what a message stands for."""
+        """Convert a message to the item that is delivered."""
 
-    def _started(self) -> Reader[MessageT]:
+    def _ensure_open(self) -> Reader[MessageT]:
         if self._closed:
             raise self._misuse("the stream is closed")
         if self._reader is None:
@@ -142,16 +143,16 @@ class Stream(ABC, Generic[MessageT, ItemT]):
         return self._reader
 
     def _read_in_task(self, method: StreamMethod[RequestT, MessageT], request: RequestT) -> Reader[MessageT]:
-        """Send a request and return a task that reads the replies: the way for all streams but that of events."""
+        """Send a request and return a reader that reads the replies in a task. Event streams have a faster reader."""
         call = self._channel.stream(method, request, timeout=self._timeout)
         return TaskReader(self._channel, call, name=f"mxgateway {self._method}")
 
-    async def _may_ask_again(self, end: StreamEnd) -> bool:  # noqa: ARG002 - for those that look at it
-        """Whether the end is none, and the gateway is to be asked again; waits until then."""
+    async def _should_retry(self, end: StreamEnd) -> bool:  # noqa: ARG002 - subclasses use it
+        """Return whether to send the request again instead of ending the stream, after a delay if one is needed."""
         return False
 
     async def _next(self) -> MessageT:
-        """Give the next message when it takes more than taking it."""
+        """Return the next message after checking that this task may receive it; wait until there is one."""
         if self._reader is not None:
             self._channel.check_place()
         if self._failure is not None:
@@ -160,14 +161,14 @@ class Stream(ABC, Generic[MessageT, ItemT]):
             raise StopAsyncIteration
         if self._waiting:
             raise self._misuse("another task already waits on this stream")
-        if not length_hint(self._taken):
-            await self._take()
-        self._flow = self._taken
-        return next(self._flow)
+        if not length_hint(self._buffer):
+            await self._fill_buffer()
+        self._unchecked = self._buffer
+        return next(self._unchecked)
 
-    async def _take(self) -> None:
-        """Take what has arrived from the reader; waits until there is something."""
-        reader = self._started()
+    async def _fill_buffer(self) -> None:
+        """Take the messages that have arrived from the reader; wait until there are some."""
+        reader = self._ensure_open()
         self._waiting = True
         try:
             while not (messages := reader.take()):
@@ -175,31 +176,31 @@ class Stream(ABC, Generic[MessageT, ItemT]):
                 if self._closed:
                     raise StopAsyncIteration
                 if end is not None:
-                    if not await self._may_ask_again(end):
+                    if not await self._should_retry(end):
                         self._fail(self._error(end))
                     reader = self._reader = self._open_reader()
         finally:
             self._waiting = False
-        self._taken = iter(messages)
-        self._taken_in_all += len(messages)
+        self._buffer = iter(messages)
+        self._taken_count += len(messages)
 
-    def _drop(self) -> None:
-        self._taken_in_all = self.delivered
-        self._taken = self._flow = _NOTHING
+    def _discard_buffer(self) -> None:
+        self._taken_count = self.delivered
+        self._buffer = self._unchecked = _NOTHING
 
     def _fail(self, failure: MxGatewayError) -> NoReturn:
         self._failure = failure
-        self._drop()
+        self._discard_buffer()
         if self._reader is not None:
             self._reader.cancel()
         raise failure
 
     def _error(self, end: StreamEnd) -> MxGatewayError:
         if end.status is None:
-            return self._misuse("the client was closed under the stream")
+            return self._misuse("the client was closed before the stream")
         if end.status is grpc.StatusCode.OK:
             failure: MxGatewayError = MxGatewayStreamEndedError(
-                "the gateway ended the stream, and nobody here asked for that", self._facts()
+                "the gateway ended the stream, which this client did not close", self._facts()
             )
         else:
             failure = error_from_grpc(end.status, end.details, self._facts())

@@ -1,4 +1,4 @@
-"""The reader of a stream: takes messages off the wire at once, and holds the gateway back when nobody takes them."""
+"""Read a stream in a task, over grpc.aio."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import grpc.aio
 
-from mxgateway._transport.failures import UNREADABLE
-from mxgateway._transport.streams.reader import CAPACITY, StreamEnd
+from mxgateway._transport.failures import UNDECODABLE, status_of
+from mxgateway._transport.streams.reader import MAX_PENDING_MESSAGES, StreamEnd
+from mxgateway._transport.streams.signal import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,64 +27,63 @@ MessageT = TypeVar("MessageT", bound="Message")
 
 
 class TaskReader(Generic[MessageT]):
-    """Reads one stream in a task of its own, so that cancelling a consumer loses nothing and ends nothing."""
+    """Reads a stream in a task of its own, so that cancelling the consumer neither loses a message nor ends the stream.
+
+    It receives messages as soon as they arrive, and stops receiving while too many wait for the consumer.
+    """
 
     def __init__(self, channel: Channel, call: grpc.aio.UnaryStreamCall[Any, MessageT], *, name: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[MessageT] = deque()
-        self._arrived: asyncio.Future[None] | None = None
-        self._room: asyncio.Future[None] | None = None
+        self._queue_bytes = 0
+        self._max_queue_bytes = channel.options.max_message_bytes
+        self._arrived = Signal(self._loop)
+        self._taken = Signal(self._loop)
         self._end: StreamEnd | None = None
-        self._bytes = 0
-        self._most_bytes = channel.options.max_message_bytes
         self._call = call
-        # Who closes the client ends the calls: a reader that waits for its consumer must hear of it.
-        call.add_done_callback(lambda _: _wake(self._room))
-        self._task = channel.keep(self._read(), name=name)
+        # Closing the client cancels the call. A reader that waits for its consumer must then wake up.
+        call.add_done_callback(lambda _: self._taken.set())
+        self._task = channel.start_task(self._read(), name=name)
 
     @property
     def pending(self) -> int:
-        """How many messages wait to be taken."""
+        """The number of messages that have arrived and were not taken."""
         return len(self._queue)
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more can come."""
+        """Whether no more messages can arrive."""
         return self._end is not None
 
     def take(self) -> Sequence[MessageT]:
-        """Give what has arrived, in order."""
+        """Return all messages that have arrived, in order."""
         messages = tuple(self._queue)
         self._queue.clear()
-        _wake(self._room)
+        self._taken.set()
         return messages
 
     async def wait(self) -> StreamEnd | None:
-        """Wait until something can be taken; gives how the stream ended once everything is."""
+        """Wait until messages can be taken. Return how the stream ended once all of them are taken."""
         while not self._queue:
             if self._end is not None:
                 return self._end
-            self._arrived = self._loop.create_future()
-            try:
-                await self._arrived
-            finally:
-                self._arrived = None
+            await self._arrived.wait()
         return None
 
     def cancel(self) -> None:
-        """End the stream; the gateway sees it at once. Safe from any thread, and when the loop is closed already."""
+        """End the stream, which the gateway sees at once. Safe in any thread, and after the event loop has closed."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._cancel)
 
     async def close(self) -> None:
-        """End the stream and wait until nothing of it is left. Twice is fine."""
+        """End the stream and wait until its task has ended. Closing again does nothing."""
         self._cancel()
         await asyncio.wait([self._task])
 
     def _cancel(self) -> None:
         self._queue.clear()
         self._call.cancel()
-        _wake(self._room)
+        self._taken.set()
 
     async def _read(self) -> None:
         try:
@@ -91,43 +91,29 @@ class TaskReader(Generic[MessageT]):
         finally:
             self._end = self._end or StreamEnd(status=None, details=None)
             self._call.cancel()
-            _wake(self._arrived)
+            self._arrived.set()
 
     async def _read_until_end(self) -> StreamEnd:
         try:
-            while (arrived := await self._call.read()) is not grpc.aio.EOF:
-                if arrived is None:
-                    return StreamEnd(status=grpc.StatusCode.INTERNAL, details=UNREADABLE)
-                message = cast("MessageT", arrived)
+            while (received := await self._call.read()) is not grpc.aio.EOF:
+                if received is None:
+                    return StreamEnd(status=grpc.StatusCode.INTERNAL, details=UNDECODABLE)
+                message = cast("MessageT", received)
                 if not self._queue:
-                    self._bytes = 0
+                    self._queue_bytes = 0
                 self._queue.append(message)
-                self._bytes += message.ByteSize()
-                _wake(self._arrived)
-                full = len(self._queue) >= CAPACITY or self._bytes > self._most_bytes
+                self._queue_bytes += message.ByteSize()
+                self._arrived.set()
+                full = len(self._queue) >= MAX_PENDING_MESSAGES or self._queue_bytes > self._max_queue_bytes
                 if full and not self._call.done():
-                    await self._wait_for_room()
-        except grpc.aio.AioRpcError as error:
-            return StreamEnd(status=error.code(), details=error.details())
-        except KeyError as error:
-            # Some grpcio can't say what a status is that gRPC doesn't have.
-            return StreamEnd(status=grpc.StatusCode.UNKNOWN, details=f"gRPC has no status {error}")
+                    await self._taken.wait()
+        except (grpc.aio.AioRpcError, KeyError) as error:
+            status, details = status_of(error)
+            return StreamEnd(status=status, details=details)
         except asyncio.CancelledError:
-            # grpc.aio reports a call that was cancelled from here as if this task had been.
+            # If the call was cancelled, grpc.aio raises the same error as if this task had been.
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
             return StreamEnd(status=None, details=None)
         return StreamEnd(status=grpc.StatusCode.OK, details=None)
-
-    async def _wait_for_room(self) -> None:
-        self._room = self._loop.create_future()
-        try:
-            await self._room
-        finally:
-            self._room = None
-
-
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)

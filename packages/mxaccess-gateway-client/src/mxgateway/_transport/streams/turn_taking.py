@@ -1,7 +1,7 @@
-"""The baton of the reader threads: while several have much to read, one works at a time.
+"""Let only one busy reader thread parse at a time, so that threads do not fight for the GIL.
 
-Threads that all want Python's interpreter lock for each message hand it over for each message, and spend more time on
-that than on reading. Those that take turns of about a millisecond don't.
+Threads that all need the GIL for each message pass it on for each message, and spend more time on that than on reading.
+Threads that take turns of about a millisecond do not.
 """
 
 from __future__ import annotations
@@ -11,55 +11,55 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["Baton"]
+__all__ = ["TurnTaking"]
 
-# Whoever has the baton and waits for its gateway so long, in seconds, doesn't need it.
-_PATIENCE: Final = 0.005
+# A thread that has had its turn for this long without passing it on waits for its gateway and does not need it.
+_MAX_TURN_SECONDS: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Turn:
+class _Waiter:
     runner: object
-    begun: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Event = field(default_factory=threading.Event)
 
 
-class Baton:
-    """Lets busy threads work in turn; those that are not busy have nothing to do with it."""
+class TurnTaking:
+    """Lets busy threads run in turn. Threads that are not busy need not take part."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._holder: object | None = None
-        self._turns = 0
-        self._queue: deque[_Turn] = deque()
+        self._lock = threading.Lock()
+        self._runner: object | None = None
+        self._turn_number = 0
+        self._waiters: deque[_Waiter] = deque()
 
-    def pass_on(self, runner: object) -> None:
-        """Let whoever has waited longest work, and wait until it is the runner's turn (again)."""
-        with self._guard:
-            if self._holder is None or (self._holder is runner and not self._queue):
-                self._holder = runner
+    def take_turn(self, runner: object) -> None:
+        """End the runner's turn if it has one, and wait until its next turn, after all runners that wait already."""
+        with self._lock:
+            if self._runner is None or (self._runner is runner and not self._waiters):
+                self._runner = runner
                 return
-            turn = _Turn(runner=runner)
-            self._queue.append(turn)
-            if self._holder is runner:
-                self._give_on()
-            turns = self._turns
-        while not turn.begun.wait(_PATIENCE):
-            with self._guard:
-                if self._turns == turns and not turn.begun.is_set():
-                    self._give_on()
-                turns = self._turns
+            waiter = _Waiter(runner=runner)
+            self._waiters.append(waiter)
+            if self._runner is runner:
+                self._start_next_turn()
+            turn_number = self._turn_number
+        while not waiter.turn.wait(_MAX_TURN_SECONDS):
+            with self._lock:
+                if self._turn_number == turn_number and not waiter.turn.is_set():
+                    self._start_next_turn()
+                turn_number = self._turn_number
 
-    def leave(self, runner: object) -> None:
-        """Take note that the runner has no more to do for now."""
-        with self._guard:
-            if self._holder is runner:
-                self._give_on()
+    def end_turn(self, runner: object) -> None:
+        """End the runner's turn, if it has one, because it has nothing to do at present."""
+        with self._lock:
+            if self._runner is runner:
+                self._start_next_turn()
 
-    def _give_on(self) -> None:
-        self._turns += 1
-        if not self._queue:
-            self._holder = None
+    def _start_next_turn(self) -> None:
+        self._turn_number += 1
+        if not self._waiters:
+            self._runner = None
             return
-        turn = self._queue.popleft()
-        self._holder = turn.runner
-        turn.begun.set()
+        waiter = self._waiters.popleft()
+        self._runner = waiter.runner
+        waiter.turn.set()

@@ -85,3 +85,29 @@ async def test_duplicate_tag_gets_two_results(scripted: ScriptedGateway, scripte
     script_results(scripted, "add_item_bulk", "tag_address", ("A.B", "A.B"))
 
     assert len(await scripted_session.add_item_bulk(1, ["A.B", "A.B"])) == 2
+
+
+BOTH_SPELLINGS: dict[str, Command] = {
+    "add_item_bulk": lambda session: session.add_item_bulk(1, ("A.B", "A.B[]")),
+    "subscribe_bulk": lambda session: session.subscribe_bulk(1, ("A.B", "A.B[]")),
+    "read_bulk": lambda session: session.read_bulk(1, ("A.B", "A.B[]")),
+}
+
+
+@pytest.mark.parametrize("name", BOTH_SPELLINGS)
+async def test_gateway_may_append_brackets_to_a_tag_requested_in_both_spellings(
+    scripted: ScriptedGateway, scripted_session: Session, name: str
+) -> None:
+    script_results(scripted, name, "tag_address", ("A.B[]", "A.B[]"))
+
+    assert len(await BOTH_SPELLINGS[name](scripted_session)) == 2
+
+
+@pytest.mark.parametrize("name", BOTH_SPELLINGS)
+async def test_swapped_results_of_both_spellings_are_rejected(
+    scripted: ScriptedGateway, scripted_session: Session, name: str
+) -> None:
+    script_results(scripted, name, "tag_address", ("A.B[]", "A.B"))
+
+    with pytest.raises(MxGatewayProtocolError, match=r"result 1 is for 'A\.B', but entry 1 is 'A\.B\[\]'"):
+        await BOTH_SPELLINGS[name](scripted_session)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from cli_support.command_line import mxgw_py, succeed
+from cli_support.gateways import API_KEY
 from mxgateway import Session, SessionState
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
+from support.scripted_gateway import SESSION_ID, scripted_gateway
 
 
 async def test_session_stays_open_until_closed(gateway: SimulatedGateway) -> None:
@@ -43,6 +46,23 @@ async def test_closing_unknown_session_is_error() -> None:
 
     assert result.status == ExitStatus.SESSION
     assert "session-0" in result.error
+
+
+async def test_closing_session_unknown_by_protocol_status_is_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_KEY", API_KEY)
+
+    def refuse(reply: pb.MxCommandReply) -> None:
+        reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND
+        reply.protocol_status.message = "that session is gone"
+
+    async with scripted_gateway() as gateway:
+        gateway.edit_reply = refuse
+        target = ["--endpoint", gateway.endpoint, "--plaintext", "--api-key-env", "TEST_KEY"]
+        result = await mxgw_py("close-session", "--session-id", SESSION_ID, *target)
+
+        assert result.status == ExitStatus.SESSION
+        assert "that session is gone" in result.error
+        assert not gateway.requests("CloseSession")
 
 
 async def test_session_with_hanging_worker_can_be_closed(gateway: SimulatedGateway) -> None:

@@ -173,3 +173,14 @@ async def test_missing_tag_is_usage_error(gateway: SimulatedGateway, command: st
     assert result.status == ExitStatus.USAGE
     assert "TAG..." in result.error
     assert not gateway.calls
+
+
+@pytest.mark.parametrize(("option", "kind"), [((), "advise_item_bulk"), (("--supervisory",), "advise_supervisory")])
+async def test_watch_advises_as_supervisory_client_on_request(
+    gateway: SimulatedGateway, option: tuple[str, ...], kind: str
+) -> None:
+    await succeed("watch", INT, "--max-events", "1", *option)
+
+    commands = [cast("Any", call.request).command for call in gateway.calls if call.rpc == "Invoke"]
+    sent = [command.WhichOneof("payload") for command in commands]
+    assert [payload for payload in sent if payload and "advise" in payload] == [kind]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import fields
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import click
 import pytest
 
 from cli_support.command_line import Result, mxgw_py, succeed
+from cli_support.gateways import API_KEY
 from mxgateway import ClientOptions
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.app import app
 from mxgateway_cli.connecting.target import TLS_FIELDS
 from mxgateway_cli.exit_status import ExitStatus
 from support.certificates import Certificates
+from support.scripted_gateway import listening
 
 ITEM = "TestChildObject.TestInt"
 # Fields of ClientOptions without an option: the environment sets them. The key has options of its own.
@@ -162,3 +165,22 @@ async def test_key_sent_in_plaintext_to_remote_host_gives_warning(monkeypatch: p
     assert warning.startswith("mxgw-py: warning: the API key is sent to nobody.invalid:5000 in plaintext")
     assert error.startswith("mxgw-py: error: ")
     assert result.status == ExitStatus.TRANSPORT
+
+
+@pytest.mark.parametrize(("variable", "seconds"), [(None, "0.3"), ("0.4", "0.4")], ids=["alone", "with variable"])
+async def test_timeout_limits_connecting_unless_variable_does(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None, seconds: str
+) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
+    if variable is not None:
+        monkeypatch.setenv("MXGATEWAY_CONNECT_TIMEOUT", variable)
+
+    async def stay_silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with listening(stay_silent) as endpoint:
+        target = ["--endpoint", endpoint, "--plaintext", "--timeout", "0.3"]
+        result = await mxgw_py("ping", "--session-id", "session-1", *target)
+
+    assert result.status == ExitStatus.TIMED_OUT
+    assert f"({seconds} s)" in result.error

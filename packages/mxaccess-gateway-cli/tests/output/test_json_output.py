@@ -161,3 +161,16 @@ async def test_json_keeps_64_bit_integers_as_strings_and_includes_quality_0(sess
 
     assert (long["value"]["int64Value"], long["workerSequence"]) == ("5000000000", "2")
     assert unknown["quality"] == 0
+
+
+@pytest.mark.parametrize("mode", [[], ["--json"]], ids=["text", "json"])
+async def test_value_shaped_like_key_of_another_client_is_redacted(gateway: SimulatedGateway, mode: list[str]) -> None:
+    gateway.plant["TestChildObject.TestString"].set("key mxgw_99_of-somebody-else, noted")
+
+    read = await succeed("read", "TestChildObject.TestString", *mode)
+    watch = await succeed("watch", "TestChildObject.TestString", "--max-events", "1", *mode)
+
+    for result in (read, watch):
+        assert "mxgw_" not in result.stdout
+        assert "somebody" not in result.stdout
+        assert "key ***, noted" in result.stdout

@@ -27,6 +27,21 @@ class OpenEnum(IntEnum):
         member._value_ = value
         return member
 
+    @classmethod
+    def parse(cls, given: object) -> Self:
+        """Return a member, or the member with this name in any case.
+
+        Raises:
+            TypeError: It is neither a member nor the name of one.
+        """
+        if isinstance(given, cls):
+            return given
+        if isinstance(given, str) and given.upper() in cls.__members__:
+            return cls[given.upper()]
+        raise TypeError(
+            f"{given!r} is not {cls.__name__}: use a member such as {cls.__name__}.{cls(1).name}, or its name"
+        )
+
     @property
     def words(self) -> str:
         """The name in readable form: `CONFIGURATION_ERROR` becomes "configuration error"."""

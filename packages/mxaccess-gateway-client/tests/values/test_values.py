@@ -432,3 +432,18 @@ def test_received_inconsistent_sparse_array_raises() -> None:
 
     with pytest.raises(ValueError, match="index 7 is outside the array of 1 elements"):
         from_mx_value(message)
+
+
+@pytest.mark.parametrize("name", ["double", "DOUBLE", "Double"])
+def test_the_name_of_a_data_type_is_that_data_type(name: str) -> None:
+    assert to_mx_value(5, name) == to_mx_value(5, MxDataType.DOUBLE)  # type: ignore[arg-type]  # without a type checker
+    sparse = SparseArray(element_data_type=name, total_length=2, elements={0: 1.0})  # type: ignore[arg-type]  # as above
+    assert sparse.element_data_type is MxDataType.DOUBLE
+
+
+@pytest.mark.parametrize("given", ["doubles", 2, None.__class__])
+def test_anything_else_is_refused_as_a_data_type(given: object) -> None:
+    with pytest.raises(TypeError, match="is not MxDataType: use a member"):
+        to_mx_value(5, given)  # type: ignore[arg-type]  # the mistake under test
+    with pytest.raises(TypeError, match="is not MxDataType: use a member"):
+        SparseArray(element_data_type=given, total_length=1, elements={})  # type: ignore[arg-type]  # as above

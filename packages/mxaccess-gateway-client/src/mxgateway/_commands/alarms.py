@@ -37,7 +37,7 @@ class AlarmCommands(CommandSender):
         request = self._request(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
         payload = request.command.subscribe_alarms
         payload.subscription_expression = subscription_expression
-        payload.forced_mode = pb.AlarmProviderMode.ValueType(forced_mode)
+        payload.forced_mode = pb.AlarmProviderMode.ValueType(AlarmProviderMode.parse(forced_mode))
         await self._send(request, timeout)
 
     async def unsubscribe_alarms(self, *, timeout: float | None = None) -> None:

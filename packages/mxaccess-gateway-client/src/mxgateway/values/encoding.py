@@ -32,6 +32,7 @@ def to_mx_value(value: MxValueInput, data_type: MxDataType | None = None) -> pb.
     some elements. An MxValue is copied unchanged.
 
     With `data_type` the value must fit that type without loss, except for the digits of a float that FLOAT cannot hold.
+    The name of a data type, such as "double", is accepted too.
 
     Raises:
         TypeError: the Python type cannot be converted, or not to `data_type`, or a sequence mixes types.
@@ -45,6 +46,8 @@ def to_mx_value(value: MxValueInput, data_type: MxDataType | None = None) -> pb.
 
 def fill_mx_value(message: pb.MxValue, value: MxValueInput, data_type: MxDataType | None = None) -> None:
     """Fill an empty MxValue in place, as `to_mx_value` does."""
+    if data_type is not None:
+        data_type = MxDataType.parse(data_type)
     if value is None:
         message.is_null = True
         message.data_type = pb.MX_DATA_TYPE_NO_DATA if data_type is None else to_number(data_type)

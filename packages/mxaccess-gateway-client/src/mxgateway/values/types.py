@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-if TYPE_CHECKING:
-    from mxgateway.status import MxDataType
+from mxgateway.status import MxDataType
 
 __all__ = ["MAX_DIMENSIONS", "MxLists", "MxScalar", "MxValue", "MxValueInput", "MxValueOutput", "SparseArray"]
 
@@ -37,6 +36,7 @@ class SparseArray:
         elements: the given elements by index. Indices start at 0, although `[N]` in a tag name starts at 1.
 
     Raises:
+        TypeError: `element_data_type` is neither a data type nor the name of one.
         ValueError: an index is outside `total_length`.
     """
 
@@ -45,6 +45,8 @@ class SparseArray:
     elements: Mapping[int, MxScalar | None]
 
     def __post_init__(self) -> None:
+        # The class is frozen, and a program without a type checker may have passed a name.
+        object.__setattr__(self, "element_data_type", MxDataType.parse(self.element_data_type))
         if not 0 <= self.total_length < 2**32:
             raise ValueError(f"total_length {self.total_length} is not between 0 and 4294967295")
         for index in self.elements:

@@ -1,7 +1,7 @@
-"""Measure the client against raw grpc.aio and against asyncua: python benchmarks [--rounds 5] [--only TOPIC] [--write].
+"""Compare the client with raw grpc.aio and with asyncua: python benchmarks [--rounds 5] [--only TOPIC] [--write].
 
-Everything is a ratio from interleaved rounds in one run, and the median of them; each contestant and each server has a
-process of its own. Let nothing else run on the machine.
+Each result is the median of the ratios of interleaved rounds in one run. Each contestant and each server runs in its
+own process. Run nothing else on the machine.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-import event_rates
-import imports
-import interpreter_exit
-import latency
-import loop_lag
-import memory
-import opc_ua
-import report
-import tag_client
-import unary
 from comparison import Comparison, Plan
+from measurements import (
+    commands,
+    event_rates,
+    imports,
+    interpreter_exit,
+    latency,
+    loop_lag,
+    memory,
+    tags,
+    tags_and_asyncua,
+)
 from processes import ContestantFailed
+from report.results import markdown, write_results
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _TOPICS: Final[dict[str, Callable[[Plan], Iterator[Comparison]]]] = {
@@ -35,37 +37,37 @@ _TOPICS: Final[dict[str, Callable[[Plan], Iterator[Comparison]]]] = {
     "latency": latency.measure,
     "loop-lag": loop_lag.measure,
     "memory": memory.measure,
-    "unary": unary.measure,
+    "unary": commands.measure,
     "imports": imports.measure,
     "exit": interpreter_exit.measure,
-    "tags": tag_client.measure,
-    "asyncua": opc_ua.measure,
+    "tags": tags.measure,
+    "asyncua": tags_and_asyncua.measure,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and report; the exit status is 1 when something could not be measured."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description="Measure the client against grpc.aio and asyncua.")
-    parser.add_argument("--rounds", type=int, default=5, help="how many rounds (5)")
-    topic = f"one of {', '.join(_TOPICS)}; may be repeated"
-    parser.add_argument("--only", action="append", choices=_TOPICS, metavar="TOPIC", help=topic)
-    parser.add_argument("--brief", action="store_true", help="see that everything works: the figures mean nothing")
+    """Measure and report; return 1 as the exit status if a topic could not be measured."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Compare the client with grpc.aio and asyncua.")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds (default 5)")
+    topics_help = f"one of {', '.join(_TOPICS)}; may be repeated"
+    parser.add_argument("--only", action="append", choices=_TOPICS, metavar="TOPIC", help=topics_help)
+    parser.add_argument("--brief", action="store_true", help="only check that all works; the figures are meaningless")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md, the plot and the README's section")
     options = parser.parse_args(arguments)
     topics: list[str] = options.only or list(_TOPICS)
     if options.rounds < 1:
-        parser.error("--rounds: at least 1")
+        parser.error("--rounds must be at least 1")
     if options.write and (options.only or options.brief or options.rounds < 5):
-        parser.error("--write: only all topics at full length, in at least 5 rounds, are worth being written")
-    wanted = {"asyncua": "asyncua" in topics, "matplotlib": options.write}
-    missing = [name for name, needed in wanted.items() if needed and find_spec(name) is None]
+        parser.error("--write needs all topics at full length in at least 5 rounds")
+    needed = {"asyncua": "asyncua" in topics, "matplotlib": options.write}
+    missing = [name for name, is_needed in needed.items() if is_needed and find_spec(name) is None]
     if missing:
-        parser.error(f"{' and '.join(missing)} must be installed, as `hatch run benchmark` does")
+        parser.error(f"{' and '.join(missing)} must be installed; `hatch run benchmark` does that")
     return run(topics, Plan(rounds=options.rounds, brief=options.brief), write=options.write)
 
 
 def run(topics: Sequence[str], plan: Plan, *, write: bool) -> int:
-    """Measure topics, print what they come to, and write it when told to and nothing failed."""
+    """Measure topics and print the results. Write them if `write` is set and every topic could be measured."""
     comparisons: list[Comparison] = []
     failed = False
     for topic in topics:
@@ -78,9 +80,9 @@ def run(topics: Sequence[str], plan: Plan, *, write: bool) -> int:
             print(failure, file=sys.stderr)
         else:
             print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
-    print(report.markdown(comparisons, plan))
+    print(markdown(comparisons, plan))
     if write and not failed:
-        report.write(_PACKAGE, comparisons, plan)
+        write_results(_PACKAGE, comparisons, plan)
     return int(failed)
 
 

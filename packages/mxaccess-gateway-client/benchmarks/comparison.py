@@ -1,4 +1,4 @@
-"""What a benchmark finds out: rounds of rival and ours, what they come to, and what they should come to."""
+"""Compare our figures with a rival's over several rounds, and check them against targets."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Self, TypeAlias
 
 from processes import Figures
 
-# Rounds of the rival and ours.
-Duels: TypeAlias = Sequence[tuple[Figures, Figures]]
+# The rival's figures and ours, for each round.
+Rounds: TypeAlias = Sequence[tuple[Figures, Figures]]
 
 
 class Rival(Enum):
-    """What ours is measured against, by the title of its column."""
+    """What the client is compared with; the value is the title of its column."""
 
     RAW = "raw"
     ASYNCUA = "asyncua"
@@ -26,12 +26,12 @@ class Rival(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a comparison should come to.
+    """The target of a comparison.
 
     Attributes:
-        sign: how the figure should stand to the limit: `≥`, `≤` or `<`.
-        limit: the limit.
-        absolute: whether it is for our figure itself, and not for its ratio to the rival's.
+        sign: The required relation to the limit: `≥`, `≤` or `<`.
+        limit: The limit.
+        absolute: Whether the limit applies to our figure instead of its ratio to the rival's.
     """
 
     sign: str
@@ -39,33 +39,33 @@ class Target:
     absolute: bool = False
 
     def met_by(self, figure: float) -> bool:
-        """Whether a figure is as it should be."""
+        """Return whether a figure meets the target."""
         compare = {"≥": operator.ge, "≤": operator.le, "<": operator.lt}[self.sign]
         return bool(compare(figure, self.limit))
 
 
 def at_least(ratio: float) -> Target:
-    """Ours should be at least so many times the rival's."""
+    """Return the target that ours is at least `ratio` times the rival's."""
     return Target(sign="≥", limit=ratio)
 
 
 def at_most(ratio: float) -> Target:
-    """Ours should be at most so many times the rival's."""
+    """Return the target that ours is at most `ratio` times the rival's."""
     return Target(sign="≤", limit=ratio)
 
 
 def ours_at_least(limit: float) -> Target:
-    """Ours should be at least so much."""
+    """Return the target that ours is at least `limit`."""
     return Target(sign="≥", limit=limit, absolute=True)
 
 
 def ours_at_most(limit: float) -> Target:
-    """Ours should be at most so much."""
+    """Return the target that ours is at most `limit`."""
     return Target(sign="≤", limit=limit, absolute=True)
 
 
 def ours_below(limit: float) -> Target:
-    """Ours should be less than so much."""
+    """Return the target that ours is below `limit`."""
     return Target(sign="<", limit=limit, absolute=True)
 
 
@@ -74,13 +74,13 @@ class Comparison:
     """One line of the results.
 
     Attributes:
-        what: what was measured.
-        unit: in which unit.
-        rival: what ours stands beside.
-        theirs: the rival's figure of each round; empty when there is no rival.
-        ours: our figure of each round.
-        target: what it should come to.
-        more_is_better: whether it is a rate, and not a cost.
+        what: What was measured; empty if this line continues the previous one.
+        unit: The unit of the figures.
+        rival: What the client is compared with.
+        theirs: The rival's figure of each round; empty without a rival.
+        ours: Our figure of each round.
+        target: The target, if there is one.
+        more_is_better: Whether the figure is a rate instead of a cost.
     """
 
     what: str
@@ -97,26 +97,26 @@ class Comparison:
         what: str,
         unit: str,
         key: str,
-        duels: Duels,
+        rounds: Rounds,
         target: Target | None = None,
         *,
         rival: Rival = Rival.RAW,
         more_is_better: bool = False,
     ) -> Self:
-        """Compare one figure of both sides."""
+        """Return the comparison of one figure of both sides."""
         return cls(
             what=what,
             unit=unit,
             rival=rival,
-            theirs=tuple(theirs[key] for theirs, _ in duels),
-            ours=tuple(ours[key] for _, ours in duels),
+            theirs=tuple(theirs[key] for theirs, _ in rounds),
+            ours=tuple(ours[key] for _, ours in rounds),
             target=target,
             more_is_better=more_is_better,
         )
 
     @property
     def ratios(self) -> tuple[float, ...]:
-        """Ours to the rival's, round by round; empty when there is no rival."""
+        """The ratio of ours to the rival's in each round; empty without a rival."""
         return tuple(ours / theirs for theirs, ours in zip(self.theirs, self.ours, strict=False))
 
     @property
@@ -145,31 +145,31 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured.
+    """How much to measure.
 
     Attributes:
-        rounds: how many rounds.
-        brief: whether it is only to be seen that everything works: the figures mean nothing then.
+        rounds: The number of rounds.
+        brief: Whether to measure so briefly that only errors show and the figures are meaningless.
     """
 
     rounds: int
     brief: bool
 
     def seconds(self, seconds: float) -> float:
-        """How long to measure what takes so many seconds."""
+        """Return how long to measure: `seconds`, or much less in a brief run."""
         return 0.1 if self.brief else seconds
 
     def count(self, count: int) -> int:
-        """How many to measure of what is done so many times."""
+        """Return how often to measure: `count` times, or a hundredth of that in a brief run."""
         return max(1, count // 100) if self.brief else count
 
-    def duels(self, theirs: Callable[[], Figures], ours: Callable[[], Figures]) -> Duels:
-        """Rounds of both in turn; who begins changes from round to round."""
-        duels: list[tuple[Figures, Figures]] = []
+    def run_rounds(self, theirs: Callable[[], Figures], ours: Callable[[], Figures]) -> Rounds:
+        """Measure both sides in each round; which side is first alternates."""
+        rounds: list[tuple[Figures, Figures]] = []
         for number in range(self.rounds):
             if number % 2:
                 our_figures = ours()
-                duels.append((theirs(), our_figures))
+                rounds.append((theirs(), our_figures))
             else:
-                duels.append((theirs(), ours()))
-        return duels
+                rounds.append((theirs(), ours()))
+        return rounds

@@ -1,4 +1,4 @@
-"""The processes of a benchmark: every server and every contestant has one of its own."""
+"""Start the servers and contestants of a benchmark, each in its own process."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 _CHILD: Final = Path(__file__).with_name("child.py")
-# No contestant needs half as long.
-_PATIENCE: Final = 180
+# More than twice as long as any contestant needs.
+_TIMEOUT_SECONDS: Final = 180
 
 Figures: TypeAlias = dict[str, float]
 
 
 class ContestantFailed(Exception):
-    """A contestant or a server ended with an error; the text is what it said."""
+    """A contestant or a server ended with an error, which is the message."""
 
 
 class Server:
-    """A server in a process of its own.
+    """A server in its own process.
 
     Attributes:
-        address: what its contestants have to know of it, as their arguments.
+        address: How its contestants reach it, as their arguments.
     """
 
     def __init__(self, process: subprocess.Popen[str], name: str) -> None:
         self._process = process
         self._name = name
-        self.address: dict[str, Any] = self._line()
+        self.address: dict[str, Any] = self._read_json()
 
-    def ask(self) -> dict[str, Any]:
-        """Ask what it has seen since it was last asked, where it can tell."""
+    def calls_since_last_time(self) -> dict[str, Any]:
+        """Return how many calls of each kind a simulated gateway has received since this was last called."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return self._line()
+        return self._read_json()
 
-    def _line(self) -> dict[str, Any]:
+    def _read_json(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise ContestantFailed(f"{self._name} has ended with status {self._process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+            raise ContestantFailed(f"{self._name} ended with status {self._process.wait()}")
+        message: dict[str, Any] = json.loads(line)
+        return message
 
 
 @contextmanager
 def server(name: str, *, core: int | None = None, **options: object) -> Generator[Server]:
-    """A server of servers/, on one core when it is told which."""
+    """Run a server from servers/, pinned to a core if one is given."""
     process = _start(f"servers.{name}", "serve", core, options, stdin=subprocess.PIPE)
     with process:
         try:
@@ -62,14 +62,14 @@ def server(name: str, *, core: int | None = None, **options: object) -> Generato
 
 
 def contestant(module: str, function: str, *, core: int | None = None, **options: object) -> Figures:
-    """The figures of one run of a contestant, on one core when it is told which."""
+    """Run a contestant, pinned to a core if one is given, and return its figures."""
     process = _start(module, function, core, options, stderr=subprocess.PIPE)
     with process:
         try:
-            output, errors = process.communicate(timeout=_PATIENCE)
+            output, errors = process.communicate(timeout=_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise ContestantFailed(f"{module}.{function} did not end within {_PATIENCE} s") from None
+            raise ContestantFailed(f"{module}.{function} did not end within {_TIMEOUT_SECONDS} s") from None
         except BaseException:
             process.kill()
             raise
@@ -80,7 +80,7 @@ def contestant(module: str, function: str, *, core: int | None = None, **options
 
 
 def two_cores() -> tuple[int, int] | None:
-    """Two cores to pin processes to, where this platform can do that."""
+    """Return two cores to pin processes to, or None where that is not possible."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     cores = sorted(os.sched_getaffinity(0))
@@ -99,6 +99,6 @@ def _start(
     command = [sys.executable, str(_CHILD), module, function, json.dumps(options)]
     process = subprocess.Popen(command, text=True, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr)
     if core is not None:
-        # Threads that it starts later stay there, too.
+        # Threads that the process starts later inherit the core.
         os.sched_setaffinity(process.pid, {core})
     return process

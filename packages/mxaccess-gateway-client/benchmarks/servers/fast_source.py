@@ -1,10 +1,10 @@
-"""A gateway whose event streams are not the bottleneck: their messages come from a small HTTP/2 sender.
+"""A gateway whose event streams are not the bottleneck: a small HTTP/2 sender produces their messages.
 
-Behind it is a simulated gateway. A connection is relayed to it until it asks for events; from then on the sender has
-the connection. It speaks just as much HTTP/2 as a gRPC client needs to read streams: it answers pings and settings,
-keeps to the flow control windows, and sends data changes of all tags in turn until the client goes away: as fast as
-they are taken, or at the rate that it is told, and then each says in worker_timestamp when it was made. Whoever falls
-behind holds the making back, so what it shows as its latency is too short rather than too long.
+It relays each connection to a simulated gateway until the client calls StreamEvents. From then on the sender serves
+the connection. It implements as much HTTP/2 as a gRPC client needs to read streams: it answers pings and settings,
+obeys the flow control windows, and sends data changes of all tags in turn until the client disconnects. It sends them
+as fast as the client reads, or at a given rate; then the worker_timestamp of each event is the time of its creation. A
+client that falls behind delays the creation of events, so that its measured latency is too short rather than too long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from typing import Final
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-from plant import plant
+from servers.plant import plant
 
 from mxgateway.testing import Limits, SimulatedGateway
 
@@ -26,8 +26,8 @@ _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
 _ACK, _END_HEADERS = 1, 4
 _INITIAL_WINDOW_SIZE: Final = 4
-_FRAME: Final = 16384
-_RUN: Final = 100
+_MAX_FRAME_BYTES: Final = 16384
+_EVENTS_PER_BATCH: Final = 100
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
@@ -38,22 +38,22 @@ def _literal(name: bytes, value: bytes) -> bytes:
     return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
 
 
-# The tag of the field, as it stands before its number.
+# The encoded field tag, which precedes the field's value.
 _SEQUENCE: Final = pb.MxEvent(worker_sequence=1).SerializeToString()[:-1]
 _RESPONSE: Final = b"\x88" + _literal(b"content-type", b"application/grpc")
 
 
 class Messages:
-    """Serialised events of all tags in turn, ready to be sent."""
+    """Serializes events of all tags in turn."""
 
     def __init__(self, tags: int) -> None:
         self._heads: Final = [self._head(item_handle) for item_handle in range(1, tags + 1)]
 
-    def run(self, first: int, count: int, *, made_now: bool) -> bytes:
-        """So many messages from a sequence on."""
+    def batch(self, first: int, count: int, *, timestamped: bool) -> bytes:
+        """Return `count` framed messages, beginning with sequence `first`."""
         stamp = b""
-        if made_now:
-            # What stands twice in a message is merged: this overrides what the head says.
+        if timestamped:
+            # protobuf merges duplicate fields: this timestamp overrides the one in the head.
             event = pb.MxEvent()
             event.worker_timestamp.FromNanoseconds(time.time_ns())
             stamp = event.SerializeToString()
@@ -99,74 +99,74 @@ class Connection:
         self._messages = messages
         self._rate = rate
         self._windows: dict[int, int] = {0: 65535}
-        self._initial = 65535
-        self._moved = asyncio.Event()
+        self._initial_window = 65535
+        self._window_changed = asyncio.Event()
         self._acknowledged = False
         self._senders: dict[int, asyncio.Task[None]] = {}
 
     async def serve(self, gateway: str) -> None:
-        """Relay it to the gateway behind until it asks for events, and send it events from then on."""
+        """Relay the connection to the gateway until the client calls StreamEvents, and send events from then on."""
         host, _, port = gateway.rpartition(":")
-        answers, behind = await asyncio.open_connection(host, int(port))
-        relay = asyncio.create_task(self._relay_answers(answers))
+        replies, upstream = await asyncio.open_connection(host, int(port))
+        relay = asyncio.create_task(self._relay_replies(replies))
         try:
-            behind.write(await self._reader.readexactly(len(_PREFACE)))
+            upstream.write(await self._reader.readexactly(len(_PREFACE)))
             while True:
                 kind, flags, stream, payload = await _next_frame(self._reader)
                 if kind == _HEADERS and b"/StreamEvents" in payload:
                     break
-                behind.write(_frame(kind, flags, stream, payload))
-                self._note(kind, flags, stream, payload)
+                upstream.write(_frame(kind, flags, stream, payload))
+                self._update_windows(kind, flags, stream, payload)
             relay.cancel()
             await asyncio.wait([relay])
-            behind.close()
+            upstream.close()
             if not self._acknowledged:
                 self._writer.write(_frame(_SETTINGS, _ACK, 0, b""))
-            self._begin(stream)
+            self._start_sending(stream)
             while True:
-                self._answer(*await _next_frame(self._reader))
+                self._handle_frame(*await _next_frame(self._reader))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             relay.cancel()
             for sender in self._senders.values():
                 sender.cancel()
-            behind.close()
+            upstream.close()
             self._writer.close()
 
-    async def _relay_answers(self, answers: asyncio.StreamReader) -> None:
+    async def _relay_replies(self, replies: asyncio.StreamReader) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                kind, flags, stream, payload = await _next_frame(answers)
+                kind, flags, stream, payload = await _next_frame(replies)
                 self._acknowledged |= kind == _SETTINGS and bool(flags & _ACK)
                 self._writer.write(_frame(kind, flags, stream, payload))
         self._writer.close()
 
-    def _note(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        """Keep the windows in mind."""
+    def _update_windows(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        """Update the flow control windows."""
         if kind == _SETTINGS and not flags & _ACK:
             for index in range(0, len(payload), 6):
                 setting, value = struct.unpack_from("!HI", payload, index)
                 if setting == _INITIAL_WINDOW_SIZE:
                     for known in self._windows:
                         if known:
-                            self._windows[known] += value - self._initial
-                    self._initial = value
+                            self._windows[known] += value - self._initial_window
+                    self._initial_window = value
         elif kind == _WINDOW_UPDATE and stream in self._windows:
             self._windows[stream] += int.from_bytes(payload, "big") & 0x7FFFFFFF
-        self._moved.set()
+        self._window_changed.set()
 
-    def _answer(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        self._note(kind, flags, stream, payload)
+    def _handle_frame(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        self._update_windows(kind, flags, stream, payload)
         if kind in {_SETTINGS, _PING} and not flags & _ACK:
             self._writer.write(_frame(kind, _ACK, 0, payload if kind == _PING else b""))
         elif kind == _HEADERS:
-            self._begin(stream)
+            self._start_sending(stream)
         elif kind == _RST_STREAM:
             self._senders.pop(stream).cancel()
 
-    def _begin(self, stream: int) -> None:
-        self._windows[stream] = self._initial
+    def _start_sending(self, stream: int) -> None:
+        self._windows[stream] = self._initial_window
         self._senders[stream] = asyncio.create_task(self._send(stream))
 
     async def _send(self, stream: int) -> None:
@@ -178,21 +178,21 @@ class Connection:
         sequence = 1
         began = time.time()
         while True:
-            count = _RUN
+            count = _EVENTS_PER_BATCH
             if self._rate:
-                count = min(_RUN, int((time.time() - began) * self._rate) - sequence + 1)
+                count = min(_EVENTS_PER_BATCH, int((time.time() - began) * self._rate) - sequence + 1)
                 if count <= 0:
                     await asyncio.sleep(0.0005)
                     continue
-            await self._write(stream, self._messages.run(sequence, count, made_now=bool(self._rate)))
+            await self._write(stream, self._messages.batch(sequence, count, timestamped=bool(self._rate)))
             sequence += count
 
-    async def _write(self, stream: int, run: bytes) -> None:
-        for begin in range(0, len(run), _FRAME):
-            part = run[begin : begin + _FRAME]
+    async def _write(self, stream: int, batch: bytes) -> None:
+        for begin in range(0, len(batch), _MAX_FRAME_BYTES):
+            part = batch[begin : begin + _MAX_FRAME_BYTES]
             while self._windows[0] < len(part) or self._windows[stream] < len(part):
-                self._moved.clear()
-                await self._moved.wait()
+                self._window_changed.clear()
+                await self._window_changed.wait()
             if self._writer.is_closing():
                 raise ConnectionResetError
             self._windows[0] -= len(part)
@@ -202,16 +202,16 @@ class Connection:
 
 
 async def _next_frame(reader: asyncio.StreamReader) -> tuple[int, int, int, bytes]:
-    """The kind, the flags, the stream and the payload."""
+    """Return the kind, the flags, the stream and the payload of the next frame."""
     header = await reader.readexactly(9)
     payload = await reader.readexactly(int.from_bytes(header[:3], "big"))
     return header[3], header[4], int.from_bytes(header[5:], "big") & 0x7FFFFFFF, payload
 
 
 async def serve(rate: float = 0, tags: int = 1) -> None:
-    """Serve until the input ends; `rate` in events a second, 0 for as many as are taken."""
+    """Serve until the input ends, at `rate` events per second, or with 0 as fast as the client reads."""
     messages = Messages(tags)
-    # Programs that end without a word leave their sessions behind.
+    # Programs that exit without closing their sessions leave them open.
     limits = Limits(sessions=1000)
     async with SimulatedGateway(plant=plant(tags), ramp_interval=None, limits=limits) as gateway:
 

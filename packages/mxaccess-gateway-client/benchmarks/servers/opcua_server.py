@@ -1,4 +1,4 @@
-"""An OPC UA server of asyncua, with as many variables as it is told."""
+"""An OPC UA server of asyncua with integer variables."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from asyncua import ua
 from asyncua.server.server import Server
 
-# Between two turns in which all variables change, in seconds: more often, and asyncua no longer gets to sending.
-_PAUSE = 0.01
+# All variables change once in this time. If they changed more often, asyncua would hardly send anything.
+_CHANGE_SECONDS = 0.01
 
 
 async def serve(nodes: int, *, changing: bool = False) -> None:
-    """Serve until the input ends; when it is `changing`, all variables change as fast as they are delivered."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    """Serve until the input ends. If `changing` is set, all variables change as fast as they are delivered."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
     server = Server()
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
@@ -35,14 +35,14 @@ async def serve(nodes: int, *, changing: bool = False) -> None:
     async with server:
         node_ids = [node_id.to_string() for node_id in variables]
         print(json.dumps({"url": f"opc.tcp://127.0.0.1:{port}/", "node_ids": node_ids}), flush=True)
-        changes = asyncio.create_task(_change(server, variables)) if changing else None
+        changes = asyncio.create_task(_change_variables(server, variables)) if changing else None
         await asyncio.to_thread(sys.stdin.read)
         if changes is not None:
             changes.cancel()
 
 
-async def _change(server: Server, variables: Sequence[ua.NodeId]) -> None:
+async def _change_variables(server: Server, variables: Sequence[ua.NodeId]) -> None:
     for value in itertools.count(1):
         for node_id in variables:
             await server.write_attribute_value(node_id, ua.DataValue(ua.Variant(value, ua.VariantType.Int64)))
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_CHANGE_SECONDS)

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import report
 from comparison import Comparison, Plan, Rival, at_least, ours_below
+from report.results import insert_results, markdown
 
 PACKAGE = Path(__file__).parents[2]
 BENCHMARKS = PACKAGE / "benchmarks"
@@ -47,14 +47,14 @@ def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("topic", "what"),
     [
-        ("events", "| events, processes free to move, raw in its "),
+        ("events", "| events, processes not pinned, raw in its "),
         ("slow-source", "| events from a gateway in Python, "),
-        ("streams", "| 16 saturated streams in one process | events/s in all |"),
+        ("streams", "| 16 saturated streams in one process | events/s in total |"),
         ("latency", "| latency at 100,000 events/s | p50 ms |"),
-        ("loop-lag", "| other tasks' wait while a consumer works 500 us an event | p99 ms |"),
+        ("loop-lag", "| delay of other tasks while a consumer takes 500 us per event | p99 ms |"),
         ("unary", "| a command, one in flight: Write | p50 us |"),
-        ("imports", "| `import mxgateway`, beside grpc.aio and the generated code | CPU ms |"),
-        ("exit", "| interpreters that end within 2 s under an open stream | of 2 |"),
+        ("imports", "| `import mxgateway`, compared with grpc.aio and the generated code | CPU ms |"),
+        ("exit", "| interpreters that exit within 2 s with a stream open | of 2 |"),
         ("tags", "| 100 tags subscribed, a first value of each | round trips |"),
     ],
 )
@@ -78,7 +78,7 @@ def test_asyncua_is_measured_where_it_is_installed() -> None:
 
     if find_spec("asyncua") is None:
         assert done.returncode == 2
-        assert "asyncua must be installed, as `hatch run benchmark` does" in done.stderr
+        assert "asyncua must be installed; `hatch run benchmark` does that" in done.stderr
     else:
         assert done.returncode == 0, done.stderr
         assert "| a read of 10 tags at once | ms |" in done.stdout
@@ -89,11 +89,11 @@ def test_only_a_complete_run_can_be_written(part: list[str]) -> None:
     done = run_command("--write", *part)
 
     assert done.returncode == 2
-    assert "--write: only all topics at full length, in at least 5 rounds, are worth being written" in done.stderr
+    assert "--write needs all topics at full length in at least 5 rounds" in done.stderr
 
 
 def test_results_show_medians_ranges_and_missed_targets() -> None:
-    results = report.markdown([EVENTS, LATENCY], PLAN)
+    results = markdown([EVENTS, LATENCY], PLAN)
 
     assert "Medians of 3 interleaved rounds" in results
     assert "| events | events/s | 40,000 | 125,000 | **3.20** (2.50 to 6) | ≥ 3 |" in results
@@ -102,9 +102,9 @@ def test_results_show_medians_ranges_and_missed_targets() -> None:
 
 def test_readme_gets_newest_results() -> None:
     readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
-    results = report.markdown([EVENTS], PLAN)
+    results = markdown([EVENTS], PLAN)
 
-    shown = report.put_into(report.put_into(readme, report.markdown([LATENCY], PLAN)), results)
+    shown = insert_results(insert_results(readme, markdown([LATENCY], PLAN)), results)
 
     assert results in shown
     assert "latency" not in shown.partition("benchmark results: begin")[2].partition("benchmark results: end")[0]

@@ -1,49 +1,39 @@
-"""What TagClient adds to the event stream that it stands on, and how it comes to many tags."""
+"""Measure TagClient: the rate of changes compared with its event stream, and subscribing many tags."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any, Final
 
+from clients.this_client import our_events, tag_client
 from comparison import Comparison, Plan, Rival, at_least, ours_at_most
-from plant import tag_names
 from processes import Figures, contestant, server, two_cores
-from streams import Tally, our_events
+from sampling import ItemCounter
+from servers.plant import tag_names
 
-from mxgateway import GatewayClient, TagChange, TagClient
+from mxgateway import TagChange
 
 _SECONDS: Final = 2.0
-_WATCHED: Final = 1000
-_SUBSCRIBED: Final = 10_000
-_HANDFUL: Final = 10
-
-
-@asynccontextmanager
-async def tag_client(endpoint: str, api_key: str) -> AsyncGenerator[TagClient]:
-    """A TagClient of its own."""
-    async with (
-        GatewayClient.connect(endpoint=endpoint, api_key=api_key, plaintext=True) as client,
-        client.tags("benchmark") as tags,
-    ):
-        yield tags
+_WATCHED_TAGS: Final = 1000
+_SUBSCRIBED_TAGS: Final = 10_000
+_MAX_ROUND_TRIPS: Final = 10
 
 
 async def stream(endpoint: str, api_key: str, seconds: float, **_: object) -> Figures:
-    """The events as EventStream brings them."""
+    """Return the rate of events from EventStream."""
     async with our_events(endpoint, api_key) as streams:
-        return await Tally().rate(streams, seconds)
+        return await ItemCounter().measure(streams, seconds)
 
 
 async def watch(endpoint: str, api_key: str, seconds: float, tags: int) -> Figures:
-    """The same as changes of tags, in one watch of all of them."""
+    """Return the rate of the same events as tag changes in one watch."""
     async with tag_client(endpoint, api_key) as client, client.watch(*tag_names(tags)) as changes:
-        return await Tally().rate([changes], seconds)
+        return await ItemCounter().measure([changes], seconds)
 
 
 async def subscribe(endpoint: str, api_key: str, tags: int) -> Figures:
-    """A watch of many tags, until the first value of each has come."""
+    """Return the duration from watching tags to the first value of each."""
     names = tag_names(tags)
     async with tag_client(endpoint, api_key) as client:
         began = time.perf_counter()
@@ -54,33 +44,33 @@ async def subscribe(endpoint: str, api_key: str, tags: int) -> Figures:
                 missing.discard(change.tag)
                 if not missing:
                     return {"seconds": time.perf_counter() - began}
-    raise AssertionError(f"{len(missing)} tags have told nothing")
+    raise AssertionError(f"{len(missing)} tags have no value")
 
 
 def measure(plan: Plan) -> Iterator[Comparison]:
     source_core, core = two_cores() or (None, None)
-    options: dict[str, Any] = {"core": core, "seconds": plan.seconds(_SECONDS), "tags": plan.count(_WATCHED)}
+    options: dict[str, Any] = {"core": core, "seconds": plan.seconds(_SECONDS), "tags": plan.count(_WATCHED_TAGS)}
     with server("fast_source", core=source_core, tags=options["tags"]) as source:
-        duels = plan.duels(
-            lambda: contestant("tag_client", "stream", **options, **source.address),
-            lambda: contestant("tag_client", "watch", **options, **source.address),
+        rounds = plan.run_rounds(
+            lambda: contestant(__name__, "stream", **options, **source.address),
+            lambda: contestant(__name__, "watch", **options, **source.address),
         )
     what = f"changes of {options['tags']:,} tags in a watch"
-    yield Comparison.of(what, "changes/s", "per_second", duels, at_least(0.5), rival=Rival.STREAM, more_is_better=True)
-    yield Comparison.of("", "CPU us a change", "cpu_us", duels, rival=Rival.STREAM)
+    yield Comparison.of(what, "changes/s", "per_second", rounds, at_least(0.5), rival=Rival.STREAM, more_is_better=True)
+    yield Comparison.of("", "CPU us per change", "cpu_us", rounds, rival=Rival.STREAM)
     yield from _subscribed(plan)
 
 
 def _subscribed(plan: Plan) -> Iterator[Comparison]:
-    count = plan.count(_SUBSCRIBED)
+    count = plan.count(_SUBSCRIBED_TAGS)
     seconds: list[float] = []
     round_trips: list[float] = []
     with server("simulated_gateway", tags=count) as gateway:
         for _ in range(plan.rounds):
-            gateway.ask()
-            seconds.append(contestant("tag_client", "subscribe", tags=count, **gateway.address)["seconds"])
-            calls = gateway.ask()
-            # Commands are in capitals; the first one, which every session begins with, is not for the tags.
+            gateway.calls_since_last_time()
+            seconds.append(contestant(__name__, "subscribe", tags=count, **gateway.address)["seconds"])
+            calls = gateway.calls_since_last_time()
+            # Commands are in capitals. Every session begins with REGISTER, which is not counted.
             round_trips.append(sum(number for call, number in calls.items() if call.isupper() and call != "REGISTER"))
     what = f"{count:,} tags subscribed, a first value of each"
     yield Comparison(
@@ -89,6 +79,6 @@ def _subscribed(plan: Plan) -> Iterator[Comparison]:
         rival=Rival.NONE,
         theirs=(),
         ours=tuple(round_trips),
-        target=ours_at_most(_HANDFUL),
+        target=ours_at_most(_MAX_ROUND_TRIPS),
     )
     yield Comparison(what="", unit="s", rival=Rival.NONE, theirs=(), ours=tuple(seconds))

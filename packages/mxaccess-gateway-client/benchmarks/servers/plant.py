@@ -1,4 +1,4 @@
-"""The tags that the gateways of the benchmarks have, and their contestants ask for."""
+"""The tags of the benchmarked gateways."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ TAG: Final = "Benchmark.Tag00001"
 
 
 def tag_names(count: int) -> list[str]:
-    """The names of so many tags; TAG is the first one."""
+    """Return the names of `count` tags, beginning with TAG."""
     return [f"Benchmark.Tag{number:05d}" for number in range(1, count + 1)]
 
 
 def plant(tags: int) -> Plant:
-    """A plant with so many integers."""
+    """Return a plant with `tags` integer tags."""
     return Plant(tags=[Tag(name, "integer", 0) for name in tag_names(tags)])

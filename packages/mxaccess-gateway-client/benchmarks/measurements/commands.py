@@ -1,4 +1,4 @@
-"""What a command costs with one in flight, through Session and by the stub."""
+"""Measure the duration of a command with one in flight, with Session and with the stub."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
+from clients.raw_grpc import RawSession
 from comparison import Comparison, Plan, at_most
-from plant import TAG
 from processes import Figures, contestant, server
-from raw_session import RawSession
+from servers.plant import TAG
 
 from mxgateway import GatewayClient
 
 _CALLS: Final = 2000
-_WARM_UP: Final = 100
+_WARM_UP_CALLS: Final = 100
 
 
 async def raw(endpoint: str, api_key: str, calls: int) -> Figures:
-    """A write by the stub, as complete as it must be."""
+    """Measure writes with the generated stub."""
     async with RawSession.open(endpoint, api_key, TAG) as session:
         await session.advise()
         return await _durations(session.write, calls)
 
 
 async def ours(endpoint: str, api_key: str, calls: int) -> Figures:
-    """The same through Session."""
+    """Measure the same writes with Session."""
     async with (
         GatewayClient.connect(endpoint=endpoint, api_key=api_key, plaintext=True) as client,
         client.open_session() as session,
@@ -44,17 +44,17 @@ async def ours(endpoint: str, api_key: str, calls: int) -> Figures:
 def measure(plan: Plan) -> Iterator[Comparison]:
     calls = plan.count(_CALLS)
     with server("simulated_gateway") as gateway:
-        duels = plan.duels(
-            lambda: contestant("unary", "raw", calls=calls, **gateway.address),
-            lambda: contestant("unary", "ours", calls=calls, **gateway.address),
+        rounds = plan.run_rounds(
+            lambda: contestant(__name__, "raw", calls=calls, **gateway.address),
+            lambda: contestant(__name__, "ours", calls=calls, **gateway.address),
         )
-    yield Comparison.of("a command, one in flight: Write", "p50 us", "p50_us", duels, at_most(1.15))
+    yield Comparison.of("a command, one in flight: Write", "p50 us", "p50_us", rounds, at_most(1.15))
 
 
 async def _durations(call: Callable[[int], Awaitable[None]], count: int) -> Figures:
-    taken: list[float] = []
-    for number in range(_WARM_UP + count):
+    durations: list[float] = []
+    for number in range(_WARM_UP_CALLS + count):
         began = time.perf_counter()
         await call(number)
-        taken.append(time.perf_counter() - began)
-    return {"p50_us": statistics.median(taken[_WARM_UP:]) * 1e6}
+        durations.append(time.perf_counter() - began)
+    return {"p50_us": statistics.median(durations[_WARM_UP_CALLS:]) * 1e6}

@@ -1,4 +1,4 @@
-"""The results as Markdown, and where they are written: RESULTS.md, the plot, and the README's section on speed."""
+"""Render the results as Markdown, and write RESULTS.md, the plot and the README's section on speed."""
 
 from __future__ import annotations
 
@@ -20,52 +20,52 @@ _END: Final = "<!-- benchmark results: end -->\n"
 _TITLES: Final = {
     Rival.RAW: "Against raw grpc.aio",
     Rival.ASYNCUA: "Against asyncua",
-    Rival.STREAM: "TagClient against the event stream that it stands on",
-    Rival.NONE: "By itself",
+    Rival.STREAM: "TagClient against the event stream that it uses",
+    Rival.NONE: "This client alone",
 }
 
 
 def markdown(comparisons: Sequence[Comparison], plan: Plan) -> str:
-    """Where it was measured, and a table for each rival."""
-    parts = [f"{', '.join(_surroundings())}. Medians of {plan.rounds} interleaved rounds, each ratio with its range.\n"]
+    """Render the environment of the run, and a table for each rival."""
+    parts = [f"{', '.join(_environment())}. Medians of {plan.rounds} interleaved rounds, each ratio with its range.\n"]
     for rival, title in _TITLES.items():
-        lines = list(_lines(comparison for comparison in comparisons if comparison.rival is rival))
-        if lines:
-            parts.append(f"**{title}**\n\n" + "".join(f"{line}\n" for line in (*_head(rival), *lines)))
+        rows = list(_rows(comparison for comparison in comparisons if comparison.rival is rival))
+        if rows:
+            parts.append(f"**{title}**\n\n" + "".join(f"{line}\n" for line in (*_header(rival), *rows)))
     return "\n".join(parts)
 
 
-def write(folder: Path, comparisons: Sequence[Comparison], plan: Plan) -> None:
-    """Write all of it into a package's folder."""
-    from plot import draw  # noqa: PLC0415 - only who writes needs matplotlib
+def write_results(package: Path, comparisons: Sequence[Comparison], plan: Plan) -> None:
+    """Write the results into the package's benchmarks folder and README."""
+    from report.plot import draw  # noqa: PLC0415 - only writing results needs matplotlib
 
     results = markdown(comparisons, plan)
-    benchmarks = folder / "benchmarks"
+    benchmarks = package / "benchmarks"
     draw(comparisons, benchmarks / _PLOT)
     (benchmarks / _RESULTS).write_text(f"# Results of the benchmarks\n\n{results}", encoding="utf-8")
-    readme = folder / "README.md"
-    readme.write_text(put_into(readme.read_text(encoding="utf-8"), results), encoding="utf-8")
+    readme = package / "README.md"
+    readme.write_text(insert_results(readme.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
-def put_into(readme: str, results: str) -> str:
-    """A README with these results, and the plot, in the place of earlier ones."""
+def insert_results(readme: str, results: str) -> str:
+    """Return a README whose earlier results and plot are replaced by these."""
     before, begin, rest = readme.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):
-        raise ValueError(f"the README has no place for the results, from {_BEGIN.strip()} to {_END.strip()}")
+        raise ValueError(f"the README has no section from {_BEGIN.strip()} to {_END.strip()}")
     plot = f"![How many times better than its rival each figure is](benchmarks/{_PLOT})"
     return f"{before}{begin}\n{plot}\n\n{results}\n{end}{after}"
 
 
-def figure(number: float) -> str:
-    """A number with three digits that count."""
+def format_figure(number: float) -> str:
+    """Format a number with three significant digits."""
     if abs(number) < 1000 and number == round(number):
         return f"{number:.0f}"
     digits = 2 - math.floor(math.log10(abs(number)))
     return f"{round(number, digits):,.{max(digits, 0)}f}"
 
 
-def _head(rival: Rival) -> Iterator[str]:
+def _header(rival: Rival) -> Iterator[str]:
     if rival is Rival.NONE:
         yield "| what | unit | ours | target |"
         yield "|---|---|---:|---|"
@@ -74,27 +74,27 @@ def _head(rival: Rival) -> Iterator[str]:
         yield "|---|---|---:|---:|---:|---|"
 
 
-def _lines(comparisons: Iterable[Comparison]) -> Iterator[str]:
+def _rows(comparisons: Iterable[Comparison]) -> Iterator[str]:
     for comparison in comparisons:
         cells = [comparison.what, comparison.unit]
         if comparison.theirs:
-            cells.append(figure(comparison.their_median))
-        cells.append(figure(comparison.median))
+            cells.append(format_figure(comparison.their_median))
+        cells.append(format_figure(comparison.median))
         if comparison.ratio is not None:
             least, most = min(comparison.ratios), max(comparison.ratios)
-            cells.append(f"**{figure(comparison.ratio)}** ({figure(least)} to {figure(most)})")
-        yield f"| {' | '.join((*cells, _verdict(comparison)))} |"
+            cells.append(f"**{format_figure(comparison.ratio)}** ({format_figure(least)} to {format_figure(most)})")
+        yield f"| {' | '.join((*cells, _target_cell(comparison)))} |"
 
 
-def _verdict(comparison: Comparison) -> str:
+def _target_cell(comparison: Comparison) -> str:
     target = comparison.target
     if target is None:
         return ""
-    wanted = f"{'ours ' if target.absolute and comparison.theirs else ''}{target.sign} {target.limit:,g}"
-    return wanted if comparison.met else f"{wanted}, missed"
+    text = f"{'ours ' if target.absolute and comparison.theirs else ''}{target.sign} {target.limit:,g}"
+    return text if comparison.met else f"{text}, missed"
 
 
-def _surroundings() -> Iterator[str]:
+def _environment() -> Iterator[str]:
     yield f"{datetime.now(UTC):%Y-%m-%d}"
     yield f"{os.cpu_count()} cores"
     yield from _processor()
@@ -108,7 +108,7 @@ def _surroundings() -> Iterator[str]:
 
 
 def _processor() -> Iterator[str]:
-    """The processor's name, where the system tells it."""
+    """The processor's name, where /proc/cpuinfo has it."""
     cpuinfo = Path("/proc/cpuinfo")
     text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
     names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]

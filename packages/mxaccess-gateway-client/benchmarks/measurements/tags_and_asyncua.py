@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterator, Sequence
 from typing import Final
 
+from clients.tag_access import TagAccess
+from clients.this_client import tag_client
 from comparison import Comparison, Plan, Rival, at_most
-from plant import tag_names
 from processes import Figures, contestant, server, two_cores
-from streams import Tally
-from tag_access import TagAccess
-from tag_client import tag_client
+from sampling import ItemCounter
+from servers.plant import tag_names
 
 from mxgateway import TagReading, WriteState
 
@@ -22,7 +22,7 @@ _CALLS: Final = 500
 async def changes(endpoint: str, api_key: str, tags: int, seconds: float) -> Figures:
     """Return the rate of changes of all tags in one watch."""
     async with tag_client(endpoint, api_key) as client, client.watch(*tag_names(tags)) as watch:
-        return await Tally().rate([watch], seconds)
+        return await ItemCounter().measure([watch], seconds)
 
 
 async def calls(endpoint: str, api_key: str, tags: int, times: int) -> Figures:
@@ -71,9 +71,9 @@ def measure(plan: Plan) -> Iterator[Comparison]:
         server("opcua_server", core=core, nodes=tags) as opc_ua,
         server("simulated_gateway", core=core, tags=tags) as gateway,
     ):
-        duels = plan.duels(
-            lambda: contestant("asyncua_client", "calls", core=other_core, times=times, **opc_ua.address),
-            lambda: contestant("opc_ua", "calls", core=other_core, tags=tags, times=times, **gateway.address),
+        rounds = plan.run_rounds(
+            lambda: contestant("clients.asyncua_client", "calls", core=other_core, times=times, **opc_ua.address),
+            lambda: contestant(__name__, "calls", core=other_core, tags=tags, times=times, **gateway.address),
         )
     for what, unit, key, target in (
         ("a read, one in flight", "p50 us", "read_us", None),
@@ -84,18 +84,18 @@ def measure(plan: Plan) -> Iterator[Comparison]:
         ("the same, ours until MXAccess has confirmed each", "ms", "writes_ms", None),
         (f"`write_many` of {tags:,} tags until each outcome is known", "ms", "write_all_ms", at_most(1 / 1.2)),
     ):
-        yield Comparison.of(what, unit, key, duels, target, rival=Rival.ASYNCUA)
+        yield Comparison.of(what, unit, key, rounds, target, rival=Rival.ASYNCUA)
 
 
 def _changes(plan: Plan, tags: int) -> Iterator[Comparison]:
     seconds = plan.seconds(_SECONDS)
-    duels: list[tuple[Figures, Figures]] = []
+    rounds: list[tuple[Figures, Figures]] = []
     for _ in range(plan.rounds):
         # One server at a time: both together would use the whole machine.
         with server("opcua_server", nodes=tags, changing=True) as opc_ua:
-            theirs = contestant("asyncua_client", "changes", seconds=seconds, **opc_ua.address)
+            theirs = contestant("clients.asyncua_client", "changes", seconds=seconds, **opc_ua.address)
         with server("fast_source", tags=tags) as source:
-            duels.append((theirs, contestant("opc_ua", "changes", tags=tags, seconds=seconds, **source.address)))
+            rounds.append((theirs, contestant(__name__, "changes", tags=tags, seconds=seconds, **source.address)))
     what = f"changes of {tags:,} tags: asyncua from its own server, ours from the fast source"
-    yield Comparison.of(what, "changes/s", "per_second", duels, rival=Rival.ASYNCUA, more_is_better=True)
-    yield Comparison.of("", "CPU us a change", "cpu_us", duels, rival=Rival.ASYNCUA)
+    yield Comparison.of(what, "changes/s", "per_second", rounds, rival=Rival.ASYNCUA, more_is_better=True)
+    yield Comparison.of("", "CPU us per change", "cpu_us", rounds, rival=Rival.ASYNCUA)

@@ -1,4 +1,4 @@
-"""What importing costs, each time in a fresh interpreter."""
+"""Measure the CPU time of imports, each in a new interpreter."""
 
 from __future__ import annotations
 
@@ -22,28 +22,29 @@ _OURS: Final = {
     "from mxgateway import GatewayClient, Session, TagClient": None,
     "from mxgateway import *": None,
 }
-# The time that the processor spent on it: a busy machine makes no difference.
+# CPU time, which does not depend on other load.
 _TIMED: Final = "import time; began = time.process_time(); {}; print(time.process_time() - began)"
-_TIMES: Final = 5
+_REPEATS: Final = 5
 
 
 def measure(plan: Plan) -> Iterator[Comparison]:
     with TemporaryDirectory() as folder:
-        # With bytecode for both sides, as after an installation.
+        # Both sides import from bytecode, as after an installation.
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         for statement in (_RAW, *_OURS):
-            _seconds(statement, environment)
+            _import_seconds(statement, environment)
         for statement, target in _OURS.items():
-            duels = plan.duels(partial(_imported, _RAW, environment), partial(_imported, statement, environment))
-            what = f"`{statement}`, beside grpc.aio and the generated code"
-            yield Comparison.of(what, "CPU ms", "ms", duels, target)
+            ours = partial(_median_import, statement, environment)
+            rounds = plan.run_rounds(partial(_median_import, _RAW, environment), ours)
+            what = f"`{statement}`, compared with grpc.aio and the generated code"
+            yield Comparison.of(what, "CPU ms", "ms", rounds, target)
 
 
-def _imported(statement: str, environment: dict[str, str]) -> Figures:
-    return {"ms": statistics.median(_seconds(statement, environment) for _ in range(_TIMES)) * 1000}
+def _median_import(statement: str, environment: dict[str, str]) -> Figures:
+    return {"ms": statistics.median(_import_seconds(statement, environment) for _ in range(_REPEATS)) * 1000}
 
 
-def _seconds(statement: str, environment: dict[str, str]) -> float:
+def _import_seconds(statement: str, environment: dict[str, str]) -> float:
     command = [sys.executable, "-c", _TIMED.format(statement)]
     return float(subprocess.run(command, check=True, capture_output=True, env=environment).stdout)

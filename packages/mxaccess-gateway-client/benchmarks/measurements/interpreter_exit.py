@@ -1,4 +1,4 @@
-"""Whether an interpreter ends at once although an event stream is open and busy."""
+"""Count the interpreters that exit promptly with a busy event stream open."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any, Final
 from comparison import Comparison, Plan, Rival, ours_at_least
 from processes import ContestantFailed, server
 
-_PROGRAMS: Final = 20
-# Seconds in which it should be gone; what takes longer hangs.
-_AT_ONCE: Final = 2.0
+_PROGRAMS_PER_ROUND: Final = 20
+# A program that takes longer counts as hung.
+_LIMIT_SECONDS: Final = 2.0
 
 _PROGRAM: Final = """
 import asyncio, json, sys
@@ -34,13 +34,13 @@ asyncio.run(main())
 
 
 def measure(plan: Plan) -> Iterator[Comparison]:
-    programs = plan.rounds * max(2, plan.count(_PROGRAMS))
+    programs = plan.rounds * max(2, plan.count(_PROGRAMS_PER_ROUND))
     with server("fast_source") as source:
-        taken = [_seconds_to_end(source.address) for _ in range(programs)]
-    ended = [seconds for seconds in taken if seconds is not None]
-    # Not one may hang: so these are no medians.
+        durations = [_seconds_to_end(source.address) for _ in range(programs)]
+    ended = [seconds for seconds in durations if seconds is not None]
+    # No program may hang, so these rows are a count and a maximum instead of medians.
     yield Comparison(
-        what=f"interpreters that end within {_AT_ONCE:g} s under an open stream",
+        what=f"interpreters that exit within {_LIMIT_SECONDS:g} s with a stream open",
         unit=f"of {programs}",
         rival=Rival.NONE,
         theirs=(),
@@ -48,20 +48,20 @@ def measure(plan: Plan) -> Iterator[Comparison]:
         target=ours_at_least(programs),
     )
     yield Comparison(
-        what="", unit="longest ms", rival=Rival.NONE, theirs=(), ours=(max(ended, default=_AT_ONCE) * 1000,)
+        what="", unit="longest ms", rival=Rival.NONE, theirs=(), ours=(max(ended, default=_LIMIT_SECONDS) * 1000,)
     )
 
 
 def _seconds_to_end(address: dict[str, Any]) -> float | None:
-    """How long a program takes to end; None when it has to be killed, or ends with an error."""
+    """Return how long a program takes to exit, or None if it hangs or ends with an error."""
     command = [sys.executable, "-c", _PROGRAM, json.dumps(address)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         if not process.stdout.readline():
-            raise ContestantFailed(f"a program that should end under an open stream has opened none: {process.wait()}")
+            raise ContestantFailed(f"a program could not open its stream: it ended with status {process.wait()}")
         began = time.perf_counter()
         try:
-            status = process.wait(_AT_ONCE)
+            status = process.wait(_LIMIT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             return None

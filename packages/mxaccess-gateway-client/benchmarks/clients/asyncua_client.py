@@ -1,4 +1,4 @@
-"""What asyncua, the OPC UA client in Python, does with the variables of its own server."""
+"""asyncua, the OPC UA client in Python, against its own server."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from typing import Any, Final
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.common.node import Node
+from clients.tag_access import TagAccess
 from processes import Figures
-from streams import Tally
-from tag_access import TagAccess
+from sampling import ItemCounter
 
-# The publishing interval in milliseconds, and how many changes of a variable may wait for it.
-_PERIOD: Final = 10
-_WAITING: Final = 100
-# Seconds: with its own 4 and 1 it takes a busy machine for a lost connection.
-_PATIENCE: Final = 30
+_PUBLISHING_MS: Final = 10
+# How many changes of each variable the server queues between two publications.
+_QUEUE_SIZE: Final = 100
+# With its defaults of 4 and 1 seconds asyncua mistakes a busy machine for a lost connection.
+_TIMEOUT_SECONDS: Final = 30
 
 
 async def changes(url: str, node_ids: Sequence[str], seconds: float) -> Figures:
-    """The data changes of all variables of a server, in one subscription."""
-    tally = Tally()
+    """Return the rate of data changes of all variables in one subscription."""
+    counter = ItemCounter()
 
     class Handler:
-        def datachange_notification(self, node: Node, val: Any, data: object) -> None:  # noqa: ARG002 - its names
-            tally.taken += 1
+        def datachange_notification(self, node: Node, val: Any, data: object) -> None:  # noqa: ARG002 - asyncua passes them by name
+            counter.received += 1
 
-    async with Client(url, timeout=_PATIENCE, watchdog_intervall=_PATIENCE) as client:
-        subscription = await client.create_subscription(_PERIOD, Handler(), queue_maxsize=len(node_ids) * _WAITING)
-        await subscription.subscribe_data_change(map(client.get_node, node_ids), queuesize=_WAITING)
-        figures = await tally.rate((), seconds)
+    async with Client(url, timeout=_TIMEOUT_SECONDS, watchdog_intervall=_TIMEOUT_SECONDS) as client:
+        queue_size = len(node_ids) * _QUEUE_SIZE
+        subscription = await client.create_subscription(_PUBLISHING_MS, Handler(), queue_maxsize=queue_size)
+        await subscription.subscribe_data_change(map(client.get_node, node_ids), queuesize=_QUEUE_SIZE)
+        figures = await counter.measure((), seconds)
         await subscription.delete()
         return figures
 
 
 async def calls(url: str, node_ids: Sequence[str], times: int) -> Figures:
-    """Reads and writes of a server's variables."""
-    async with Client(url, timeout=_PATIENCE, watchdog_intervall=_PATIENCE) as client:
+    """Return the durations of reads and writes of variables."""
+    async with Client(url, timeout=_TIMEOUT_SECONDS, watchdog_intervall=_TIMEOUT_SECONDS) as client:
         nodes = [client.get_node(node_id) for node_id in node_ids]
 
         def read(number: int) -> Awaitable[object]:

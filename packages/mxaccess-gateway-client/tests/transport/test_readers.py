@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
@@ -25,6 +26,7 @@ from mxgateway import (
     Session,
 )
 from mxgateway.testing import SimulatedGateway
+from support.faults.fault_proxy import FaultProxy
 from support.scripted_gateway import ScriptedGateway
 from support.waiting import until
 
@@ -238,3 +240,28 @@ async def test_a_busy_stream_that_falls_silent_holds_nobody_up(
 
     for stream in silent:
         await stream.close()
+
+
+async def test_a_stream_without_a_thread_raises_and_closing_does_not_wait_for_it(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        FaultProxy(int(gateway.endpoint.rpartition(":")[2])) as proxy,
+        GatewayClient.connect(endpoint=proxy.endpoint, api_key=gateway.api_key, plaintext=True) as client,
+        client.open_session() as session,
+    ):
+        start = threading.Thread.start
+
+        def refuse(thread: threading.Thread) -> None:
+            if thread.name.startswith("mxgateway"):
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(MxGatewayLimitError, match="no thread can be started"):
+            await session.stream_events().__aenter__()
+        monkeypatch.undo()
+        # Only the connection of the commands is left.
+        await proxy.wait_until(lambda: proxy.connections <= 1)
+        async with session.stream_events() as events:
+            assert events.is_open

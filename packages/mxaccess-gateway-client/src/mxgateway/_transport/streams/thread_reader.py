@@ -22,6 +22,7 @@ from mxgateway._transport.failures import UNDECODABLE, status_of
 from mxgateway._transport.streams.reader import MAX_PENDING_MESSAGES, StreamEnd
 from mxgateway._transport.streams.signal import Signal
 from mxgateway._transport.streams.turn_taking import TurnTaking
+from mxgateway.errors import ErrorFacts, MxGatewayLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,9 +79,15 @@ class ThreadReader(Generic[MessageT]):
         self._taken_since_wait = 0
         self._waited_at = self._turn_began = self._read_since = self._batch_began = time.monotonic()
         self._thread = threading.Thread(target=self._read, name=name, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            call.finish()
+            hint = "raise the limit of threads and processes of this user or container"
+            facts = ErrorFacts(target=channel.options.endpoint, hint=hint)
+            raise MxGatewayLimitError(f"no thread can be started to read a stream ({error})", facts) from None
         live_readers.add(self)
         channel.cancel_on_close(self, task=channel.start_task(self._until_thread_ended(), name=name))
-        self._thread.start()
 
     @property
     def pending(self) -> int:

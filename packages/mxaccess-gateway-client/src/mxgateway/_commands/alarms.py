@@ -82,7 +82,7 @@ class AlarmCommands(CommandSender):
                 operator_full_name=operator_full_name,
             )
         )
-        return await self._acknowledged(request, timeout)
+        return await self._send_acknowledgement(request, timeout)
 
     async def acknowledge_alarm_by_name(
         self,
@@ -114,7 +114,7 @@ class AlarmCommands(CommandSender):
                 operator_full_name=operator_full_name,
             )
         )
-        return await self._acknowledged(request, timeout)
+        return await self._send_acknowledgement(request, timeout)
 
     async def query_active_alarms(
         self, filter_prefix: str = "", *, timeout: float | None = None
@@ -127,13 +127,13 @@ class AlarmCommands(CommandSender):
         request.command.query_active_alarms_command.alarm_filter_prefix = filter_prefix
         reply = await self._send(request, timeout)
         if not reply.HasField("query_active_alarms"):
-            raise self._missing(request, reply, "query_active_alarms")
+            raise self._missing_payload(request, reply, "query_active_alarms")
         from mxgateway.alarms.active import ActiveAlarm  # noqa: PLC0415
 
         return tuple(ActiveAlarm(snapshot) for snapshot in reply.query_active_alarms.snapshots)
 
-    async def _acknowledged(self, request: pb.MxCommandRequest, timeout: float | None) -> int:
+    async def _send_acknowledgement(self, request: pb.MxCommandRequest, timeout: float | None) -> int:
         reply = await self._send(request, timeout)
         if not reply.HasField("acknowledge_alarm"):
-            raise self._missing(request, reply, "acknowledge_alarm")
+            raise self._missing_payload(request, reply, "acknowledge_alarm")
         return reply.acknowledge_alarm.native_status

@@ -80,7 +80,7 @@ class BulkCommands(CommandSender):
         request = self._request(pb.MX_COMMAND_KIND_ADD_ITEM_BULK)
         payload = request.command.add_item_bulk
         set_handles(payload, server_handle=server_handle)
-        payload.tag_addresses.extend(_tags(tag_addresses))
+        payload.tag_addresses.extend(_check_tag_names(tag_addresses))
         return await self._subscribe(request, "add_item_bulk", tag_addresses, timeout)
 
     async def advise_item_bulk(
@@ -117,7 +117,7 @@ class BulkCommands(CommandSender):
         request = self._request(pb.MX_COMMAND_KIND_SUBSCRIBE_BULK)
         payload = request.command.subscribe_bulk
         set_handles(payload, server_handle=server_handle)
-        payload.tag_addresses.extend(_tags(tag_addresses))
+        payload.tag_addresses.extend(_check_tag_names(tag_addresses))
         return await self._subscribe(request, "subscribe_bulk", tag_addresses, timeout)
 
     async def unsubscribe_bulk(
@@ -151,7 +151,7 @@ class BulkCommands(CommandSender):
 
         milliseconds = 0 if worker_timeout is None else round(check_seconds("worker_timeout", worker_timeout) * 1000)
         results: list[BulkReadResult] = []
-        for part in self._parts(_tags(tag_addresses)):
+        for part in self._split_tags(_check_tag_names(tag_addresses)):
             request = self._request(pb.MX_COMMAND_KIND_READ_BULK)
             payload = request.command.read_bulk
             set_handles(payload, server_handle=server_handle)
@@ -159,8 +159,8 @@ class BulkCommands(CommandSender):
             payload.timeout_ms = milliseconds
             reply = await self._send(request, timeout)
             if not reply.HasField("read_bulk"):
-                raise self._missing(request, reply, "read_bulk")
-            results += map(BulkReadResult, self._in_order(request, reply.read_bulk.results, part, "tag_address"))
+                raise self._missing_payload(request, reply, "read_bulk")
+            results += map(BulkReadResult, self._matched_results(request, reply.read_bulk.results, part, "tag_address"))
         return tuple(results)
 
     async def write_bulk(
@@ -231,12 +231,12 @@ class BulkCommands(CommandSender):
         self._check_size(request, len(entries))
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
-            raise self._missing(request, reply, arm)
+            raise self._missing_payload(request, reply, arm)
         from mxgateway.bulk import SubscribeResult  # noqa: PLC0415
 
         bulk: pb.BulkSubscribeReply = getattr(reply, arm)
         name: _EntryField = "tag_address" if isinstance(entries[0], str) else "item_handle"
-        return tuple(map(SubscribeResult.from_message, self._in_order(request, bulk.results, entries, name)))
+        return tuple(map(SubscribeResult.from_message, self._matched_results(request, bulk.results, entries, name)))
 
     async def _write(
         self, request: pb.MxCommandRequest, arm: _WriteArm, entries: Sequence[_WriteEntry], timeout: float | None
@@ -246,14 +246,16 @@ class BulkCommands(CommandSender):
         self._check_size(request, len(entries))
         reply = await self._send(request, timeout)
         if not reply.HasField(arm):
-            raise self._missing(request, reply, arm)
+            raise self._missing_payload(request, reply, arm)
         from mxgateway.bulk import BulkWriteResult  # noqa: PLC0415
 
         bulk: pb.BulkWriteReply = getattr(reply, arm)
         handles = [entry.item_handle for entry in entries]
-        return tuple(map(BulkWriteResult.from_message, self._in_order(request, bulk.results, handles, "item_handle")))
+        return tuple(
+            map(BulkWriteResult.from_message, self._matched_results(request, bulk.results, handles, "item_handle"))
+        )
 
-    def _in_order(
+    def _matched_results(
         self,
         request: pb.MxCommandRequest,
         results: RepeatedCompositeFieldContainer[ResultT],
@@ -284,7 +286,7 @@ class BulkCommands(CommandSender):
                 replace(self._facts(request), hint="split them, or raise max_message_bytes here and at the gateway"),
             )
 
-    def _parts(self, tags: Sequence[str]) -> Iterator[Sequence[str]]:
+    def _split_tags(self, tags: Sequence[str]) -> Iterator[Sequence[str]]:
         """Split tags into as few parts as fit into requests and replies."""
         if not tags:
             return
@@ -302,7 +304,8 @@ class BulkCommands(CommandSender):
         yield tags[begin:]
 
 
-def _tags(tag_addresses: Sequence[str]) -> Sequence[str]:
+def _check_tag_names(tag_addresses: Sequence[str]) -> Sequence[str]:
+    """Return the tag names of a bulk command after checking that each is a str."""
     # A str is a sequence of str too: each character would become a tag.
     if isinstance(tag_addresses, str):
         raise MxGatewayConfigurationError(

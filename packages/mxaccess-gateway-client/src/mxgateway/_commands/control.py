@@ -42,7 +42,7 @@ class ControlCommands(CommandSender):
         request.command.get_session_state.SetInParent()
         reply = await self._send(request, timeout)
         if not reply.HasField("session_state"):
-            raise self._missing(request, reply, "session_state")
+            raise self._missing_payload(request, reply, "session_state")
         return SessionState(reply.session_state.state)
 
     async def get_worker_info(self, *, timeout: float | None = None) -> WorkerInfo:
@@ -51,7 +51,7 @@ class ControlCommands(CommandSender):
         request.command.get_worker_info.SetInParent()
         reply = await self._send(request, timeout)
         if not reply.HasField("worker_info"):
-            raise self._missing(request, reply, "worker_info")
+            raise self._missing_payload(request, reply, "worker_info")
         info = reply.worker_info
         return WorkerInfo(
             worker_process_id=info.worker_process_id, worker_protocol_version=info.worker_protocol_version
@@ -66,7 +66,7 @@ class ControlCommands(CommandSender):
         request.command.drain_events.max_events = max_events
         reply = await self._send(request, timeout)
         if not reply.HasField("drain_events"):
-            raise self._missing(request, reply, "drain_events")
+            raise self._missing_payload(request, reply, "drain_events")
         return tuple(to_event(event) for event in reply.drain_events.events)
 
     async def shutdown_worker(self, grace_period: float | None = None, *, timeout: float | None = None) -> None:

@@ -66,7 +66,9 @@ class CommandSender:
             raise self._violation(request, f"the reply is for another request, {_mismatch(request, reply)}")
         return reply
 
-    def _missing(self, request: pb.MxCommandRequest, reply: pb.MxCommandReply, arm: str) -> MxGatewayProtocolError:
+    def _missing_payload(
+        self, request: pb.MxCommandRequest, reply: pb.MxCommandReply, arm: str
+    ) -> MxGatewayProtocolError:
         """Return the error for an OK reply without the payload of its command."""
         redact_message(reply)
         return self._violation(request, f"the reply is OK but lacks its {arm} payload")

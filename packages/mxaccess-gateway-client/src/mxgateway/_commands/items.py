@@ -22,7 +22,7 @@ class ItemCommands(CommandSender):
         request.command.register.client_name = client_name
         reply = await self._send(request, timeout)
         if not reply.HasField("register"):
-            raise self._missing(request, reply, "register")
+            raise self._missing_payload(request, reply, "register")
         return reply.register.server_handle
 
     async def unregister(self, server_handle: int, *, timeout: float | None = None) -> None:
@@ -44,7 +44,7 @@ class ItemCommands(CommandSender):
         payload.item_definition = item_definition
         reply = await self._send(request, timeout)
         if not reply.HasField("add_item"):
-            raise self._missing(request, reply, "add_item")
+            raise self._missing_payload(request, reply, "add_item")
         return reply.add_item.item_handle
 
     async def add_item2(
@@ -58,7 +58,7 @@ class ItemCommands(CommandSender):
         payload.item_context = item_context
         reply = await self._send(request, timeout)
         if not reply.HasField("add_item2"):
-            raise self._missing(request, reply, "add_item2")
+            raise self._missing_payload(request, reply, "add_item2")
         return reply.add_item2.item_handle
 
     async def add_buffered_item(
@@ -75,7 +75,7 @@ class ItemCommands(CommandSender):
         payload.item_context = item_context
         reply = await self._send(request, timeout)
         if not reply.HasField("add_buffered_item"):
-            raise self._missing(request, reply, "add_buffered_item")
+            raise self._missing_payload(request, reply, "add_buffered_item")
         return reply.add_buffered_item.item_handle
 
     async def set_buffered_update_interval(
@@ -124,7 +124,7 @@ class ItemCommands(CommandSender):
         set_handles(request.command.suspend, server_handle=server_handle, item_handle=item_handle)
         reply = await self._send(request, timeout)
         if not reply.HasField("suspend"):
-            raise self._missing(request, reply, "suspend")
+            raise self._missing_payload(request, reply, "suspend")
         return MxStatus.from_message(reply.suspend.status)
 
     async def activate(self, server_handle: int, item_handle: int, *, timeout: float | None = None) -> MxStatus:
@@ -133,5 +133,5 @@ class ItemCommands(CommandSender):
         set_handles(request.command.activate, server_handle=server_handle, item_handle=item_handle)
         reply = await self._send(request, timeout)
         if not reply.HasField("activate"):
-            raise self._missing(request, reply, "activate")
+            raise self._missing_payload(request, reply, "activate")
         return MxStatus.from_message(reply.activate.status)

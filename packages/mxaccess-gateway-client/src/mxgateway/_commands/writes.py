@@ -172,7 +172,7 @@ class WriteCommands(CommandSender):
         finally:
             payload.verify_user_password = ""
         if not reply.HasField("authenticate_user"):
-            raise self._missing(request, reply, "authenticate_user")
+            raise self._missing_payload(request, reply, "authenticate_user")
         return reply.authenticate_user.user_id
 
     async def archestra_user_to_id(self, server_handle: int, user_id_guid: str, *, timeout: float | None = None) -> int:
@@ -183,7 +183,7 @@ class WriteCommands(CommandSender):
         payload.user_id_guid = user_id_guid
         reply = await self._send(request, timeout)
         if not reply.HasField("archestra_user_to_id"):
-            raise self._missing(request, reply, "archestra_user_to_id")
+            raise self._missing_payload(request, reply, "archestra_user_to_id")
         return reply.archestra_user_to_id.user_id
 
 

@@ -1,4 +1,4 @@
-"""What keeps keys and passwords out of whatever is shown: one place for all errors, logs and messages that arrive."""
+"""Redact keys and passwords from errors, log records and incoming messages."""
 
 from __future__ import annotations
 
@@ -18,55 +18,55 @@ __all__ = ["REDACTED", "Secret", "SecretBytes", "hide", "redact", "redact_messag
 
 REDACTED: Final = "***"
 
-# So many characters of a key are not there by chance: a text that holds them loses the word around them.
+# This many characters of a key do not occur by chance: the word that contains them is redacted.
 _PART: Final = 6
-# A password is made of words. To hide one where another text has it as well would say that it is in the password.
+# Passwords contain ordinary words. Redacting short parts would reveal which words a password contains.
 _PART_OF_PASSWORD: Final = 12
 _MOST_CHARACTERS: Final = 128 * 1024
-# Status texts from the gateway: long enough to understand, short enough not to flood a log.
+# Of status texts from the gateway: long enough to understand, short enough not to flood a log.
 _MAX_STATUS_TEXT_CHARACTERS: Final = 2000
 
-# Whatever looks like a gateway key or a bearer token goes, even one that is not ours: a gateway may echo another's.
-# Patterns as text: re compiles them, once, when something is said, and nobody waits for that when this is imported.
+# Everything that looks like a gateway key or a bearer token is redacted: a gateway may echo the key of another client.
+# The patterns are strings, so that they are compiled on first use and not on import.
 _KEY_SHAPE: Final = r"(?:mxgw_|bearer\s+)[^\s'\"`<>(){}\[\],;&]+"
 _BETWEEN_WORDS: Final = frozenset(" \t\r\n'\"`<>(){}[],;:=&?")
-# Ways to write one character: %5F, also encoded twice; \x5f, \u005f, \137, \", also in JSON in JSON; &#x5f; and &#95;.
+# Escapes of one character: %5F, also encoded twice; \x5f, \u005f, \137, \", also in JSON in JSON; &#x5f; and &#95;.
 _ESCAPE: Final = (
     r"%(?:25)*([0-9a-f]{2})|\\+x([0-9a-f]{2})|\\+u([0-9a-f]{4})|\\+([0-3][0-7]{2})|\\+([\"'\\/])"
     r"|&(?:amp;)*#x0*([0-9a-f]{1,4});|&(?:amp;)*#0*([0-9]{1,4});"
 )
 _BASES: Final = (16, 16, 16, 8, 0, 16, 10)
-# Case doesn't matter, nor which alphabet of base64 it is.
+# Ignores case and the alphabet of base64.
 _SAME: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ+/", "abcdefghijklmnopqrstuvwxyz-_")
 
 
 @final
 class Secret(str):
-    """A text to send and never to show: its repr, str and format are redacted, and it can't be pickled."""
+    """A text that is sent but never shown: its repr, str and format are redacted, and it cannot be pickled."""
 
     __slots__ = ("__weakref__", "_part", "_traces")
     _part: int
     _traces: _Traces
 
     def __new__(cls, text: str) -> Self:
-        """Make a secret of a text, which may be one already."""
+        """Create a secret from a text, or from another secret."""
         secret = super().__new__(cls, text.reveal() if isinstance(text, Secret) else text)
         secret._part = _PART
         return secret
 
     @classmethod
     def password(cls, text: str) -> Self:
-        """Make a secret of which only the whole, or most of a long one, gives it away."""
+        """Create a secret that is redacted only as a whole, or in large parts if it is long."""
         secret = cls(text)
         secret._part = min(len(secret), max(_PART_OF_PASSWORD, len(secret) * 3 // 4))
         return secret
 
     def reveal(self) -> str:
-        """Give the text itself, for the one place that sends it."""
+        """Return the text itself, for the code that sends it."""
         return str.__str__(self)
 
     def traces_in(self, plain: str) -> Iterator[tuple[int, int]]:
-        """Give the words of a plain text that hold any of it."""
+        """Yield the spans of the words in a plain text that contain a part of the secret."""
         try:
             traces = self._traces
         except AttributeError:
@@ -94,7 +94,7 @@ class Secret(str):
 
 @final
 class SecretBytes(bytes):
-    """The same for bytes: what to look for, and never to show."""
+    """Secret bytes, whose repr and str are redacted."""
 
     __slots__ = ()
 
@@ -105,23 +105,23 @@ class SecretBytes(bytes):
         return repr(self)
 
 
-# By identity: two equal secrets live each for itself.
+# By identity, because two equal secrets have separate lifetimes.
 _hidden: Final[WeakValueDictionary[int, Secret]] = WeakValueDictionary()
 
 
 def hide(secret: Secret) -> Secret:
-    """Let `redact` find this secret for as long as it lives, and give it back."""
+    """Let `redact` find this secret for as long as it exists, and return it."""
     _hidden[id(secret)] = secret
     return secret
 
 
 def redact(text: str) -> str:
-    """Give a text without any hidden secret and without whatever is shaped like a gateway key or a bearer token.
+    """Return a text without secrets and without anything that looks like a gateway key or a bearer token.
 
-    Found are whole secrets, and parts of a key of at least 6 characters, in any case, also where they are escaped for a
-    URL, JSON, Python or HTML, or written in base64 or hexadecimal. The word around them goes with them. A secret that
-    is shorter itself is found where it stands alone. What lies behind the first 131 072 characters goes altogether: to
-    look through more would hold up the event loop.
+    Found are whole secrets, and parts of a key of at least 6 characters, in upper and lower case, also if they are
+    escaped for a URL, JSON, Python or HTML, or encoded in base64 or hexadecimal. The whole word is replaced by `***`. A
+    secret of less than 6 characters is found only as a separate word. Text after the first 131,072 characters is
+    removed, because searching more would block the event loop.
     """
     if len(text) > _MOST_CHARACTERS:
         return redact(text[:_MOST_CHARACTERS]) + REDACTED
@@ -149,22 +149,22 @@ def shorten(text: str) -> str:
 
 
 def shows_secret(text: str) -> bool:
-    """Whether a text is no longer, or would not stay, as it was said."""
+    """Return True if a text was redacted, or would be."""
     return REDACTED in text or redact(text) != text
 
 
 def redact_message(message: Message) -> None:
-    """Take every secret out of every text of a message, in place; what this version can't name in it goes too.
+    """Redact all texts of a message in place, and discard fields that this version does not know.
 
-    Texts behind the first 131 072 characters of it go altogether: to look through more would hold up the event loop.
+    Texts after the first 131,072 characters of the message are removed, because searching more would block the event
+    loop.
     """
     message.DiscardUnknownFields()
     _redact_fields(message, _BoundedLook().redact)
 
 
 def _redact_fields(message: Message, redact: Callable[[str], str]) -> None:
-    # Whoever has a message has protobuf, and only they.
-    from google.protobuf.message import Message  # noqa: PLC0415
+    from google.protobuf.message import Message  # noqa: PLC0415 - importing redaction must not load protobuf
 
     for field, value in message.ListFields():
         if isinstance(value, Message):
@@ -187,14 +187,14 @@ def _redacted_bytes(value: bytes, redact: Callable[[str], str]) -> bytes:
 
 
 class _BoundedLook:
-    """Looks through the texts of one message: at equal ones once, and not for ever."""
+    """Redacts the texts of one message: equal texts once, and up to a limit."""
 
     def __init__(self) -> None:
         self._seen: dict[str, str] = {"": ""}
         self._left = _MOST_CHARACTERS
 
     def redact(self, text: str) -> str:
-        """Give a text without secrets."""
+        """Return a text without secrets."""
         if text not in self._seen:
             self._left -= len(text)
             self._seen[text] = redact(text) if self._left > 0 else REDACTED
@@ -203,7 +203,7 @@ class _BoundedLook:
 
 @final
 class _Traces:
-    """What gives a secret away, as hashes: of the secret itself nothing is kept here."""
+    """Hashes of the parts that reveal a secret. The secret itself is not kept."""
 
     __slots__ = ("_alone", "_parts")
 
@@ -211,12 +211,12 @@ class _Traces:
         plain = _Plain(secret).text
         data = secret.encode("utf-8", "surrogatepass")
         hexadecimal = [f"{byte:02x}" for byte in data]
-        # The second one is for UTF-8 that is escaped byte by byte.
+        # The second form is UTF-8 that is escaped byte by byte.
         forms: list[tuple[Sequence[str], str, int]] = [
             (plain, "", part),
             (_Plain(data.decode("latin-1")).text, "", part),
         ]
-        # Of so many bytes as many characters are the same, wherever in base64 they begin.
+        # The number of base64 characters that depend only on this many bytes, at any of the three alignments.
         forms += [(_base64(data, before), "", (part * 8 - 4) // 6) for before in range(3)]
         forms += [(hexadecimal, separator, part) for separator in ("", " ", ":", "-")]
         parts: dict[int, set[int]] = {}
@@ -227,7 +227,7 @@ class _Traces:
         self._alone = {len(plain): hash(plain)} if 0 < len(plain) < _PART else {}
 
     def found_in(self, text: str) -> Iterator[tuple[int, int]]:
-        """Give the words of a plain text that hold any of it."""
+        """Yield the spans of the words in a plain text that contain a part of the secret."""
         for length, hashes in self._parts.items():
             starts = range(len(text) - length + 1)
             found = 0
@@ -244,17 +244,17 @@ class _Traces:
 
 @final
 class _Plain:
-    """A text with its escapes undone, and where in the original each of its characters came from.
+    """A text with its escapes decoded, and the place of each character in the original.
 
     Attributes:
-        text: the text to look through, of which only equality with another such text says anything.
+        text: The decoded text, only for comparison with other decoded texts.
     """
 
     __slots__ = ("_shifts", "text")
 
     def __init__(self, text: str) -> None:
         text = text.translate(_SAME)
-        # Behind which place of the plain text the original is how much further on.
+        # Places in the plain text, and from there on the distance to the place in the original.
         self._shifts: list[tuple[int, int]] = []
         pieces: list[str] = []
         end = length = 0
@@ -266,7 +266,7 @@ class _Plain:
         self.text = "".join([*pieces, text[end:]])
 
     def original(self, span: tuple[int, int]) -> tuple[int, int]:
-        """Give the span of the original text that a span of the plain one came from."""
+        """Return the span of the original text for a span of the plain text."""
         start, end = span
         return start + self._shift(start), end + self._shift(end)
 
@@ -281,7 +281,7 @@ def _unescaped(match: Match[str]) -> str:
 
 
 def _base64(data: bytes, before: int) -> str:
-    """Give what of a base64 text depends on nothing but the data, when so many bytes stand before it."""
+    """Return the part of a base64 text that depends only on the data, if `before` bytes precede it."""
     encoded = b2a_base64(bytes(before) + data, newline=False).decode("ascii").translate(_SAME)
     return encoded[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]
 

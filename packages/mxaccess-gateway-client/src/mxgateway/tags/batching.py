@@ -117,7 +117,7 @@ class Batcher(Generic[KeyT, EntryT]):
                 self._fail_all(batch, self._failure or _cancelled(self._name))
                 raise
             except Exception as error:
-                # A defect of the library: no caller may wait for ever because of it.
+                # A defect of the library: no caller may wait forever because of it.
                 _logger.exception("%s failed", self._name)
                 self._fail_all(batch, MxGatewayError(f"the TagClient failed: {error!r}"))
 

@@ -220,7 +220,7 @@ class Supervisor:
         except _FINAL as final:
             self._give_up(final)
         except Exception as error:
-            # A defect of the library: no caller may wait for ever because of it.
+            # A defect of the library: no caller may wait forever because of it.
             _logger.exception("the supervision of %r failed", self._client_name)
             self._give_up(MxGatewayError(f"the TagClient failed: {error!r}"))
 

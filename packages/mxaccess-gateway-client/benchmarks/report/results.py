@@ -108,7 +108,7 @@ def _environment() -> Iterator[str]:
 
 
 def _processor() -> Iterator[str]:
-    """The processor's name, where /proc/cpuinfo has it."""
+    """Yield the processor's name if /proc/cpuinfo has it."""
     cpuinfo = Path("/proc/cpuinfo")
     text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
     names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]

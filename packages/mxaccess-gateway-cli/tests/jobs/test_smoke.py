@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from cli_support.command_line import mxgw_py, succeed
 from mxgateway.testing import SimulatedGateway
@@ -171,5 +172,6 @@ async def test_invalid_options_are_refused_before_anything_is_sent(
 async def test_smoke_ends_its_advise(gateway: SimulatedGateway) -> None:
     await succeed("smoke", "--item", ITEM)
 
-    sent = [call.request.command.WhichOneof("payload") for call in gateway.calls if call.rpc == "Invoke"]
-    assert [kind for kind in sent if kind and "advise" in kind] == ["advise", "un_advise"]
+    sent = [call.request for call in gateway.calls if isinstance(call.request, pb.MxCommandRequest)]
+    kinds = [request.command.WhichOneof("payload") or "" for request in sent]
+    assert [kind for kind in kinds if "advise" in kind] == ["advise", "un_advise"]

@@ -1,4 +1,4 @@
-"""Redact keys and passwords from errors, log records and incoming messages."""
+"""Keep API keys and passwords out of errors, logs and incoming messages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, NoReturn, final
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from re import Match
-    from typing import Self
+    from typing import Any, Self
 
     from google.protobuf.message import Message
 
@@ -18,55 +18,55 @@ __all__ = ["REDACTED", "Secret", "SecretBytes", "hide", "redact", "redact_messag
 
 REDACTED: Final = "***"
 
-# This many characters of a key do not occur by chance: the word that contains them is redacted.
-_PART: Final = 6
-# Passwords contain ordinary words. Redacting short parts would reveal which words a password contains.
-_PART_OF_PASSWORD: Final = 12
-_MOST_CHARACTERS: Final = 128 * 1024
-# Of status texts from the gateway: long enough to understand, short enough not to flood a log.
+# A text does not contain this many characters of a key by chance: the word around them is redacted.
+_MIN_KEY_CHARACTERS: Final = 6
+# Passwords contain ordinary words. Redacting short fragments would reveal which words a password contains.
+_MIN_PASSWORD_CHARACTERS: Final = 12
+_MAX_TEXT_CHARACTERS: Final = 128 * 1024
+# Status texts from the gateway: long enough to understand, short enough not to flood a log.
 _MAX_STATUS_TEXT_CHARACTERS: Final = 2000
 
-# Everything that looks like a gateway key or a bearer token is redacted: a gateway may echo the key of another client.
-# The patterns are strings, so that they are compiled on first use and not on import.
-_KEY_SHAPE: Final = r"(?:mxgw_|bearer\s+)[^\s'\"`<>(){}\[\],;&]+"
-_BETWEEN_WORDS: Final = frozenset(" \t\r\n'\"`<>(){}[],;:=&?")
-# Escapes of one character: %5F, also encoded twice; \x5f, \u005f, \137, \", also in JSON in JSON; &#x5f; and &#95;.
+# Everything in the form of a gateway key or a bearer token is redacted, because a gateway may echo the key of another
+# client. The patterns are strings: re compiles them when they are first used, so that the import takes no time.
+_KEY_PATTERN: Final = r"(?:mxgw_|bearer\s+)[^\s'\"`<>(){}\[\],;&]+"
+_WORD_SEPARATORS: Final = frozenset(" \t\r\n'\"`<>(){}[],;:=&?")
+# Ways to escape one character: %5F, also encoded twice; \x5f, \u005f, \137, \", also in JSON in JSON; &#x5f; and &#95;.
 _ESCAPE: Final = (
     r"%(?:25)*([0-9a-f]{2})|\\+x([0-9a-f]{2})|\\+u([0-9a-f]{4})|\\+([0-3][0-7]{2})|\\+([\"'\\/])"
     r"|&(?:amp;)*#x0*([0-9a-f]{1,4});|&(?:amp;)*#0*([0-9]{1,4});"
 )
 _BASES: Final = (16, 16, 16, 8, 0, 16, 10)
-# Ignores case and the alphabet of base64.
-_SAME: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ+/", "abcdefghijklmnopqrstuvwxyz-_")
+# Texts are compared without regard to case and to the alphabet of base64.
+_NORMALIZED: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ+/", "abcdefghijklmnopqrstuvwxyz-_")
 
 
 @final
 class Secret(str):
-    """A text that is sent but never shown: its repr, str and format are redacted, and it cannot be pickled."""
+    """A text that is sent but never displayed: its repr, str and format are redacted, and it cannot be pickled."""
 
     __slots__ = ("__weakref__", "_part", "_traces")
     _part: int
     _traces: _Traces
 
     def __new__(cls, text: str) -> Self:
-        """Create a secret from a text, or from another secret."""
+        """Return a secret with this text, which may be a Secret already."""
         secret = super().__new__(cls, text.reveal() if isinstance(text, Secret) else text)
-        secret._part = _PART
+        secret._part = _MIN_KEY_CHARACTERS
         return secret
 
     @classmethod
     def password(cls, text: str) -> Self:
-        """Create a secret that is redacted only as a whole, or in large parts if it is long."""
+        """Return a secret of which only the whole text, or most of a long one, is redacted."""
         secret = cls(text)
-        secret._part = min(len(secret), max(_PART_OF_PASSWORD, len(secret) * 3 // 4))
+        secret._part = min(len(secret), max(_MIN_PASSWORD_CHARACTERS, len(secret) * 3 // 4))
         return secret
 
     def reveal(self) -> str:
-        """Return the text itself, for the code that sends it."""
+        """Return the text itself, for the one place that sends it."""
         return str.__str__(self)
 
     def traces_in(self, plain: str) -> Iterator[tuple[int, int]]:
-        """Yield the spans of the words in a plain text that contain a part of the secret."""
+        """Yield the spans of the words in an unescaped text that contain a part of the secret."""
         try:
             traces = self._traces
         except AttributeError:
@@ -94,7 +94,7 @@ class Secret(str):
 
 @final
 class SecretBytes(bytes):
-    """Secret bytes, whose repr and str are redacted."""
+    """Bytes that are searched for but never displayed: their repr and str are redacted."""
 
     __slots__ = ()
 
@@ -105,28 +105,28 @@ class SecretBytes(bytes):
         return repr(self)
 
 
-# By identity, because two equal secrets have separate lifetimes.
+# Keyed by identity, because each of two equal secrets has a lifetime of its own.
 _hidden: Final[WeakValueDictionary[int, Secret]] = WeakValueDictionary()
 
 
 def hide(secret: Secret) -> Secret:
-    """Let `redact` find this secret for as long as it exists, and return it."""
+    """Make `redact` find this secret as long as the object exists, and return the object."""
     _hidden[id(secret)] = secret
     return secret
 
 
 def redact(text: str) -> str:
-    """Return a text without secrets and without anything that looks like a gateway key or a bearer token.
+    """Return a text without any hidden secret and without anything in the form of a gateway key or a bearer token.
 
-    Found are whole secrets, and parts of a key of at least 6 characters, in upper and lower case, also if they are
-    escaped for a URL, JSON, Python or HTML, or encoded in base64 or hexadecimal. The whole word is replaced by `***`. A
-    secret of less than 6 characters is found only as a separate word. Text after the first 131,072 characters is
-    removed, because searching more would block the event loop.
+    Whole secrets are found, and parts of a key of at least 6 characters. Upper and lower case make no difference. Both
+    are also found if they are escaped for a URL, JSON, Python or HTML, or encoded in base64 or hexadecimal. The word
+    around them is removed with them. A secret of fewer than 6 characters is found only as a whole word. Everything
+    after the first 131,072 characters is removed, because searching more would block the event loop.
     """
-    if len(text) > _MOST_CHARACTERS:
-        return redact(text[:_MOST_CHARACTERS]) + REDACTED
-    plain = _Plain(text)
-    spans = [match.span() for match in re.finditer(_KEY_SHAPE, plain.text)]
+    if len(text) > _MAX_TEXT_CHARACTERS:
+        return redact(text[:_MAX_TEXT_CHARACTERS]) + REDACTED
+    plain = _Unescaped(text)
+    spans = [match.span() for match in re.finditer(_KEY_PATTERN, plain.text)]
     living = (reference() for reference in _hidden.valuerefs())
     for secret in {secret.reveal(): secret for secret in living if secret is not None}.values():
         spans += secret.traces_in(plain.text)
@@ -149,85 +149,92 @@ def shorten(text: str) -> str:
 
 
 def shows_secret(text: str) -> bool:
-    """Return True if a text was redacted, or would be."""
+    """Return whether a text was redacted or would be changed by `redact`."""
     return REDACTED in text or redact(text) != text
 
 
 def redact_message(message: Message) -> None:
-    """Redact all texts of a message in place, and discard fields that this version does not know.
+    """Redact all texts and bytes of a message in place, and discard the fields that this version does not know.
 
-    Texts after the first 131,072 characters of the message are removed, because searching more would block the event
+    Texts after the first 131,072 characters of the message are replaced, because searching more would block the event
     loop.
     """
     message.DiscardUnknownFields()
-    _redact_fields(message, _BoundedLook().redact)
+    _redact_fields(message, _BoundedSearch().redact)
 
 
 def _redact_fields(message: Message, redact: Callable[[str], str]) -> None:
-    from google.protobuf.message import Message  # noqa: PLC0415 - importing redaction must not load protobuf
+    def redact_bytes(value: bytes) -> bytes:
+        return redact(value.decode("latin-1")).encode("latin-1")
 
     for field, value in message.ListFields():
-        if isinstance(value, Message):
-            _redact_fields(value, redact)
-        elif isinstance(value, str):
-            setattr(message, field.name, redact(value))
-        elif isinstance(value, bytes):
-            setattr(message, field.name, _redacted_bytes(value, redact))
-        elif field.type == field.TYPE_MESSAGE:
-            for part in value:
-                _redact_fields(part, redact)
-        elif field.type == field.TYPE_STRING:
-            value[:] = map(redact, value)
-        elif field.type == field.TYPE_BYTES:
-            value[:] = [_redacted_bytes(each, redact) for each in value]
+        match field.type:
+            case field.TYPE_MESSAGE:
+                _redact_messages(value, redact)
+            case field.TYPE_STRING:
+                _redact_values(message, field.name, redact)
+            case field.TYPE_BYTES:
+                _redact_values(message, field.name, redact_bytes)
 
 
-def _redacted_bytes(value: bytes, redact: Callable[[str], str]) -> bytes:
-    return redact(value.decode("latin-1")).encode("latin-1")
+def _redact_messages(value: Message | Iterable[Message], redact: Callable[[str], str]) -> None:
+    # A local import because this module must not load protobuf; a program that has a message has loaded it.
+    from google.protobuf.message import Message  # noqa: PLC0415
+
+    for each in (value,) if isinstance(value, Message) else value:
+        _redact_fields(each, redact)
 
 
-class _BoundedLook:
-    """Redacts the texts of one message: equal texts once, and up to a limit."""
+def _redact_values(message: Message, name: str, redact: Callable[[Any], Any]) -> None:
+    value = getattr(message, name)
+    if isinstance(value, (str, bytes)):
+        setattr(message, name, redact(value))
+    else:
+        value[:] = [redact(each) for each in value]
+
+
+class _BoundedSearch:
+    """Redacts the texts of one message: equal texts once, and only up to a total size."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, str] = {"": ""}
-        self._left = _MOST_CHARACTERS
+        self._redacted: dict[str, str] = {"": ""}
+        self._characters_left = _MAX_TEXT_CHARACTERS
 
     def redact(self, text: str) -> str:
-        """Return a text without secrets."""
-        if text not in self._seen:
-            self._left -= len(text)
-            self._seen[text] = redact(text) if self._left > 0 else REDACTED
-        return self._seen[text]
+        """Return a text without secrets, or `***` if the size is exceeded."""
+        if text not in self._redacted:
+            self._characters_left -= len(text)
+            self._redacted[text] = redact(text) if self._characters_left > 0 else REDACTED
+        return self._redacted[text]
 
 
 @final
 class _Traces:
-    """Hashes of the parts that reveal a secret. The secret itself is not kept."""
+    """Hashes of everything that would reveal a secret. The secret itself is not stored here."""
 
     __slots__ = ("_alone", "_parts")
 
     def __init__(self, secret: str, part: int) -> None:
-        plain = _Plain(secret).text
+        plain = _Unescaped(secret).text
         data = secret.encode("utf-8", "surrogatepass")
         hexadecimal = [f"{byte:02x}" for byte in data]
         # The second form is UTF-8 that is escaped byte by byte.
         forms: list[tuple[Sequence[str], str, int]] = [
             (plain, "", part),
-            (_Plain(data.decode("latin-1")).text, "", part),
+            (_Unescaped(data.decode("latin-1")).text, "", part),
         ]
-        # The number of base64 characters that depend only on this many bytes, at any of the three alignments.
+        # In base64 this many characters depend on `part` bytes only, in each of the three possible positions.
         forms += [(_base64(data, before), "", (part * 8 - 4) // 6) for before in range(3)]
         forms += [(hexadecimal, separator, part) for separator in ("", " ", ":", "-")]
         parts: dict[int, set[int]] = {}
-        for units, separator, size in forms if len(plain) >= _PART else ():
+        for units, separator, size in forms if len(plain) >= _MIN_KEY_CHARACTERS else ():
             for each in _windows(units, separator, min(size, len(units))):
                 parts.setdefault(len(each), set()).add(hash(each))
         self._parts = {length: frozenset(hashes) for length, hashes in parts.items()}
-        self._alone = {len(plain): hash(plain)} if 0 < len(plain) < _PART else {}
+        self._alone = {len(plain): hash(plain)} if 0 < len(plain) < _MIN_KEY_CHARACTERS else {}
 
     def found_in(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield the spans of the words in a plain text that contain a part of the secret."""
+        """Yield the spans of the words in an unescaped text that contain a part of the secret."""
         for length, hashes in self._parts.items():
             starts = range(len(text) - length + 1)
             found = 0
@@ -243,35 +250,35 @@ class _Traces:
 
 
 @final
-class _Plain:
-    """A text with its escapes decoded, and the place of each character in the original.
+class _Unescaped:
+    """An unescaped text, and the positions in the original that its characters came from.
 
     Attributes:
-        text: The decoded text, only for comparison with other decoded texts.
+        text: the text to search, without regard to case; it is meaningful only in comparison with another such text.
     """
 
     __slots__ = ("_shifts", "text")
 
     def __init__(self, text: str) -> None:
-        text = text.translate(_SAME)
-        # Places in the plain text, and from there on the distance to the place in the original.
+        text = text.translate(_NORMALIZED)
+        # Pairs of a position in the unescaped text and how much further on the original is from there.
         self._shifts: list[tuple[int, int]] = []
         pieces: list[str] = []
         end = length = 0
         for match in re.finditer(_ESCAPE, text):
-            pieces += [text[end : match.start()], _unescaped(match).translate(_SAME)]
+            pieces += [text[end : match.start()], _unescaped(match).translate(_NORMALIZED)]
             length += match.start() - end + 1
             end = match.end()
             self._shifts.append((length, end - length))
         self.text = "".join([*pieces, text[end:]])
 
     def original(self, span: tuple[int, int]) -> tuple[int, int]:
-        """Return the span of the original text for a span of the plain text."""
+        """Return the span of the original text that a span of the unescaped text came from."""
         start, end = span
         return start + self._shift(start), end + self._shift(end)
 
-    def _shift(self, place: int) -> int:
-        return next((shift for begin, shift in reversed(self._shifts) if begin <= place), 0)
+    def _shift(self, position: int) -> int:
+        return next((shift for begin, shift in reversed(self._shifts) if begin <= position), 0)
 
 
 def _unescaped(match: Match[str]) -> str:
@@ -281,8 +288,8 @@ def _unescaped(match: Match[str]) -> str:
 
 
 def _base64(data: bytes, before: int) -> str:
-    """Return the part of a base64 text that depends only on the data, if `before` bytes precede it."""
-    encoded = b2a_base64(bytes(before) + data, newline=False).decode("ascii").translate(_SAME)
+    """Return the part of a base64 text that depends only on the data, with this many bytes before the data."""
+    encoded = b2a_base64(bytes(before) + data, newline=False).decode("ascii").translate(_NORMALIZED)
     return encoded[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]
 
 
@@ -291,9 +298,9 @@ def _windows(units: Sequence[str], separator: str, size: int) -> Iterator[str]:
 
 
 def _word_around(text: str, start: int, end: int) -> tuple[int, int]:
-    while start and text[start - 1] not in _BETWEEN_WORDS:
+    while start and text[start - 1] not in _WORD_SEPARATORS:
         start -= 1
-    while end < len(text) and text[end] not in _BETWEEN_WORDS:
+    while end < len(text) and text[end] not in _WORD_SEPARATORS:
         end += 1
     return start, end
 

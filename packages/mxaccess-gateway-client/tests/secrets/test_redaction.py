@@ -1,4 +1,4 @@
-"""What `mxgateway.redaction.redact` takes out of a text, and what it leaves alone."""
+"""What `mxgateway.redaction.redact` removes from a text, and what it leaves unchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS = st.text("éß xyz.,:%&\\\"'{}[]/\n", max_size=40)
 
 @settings(max_examples=300, deadline=None)
 @given(secret=SECRETS, written=st.sampled_from(sorted(WRITTEN)), before=WORDS, behind=WORDS)
-def test_nothing_of_a_key_is_left_however_it_is_written(secret: str, written: str, before: str, behind: str) -> None:
+def test_no_part_of_a_key_is_left_in_any_encoding(secret: str, written: str, before: str, behind: str) -> None:
     key = ApiKey(f"mxgw_0a1b2c3d_{secret}")
 
     redacted = redact(f"{before} {WRITTEN[written](key.reveal())} {behind}")
@@ -34,7 +34,7 @@ def test_nothing_of_a_key_is_left_however_it_is_written(secret: str, written: st
 
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(st.characters(exclude_characters="_"), max_size=200))
-def test_a_text_without_a_key_stays_as_it_is(text: str) -> None:
+def test_text_without_a_key_is_unchanged(text: str) -> None:
     key = ApiKey("mxgw_0a1b2c3d_________________")
 
     if "bearer" not in text.lower():
@@ -42,7 +42,7 @@ def test_a_text_without_a_key_stays_as_it_is(text: str) -> None:
     assert key.reveal()
 
 
-def test_json_stays_json() -> None:
+def test_redacted_json_is_valid_json() -> None:
     key = ApiKey("mxgw_0a1b2c3d_Zq7-vX9_kW4")
     record = {"error": f'there is no "{key.reveal()}"', "key": key.reveal(), "count": 1}
 
@@ -61,14 +61,14 @@ def test_json_stays_json() -> None:
         ("a correct horse", "a correct horse"),
     ],
 )
-def test_passwords_and_keys_of_others(text: str, left: str) -> None:
+def test_passwords_and_other_keys_are_redacted(text: str, left: str) -> None:
     held = [hide(Secret.password(each)) for each in ("12345", "wrong-password", "correct horse battery staple")]
 
     assert redact(text) == left
     assert held
 
 
-def test_a_secret_is_forgotten_with_its_owner() -> None:
+def test_secret_is_forgotten_with_its_owner() -> None:
     key = ApiKey("mxgw_0a1b2c3d_Zq7-vX9_kW4")
     twin = ApiKey("mxgw_0a1b2c3d_Zq7-vX9_kW4")
     assert redact("Zq7-vX9_kW4") == "***"
@@ -82,7 +82,7 @@ def test_a_secret_is_forgotten_with_its_owner() -> None:
     assert redact("Zq7-vX9_kW4") == "Zq7-vX9_kW4"
 
 
-def test_a_message_loses_it_everywhere() -> None:
+def test_all_fields_of_a_message_are_redacted() -> None:
     key = ApiKey("mxgw_0a1b2c3d_Zq7-vX9_kW4-hJ2_")
     echo = key.reveal()
     message = pb.MxCommandReply(session_id=echo, hresult=-5, diagnostic_message="fine")
@@ -97,7 +97,7 @@ def test_a_message_loses_it_everywhere() -> None:
     assert list(message.return_value.array_value.string_values.values) == ["fine", "***"]
 
 
-def test_a_message_of_many_texts_does_not_hold_up_the_loop_for_long() -> None:
+def test_redacting_many_texts_takes_bounded_time() -> None:
     key = ApiKey("mxgw_0a1b2c3d_Zq7-vX9_kW4-hJ2_")
     message = pb.MxCommandReply()
     values = message.return_value.array_value.string_values.values
@@ -110,7 +110,7 @@ def test_a_message_of_many_texts_does_not_hold_up_the_loop_for_long() -> None:
     assert values[-2:] == ["***", "***"]
 
 
-def test_a_secret_does_not_show_itself() -> None:
+def test_secret_does_not_show_itself() -> None:
     secret = Secret("Zq7-vX9_kW4")
 
     assert not SecretSearch("Zq7-vX9_kW4").find(

@@ -1,4 +1,4 @@
-"""Keys and passwords never leave, whatever a gateway echoes, wherever it does so, and however it writes it."""
+"""Keys and passwords are never shown, wherever a gateway echoes them and in any encoding."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from support.secret_spellings import API_KEY, PASSWORD, SECRET, WRITTEN
 
 WHEN = datetime(2026, 1, 5, tzinfo=UTC)
 
-# What takes another argument than its name says is missing here, and the test says so.
+# Arguments by parameter name; if a parameter is missing here, the test fails and names it.
 ARGUMENTS: dict[str, Any] = {
     "alarm_guid": "01234567-89ab-cdef-0123-456789abcdef",
     "alarm_name": "Alarm",
@@ -97,21 +97,21 @@ def search() -> SecretSearch:
 
 @pytest.fixture
 async def echoing() -> AsyncIterator[EchoingGateway]:
-    """A gateway that says the secret wherever it can."""
+    """A gateway that echoes the secret wherever it can."""
     async with echoing_gateway() as gateway:
         yield gateway
 
 
 @pytest.fixture
 async def echoing_client(echoing: EchoingGateway) -> AsyncIterator[GatewayClient]:
-    """A client of it."""
+    """A client of the echoing gateway."""
     async with GatewayClient.connect(endpoint=echoing.endpoint, api_key=API_KEY, plaintext=True) as client:
         yield client
 
 
 @pytest.fixture
 async def silent() -> AsyncIterator[str]:
-    """Something that accepts connections and never says a word."""
+    """A server that accepts connections and sends nothing."""
 
     async def listen(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         while await reader.read(1024):
@@ -122,7 +122,7 @@ async def silent() -> AsyncIterator[str]:
 
 
 def conversation(client: GatewayClient) -> Iterator[tuple[str, Callable[[], Awaitable[object]]]]:
-    """Everything that the client, a session and the Galaxy can be asked: each method, each stream."""
+    """Return a call of each method and each stream of the client, a session and the Galaxy."""
     session = client.attach_session(SESSION_ID)
     for thing in (client, session, client.galaxy):
         for name, method in inspect.getmembers(thing, inspect.iscoroutinefunction):
@@ -166,7 +166,7 @@ def _all_of(result: object) -> Iterable[object]:
 
 
 async def outcomes(client: GatewayClient, only: Collection[str] = ()) -> list[tuple[str, object]]:
-    """Ask everything, or only this, and give what came back or was raised."""
+    """Call every method, or only this one, and return the results and errors."""
     seen: list[tuple[str, object]] = []
     for name, ask in conversation(client):
         if only and name not in only:
@@ -181,7 +181,7 @@ async def outcomes(client: GatewayClient, only: Collection[str] = ()) -> list[tu
 
 
 @pytest.mark.parametrize("way", [Way.STATUS, Way.REFUSAL, Way.STRANGER])
-async def test_nothing_that_can_be_asked_shows_the_key(
+async def test_no_method_shows_the_key(
     echoing: EchoingGateway,
     echoing_client: GatewayClient,
     search: SecretSearch,
@@ -200,7 +200,7 @@ async def test_nothing_that_can_be_asked_shows_the_key(
 
 @pytest.mark.parametrize("way", [Way.STATUS, Way.REFUSAL, Way.STRANGER])
 @pytest.mark.parametrize("written", WRITTEN)
-async def test_no_error_and_no_log_shows_the_key_however_it_is_written(
+async def test_no_error_or_log_shows_the_key_in_any_encoding(
     echoing: EchoingGateway,
     echoing_client: GatewayClient,
     search: SecretSearch,
@@ -216,7 +216,7 @@ async def test_no_error_and_no_log_shows_the_key_however_it_is_written(
     assert not search.in_records(caplog.records)
 
 
-async def test_what_comes_back_without_an_error_has_no_key_in_it(
+async def test_no_result_contains_the_key(
     echoing: EchoingGateway, echoing_client: GatewayClient, search: SecretSearch
 ) -> None:
     echoing.way, echoing.echo = Way.SUCCESS, f"{API_KEY} or {SECRET}"
@@ -231,7 +231,7 @@ async def test_what_comes_back_without_an_error_has_no_key_in_it(
     assert not search.find(shown)
 
 
-async def test_a_long_text_is_not_cut_through_a_key(
+async def test_long_text_is_not_cut_inside_a_key(
     echoing: EchoingGateway, echoing_client: GatewayClient, search: SecretSearch
 ) -> None:
     session = echoing_client.attach_session(SESSION_ID)
@@ -243,7 +243,7 @@ async def test_a_long_text_is_not_cut_through_a_key(
         assert not search.find([str(caught.value), repr(caught.value.facts)])
 
 
-async def test_every_rpc_was_asked(echoing: EchoingGateway, echoing_client: GatewayClient) -> None:
+async def test_every_rpc_is_called(echoing: EchoingGateway, echoing_client: GatewayClient) -> None:
     for echoing.way in Way:
         await outcomes(echoing_client)
 
@@ -264,7 +264,7 @@ async def test_every_rpc_was_asked(echoing: EchoingGateway, echoing_client: Gate
 
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
-async def test_no_status_shows_the_key_to_whoever_connects(
+async def test_no_status_shows_the_key_when_connecting(
     echoing: EchoingGateway, search: SecretSearch, caplog: pytest.LogCaptureFixture, code: grpc.StatusCode
 ) -> None:
     echoing.echo, echoing.code = API_KEY, code
@@ -280,7 +280,7 @@ async def test_no_status_shows_the_key_to_whoever_connects(
 @pytest.mark.parametrize(
     "written", ["as it is", "the secret part", "in base64", "in hexadecimal", "its last characters"]
 )
-async def test_no_session_goes_by_the_name_of_the_key(
+async def test_key_as_session_id_is_refused(
     echoing: EchoingGateway, echoing_client: GatewayClient, search: SecretSearch, written: str
 ) -> None:
     echoing.way, echoing.echo = Way.STRANGER, WRITTEN[written](API_KEY)
@@ -296,7 +296,7 @@ async def test_no_session_goes_by_the_name_of_the_key(
 
 
 @pytest.mark.parametrize("written", WRITTEN)
-async def test_a_reply_that_lacks_its_payload_shows_no_key(
+async def test_reply_without_payload_shows_no_key(
     scripted: ScriptedGateway, scripted_session: Session, search: SecretSearch, written: str
 ) -> None:
     key = ApiKey(API_KEY)
@@ -314,7 +314,7 @@ async def test_a_reply_that_lacks_its_payload_shows_no_key(
 
 
 @pytest.mark.parametrize("written", WRITTEN)
-def test_whatever_an_error_is_made_of_it_shows_no_key(search: SecretSearch, written: str) -> None:
+def test_no_part_of_an_error_shows_the_key(search: SecretSearch, written: str) -> None:
     key = ApiKey(API_KEY)
     said = WRITTEN[written](key.reveal())
     status = MxStatus(diagnostic_text=said)
@@ -325,7 +325,7 @@ def test_whatever_an_error_is_made_of_it_shows_no_key(search: SecretSearch, writ
     assert not search.in_errors(error)
 
 
-async def test_a_refused_write_by_name_shows_no_key(
+async def test_refused_tag_write_shows_no_key(
     echoing: EchoingGateway, echoing_client: GatewayClient, search: SecretSearch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for way in (Way.STATUS, Way.REFUSAL, Way.STRANGER):
@@ -341,7 +341,7 @@ async def test_a_refused_write_by_name_shows_no_key(
 @pytest.mark.parametrize(
     "written", ["as it is", "in a sentence", "for a URL", "in JSON", "in hexadecimal", "in base64"]
 )
-async def test_no_error_and_no_log_shows_the_password(
+async def test_no_error_or_log_shows_the_password(
     echoing: EchoingGateway,
     echoing_client: GatewayClient,
     search: SecretSearch,
@@ -369,7 +369,7 @@ async def test_no_error_and_no_log_shows_the_password(
         ((1, 17, PASSWORD), TypeError),
     ],
 )
-async def test_a_mistake_of_the_caller_shows_no_password(
+async def test_invalid_arguments_show_no_password(
     echoing_client: GatewayClient, search: SecretSearch, arguments: tuple[Any, ...], kind: type[Exception]
 ) -> None:
     session = echoing_client.attach_session(SESSION_ID)
@@ -381,7 +381,7 @@ async def test_a_mistake_of_the_caller_shows_no_password(
 
 
 @pytest.mark.parametrize("what", ["connect", "register", "authenticate_user", "open_session", "stream_events"])
-async def test_whoever_is_interrupted_shows_no_secret(
+async def test_interrupted_calls_show_no_secret(
     echoing: EchoingGateway, echoing_client: GatewayClient, silent: str, search: SecretSearch, what: str
 ) -> None:
     echoing.held = asyncio.Event()

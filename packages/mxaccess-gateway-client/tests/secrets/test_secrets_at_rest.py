@@ -1,4 +1,4 @@
-"""Options, keys, clients and calls under way show no key to whoever prints, copies, inspects or interrupts them."""
+"""Options, keys, clients and running calls show no key when they are printed, copied, inspected or interrupted."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def search() -> SecretSearch:
 
 @pytest.mark.parametrize("field", WRONG_FIELDS)
 @pytest.mark.parametrize("make", [ClientOptions, GatewayClient.connect, ClientOptions.from_env])
-def test_options_that_can_not_work_show_no_key(
+def test_invalid_options_show_no_key(
     search: SecretSearch, monkeypatch: pytest.MonkeyPatch, make: Callable[..., object], field: str
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_PASSWORD", PASSWORD)
@@ -60,7 +60,7 @@ def test_options_that_can_not_work_show_no_key(
 
 
 @pytest.mark.parametrize("name", ["TIMEOUT", "PLAINTEXT", "MAX_MESSAGE_BYTES", "ENDPOINT"])
-def test_an_environment_that_can_not_work_shows_no_key(
+def test_invalid_environment_shows_no_key(
     search: SecretSearch, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     environment = {"MXGATEWAY_ENDPOINT": ENDPOINT, "MXGATEWAY_API_KEY": API_KEY, f"MXGATEWAY_{name}": "what?"}
@@ -74,7 +74,7 @@ def test_an_environment_that_can_not_work_shows_no_key(
 
 
 @pytest.mark.parametrize("key", NO_KEYS)
-def test_what_is_no_key_is_not_shown(search: SecretSearch, key: Any) -> None:
+def test_invalid_key_is_not_shown(search: SecretSearch, key: Any) -> None:
     for make in (
         lambda: ApiKey(key),
         lambda: ClientOptions(endpoint=ENDPOINT, api_key=key),
@@ -88,7 +88,7 @@ def test_what_is_no_key_is_not_shown(search: SecretSearch, key: Any) -> None:
         assert not search.find([str(caught.value), repr(caught.value)])
 
 
-def test_a_file_that_holds_no_key_is_not_shown(search: SecretSearch, tmp_path: Path) -> None:
+def test_file_without_a_key_is_not_shown(search: SecretSearch, tmp_path: Path) -> None:
     for content in (f"{API_KEY}\n{API_KEY}".encode(), API_KEY.encode() + b"\xff", API_KEY.encode("utf-16")):
         path = tmp_path / "key"
         path.write_bytes(content)
@@ -97,7 +97,7 @@ def test_a_file_that_holds_no_key_is_not_shown(search: SecretSearch, tmp_path: P
         assert not search.in_errors(caught.value)
 
 
-def test_options_and_keys_show_no_key_to_whoever_looks_at_them(search: SecretSearch) -> None:
+def test_options_and_keys_show_no_key_when_inspected(search: SecretSearch) -> None:
     options = ClientOptions(endpoint=ENDPOINT, api_key=API_KEY)
     key = options.api_key
     looks: list[object] = [
@@ -123,7 +123,7 @@ def test_options_and_keys_show_no_key_to_whoever_looks_at_them(search: SecretSea
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_what_holds_a_key_can_not_be_pickled(search: SecretSearch, protocol: int) -> None:
+def test_objects_with_a_key_cannot_be_pickled(search: SecretSearch, protocol: int) -> None:
     options = ClientOptions(endpoint=ENDPOINT, api_key=API_KEY)
 
     for held in (options, options.api_key, [options], {"key": options.api_key}, GatewayClient.connect(options)):
@@ -132,8 +132,8 @@ def test_what_holds_a_key_can_not_be_pickled(search: SecretSearch, protocol: int
         assert not search.find([str(caught.value)])
 
 
-async def test_nothing_that_a_client_is_made_of_shows_the_key(scripted: ScriptedGateway) -> None:
-    # The password stands in the request that is under way, and goes with it.
+async def test_no_part_of_a_client_shows_the_key(scripted: ScriptedGateway) -> None:
+    # The password is in the request of the running call, and is freed with it.
     search = SecretSearch(SECRET)
     scripted.held = asyncio.Event()
     async with GatewayClient.connect(endpoint=scripted.endpoint, api_key=API_KEY, plaintext=True) as client:
@@ -152,12 +152,12 @@ async def test_nothing_that_a_client_is_made_of_shows_the_key(scripted: Scripted
 
 
 def _made_of(*roots: object) -> Iterator[object]:
-    """Give whatever can be reached from these, but for the code and what the interpreter shares."""
+    """Return all objects that are reachable from these, except code and what the interpreter shares."""
     seen: set[int] = set()
     ahead = deque[object](roots)
     while ahead:
         each = ahead.popleft()
-        # What a weak proxy stands for may be gone, and is held by something else if not.
+        # The object behind a weak proxy may be gone; if it is not, something else references it.
         if id(each) in seen or type(each) in weakref.ProxyTypes:
             continue
         if isinstance(each, (types.ModuleType, types.FrameType, type)):
@@ -182,8 +182,8 @@ async def main():
     async with GatewayClient.connect(endpoint=os.environ["SILENT"], api_key=os.environ["KEY"], plaintext=True):
         pass
 
-# What starts the tests may have made them deaf to it. Told here and not before it starts: that would be a fork beside
-# gRPC's threads, which a child doesn't always survive.
+# The process that starts the tests may ignore SIGINT. The parent cannot change that for the child before it starts: that
+# would need a fork beside gRPC's threads, which a child does not always survive.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     asyncio.run(main(), debug=True)
@@ -197,7 +197,7 @@ except BaseException as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to itself alone")
 @pytest.mark.parametrize("verbosity", ["NONE", "DEBUG"])
-async def test_ctrl_c_while_it_connects_shows_no_key(search: SecretSearch, tmp_path: Path, verbosity: str) -> None:
+async def test_ctrl_c_while_connecting_shows_no_key(search: SecretSearch, tmp_path: Path, verbosity: str) -> None:
     server = await asyncio.start_server(_silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     environment = os.environ | {

@@ -1,4 +1,4 @@
-"""The certificates of the tests: good ones, and each of the usual bad ones."""
+"""Certificates for the tests: valid ones, and one for each common fault."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mxgateway.testing import ServerTls
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A certificate with its chain, and its key, as PEM files."""
+    """A certificate with its chain, and its private key, as PEM files."""
 
     certificate: Path
     key: Path
@@ -40,7 +40,7 @@ class Pair:
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first + end)).hexdigest()
 
     def server(self, client_ca: Path | None = None) -> ServerTls:
-        """Give what a gateway with this certificate is started with."""
+        """Return the TLS configuration of a gateway with this certificate."""
         return ServerTls(certificate_chain=self.certificate, private_key=self.key, client_ca=client_ca)
 
 
@@ -54,7 +54,7 @@ def write_certificate(
     ends: timedelta = timedelta(days=30),
     by: Pair | None = None,
 ) -> Pair:
-    """Write a certificate for names and addresses, signed by itself or by another one; times count from now."""
+    """Write a certificate for names and addresses, self-signed or signed by `by`; its validity is relative to now."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else [])
     now = datetime.now(UTC)
@@ -93,7 +93,7 @@ def _general_name(name: str) -> x509.GeneralName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """Two authorities and what they issued; the gateway's certificates are for 127.0.0.1 and localhost."""
+    """Two authorities and the certificates that they issued; `gateway` is for 127.0.0.1 and localhost."""
 
     ca: Path
     foreign_ca: Path
@@ -108,7 +108,7 @@ class Certificates:
 
     @classmethod
     def issue(cls, folder: Path) -> Self:
-        """Write all of them into a folder."""
+        """Issue all certificates and write them to a folder."""
         ca, foreign = trustme.CA(), trustme.CA()
         ca.cert_pem.write_to_path(folder / "ca.crt")
         foreign.cert_pem.write_to_path(folder / "foreign.crt")

@@ -1,4 +1,4 @@
-"""A real nginx before a gateway: started on loopback, in a folder of its own, as the user who runs the tests."""
+"""A real nginx in front of a gateway, on loopback and in a folder of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 class Nginx:
-    """A running nginx. What it says stands in `error.log` in its folder."""
+    """A running nginx. Its log is `error.log` in its folder."""
 
     def __init__(self, folder: Path, port: int, process: asyncio.subprocess.Process) -> None:
         self._folder = folder
@@ -29,11 +29,11 @@ class Nginx:
 
     @property
     def endpoint(self) -> str:
-        """Where it listens."""
+        """The endpoint on which it listens."""
         return f"127.0.0.1:{self._port}"
 
     async def reload(self) -> None:
-        """Read the configuration again, as `nginx -s reload` does; returns when new workers have taken over."""
+        """Reload the configuration, as `nginx -s reload` does, and wait until new workers have started."""
         generations = self._generations()
         self._process.send_signal(signal.SIGHUP)
         await self._until(lambda: self._generations() > generations)
@@ -49,7 +49,7 @@ class Nginx:
                 await asyncio.sleep(0.01)
 
     async def listens(self) -> None:
-        """Wait until it takes connections."""
+        """Wait until it accepts connections."""
 
         def answers() -> bool:
             with socket.socket() as attempt:
@@ -59,17 +59,17 @@ class Nginx:
 
 
 def find_nginx() -> str:
-    """Give the program; the test is skipped where there is none, and fails where there has to be one."""
+    """Return the program. Skip the test if there is none, or fail it in CI."""
     found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
     if found is not None and sys.platform != "win32":
         return found
     if os.environ.get("CI") == "true" and sys.platform == "linux":
-        pytest.fail("nginx is missing: CI has to try what a proxy does (apt-get install nginx-light)")
-    pytest.skip("there is no nginx on this machine")
+        pytest.fail("nginx is missing: CI must run the proxy tests (apt-get install nginx-light)")
+    pytest.skip("nginx is not installed")
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
         return port
@@ -86,9 +86,9 @@ async def nginx_before(
     main: str = "",
     port: int = 0,
 ) -> AsyncGenerator[Nginx]:
-    """Run an nginx that passes calls on to a gateway, with TLS where a certificate is to be shown.
+    """Run an nginx that forwards calls to a gateway, with TLS if it has a certificate.
 
-    `server`, `location` and `main` are further directives for these parts of its configuration.
+    `server`, `location` and `main` are additional directives for these parts of its configuration.
     """
     port = port or free_port()
     tls = "" if shown is None else f"ssl_certificate {shown.certificate}; ssl_certificate_key {shown.key};"
@@ -105,12 +105,12 @@ async def nginx_before(
 
 @asynccontextmanager
 async def nginx_with(folder: Path, block: str, port: int, main: str = "") -> AsyncGenerator[Nginx]:
-    """Run an nginx with this server block, which listens on this port."""
+    """Run an nginx with this server block, which must listen on this port."""
     program = find_nginx()
     home = folder / f"nginx-{port}"
     await asyncio.to_thread(home.mkdir, exist_ok=True)
     log = home / "error.log"
-    # Workers of a master that runs as root become somebody who can't read the tests' folder, unless they are told.
+    # The workers of a master that runs as root switch to a user that cannot read the tests' folder, unless configured.
     user = "user root;" if os.geteuid() == 0 else ""
     temporary = "".join(f"{kind}_temp_path {home / kind};" for kind in _TEMPORARY)
     configuration = f"""

@@ -1,4 +1,4 @@
-"""Looks for secrets in what can be seen of errors, log records and objects: whole, in parts, and however written."""
+"""Search errors, log records and objects for secrets, whole or in part and in any encoding."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from typing import Any
 
 from mxgateway import MxGatewayError
 
-_PART = 6
+_PART_LENGTH = 6
 _HERE = Path(__file__).resolve().parents[3]
 
 
 class SecretSearch:
-    """Knows what gives secrets away: each 6 characters of them, plain, escaped, in hexadecimal and in base64."""
+    """Searches for every 6 characters of secrets: plain, escaped, in hexadecimal and in base64."""
 
     def __init__(self, *secrets: str) -> None:
         self._traces = sorted({trace.lower() for secret in secrets for trace in _traces(secret)})
 
     def find(self, texts: Iterable[str]) -> list[str]:
-        """Give some of the texts that give a secret away, with what does."""
+        """Return up to five texts that contain a part of a secret, with the part."""
         different = set(texts)
         everything = "\n".join(different).lower()
         found = [trace for trace in self._traces if trace in everything]
         return [f"{trace!r} in {text!r}" for trace in found for text in different if trace in text.lower()][:5]
 
     def in_errors(self, *errors: BaseException) -> list[str]:
-        """Give what errors, their causes, their frames and their pickles give away."""
+        """Search errors, their causes, their frames and their pickles."""
         return self.find(text for error in errors for text in seen_of_error(error))
 
     def in_records(self, records: Iterable[logging.LogRecord]) -> list[str]:
-        """Give what log records give away."""
+        """Search log records."""
         return self.find(text for record in records for text in seen_of_record(record))
 
 
 def _traces(secret: str) -> Iterator[str]:
-    for start in range(len(secret) - _PART + 1):
-        part = secret[start : start + _PART]
+    for start in range(len(secret) - _PART_LENGTH + 1):
+        part = secret[start : start + _PART_LENGTH]
         data = part.encode()
         yield part
         yield from (data.hex(separator) if separator else data.hex() for separator in ("", " ", ":", "-"))
@@ -53,7 +53,7 @@ def _traces(secret: str) -> Iterator[str]:
 
 
 def seen_of_error(error: BaseException) -> Iterator[str]:
-    """Give whatever a user, a log or an error collector may see of an error and of what it came from."""
+    """Yield everything that a user, a log or an error collector may see of an error and of its causes."""
     seen: set[int] = set()
     chain: list[BaseException | None] = [error]
     while chain:
@@ -74,7 +74,7 @@ def seen_of_error(error: BaseException) -> Iterator[str]:
 
 
 def seen_in_frames(error: BaseException) -> Iterator[str]:
-    """Give the local variables that error collectors record, of all frames but those of the tests."""
+    """Yield the local variables that error collectors record, of all frames except those of the tests."""
     for frame in traceback.TracebackException.from_exception(error, capture_locals=True).stack:
         if not _is_test(Path(frame.filename)):
             yield f"{frame.filename}:{frame.lineno} {frame.name}: {frame.locals}"
@@ -85,7 +85,7 @@ def _is_test(path: Path) -> bool:
 
 
 def seen_of_record(record: logging.LogRecord) -> Iterator[str]:
-    """Give whatever a log may show of a record."""
+    """Yield everything that a log may show of a record."""
     yield logging.Formatter("%(name)s %(message)s").format(record)
     yield repr(record.args)
     yield repr({name: value for name, value in vars(record).items() if name not in {"pathname", "filename"}})

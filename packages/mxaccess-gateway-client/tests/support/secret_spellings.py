@@ -1,4 +1,4 @@
-"""A key and a password of the tests, and the ways in which a gateway may spell a secret."""
+"""A key and a password for the tests, and the ways in which a gateway may write a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the tests of TLS talk to gateways, and see that one that must not be trusted never learns the key."""
+"""Connections to gateways with TLS, and checks that an untrusted gateway never receives the key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.certificates import Pair
 
 
 async def talk(gateway: SimulatedGateway, **fields: Unpack[ClientOptionsFields]) -> None:
-    """Connect, open a session, ask it something, stream."""
+    """Connect, open a session, ping it, and open its event stream."""
     fields.setdefault("endpoint", gateway.endpoint)
     fields["api_key"] = gateway.api_key
     async with GatewayClient.connect(**fields) as client, client.open_session() as session:
@@ -28,7 +28,7 @@ async def talk(gateway: SimulatedGateway, **fields: Unpack[ClientOptionsFields])
 
 
 async def refusal(gateway: SimulatedGateway, **fields: Unpack[ClientOptionsFields]) -> MxGatewayError:
-    """Give the error of a connection that must not come about."""
+    """Return the error of a connection that must fail before the key is sent."""
     seen = len(gateway.calls)
     with pytest.raises(MxGatewayError) as caught:
         await talk(gateway, **fields)
@@ -39,14 +39,14 @@ async def refusal(gateway: SimulatedGateway, **fields: Unpack[ClientOptionsField
 
 
 class KnownFile:
-    """The file that remembers gateways, as its owner sees it."""
+    """The file of known gateways, as its owner sees it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def exists(self) -> bool:
-        """Whether there is such a file."""
+        """Whether the file exists."""
         return self.path.exists()
 
     @property
@@ -56,12 +56,12 @@ class KnownFile:
 
     @property
     def mode(self) -> int:
-        """Who may read and write it."""
+        """The permissions of the file."""
         return stat.S_IMODE(self.path.stat().st_mode)
 
     @property
     def neighbours(self) -> list[str]:
-        """What else is in its folder."""
+        """The names of the other files in its folder."""
         return [path.name for path in self.path.parent.iterdir() if path != self.path]
 
     @property
@@ -70,36 +70,36 @@ class KnownFile:
         return self.path.is_symlink()
 
     def link_to(self, other: KnownFile) -> None:
-        """Make it a symbolic link."""
+        """Create it as a symbolic link."""
         self.path.symlink_to(other.path)
 
     def read(self) -> str:
-        """Give what stands in it."""
+        """Return its content."""
         return self.path.read_text(encoding="utf-8")
 
     def write(self, content: str | bytes) -> None:
-        """Make it, or put something else in it."""
+        """Create it, or replace its content."""
         self.path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def port_of(gateway: SimulatedGateway) -> int:
-    """Give the port at which a gateway listens."""
+    """Return the port on which a gateway listens."""
     return int(gateway.endpoint.rpartition(":")[2])
 
 
 class Switch:
-    """Leads the first `looks` connections to one port of this machine, and `then` what comes after them to another."""
+    """Forwards the first `looks` connections to one local port, and later ones to the port `then`."""
 
     def __init__(self, port: int, *, looks: int = 0, then: int | None = None) -> None:
         self.made = 0
-        """How many connections have come."""
+        """The number of connections so far."""
         self._ports = (port, port if then is None else then)
         self._looks = looks
         self._connections: set[asyncio.Task[None]] = set()
 
     @property
     def endpoint(self) -> str:
-        """Where it listens."""
+        """The endpoint on which it listens."""
         return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
@@ -141,7 +141,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def gateway_with(
     shown: Pair, client_ca: Path | None = None, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncGenerator[SimulatedGateway]:
-    """Run a gateway that shows this certificate."""
+    """Run a gateway with this certificate."""
     tls = shown.server(client_ca)
     async with SimulatedGateway(tls=tls, ramp_interval=None, host=host, port=port) as gateway:
         yield gateway

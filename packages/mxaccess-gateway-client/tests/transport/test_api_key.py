@@ -1,4 +1,4 @@
-"""The API key goes to the gateway with every call, and to nobody else, whatever the gateway echoes."""
+"""Every call sends the API key to the gateway, and nothing shows it, even if the gateway echoes it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from support.secret_search import seen_in_frames, seen_of_error, seen_of_record
 
 PASSWORD = "pass_word-with a marker"
 
-# What nobody may see: the key, its secret part, and any end of it that says more than its kind.
+# Texts that must never be shown: the key, its secret part, and each end of it that is longer than its prefix.
 MARKERS = [API_KEY, API_KEY.split("_", 2)[2], "marker_secret", "with_both-kinds"]
 ECHOES = [
     API_KEY,
@@ -58,7 +58,7 @@ def _log_everything(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
 
-async def test_every_call_carries_the_key_once_as_a_bearer_token(
+async def test_every_call_carries_the_key_once_as_bearer_token(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:
     session = await scripted_client.open_session()
@@ -78,14 +78,14 @@ async def test_every_call_carries_the_key_once_as_a_bearer_token(
     assert {call.authorization for call in scripted.received} == {(f"Bearer {API_KEY}",)}
 
 
-async def test_without_a_key_no_call_carries_one(scripted: ScriptedGateway) -> None:
+async def test_no_call_carries_a_key_without_api_key(scripted: ScriptedGateway) -> None:
     async with GatewayClient.connect(endpoint=scripted.endpoint, plaintext=True):
         pass
 
     assert [call.authorization for call in scripted.received] == [()]
 
 
-async def test_white_space_around_the_key_is_not_sent(scripted: ScriptedGateway) -> None:
+async def test_whitespace_around_the_key_is_not_sent(scripted: ScriptedGateway) -> None:
     async with GatewayClient.connect(endpoint=scripted.endpoint, api_key=f"\n {API_KEY}\r\n", plaintext=True):
         pass
 
@@ -93,7 +93,7 @@ async def test_white_space_around_the_key_is_not_sent(scripted: ScriptedGateway)
 
 
 @pytest.mark.parametrize("echo", ECHOES)
-async def test_a_key_that_comes_back_in_a_status_text_is_not_shown(
+async def test_key_echoed_in_status_text_is_not_shown(
     scripted: ScriptedGateway, scripted_session: Session, caplog: pytest.LogCaptureFixture, echo: str
 ) -> None:
     scripted.refusal = (grpc.StatusCode.UNAUTHENTICATED, echo)
@@ -106,7 +106,7 @@ async def test_a_key_that_comes_back_in_a_status_text_is_not_shown(
 
 
 @pytest.mark.parametrize("echo", ECHOES)
-async def test_a_key_that_comes_back_on_a_stream_is_not_shown(
+async def test_key_echoed_on_stream_is_not_shown(
     scripted: ScriptedGateway, scripted_session: Session, caplog: pytest.LogCaptureFixture, echo: str
 ) -> None:
     scripted.end_of_events = (grpc.StatusCode.PERMISSION_DENIED, echo)
@@ -123,7 +123,7 @@ async def test_a_key_that_comes_back_on_a_stream_is_not_shown(
     "code",
     [pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE, pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, pb.PROTOCOL_STATUS_CODE_OK],
 )
-async def test_a_key_that_comes_back_in_a_reply_is_not_shown(
+async def test_key_echoed_in_reply_is_not_shown(
     scripted: ScriptedGateway,
     scripted_session: Session,
     caplog: pytest.LogCaptureFixture,
@@ -147,7 +147,7 @@ async def test_a_key_that_comes_back_in_a_reply_is_not_shown(
 
 
 @pytest.mark.parametrize("field", ["session_id", "correlation_id"])
-async def test_a_key_that_comes_back_where_an_id_belongs_is_not_shown(
+async def test_key_echoed_as_an_id_is_not_shown(
     scripted: ScriptedGateway, scripted_session: Session, caplog: pytest.LogCaptureFixture, field: str
 ) -> None:
     scripted.edit_reply = lambda reply: setattr(reply, field, API_KEY)
@@ -159,7 +159,7 @@ async def test_a_key_that_comes_back_where_an_id_belongs_is_not_shown(
 
 
 @pytest.mark.parametrize("rpc", ["OpenSession", "CloseSession"])
-async def test_a_key_that_comes_back_from_opening_and_closing_is_not_shown(
+async def test_key_echoed_when_opening_and_closing_is_not_shown(
     scripted: ScriptedGateway, scripted_client: GatewayClient, caplog: pytest.LogCaptureFixture, rpc: str
 ) -> None:
     reply = scripted.open_reply if rpc == "OpenSession" else scripted.close_reply
@@ -174,7 +174,7 @@ async def test_a_key_that_comes_back_from_opening_and_closing_is_not_shown(
     assert_silent(caught.value, caplog.records, *MARKERS)
 
 
-async def test_a_session_that_can_not_be_closed_is_logged_without_the_key(
+async def test_session_that_cannot_be_closed_is_logged_without_the_key(
     scripted: ScriptedGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with GatewayClient.connect(endpoint=scripted.endpoint, api_key=API_KEY, plaintext=True) as client:
@@ -186,14 +186,14 @@ async def test_a_session_that_can_not_be_closed_is_logged_without_the_key(
     assert_silent(ValueError(), caplog.records, *MARKERS)
 
 
-async def test_a_refused_connect_shows_no_key(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_connect_shows_no_key(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(MxGatewayError) as caught:
         await GatewayClient.connect(endpoint="127.0.0.1:1", api_key=API_KEY, plaintext=True)
 
     assert_silent(caught.value, caplog.records, *MARKERS)
 
 
-async def test_error_collectors_that_record_local_variables_get_no_key(
+async def test_local_variables_in_traceback_show_no_key(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     scripted.refusal = (grpc.StatusCode.UNAUTHENTICATED, f"unknown key {API_KEY}")
@@ -207,7 +207,7 @@ async def test_error_collectors_that_record_local_variables_get_no_key(
     assert_no_local_shows(of_a_stream.value, *MARKERS)
 
 
-async def test_error_collectors_that_record_local_variables_get_no_key_out_of_a_reply(
+async def test_local_variables_in_traceback_show_no_key_from_reply(
     scripted: ScriptedGateway, scripted_client: GatewayClient, scripted_session: Session
 ) -> None:
     def echo(reply: pb.MxCommandReply) -> None:
@@ -225,7 +225,7 @@ async def test_error_collectors_that_record_local_variables_get_no_key_out_of_a_
         assert_no_local_shows(caught.value, *MARKERS)
 
 
-async def test_error_collectors_that_record_local_variables_get_no_password(
+async def test_local_variables_in_traceback_show_no_password(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     scripted.refusal = (grpc.StatusCode.PERMISSION_DENIED, f"not with {PASSWORD}")
@@ -238,7 +238,7 @@ async def test_error_collectors_that_record_local_variables_get_no_password(
 
 @pytest.mark.parametrize("echo", [PASSWORD, f"user bob with {PASSWORD!r} is unknown"])
 @pytest.mark.parametrize("way", ["status", "reply"])
-async def test_a_password_that_comes_back_is_not_shown(
+async def test_echoed_password_is_not_shown(
     scripted: ScriptedGateway, scripted_session: Session, caplog: pytest.LogCaptureFixture, way: str, echo: str
 ) -> None:
     def refuse(reply: pb.MxCommandReply) -> None:
@@ -257,7 +257,7 @@ async def test_a_password_that_comes_back_is_not_shown(
     assert_silent(caught.value, caplog.records, PASSWORD)
 
 
-async def test_the_password_does_reach_the_gateway(scripted: ScriptedGateway, scripted_session: Session) -> None:
+async def test_password_is_sent_to_the_gateway(scripted: ScriptedGateway, scripted_session: Session) -> None:
     assert await scripted_session.authenticate_user(1, "bob", PASSWORD) == 7
 
     assert scripted.command().command.authenticate_user.verify_user_password == PASSWORD
@@ -271,12 +271,12 @@ def test_options_do_not_show_the_key() -> None:
             assert marker not in text
 
 
-def test_options_with_a_key_can_not_be_pickled() -> None:
+def test_options_with_a_key_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(ClientOptions(endpoint="gateway:5001", api_key=API_KEY))
 
 
-def test_a_key_does_not_show_itself() -> None:
+def test_key_does_not_show_itself() -> None:
     key = ApiKey(API_KEY)
 
     for text in (repr(key), str(key), f"{key}", f"{key!s:>50}", repr([key]), repr(key.__slots__)):
@@ -284,7 +284,7 @@ def test_a_key_does_not_show_itself() -> None:
             assert marker not in text
 
 
-def test_a_key_can_be_revealed_compared_and_copied() -> None:
+def test_key_can_be_revealed_compared_and_copied() -> None:
     key = ApiKey(API_KEY)
 
     assert key.reveal() == API_KEY
@@ -296,13 +296,13 @@ def test_a_key_can_be_revealed_compared_and_copied() -> None:
     assert copy.deepcopy(key) is key
 
 
-def test_a_key_can_not_be_pickled() -> None:
+def test_key_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(ApiKey(API_KEY))
 
 
 @pytest.mark.parametrize("content", [API_KEY, f"{API_KEY}\n", f"\ufeff{API_KEY}\r\n", f"\n\n  {API_KEY}  \n"])
-def test_a_key_comes_from_a_file(tmp_path: Path, content: str) -> None:
+def test_key_is_read_from_file(tmp_path: Path, content: str) -> None:
     path = tmp_path / "key.txt"
     path.write_text(content, encoding="utf-8")
 
@@ -320,7 +320,7 @@ def test_a_key_comes_from_a_file(tmp_path: Path, content: str) -> None:
         ("mxgw_a_sécret".encode(), r"position 8 \(U\+00E9\)"),
     ],
 )
-def test_a_file_without_a_key_is_refused_without_showing_its_content(
+def test_file_without_a_key_is_refused_and_not_shown(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
     path = tmp_path / "key.txt"
@@ -332,12 +332,12 @@ def test_a_file_without_a_key_is_refused_without_showing_its_content(
     assert_silent(caught.value, [], *MARKERS, "sécret")
 
 
-def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
+def test_missing_key_file_raises_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         ApiKey.from_file(tmp_path / "missing")
 
 
-async def test_a_missing_scope_comes_with_a_hint(gateway: SimulatedGateway) -> None:
+async def test_missing_scope_has_a_hint(gateway: SimulatedGateway) -> None:
     key = gateway.add_key("session:open", "session:close")
     async with (
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=key, plaintext=True) as client,

@@ -1,4 +1,4 @@
-"""Cancellation is neither swallowed nor invented, loses no event, and is seen by the gateway."""
+"""Cancellation is neither swallowed nor invented, loses no event, and reaches the gateway."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ async def advised(session: Session) -> None:
 
 
 async def consume(stream: EventStream, seen: list[object]) -> None:
-    """Collect the values of a stream."""
+    """Append the values of a stream to a list."""
     async for event in stream:
         seen += [event.value]
 
 
 async def together(*tasks: Coroutine[Any, Any, object]) -> None:
-    """Run these in a task group."""
+    """Run coroutines in a task group."""
     async with asyncio.TaskGroup() as group:
         for task in tasks:
             group.create_task(task)
 
 
-async def test_a_cancelled_reader_leaves_the_stream_and_the_session_open(
+async def test_cancelled_reader_leaves_stream_and_session_open(
     gateway: SimulatedGateway, session: Session
 ) -> None:
     await advised(session)
@@ -60,7 +60,7 @@ async def test_a_cancelled_reader_leaves_the_stream_and_the_session_open(
         assert (await anext(stream)).value == 5
 
 
-async def test_a_timeout_around_anext_loses_no_event(gateway: SimulatedGateway, session: Session) -> None:
+async def test_timeout_around_anext_loses_no_event(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     seen: list[object] = []
     timeouts = 0
@@ -81,14 +81,14 @@ async def test_a_timeout_around_anext_loses_no_event(gateway: SimulatedGateway, 
 
 
 async def feed(gateway: SimulatedGateway, count: int) -> None:
-    """Change the tag so many times, a little at a time."""
+    """Change the tag this many times, with short pauses."""
     for number in range(count):
         gateway.plant[TAG].set(number)
         if number % 10 == 0:
             await asyncio.sleep(0.001)
 
 
-async def test_a_timeout_that_has_passed_already_loses_no_event(gateway: SimulatedGateway, session: Session) -> None:
+async def test_expired_timeout_loses_no_event(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -104,7 +104,7 @@ async def test_a_timeout_that_has_passed_already_loses_no_event(gateway: Simulat
     assert value == 7
 
 
-async def test_the_gateway_sees_a_stream_that_is_left_by_cancellation_while_the_session_stays_open(
+async def test_cancellation_ends_the_stream_and_leaves_the_session_open(
     gateway: SimulatedGateway, session: Session
 ) -> None:
     await advised(session)
@@ -125,7 +125,7 @@ async def test_the_gateway_sees_a_stream_that_is_left_by_cancellation_while_the_
     assert await session.get_state() is SessionState.READY
 
 
-async def test_a_timeout_around_a_command_is_a_timeout_and_the_gateway_sees_it(
+async def test_timeout_around_command_cancels_the_call_at_the_gateway(
     gateway: SimulatedGateway, session: Session
 ) -> None:
     with gateway.faults.held_commands(session.session_id):
@@ -137,7 +137,7 @@ async def test_a_timeout_around_a_command_is_a_timeout_and_the_gateway_sees_it(
     assert await session.get_state() is SessionState.READY
 
 
-async def test_a_cancelled_command_raises_cancelled_error(gateway: SimulatedGateway, session: Session) -> None:
+async def test_cancelled_command_raises_cancelled_error(gateway: SimulatedGateway, session: Session) -> None:
     with gateway.faults.held_commands(session.session_id):
         command = asyncio.create_task(session.ping())
         await gateway.wait_for(lambda: gateway.sessions[0].pending_commands == 1)
@@ -148,7 +148,7 @@ async def test_a_cancelled_command_raises_cancelled_error(gateway: SimulatedGate
             await command
 
 
-async def test_a_task_group_ends_its_reader_with_the_first_error_of_another_task(session: Session) -> None:
+async def test_task_group_cancels_its_reader_after_an_error(session: Session) -> None:
     await advised(session)
     seen: list[object] = []
 
@@ -163,7 +163,7 @@ async def test_a_task_group_ends_its_reader_with_the_first_error_of_another_task
     assert [str(error) for error in caught.value.exceptions] == ["mine"]
 
 
-async def test_a_lost_connection_ends_a_task_group_with_an_error_and_not_in_silence(
+async def test_lost_connection_ends_task_group_with_an_error(
     gateway: SimulatedGateway, session: Session
 ) -> None:
     await advised(session)
@@ -178,7 +178,7 @@ async def test_a_lost_connection_ends_a_task_group_with_an_error_and_not_in_sile
     assert [type(error) for error in caught.value.exceptions] == [MxGatewayTransportError]
 
 
-async def test_closing_the_client_under_a_reader_of_an_attached_session_is_an_error_and_no_cancellation(
+async def test_closing_client_fails_reader_of_attached_session(
     client: GatewayClient, session: Session
 ) -> None:
     await advised(session)
@@ -195,7 +195,7 @@ async def test_closing_the_client_under_a_reader_of_an_attached_session_is_an_er
     assert [type(error) for error in caught.value.exceptions] == [MxGatewayUsageError]
 
 
-async def test_closing_the_client_under_a_command_is_an_error_and_no_cancellation(
+async def test_closing_client_fails_running_command(
     gateway: SimulatedGateway, client: GatewayClient, session: Session
 ) -> None:
     other = await GatewayClient.connect(client.options)
@@ -212,7 +212,7 @@ async def test_closing_the_client_under_a_command_is_an_error_and_no_cancellatio
     assert "its outcome is unknown" in str(error)
 
 
-async def test_a_session_whose_opening_is_cancelled_is_not_left_open(
+async def test_session_is_not_left_open_if_opening_is_cancelled(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     with gateway.faults.held_sessions(SessionState.STARTING_WORKER):
@@ -225,7 +225,7 @@ async def test_a_session_whose_opening_is_cancelled_is_not_left_open(
     await gateway.wait_for(lambda: not gateway.sessions)
 
 
-async def test_a_session_whose_opening_times_out_here_is_not_left_open(
+async def test_session_is_not_left_open_if_opening_times_out(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     with gateway.faults.held_sessions(SessionState.HANDSHAKING), pytest.raises(TimeoutError):
@@ -240,7 +240,7 @@ async def open_session(client: GatewayClient) -> Session:
     return await client.open_session()
 
 
-async def test_a_cancelled_body_closes_its_session_and_stays_cancelled(
+async def test_cancelled_body_closes_its_session_and_stays_cancelled(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async def work() -> None:
@@ -259,7 +259,7 @@ async def test_a_cancelled_body_closes_its_session_and_stays_cancelled(
     assert not gateway.sessions
 
 
-async def test_a_cancelled_connect_leaves_nothing(scripted: ScriptedGateway) -> None:
+async def test_cancelled_connect_leaves_nothing_behind(scripted: ScriptedGateway) -> None:
     async def connect() -> None:
         await GatewayClient.connect(endpoint=scripted.endpoint, plaintext=True)
 
@@ -271,7 +271,7 @@ async def test_a_cancelled_connect_leaves_nothing(scripted: ScriptedGateway) -> 
         await task
 
 
-async def test_a_reader_that_is_cancelled_while_the_stream_closes_is_cancelled(session: Session) -> None:
+async def test_reader_cancelled_while_stream_closes_is_cancelled(session: Session) -> None:
     await advised(session)
     stream = session.stream_events()
     assert isinstance(await anext(stream), DataChange)

@@ -1,4 +1,4 @@
-"""Whatever is opened is closed, once, by whoever asks first, and no error hides another."""
+"""Everything that is opened is closed once, and no error hides another."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from support.scripted_gateway import SESSION_ID, ScriptedGateway
 
 
 def closings(gateway: SimulatedGateway) -> int:
-    """How often CloseSession was called."""
+    """Return the number of CloseSession calls."""
     return len([call for call in gateway.calls if call.rpc == "CloseSession"])
 
 
 async def connected(gateway: SimulatedGateway) -> GatewayClient:
-    """Another client."""
+    """Return another client."""
     return await GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True)
 
 
-async def test_leaving_a_session_closes_it(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_leaving_async_with_closes_the_session(gateway: SimulatedGateway, client: GatewayClient) -> None:
     async with client.open_session(client_session_name="short") as session:
         assert [view.client_session_name for view in gateway.sessions] == ["short"]
 
@@ -48,7 +48,7 @@ async def test_leaving_a_session_closes_it(gateway: SimulatedGateway, client: Ga
     assert not gateway.sessions
 
 
-async def test_closing_a_session_twice_asks_the_gateway_once(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_closing_session_twice_sends_one_call(gateway: SimulatedGateway, client: GatewayClient) -> None:
     session = await client.open_session()
 
     await session.close()
@@ -57,7 +57,7 @@ async def test_closing_a_session_twice_asks_the_gateway_once(gateway: SimulatedG
     assert closings(gateway) == 1
 
 
-async def test_closing_a_session_from_several_tasks_asks_the_gateway_once(
+async def test_closing_session_from_several_tasks_sends_one_call(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     session = await client.open_session()
@@ -68,7 +68,7 @@ async def test_closing_a_session_from_several_tasks_asks_the_gateway_once(
     assert session.closed
 
 
-async def test_closing_the_client_closes_its_sessions(gateway: SimulatedGateway) -> None:
+async def test_closing_client_closes_its_sessions(gateway: SimulatedGateway) -> None:
     client = await connected(gateway)
     sessions = [await client.open_session() for _ in range(3)]
 
@@ -79,7 +79,7 @@ async def test_closing_the_client_closes_its_sessions(gateway: SimulatedGateway)
     assert not gateway.sessions
 
 
-async def test_closing_the_client_from_several_tasks_is_fine(gateway: SimulatedGateway) -> None:
+async def test_several_tasks_may_close_the_client(gateway: SimulatedGateway) -> None:
     client = await connected(gateway)
     await client.open_session()
 
@@ -89,7 +89,7 @@ async def test_closing_the_client_from_several_tasks_is_fine(gateway: SimulatedG
     assert closings(gateway) == 1
 
 
-async def test_closing_the_client_leaves_attached_and_detached_sessions_open(
+async def test_closing_client_leaves_attached_and_detached_sessions_open(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     other = await connected(gateway)
@@ -104,7 +104,7 @@ async def test_closing_the_client_leaves_attached_and_detached_sessions_open(
     await client.attach_session(detached.session_id).close()
 
 
-async def test_an_attached_session_is_closed_by_leaving_it(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_leaving_async_with_closes_attached_session(gateway: SimulatedGateway, client: GatewayClient) -> None:
     opened = await client.open_session()
 
     async with client.attach_session(f" {opened.session_id} ") as session:
@@ -113,7 +113,7 @@ async def test_an_attached_session_is_closed_by_leaving_it(gateway: SimulatedGat
     assert not gateway.sessions
 
 
-async def test_a_body_that_raises_keeps_its_error_and_closes_the_session(
+async def test_error_in_body_is_kept_and_the_session_closed(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     with pytest.raises(KeyError, match="mine") as caught:
@@ -124,7 +124,7 @@ async def test_a_body_that_raises_keeps_its_error_and_closes_the_session(
     assert caught.value.__context__ is None
 
 
-async def test_a_body_that_raises_keeps_its_error_when_closing_fails_too(
+async def test_error_in_body_is_kept_if_closing_fails_too(
     gateway: SimulatedGateway, client: GatewayClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.PERMISSION_DENIED, rpc="CloseSession")
@@ -140,7 +140,7 @@ async def test_a_body_that_raises_keeps_its_error_when_closing_fails_too(
     assert session.session_id in record.getMessage()
 
 
-async def test_a_session_that_can_not_be_closed_says_so_and_can_be_closed_again(
+async def test_failed_close_raises_and_can_be_repeated(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     session = await client.open_session()
@@ -154,7 +154,7 @@ async def test_a_session_that_can_not_be_closed_says_so_and_can_be_closed_again(
     assert not gateway.sessions
 
 
-async def test_closing_is_tried_again_when_the_connection_breaks_at_that_moment(
+async def test_closing_is_retried_after_lost_connection(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     session = await client.open_session()
@@ -167,7 +167,7 @@ async def test_closing_is_tried_again_when_the_connection_breaks_at_that_moment(
     assert not gateway.sessions
 
 
-async def test_a_client_whose_session_can_not_be_closed_closes_all_the_same(
+async def test_client_closes_if_its_session_cannot_be_closed(
     gateway: SimulatedGateway, client: GatewayClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = await connected(gateway)
@@ -181,7 +181,7 @@ async def test_a_client_whose_session_can_not_be_closed_closes_all_the_same(
     await client.attach_session(session.session_id).close()
 
 
-async def test_a_session_that_the_gateway_forgot_counts_as_closed(
+async def test_unknown_session_counts_as_closed(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     session = await client.open_session()
@@ -192,7 +192,7 @@ async def test_a_session_that_the_gateway_forgot_counts_as_closed(
     assert session.closed
 
 
-async def test_a_session_of_which_the_gateway_says_not_found_counts_as_closed(
+async def test_session_not_found_counts_as_closed(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     scripted.close_reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND
@@ -202,7 +202,7 @@ async def test_a_session_of_which_the_gateway_says_not_found_counts_as_closed(
     assert scripted_session.closed
 
 
-async def test_closing_ends_the_sessions_stream_normally(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_closing_session_ends_its_stream_normally(gateway: SimulatedGateway, client: GatewayClient) -> None:
     session = await client.open_session()
     stream = session.stream_events()
 
@@ -218,7 +218,7 @@ async def test_closing_ends_the_sessions_stream_normally(gateway: SimulatedGatew
     assert not stream.is_open
 
 
-async def test_closing_the_client_ends_the_streams_of_its_sessions_normally(gateway: SimulatedGateway) -> None:
+async def test_closing_client_ends_its_streams_normally(gateway: SimulatedGateway) -> None:
     client = await connected(gateway)
     session = await client.open_session()
 
@@ -233,7 +233,7 @@ async def test_closing_the_client_ends_the_streams_of_its_sessions_normally(gate
     assert await reader == []
 
 
-async def test_a_cancelled_close_closes_all_the_same(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_cancelled_close_still_closes(gateway: SimulatedGateway, client: GatewayClient) -> None:
     session = await client.open_session()
     with gateway.faults.held_sessions(SessionState.CLOSING):
         closing = asyncio.create_task(session.close())
@@ -248,7 +248,7 @@ async def test_a_cancelled_close_closes_all_the_same(gateway: SimulatedGateway, 
     assert closings(gateway) == 1
 
 
-async def test_closing_is_bounded_in_time(gateway: SimulatedGateway, caplog: pytest.LogCaptureFixture) -> None:
+async def test_closing_takes_at_most_close_timeout(gateway: SimulatedGateway, caplog: pytest.LogCaptureFixture) -> None:
     client = await GatewayClient.connect(
         endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True, close_timeout=0.1
     )
@@ -261,7 +261,7 @@ async def test_closing_is_bounded_in_time(gateway: SimulatedGateway, caplog: pyt
     assert any(f"closing {session.session_id} failed" in record.getMessage() for record in caplog.records)
 
 
-async def test_closing_the_client_waits_for_a_session_that_is_being_opened(gateway: SimulatedGateway) -> None:
+async def test_closing_client_waits_for_session_being_opened(gateway: SimulatedGateway) -> None:
     client = await connected(gateway)
 
     async def open_session() -> Session:
@@ -278,7 +278,7 @@ async def test_closing_the_client_waits_for_a_session_that_is_being_opened(gatew
     assert not gateway.sessions
 
 
-async def test_no_session_is_opened_while_the_client_closes(gateway: SimulatedGateway) -> None:
+async def test_no_session_is_opened_while_client_closes(gateway: SimulatedGateway) -> None:
     client = await connected(gateway)
     await client.open_session()
     with gateway.faults.held_sessions(SessionState.CLOSING):
@@ -292,7 +292,7 @@ async def test_no_session_is_opened_while_the_client_closes(gateway: SimulatedGa
     assert not gateway.sessions
 
 
-async def test_a_client_does_not_hold_sessions_that_are_closed(client: GatewayClient) -> None:
+async def test_client_does_not_keep_closed_sessions(client: GatewayClient) -> None:
     session = await client.open_session()
     await session.close()
     closed = weakref.ref(session)
@@ -303,7 +303,7 @@ async def test_a_client_does_not_hold_sessions_that_are_closed(client: GatewayCl
         assert closed() is None
 
 
-async def test_a_connection_that_broke_does_not_keep_a_session_from_being_closed(
+async def test_session_is_closed_after_broken_connection(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async with client.open_session():
@@ -313,7 +313,7 @@ async def test_a_connection_that_broke_does_not_keep_a_session_from_being_closed
 
 
 @pytest.mark.parametrize("version", [0, 2, 4, 2**32 - 1])
-async def test_a_gateway_of_another_version_is_refused_and_its_session_closed(
+async def test_unknown_gateway_version_is_refused_and_its_session_closed(
     scripted: ScriptedGateway, scripted_client: GatewayClient, version: int
 ) -> None:
     scripted.open_reply.gateway_protocol_version = version
@@ -327,14 +327,14 @@ async def test_a_gateway_of_another_version_is_refused_and_its_session_closed(
     assert len(scripted.requests("CloseSession")) == 1
 
 
-async def test_a_session_without_an_id_is_no_session(scripted: ScriptedGateway, scripted_client: GatewayClient) -> None:
+async def test_session_without_an_id_is_refused(scripted: ScriptedGateway, scripted_client: GatewayClient) -> None:
     scripted.open_reply.session_id = ""
 
     with pytest.raises(MxGatewayProtocolError, match="has no session id"):
         await scripted_client.open_session()
 
 
-async def test_too_many_sessions_are_a_limit(gateway: SimulatedGateway) -> None:
+async def test_too_many_sessions_raise_limit_error(gateway: SimulatedGateway) -> None:
     async with await connected(gateway) as client:
         for _ in range(64):
             await client.open_session()
@@ -343,13 +343,13 @@ async def test_too_many_sessions_are_a_limit(gateway: SimulatedGateway) -> None:
 
 
 async def ping_over_a_new_connection(session: Session) -> None:
-    """Ping as soon as the client has noticed that the old connection is gone."""
+    """Ping repeatedly until the client has noticed that the old connection is lost."""
     while True:
         with contextlib.suppress(MxGatewayTransportError):
             return await session.ping()
 
 
-async def test_a_lost_session_says_so(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_lost_session_raises_session_error(gateway: SimulatedGateway, client: GatewayClient) -> None:
     async with client.open_session() as session:
         await gateway.faults.restart()
         with pytest.raises(MxGatewaySessionError, match="is unknown") as caught:
@@ -358,7 +358,7 @@ async def test_a_lost_session_says_so(gateway: SimulatedGateway, client: Gateway
     assert caught.value.session_id == session.session_id
 
 
-async def test_a_sessions_own_shutdown_leaves_it_to_be_closed(gateway: SimulatedGateway, client: GatewayClient) -> None:
+async def test_session_can_be_closed_after_worker_shutdown(gateway: SimulatedGateway, client: GatewayClient) -> None:
     async with client.open_session() as session:
         await session.shutdown_worker()
         with pytest.raises(MxGatewayError):
@@ -367,11 +367,11 @@ async def test_a_sessions_own_shutdown_leaves_it_to_be_closed(gateway: Simulated
     assert not gateway.sessions
 
 
-async def test_an_id_of_nothing_can_not_be_attached(client: GatewayClient) -> None:
+async def test_empty_id_cannot_be_attached(client: GatewayClient) -> None:
     with pytest.raises(ValueError, match="session_id is empty"):
         client.attach_session(" ")
 
 
-async def test_an_unknown_session_says_not_found(client: GatewayClient) -> None:
+async def test_unknown_session_raises_session_error(client: GatewayClient) -> None:
     with pytest.raises(MxGatewaySessionError, match=f"{SESSION_ID} is unknown"):
         await client.attach_session(SESSION_ID).ping()

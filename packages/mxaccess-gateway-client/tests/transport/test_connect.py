@@ -1,4 +1,4 @@
-"""Connecting waits until the gateway has answered, and says why when it doesn't."""
+"""Connecting waits for the gateway's first reply, and reports why none came."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from support.scripted_gateway import Connection, ScriptedGateway, listening, ser
 
 @pytest.fixture
 def free_port() -> int:
-    """A port of loopback where nothing listens."""
+    """Return a loopback port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -36,18 +36,18 @@ def free_port() -> int:
 
 
 async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    """Take everything and say nothing."""
+    """Receive everything and send nothing."""
     await reader.read()
 
 
 async def garbage(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Say what no HTTP/2 server says."""
+    """Send something that is not HTTP/2."""
     writer.write(b"220 mail.plant ESMTP ready\r\n" * 10)
     await writer.drain()
 
 
 async def http1(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer as a web server of the last century."""
+    """Answer like an HTTP/1.0 server."""
     await reader.read(1)
     writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     await writer.drain()
@@ -55,11 +55,11 @@ async def http1(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Accept and end the connection at once."""
+    """Accept the connection and close it at once."""
     writer.close()
 
 
-async def test_connect_is_awaited(gateway: SimulatedGateway) -> None:
+async def test_connect_can_be_awaited(gateway: SimulatedGateway) -> None:
     client = await GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True)
 
     assert client.endpoint == gateway.endpoint
@@ -67,7 +67,7 @@ async def test_connect_is_awaited(gateway: SimulatedGateway) -> None:
     await client.close()
 
 
-async def test_connect_is_entered(gateway: SimulatedGateway) -> None:
+async def test_connect_can_be_entered(gateway: SimulatedGateway) -> None:
     options = ClientOptions(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True)
 
     async with GatewayClient.connect(options) as client:
@@ -76,7 +76,7 @@ async def test_connect_is_entered(gateway: SimulatedGateway) -> None:
     assert client.closed
 
 
-async def test_connect_asks_the_gateway_once_and_touches_no_session(
+async def test_connect_sends_one_call_without_a_session(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     assert [call.rpc for call in gateway.calls] == ["Invoke"]
@@ -86,19 +86,19 @@ async def test_connect_asks_the_gateway_once_and_touches_no_session(
 
 
 @pytest.mark.parametrize("scope", ["session:open", "events:read", "metadata:read", "invoke:write"])
-async def test_a_key_with_any_scope_at_all_can_connect(gateway: SimulatedGateway, scope: str) -> None:
+async def test_key_with_any_scope_can_connect(gateway: SimulatedGateway, scope: str) -> None:
     async with GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.add_key(scope), plaintext=True):
         pass
 
 
-async def test_a_gateway_that_is_full_can_be_connected_to(gateway: SimulatedGateway) -> None:
+async def test_full_gateway_can_be_connected_to(gateway: SimulatedGateway) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
     async with GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True):
         pass
 
 
-async def test_connecting_waits_for_the_gateways_answer(gateway: SimulatedGateway) -> None:
+async def test_connect_waits_for_the_first_reply(gateway: SimulatedGateway) -> None:
     gateway.faults.delay_calls(0.1)
     began = time.monotonic()
 
@@ -107,7 +107,7 @@ async def test_connecting_waits_for_the_gateways_answer(gateway: SimulatedGatewa
         gateway.faults.delay_calls(0)
 
 
-async def test_a_closed_port_is_told_at_once(free_port: int) -> None:
+async def test_closed_port_is_reported_at_once(free_port: int) -> None:
     began = time.monotonic()
 
     with pytest.raises(MxGatewayTransportError) as caught:
@@ -118,13 +118,13 @@ async def test_a_closed_port_is_told_at_once(free_port: int) -> None:
     assert caught.value.method == "connect"
 
 
-async def test_an_unknown_name_is_told(free_port: int) -> None:
+async def test_unknown_name_is_reported(free_port: int) -> None:
     with pytest.raises(MxGatewayTransportError, match=r"the name gateway\.invalid is unknown: check the spelling"):
         await GatewayClient.connect(endpoint=f"gateway.invalid:{free_port}", plaintext=True)
 
 
 @pytest.mark.parametrize("talk", [garbage, http1, hang_up])
-async def test_something_that_is_no_grpc_server_is_told_soon(talk: Connection) -> None:
+async def test_server_without_grpc_is_reported_soon(talk: Connection) -> None:
     began = time.monotonic()
     async with listening(talk) as endpoint:
         with pytest.raises((MxGatewayTransportError, MxGatewayProtocolError)) as caught:
@@ -135,7 +135,7 @@ async def test_something_that_is_no_grpc_server_is_told_soon(talk: Connection) -
     assert "\n" not in str(caught.value)
 
 
-async def test_a_port_that_says_nothing_is_given_up_after_the_connect_timeout() -> None:
+async def test_silent_port_fails_after_connect_timeout() -> None:
     began = time.monotonic()
     async with listening(silent) as endpoint:
         with pytest.raises((MxGatewayTimeoutError, MxGatewayTransportError)) as caught:
@@ -145,7 +145,7 @@ async def test_a_port_that_says_nothing_is_given_up_after_the_connect_timeout() 
     assert "accepts the connection but does not answer: check" in str(caught.value)
 
 
-async def test_a_tls_port_that_says_nothing_is_given_up_after_the_connect_timeout() -> None:
+async def test_silent_tls_port_fails_after_connect_timeout() -> None:
     async with listening(silent) as endpoint:
         with pytest.raises(
             (MxGatewayTimeoutError, MxGatewayTransportError), match="accepts the connection but does not answer: check"
@@ -153,13 +153,13 @@ async def test_a_tls_port_that_says_nothing_is_given_up_after_the_connect_timeou
             await GatewayClient.connect(endpoint=endpoint, connect_timeout=0.3)
 
 
-async def test_another_grpc_server_is_told() -> None:
+async def test_other_grpc_server_is_reported() -> None:
     async with serving(None) as endpoint:
         with pytest.raises(MxGatewayProtocolError, match="the endpoint is not an MXAccess Gateway"):
             await GatewayClient.connect(endpoint=endpoint, plaintext=True)
 
 
-async def test_an_unknown_key_is_told(gateway: SimulatedGateway) -> None:
+async def test_unknown_key_is_reported(gateway: SimulatedGateway) -> None:
     key = "mxgw_ffffffff_unknown"
 
     with pytest.raises(MxGatewayAuthenticationError, match="check that the API key is complete") as caught:
@@ -168,12 +168,12 @@ async def test_an_unknown_key_is_told(gateway: SimulatedGateway) -> None:
     assert "unknown" not in str(caught.value).replace("gateway knows it", "")
 
 
-async def test_a_missing_key_is_told(gateway: SimulatedGateway) -> None:
+async def test_missing_key_is_reported(gateway: SimulatedGateway) -> None:
     with pytest.raises(MxGatewayAuthenticationError, match="the authorization metadata is missing"):
         await GatewayClient.connect(endpoint=gateway.endpoint, plaintext=True)
 
 
-async def test_a_company_proxy_is_not_asked(
+async def test_proxy_in_environment_is_ignored(
     gateway: SimulatedGateway, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy", "grpc_proxy"):
@@ -183,7 +183,7 @@ async def test_a_company_proxy_is_not_asked(
         pass
 
 
-async def test_a_proxy_is_asked_on_request(
+async def test_proxy_in_environment_is_used_on_request(
     gateway: SimulatedGateway, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port}")
@@ -192,7 +192,7 @@ async def test_a_proxy_is_asked_on_request(
         await GatewayClient.connect(endpoint=gateway.endpoint, plaintext=True, use_http_proxy=True, connect_timeout=2)
 
 
-async def test_an_ipv6_address_can_be_connected_to() -> None:
+async def test_ipv6_address_can_be_connected_to() -> None:
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
     async with (
@@ -207,7 +207,7 @@ async def test_an_ipv6_address_can_be_connected_to() -> None:
     ("endpoint", "warned"),
     [("127.0.0.1:1", False), ("[::1]:1", False), ("localhost:1", False), ("gateway.invalid:1", True)],
 )
-async def test_a_key_in_plaintext_to_another_machine_is_warned_of(
+async def test_key_in_plaintext_to_other_machine_is_warned_about(
     caplog: pytest.LogCaptureFixture, endpoint: str, warned: bool
 ) -> None:
     with pytest.raises(MxGatewayTransportError):
@@ -218,7 +218,7 @@ async def test_a_key_in_plaintext_to_another_machine_is_warned_of(
     assert all(f"is sent to {endpoint} in plaintext" in warning and "secret" not in warning for warning in warnings)
 
 
-async def test_nothing_is_logged_above_debug_when_all_is_well(
+async def test_successful_use_logs_nothing_above_debug(
     client: GatewayClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with client.open_session() as session:
@@ -242,14 +242,14 @@ async def test_large_messages_pass_in_both_directions(
     assert scripted.command().command.write.value.string_value == text
 
 
-async def test_a_reply_that_is_too_large_is_a_limit(scripted: ScriptedGateway) -> None:
+async def test_too_large_reply_raises_limit_error(scripted: ScriptedGateway) -> None:
     scripted.edit_reply = lambda reply: setattr(reply.return_value, "string_value", "x" * 5000)
     async with GatewayClient.connect(endpoint=scripted.endpoint, plaintext=True, max_message_bytes=4096) as client:
         with pytest.raises(MxGatewayLimitError, match="larger than max"):
             await client.attach_session("session-1").ping()
 
 
-async def test_a_request_that_is_too_large_is_not_sent(scripted: ScriptedGateway) -> None:
+async def test_too_large_request_is_not_sent(scripted: ScriptedGateway) -> None:
     async with GatewayClient.connect(endpoint=scripted.endpoint, plaintext=True, max_message_bytes=4096) as client:
         with pytest.raises(MxGatewayLimitError, match="max_message_bytes"):
             await client.attach_session("session-1").write(1, 2, "x" * 5000)
@@ -257,7 +257,7 @@ async def test_a_request_that_is_too_large_is_not_sent(scripted: ScriptedGateway
     assert not scripted.requests("Invoke")
 
 
-async def test_a_gateway_that_went_away_is_a_transport_error_and_is_found_again(
+async def test_client_reconnects_after_transport_error(
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     await gateway.stop()
@@ -272,7 +272,7 @@ async def test_a_gateway_that_went_away_is_a_transport_error_and_is_found_again(
 
 
 async def can_open_session(client: GatewayClient) -> bool:
-    """Whether the gateway gives a session, which is closed again."""
+    """Return whether the gateway opens a session, and close it again."""
     try:
         async with client.open_session():
             return True
@@ -280,7 +280,7 @@ async def can_open_session(client: GatewayClient) -> bool:
         return False
 
 
-def test_every_error_of_connecting_can_be_caught_as_one() -> None:
+def test_connect_errors_have_one_base_class() -> None:
     async def connect() -> None:
         await GatewayClient.connect(endpoint="127.0.0.1:1", plaintext=True)
 
@@ -288,7 +288,7 @@ def test_every_error_of_connecting_can_be_caught_as_one() -> None:
         asyncio.run(connect())
 
 
-async def test_a_failed_connect_leaves_no_connection_open(gateway: SimulatedGateway) -> None:
+async def test_failed_connect_leaves_no_connection_open(gateway: SimulatedGateway) -> None:
     async with FaultProxy(int(gateway.endpoint.rpartition(":")[2])) as proxy:
         with pytest.raises(MxGatewayAuthenticationError):
             await GatewayClient.connect(endpoint=proxy.endpoint, api_key="mxgw_0a1b2c3d_wrong", plaintext=True)

@@ -1,4 +1,4 @@
-"""What stands between this machine and a gateway is told step by step, with what to change."""
+"""Diagnosis reports step by step why a gateway cannot be reached, and what to change."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ async def _inspected(shown: Pair, **fields: object) -> TlsReport:
 
 @pytest.fixture
 async def silent_port() -> AsyncIterator[int]:
-    """A port that accepts connections and says nothing."""
+    """A port that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
 
-async def test_an_address_stands_for_itself() -> None:
+async def test_address_is_returned_as_it_is() -> None:
     assert await look_up(ClientOptions(endpoint="127.0.0.1:5001")) == ("127.0.0.1",)
 
 
-async def test_an_unknown_name_says_so() -> None:
+async def test_unknown_name_raises() -> None:
     with pytest.raises(MxGatewayTransportError, match=r"nobody\.invalid is unknown: check the spelling"):
         await look_up(ClientOptions(endpoint="nobody.invalid:5001"))
 
 
-async def test_a_port_where_something_listens_is_reached(gateway: SimulatedGateway) -> None:
+async def test_listening_port_is_reached(gateway: SimulatedGateway) -> None:
     await reach(ClientOptions(endpoint=gateway.endpoint))
 
 
-async def test_a_port_where_nothing_listens_names_the_usual_ones() -> None:
+async def test_closed_port_names_the_usual_ports() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -51,7 +51,7 @@ async def test_a_port_where_nothing_listens_names_the_usual_ones() -> None:
         await reach(ClientOptions(endpoint=f"127.0.0.1:{port}"))
 
 
-async def test_a_trusted_certificate_comes_with_its_names_dates_and_fingerprint(certificates: Certificates) -> None:
+async def test_trusted_certificate_is_reported_in_full(certificates: Certificates) -> None:
     report = await _inspected(certificates.gateway, ca_file=certificates.ca)
 
     assert report.problem is None
@@ -65,8 +65,8 @@ async def test_a_trusted_certificate_comes_with_its_names_dates_and_fingerprint(
 
 
 @pytest.mark.parametrize("trusted", ["root", "intermediate", "certificate"])
-async def test_what_grpc_trusts_is_no_problem(tmp_path: Path, trusted: str) -> None:
-    # None of them has a key identifier, which Python from 3.13 on wants, and the root isn't always there.
+async def test_certificate_that_grpc_trusts_has_no_problem(tmp_path: Path, trusted: str) -> None:
+    # None of them has a key identifier, which Python requires since 3.13, and the root is not always sent.
     root = write_certificate(tmp_path, common_name="root", is_ca=True)
     intermediate = write_certificate(tmp_path, common_name="intermediate", is_ca=True, by=root)
     shown = write_certificate(tmp_path, "127.0.0.1", by=intermediate)
@@ -82,7 +82,7 @@ async def test_what_grpc_trusts_is_no_problem(tmp_path: Path, trusted: str) -> N
     assert report.problem is None
 
 
-async def test_a_certificate_that_is_not_trusted_is_shown_all_the_same(certificates: Certificates) -> None:
+async def test_untrusted_certificate_is_reported_too(certificates: Certificates) -> None:
     report = await _inspected(certificates.gateway)
 
     assert report.problem is not None
@@ -90,67 +90,67 @@ async def test_a_certificate_that_is_not_trusted_is_shown_all_the_same(certifica
     assert report.certificate.fingerprint == certificates.gateway.fingerprint
 
 
-async def test_an_expired_certificate_is_shown_with_its_end(certificates: Certificates) -> None:
+async def test_expired_certificate_is_reported_with_its_end(certificates: Certificates) -> None:
     report = await _inspected(certificates.expired, ca_file=certificates.ca)
 
     assert report.problem == "the gateway's certificate has expired: install a new one on the gateway"
     assert report.certificate.not_after == datetime(2020, 1, 1, tzinfo=UTC)
 
 
-async def test_a_certificate_for_another_name_says_for_which(certificates: Certificates) -> None:
+async def test_certificate_for_other_name_reports_its_names(certificates: Certificates) -> None:
     report = await _inspected(certificates.named_otherwise, ca_file=certificates.ca)
 
     assert report.problem is not None
     assert "is for gateway.plant" in report.problem
 
 
-async def test_a_pinned_certificate_is_trusted_whoever_made_it(certificates: Certificates) -> None:
+async def test_pinned_certificate_of_any_issuer_is_trusted(certificates: Certificates) -> None:
     fingerprint = certificates.gateway.fingerprint
 
     assert (await _inspected(certificates.gateway, certificate_fingerprint=fingerprint)).problem is None
 
 
-async def test_another_certificate_than_the_pinned_one_is_a_problem(certificates: Certificates) -> None:
+async def test_other_certificate_than_pinned_is_a_problem(certificates: Certificates) -> None:
     report = await _inspected(certificates.gateway, certificate_fingerprint="0" * 64)
 
     assert report.problem is not None
     assert certificates.gateway.fingerprint in report.problem
 
 
-async def test_a_gateway_that_is_not_known_says_that_it_would_be_trusted(
+async def test_unknown_gateway_is_reported_as_first_use(
     certificates: Certificates, tmp_path: Path
 ) -> None:
     known = tmp_path / "known_gateways"
 
-    # A look remembers nothing, so that the second is like the first.
+    # An inspection remembers nothing, so the second result equals the first.
     for _ in range(2):
         report = await _inspected(certificates.gateway, known_gateways_file=known, trust_on_first_use=True)
 
         assert (report.problem, report.first_use) == (None, True)
 
 
-async def test_a_pinned_certificate_that_has_expired_is_a_problem_all_the_same(certificates: Certificates) -> None:
+async def test_expired_pinned_certificate_is_a_problem(certificates: Certificates) -> None:
     report = await _inspected(certificates.expired, certificate_fingerprint=certificates.expired.fingerprint)
 
     assert report.problem == "the gateway's certificate has expired: install a new one on the gateway"
 
 
-async def test_a_port_without_tls_says_how_to_go_on(gateway: SimulatedGateway) -> None:
+async def test_tls_to_plaintext_port_reports_what_to_change(gateway: SimulatedGateway) -> None:
     with pytest.raises(MxGatewayTransportError, match=r"plaintext port \(plaintext=True\)"):
         await inspect_tls(ClientOptions(endpoint=gateway.endpoint))
 
 
-async def test_plaintext_to_a_port_with_tls_says_how_to_go_on(certificates: Certificates) -> None:
+async def test_plaintext_to_tls_port_reports_what_to_change(certificates: Certificates) -> None:
     async with SimulatedGateway(tls=certificates.gateway.server()) as gateway:
         with pytest.raises(MxGatewayTransportError, match="the port speaks TLS: remove plaintext=True"):
             await inspect_tls(ClientOptions(endpoint=gateway.endpoint, plaintext=True))
 
 
-async def test_plaintext_to_a_port_without_tls_has_nothing_to_report(gateway: SimulatedGateway) -> None:
+async def test_plaintext_to_plaintext_port_reports_nothing(gateway: SimulatedGateway) -> None:
     assert await inspect_tls(ClientOptions(endpoint=gateway.endpoint, plaintext=True)) is None
 
 
-async def test_a_port_that_says_nothing_is_given_up(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silent_port_times_out(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mxgateway.diagnosis._MAX_SECONDS", 0.1)
 
     async with asyncio.timeout(5):

@@ -1,4 +1,4 @@
-"""A certificate that is trusted by its fingerprint, pinned or remembered, and no other: of whatever shape it is."""
+"""Trust by fingerprint, pinned or remembered: a certificate of any shape, and no other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OTHER = "ab" * 32
 
 @pytest.fixture(params=["pinned", "known", "first use"])
 def trust(request: pytest.FixtureRequest, known: KnownFile) -> Any:
-    """Each way to trust a certificate by its fingerprint, as options for a gateway that shows it."""
+    """Return options that trust a gateway's certificate by its fingerprint, once for each way to do so."""
 
     def options(gateway: SimulatedGateway, shown: Pair) -> dict[str, Any]:
         if request.param == "pinned":
@@ -52,7 +52,7 @@ CERTIFICATES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", CERTIFICATES)
-async def test_a_self_signed_certificate_is_trusted_under_any_name(trust: Any, tmp_path: Path, kind: str) -> None:
+async def test_self_signed_certificate_is_trusted_under_any_name(trust: Any, tmp_path: Path, kind: str) -> None:
     fields = dict(CERTIFICATES[kind])
     shown = write_certificate(tmp_path, *fields.pop("names"), **fields)
 
@@ -60,12 +60,12 @@ async def test_a_self_signed_certificate_is_trusted_under_any_name(trust: Any, t
         await talk(gateway, **trust(gateway, shown))
 
 
-async def test_a_certificate_of_an_unknown_ca_is_trusted(trust: Any, certificates: Certificates) -> None:
+async def test_certificate_of_unknown_ca_is_trusted(trust: Any, certificates: Certificates) -> None:
     async with gateway_with(certificates.gateway) as gateway:
         await talk(gateway, **trust(gateway, certificates.gateway))
 
 
-async def test_the_connection_goes_on_with_the_clients_certificate(trust: Any, certificates: Certificates) -> None:
+async def test_client_certificate_is_used_with_fingerprint(trust: Any, certificates: Certificates) -> None:
     shown = certificates.named_otherwise
     async with gateway_with(shown, certificates.ca) as gateway:
         client: dict[str, Any] = {
@@ -83,7 +83,7 @@ UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", UNUSABLE)
-async def test_a_certificate_that_can_not_be_used_is_refused_and_not_remembered(
+async def test_unusable_certificate_is_refused_and_not_remembered(
     trust: Any, known: KnownFile, tmp_path: Path, kind: str
 ) -> None:
     fields, words = UNUSABLE[kind]
@@ -100,7 +100,7 @@ async def test_a_certificate_that_can_not_be_used_is_refused_and_not_remembered(
     assert known.exists == before
 
 
-async def test_a_certificate_without_any_name_is_refused_with_what_to_do(trust: Any, tmp_path: Path) -> None:
+async def test_certificate_without_a_name_is_refused_with_a_hint(trust: Any, tmp_path: Path) -> None:
     shown = write_certificate(tmp_path, common_name="")
     async with gateway_with(shown) as gateway:
         error = await refusal(gateway, **trust(gateway, shown))
@@ -109,7 +109,7 @@ async def test_a_certificate_without_any_name_is_refused_with_what_to_do(trust: 
     assert "it has no name, which gRPC requires -> install a certificate on the gateway" in str(error)
 
 
-async def test_a_name_override_must_stand_in_the_certificate(trust: Any, certificates: Certificates) -> None:
+async def test_name_override_must_match_the_certificate(trust: Any, certificates: Certificates) -> None:
     shown = certificates.named_otherwise
     async with gateway_with(shown) as gateway:
         await talk(gateway, **trust(gateway, shown), server_name_override="gateway.plant")
@@ -119,7 +119,7 @@ async def test_a_name_override_must_stand_in_the_certificate(trust: Any, certifi
 
 
 @pytest.mark.parametrize("spelling", ["plain", "colons"])
-async def test_a_fingerprint_is_pinned_in_either_spelling(
+async def test_fingerprint_can_be_pinned_with_or_without_colons(
     foreign_gateway: SimulatedGateway, certificates: Certificates, spelling: str
 ) -> None:
     digits = certificates.gateway.fingerprint
@@ -129,7 +129,7 @@ async def test_a_fingerprint_is_pinned_in_either_spelling(
     await talk(foreign_gateway, certificate_fingerprint=digits)
 
 
-async def test_the_client_says_which_certificate_it_trusts(
+async def test_client_has_the_fingerprint_that_it_trusts(
     foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile
 ) -> None:
     by_ca = ClientOptions(endpoint=foreign_gateway.endpoint, api_key=foreign_gateway.api_key, ca_file=certificates.ca)
@@ -140,7 +140,7 @@ async def test_the_client_says_which_certificate_it_trusts(
         assert client.certificate_fingerprint is None
 
 
-async def test_another_certificate_than_the_pinned_one_is_refused_with_both_fingerprints(
+async def test_other_certificate_than_pinned_is_refused_with_both_fingerprints(
     foreign_gateway: SimulatedGateway, certificates: Certificates
 ) -> None:
     error = await refusal(foreign_gateway, certificate_fingerprint=OTHER.upper())
@@ -152,7 +152,7 @@ async def test_another_certificate_than_the_pinned_one_is_refused_with_both_fing
     assert "this may be an attack" in str(error)
 
 
-async def test_a_port_without_tls_is_refused(trust: Any, gateway: SimulatedGateway, certificates: Certificates) -> None:
+async def test_port_without_tls_is_refused(trust: Any, gateway: SimulatedGateway, certificates: Certificates) -> None:
     error = await refusal(gateway, **trust(gateway, certificates.gateway))
 
     assert isinstance(error, MxGatewayTransportError)
@@ -160,21 +160,21 @@ async def test_a_port_without_tls_is_refused(trust: Any, gateway: SimulatedGatew
     assert "may be the plaintext port (plaintext=True)" in str(error)
 
 
-async def test_a_port_where_nothing_listens_says_so(trust: Any, certificates: Certificates) -> None:
+async def test_closed_port_is_reported(trust: Any, certificates: Certificates) -> None:
     async with gateway_with(certificates.gateway) as gateway:
         options = trust(gateway, certificates.gateway)
     with pytest.raises(MxGatewayTransportError, match="nothing listens on port"):
         await GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, **options)
 
 
-async def test_a_gateway_that_shows_another_certificate_after_the_look_is_refused(
+async def test_certificate_changed_after_comparison_is_refused(
     trust: Any, certificates: Certificates, known: KnownFile, tmp_path: Path
 ) -> None:
     impostor = write_certificate(tmp_path, "127.0.0.1", "localhost")
     async with (
         gateway_with(certificates.gateway) as gateway,
         gateway_with(impostor) as other,
-        # Two looks come first; what comes after them is led to the impostor.
+        # The client fetches the certificate in two connections. The later ones are forwarded to the impostor.
         Switch(port_of(gateway), looks=2, then=port_of(other)) as switch,
     ):
         options = trust(gateway, certificates.gateway)
@@ -191,7 +191,7 @@ async def test_a_gateway_that_shows_another_certificate_after_the_look_is_refuse
     )
 
 
-async def test_a_gateway_that_gets_another_certificate_is_refused_by_who_is_connected(
+async def test_certificate_changed_after_connecting_is_refused(
     certificates: Certificates, tmp_path: Path
 ) -> None:
     new = write_certificate(tmp_path, "127.0.0.1")

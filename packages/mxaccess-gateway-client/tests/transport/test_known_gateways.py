@@ -1,4 +1,4 @@
-"""The file of known gateways: what is remembered on first use, what is read, and what several processes make of it."""
+"""The file of known gateways: adding on first use, reading, and concurrent processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from support.waiting import until
 OTHER = "ab" * 32
 
 
-async def test_the_first_certificate_is_remembered_and_shown_once(
+async def test_first_certificate_is_remembered_and_logged_once(
     foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
@@ -43,7 +43,7 @@ async def test_the_first_certificate_is_remembered_and_shown_once(
     assert known.entries == [[foreign_gateway.endpoint, certificates.gateway.fingerprint]]
 
 
-async def test_what_was_remembered_is_trusted_without_first_use(
+async def test_remembered_certificate_is_trusted_without_first_use(
     foreign_gateway: SimulatedGateway, known: KnownFile
 ) -> None:
     await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
@@ -51,7 +51,7 @@ async def test_what_was_remembered_is_trusted_without_first_use(
 
 
 @pytest.mark.parametrize("first_use", [False, True])
-async def test_a_known_gateway_with_another_certificate_is_refused_and_the_file_stays_as_it_is(
+async def test_changed_certificate_is_refused_and_file_left_unchanged(
     foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile, first_use: bool
 ) -> None:
     known.write(f"{foreign_gateway.endpoint} {OTHER}\n")
@@ -66,7 +66,7 @@ async def test_a_known_gateway_with_another_certificate_is_refused_and_the_file_
     assert known.read() == f"{foreign_gateway.endpoint} {OTHER}\n"
 
 
-async def test_an_unknown_gateway_is_refused_unless_first_use_is_asked_for(
+async def test_unknown_gateway_is_refused_without_first_use(
     foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile
 ) -> None:
     known.write(f"other.plant:5001 {OTHER}\n")
@@ -80,7 +80,7 @@ async def test_an_unknown_gateway_is_refused_unless_first_use_is_asked_for(
     assert known.read() == f"other.plant:5001 {OTHER}\n"
 
 
-async def test_a_gateway_may_have_a_second_certificate_for_the_day_it_gets_it(
+async def test_gateway_may_have_two_trusted_certificates(
     certificates: Certificates, known: KnownFile
 ) -> None:
     async with gateway_with(certificates.gateway) as gateway:
@@ -91,7 +91,7 @@ async def test_a_gateway_may_have_a_second_certificate_for_the_day_it_gets_it(
         await talk(gateway, known_gateways_file=known.path)
 
 
-async def test_lines_are_read_in_any_spelling(
+async def test_lines_may_have_any_spelling(
     foreign_gateway: SimulatedGateway, certificates: Certificates, known: KnownFile
 ) -> None:
     digits = certificates.gateway.fingerprint.upper()
@@ -101,7 +101,7 @@ async def test_lines_are_read_in_any_spelling(
     await talk(foreign_gateway, endpoint=f"localhost:{port_of(foreign_gateway)}", known_gateways_file=known.path)
 
 
-async def test_gateways_are_told_apart_by_host_andport_of(certificates: Certificates, known: KnownFile) -> None:
+async def test_gateways_are_distinguished_by_host_and_port(certificates: Certificates, known: KnownFile) -> None:
     async with gateway_with(certificates.gateway) as one, gateway_with(certificates.named_otherwise) as another:
         for gateway in (one, another):
             await talk(gateway, known_gateways_file=known.path, trust_on_first_use=True)
@@ -111,7 +111,7 @@ async def test_gateways_are_told_apart_by_host_andport_of(certificates: Certific
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6 on this machine")
 @pytest.mark.parametrize("name", ["::1", "gateway.plant"])
-async def test_an_ipv6_gateway_is_remembered_whatever_its_spelling(tmp_path: Path, known: KnownFile, name: str) -> None:
+async def test_ipv6_gateway_is_remembered_in_any_spelling(tmp_path: Path, known: KnownFile, name: str) -> None:
     shown = write_certificate(tmp_path, name)
     async with gateway_with(shown, host="::1") as gateway:
         await talk(gateway, known_gateways_file=known.path, trust_on_first_use=True)
@@ -131,7 +131,7 @@ async def test_an_ipv6_gateway_is_remembered_whatever_its_spelling(tmp_path: Pat
     ],
 )
 @pytest.mark.parametrize("first_use", [False, True])
-async def test_a_file_that_can_not_be_understood_is_told_and_left_alone(
+async def test_invalid_file_is_refused_and_left_unchanged(
     foreign_gateway: SimulatedGateway, known: KnownFile, content: bytes, words: str, first_use: bool
 ) -> None:
     known.write(content)
@@ -143,7 +143,7 @@ async def test_a_file_that_can_not_be_understood_is_told_and_left_alone(
     assert known.path.read_bytes() == content
 
 
-async def test_a_missing_file_is_told_unless_first_use_may_make_it(
+async def test_missing_file_is_refused_without_first_use(
     foreign_gateway: SimulatedGateway, known: KnownFile
 ) -> None:
     error = await refusal(foreign_gateway, known_gateways_file=known.path)
@@ -154,13 +154,13 @@ async def test_a_missing_file_is_told_unless_first_use_may_make_it(
 
 
 @pytest.mark.parametrize("first_use", [False, True])
-async def test_a_directory_is_told(foreign_gateway: SimulatedGateway, tmp_path: Path, first_use: bool) -> None:
+async def test_directory_is_refused(foreign_gateway: SimulatedGateway, tmp_path: Path, first_use: bool) -> None:
     error = await refusal(foreign_gateway, known_gateways_file=tmp_path, trust_on_first_use=first_use)
 
     assert str(error) == f"known_gateways_file {tmp_path} is a directory"
 
 
-async def test_a_file_that_can_not_be_written_is_told_and_the_gateway_not_trusted(
+async def test_gateway_is_not_trusted_if_file_cannot_be_written(
     foreign_gateway: SimulatedGateway, tmp_path: Path
 ) -> None:
     nowhere = tmp_path / "no such folder" / "known_gateways"
@@ -171,15 +171,15 @@ async def test_a_file_that_can_not_be_written_is_told_and_the_gateway_not_truste
     assert str(error).startswith(f"known_gateways_file {nowhere} cannot be written")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a file's mode means nothing on Windows")
-async def test_the_file_is_its_owners_alone(foreign_gateway: SimulatedGateway, known: KnownFile) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes have no effect on Windows")
+async def test_only_the_owner_may_read_the_file(foreign_gateway: SimulatedGateway, known: KnownFile) -> None:
     await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
 
     assert known.mode == 0o600
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few people make symbolic links")
-async def test_a_symbolic_link_stays_one(foreign_gateway: SimulatedGateway, known: KnownFile, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege on Windows")
+async def test_symbolic_link_is_kept(foreign_gateway: SimulatedGateway, known: KnownFile, tmp_path: Path) -> None:
     behind = KnownFile(tmp_path / "behind")
     behind.write("# mine, without a line's end")
     known.link_to(behind)
@@ -190,7 +190,7 @@ async def test_a_symbolic_link_stays_one(foreign_gateway: SimulatedGateway, know
     assert behind.read().startswith(f"# mine, without a line's end\n{foreign_gateway.endpoint} ")
 
 
-async def test_nothing_is_left_beside_the_file_but_its_lock(
+async def test_only_the_lock_is_left_beside_the_file(
     foreign_gateway: SimulatedGateway, known: KnownFile
 ) -> None:
     await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
@@ -198,7 +198,7 @@ async def test_nothing_is_left_beside_the_file_but_its_lock(
     assert set(known.neighbours) <= {"known_gateways.lock"}
 
 
-async def test_several_processes_may_meet_their_gateways_at_once(certificates: Certificates, known: KnownFile) -> None:
+async def test_several_processes_add_gateways_at_once(certificates: Certificates, known: KnownFile) -> None:
     async with (
         gateway_with(certificates.gateway) as one,
         gateway_with(certificates.named_otherwise) as another,
@@ -208,7 +208,7 @@ async def test_several_processes_may_meet_their_gateways_at_once(certificates: C
             await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-c",
-                MEET,
+                ADD_GATEWAY,
                 gateway.endpoint,
                 gateway.api_key,
                 known.path,
@@ -223,8 +223,8 @@ async def test_several_processes_may_meet_their_gateways_at_once(certificates: C
     assert sorted(known.entries) == sorted([endpoint, pair.fingerprint] for endpoint, pair in shown.items())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="locks the file as other processes do, which fcntl is for")
-async def test_who_comes_second_must_see_what_the_first_remembered(
+@pytest.mark.skipif(sys.platform == "win32", reason="the test locks the file with fcntl")
+async def test_second_process_uses_what_the_first_remembered(
     certificates: Certificates, known: KnownFile
 ) -> None:
     import fcntl  # noqa: PLC0415 - Windows has none
@@ -235,7 +235,7 @@ async def test_who_comes_second_must_see_what_the_first_remembered(
             fcntl.flock(lock, fcntl.LOCK_EX)
             options: dict[str, Any] = {"known_gateways_file": known.path, "trust_on_first_use": True}
             second = asyncio.create_task(refusal(gateway, endpoint=switch.endpoint, **options))
-            # It has looked twice, found no file before, and waits for the lock.
+            # It has fetched the certificate in two connections, has found no file, and waits for the lock.
             await until(lambda: switch.made == 2)
             known.write(f"{switch.endpoint} {OTHER}\n")
         finally:
@@ -247,7 +247,7 @@ async def test_who_comes_second_must_see_what_the_first_remembered(
         assert known.read() == f"{switch.endpoint} {OTHER}\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="fcntl locks the file as another process does")
+@pytest.mark.skipif(sys.platform == "win32", reason="the test locks the file with fcntl")
 async def test_locked_file_is_not_waited_for_beyond_connect_timeout(
     foreign_gateway: SimulatedGateway, known: KnownFile
 ) -> None:
@@ -273,7 +273,7 @@ async def test_lock_is_tried_once_even_if_no_time_is_left(known: KnownFile) -> N
     assert await KnownGateways(known.path).remember("gateway:5001", OTHER, seconds=-1.0) == (OTHER,)
 
 
-MEET = """
+ADD_GATEWAY = """
 import asyncio, json, sys
 from mxgateway import GatewayClient
 

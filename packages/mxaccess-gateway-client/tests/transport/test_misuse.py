@@ -1,4 +1,4 @@
-"""What can't work says so at once, in words of ours, and never hangs."""
+"""Misuse raises an error of this library at once, and never hangs."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ USES: dict[str, Callable[[GatewayClient, Session], Awaitable[Any]]] = {
 
 
 async def awaited(what: Awaitable[Any]) -> Any:
-    """Await anything."""
+    """Await an awaitable."""
     return await what
 
 
 async def opened_and_closed(gateway: SimulatedGateway) -> tuple[GatewayClient, Session]:
-    """A client and a session that are closed already."""
+    """A client and a session that are already closed."""
     async with GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as client:
         return client, await client.open_session()
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-async def test_a_closed_client_says_so(
+async def test_closed_client_raises_usage_error(
     gateway: SimulatedGateway, use: Callable[[GatewayClient, Session], Awaitable[Any]]
 ) -> None:
     client, session = await opened_and_closed(gateway)
@@ -56,7 +56,7 @@ async def test_a_closed_client_says_so(
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-async def test_another_event_loop_is_told_where_to_connect(
+async def test_other_event_loop_raises_usage_error(
     client: GatewayClient, session: Session, use: Callable[[GatewayClient, Session], Awaitable[Any]]
 ) -> None:
     def elsewhere() -> None:
@@ -66,7 +66,7 @@ async def test_another_event_loop_is_told_where_to_connect(
         await asyncio.to_thread(elsewhere)
 
 
-async def test_closing_in_another_event_loop_is_refused_and_leaves_the_client_open(
+async def test_closing_in_other_event_loop_leaves_client_open(
     client: GatewayClient, session: Session
 ) -> None:
     with pytest.raises(MxGatewayUsageError, match="another event loop"):
@@ -85,7 +85,7 @@ TAG_USES: dict[str, Callable[[TagClient], Coroutine[Any, Any, Any]]] = {
 
 
 @pytest.mark.parametrize("use", TAG_USES.values(), ids=TAG_USES)
-async def test_tags_in_another_event_loop_are_refused_and_go_on_in_their_own(
+async def test_tags_in_other_event_loop_raise_and_stay_usable(
     tags: TagClient, use: Callable[[TagClient], Coroutine[Any, Any, Any]]
 ) -> None:
     with pytest.raises(MxGatewayUsageError, match="the TagClient was opened in another event loop -> open it in"):
@@ -129,7 +129,7 @@ loop.run_until_complete(gateway.stop())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="only where a process can fork")
-def test_a_fork_is_told_to_connect_for_itself_and_the_parent_goes_on() -> None:
+def test_fork_raises_usage_error_and_parent_continues() -> None:
     process = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=30, check=False)
 
     assert process.returncode == 0, process.stderr
@@ -139,7 +139,7 @@ def test_a_fork_is_told_to_connect_for_itself_and_the_parent_goes_on() -> None:
     assert lines[4] == "READY"
 
 
-async def test_a_session_has_one_stream_at_a_time(gateway: SimulatedGateway, session: Session) -> None:
+async def test_session_has_one_stream_at_a_time(gateway: SimulatedGateway, session: Session) -> None:
     async with session.stream_events():
         with pytest.raises(MxGatewayUsageError, match="already has an open event stream"):
             await anext(session.stream_events())
@@ -148,7 +148,7 @@ async def test_a_session_has_one_stream_at_a_time(gateway: SimulatedGateway, ses
     assert len([call for call in gateway.calls if call.rpc == "StreamEvents"]) == 1
 
 
-async def test_a_stream_has_one_reader_at_a_time(session: Session) -> None:
+async def test_stream_has_one_reader_at_a_time(session: Session) -> None:
     async with session.stream_events() as stream:
         first = asyncio.create_task(awaited(anext(stream)))
         await asyncio.sleep(0)
@@ -161,7 +161,7 @@ async def test_a_stream_has_one_reader_at_a_time(session: Session) -> None:
         assert (await first).sequence == 1
 
 
-async def test_a_stream_of_another_client_takes_the_place(client: GatewayClient, session: Session) -> None:
+async def test_stream_of_other_client_blocks_a_second_one(client: GatewayClient, session: Session) -> None:
     async with GatewayClient.connect(client.options) as other, session.stream_events() as stream:
         server = await session.register("test")
         await session.advise(server, await session.add_item(server, TAG))
@@ -170,7 +170,7 @@ async def test_a_stream_of_another_client_takes_the_place(client: GatewayClient,
             await anext(other.attach_session(session.session_id).stream_events())
 
 
-async def test_a_closed_session_takes_no_commands(client: GatewayClient) -> None:
+async def test_closed_session_refuses_commands(client: GatewayClient) -> None:
     session = await client.open_session()
     await session.close()
 
@@ -178,7 +178,7 @@ async def test_a_closed_session_takes_no_commands(client: GatewayClient) -> None
         await session.register("test")
 
 
-def test_connecting_outside_of_a_loop_makes_nothing() -> None:
+def test_connect_outside_event_loop_has_no_effect() -> None:
     threads = threading.active_count()
 
     GatewayClient.connect(endpoint="127.0.0.1:1", plaintext=True)
@@ -186,14 +186,14 @@ def test_connecting_outside_of_a_loop_makes_nothing() -> None:
     assert threading.active_count() == threads
 
 
-async def test_a_connection_that_nobody_awaits_is_never_made(gateway: SimulatedGateway) -> None:
+async def test_connect_without_await_has_no_effect(gateway: SimulatedGateway) -> None:
     GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True)
     await asyncio.sleep(0)
 
     assert not gateway.calls
 
 
-async def test_options_and_fields_together_are_a_type_error(client: GatewayClient) -> None:
+async def test_options_with_fields_raise_type_error(client: GatewayClient) -> None:
     connect: Any = GatewayClient.connect
     open_session: Any = client.open_session
 
@@ -203,14 +203,14 @@ async def test_options_and_fields_together_are_a_type_error(client: GatewayClien
         open_session(OpenSessionOptions(), client_session_name="x")
 
 
-async def test_a_field_that_does_not_exist_is_a_type_error() -> None:
+async def test_unknown_field_raises_type_error() -> None:
     connect: Any = GatewayClient.connect
 
     with pytest.raises(TypeError, match="endpont"):
         connect(endpont="g:1")
 
 
-async def test_two_clients_in_one_process_do_not_share_their_fate(
+async def test_two_clients_in_one_process_are_independent(
     gateway: SimulatedGateway, client: GatewayClient, session: Session
 ) -> None:
     other = await GatewayClient.connect(client.options)
@@ -229,7 +229,7 @@ async def test_many_tasks_share_one_client(client: GatewayClient) -> None:
     assert len(await asyncio.gather(*(work(number) for number in range(20)))) == 20
 
 
-async def test_two_event_loops_can_have_a_client_each(client: GatewayClient) -> None:
+async def test_each_event_loop_can_have_a_client(client: GatewayClient) -> None:
     async def elsewhere() -> SessionState:
         async with GatewayClient.connect(client.options) as other, other.open_session() as session:
             return await session.get_state()

@@ -1,4 +1,4 @@
-"""However events are read, by the short way, by gRPC's iterator or by grpc.aio, a stream keeps its promises."""
+"""A stream behaves the same with each reader: segregated call, gRPC's iterator, and grpc.aio."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def take(stream: EventStream, count: int) -> list[int]:
 
 
 @pytest.mark.usefixtures("reader")
-async def test_every_event_comes_once_and_in_order(scripted: ScriptedGateway, scripted_session: Session) -> None:
+async def test_every_event_is_delivered_once_in_order(scripted: ScriptedGateway, scripted_session: Session) -> None:
     scripted.events = changes(range(1, MANY + 1))
 
     async with scripted_session.stream_events() as stream:
@@ -69,7 +69,7 @@ async def test_every_event_comes_once_and_in_order(scripted: ScriptedGateway, sc
 
 
 @pytest.mark.usefixtures("reader")
-async def test_what_has_arrived_is_given_at_once_to_a_reader_without_time(
+async def test_arrived_events_are_delivered_with_timeout_of_zero(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     scripted.events = changes(range(1, 1001))
@@ -98,7 +98,7 @@ async def test_what_has_arrived_is_given_at_once_to_a_reader_without_time(
         (grpc.StatusCode.UNAVAILABLE, MxGatewayTransportError),
     ],
 )
-async def test_an_end_raises_when_everything_before_it_is_delivered(
+async def test_end_raises_after_all_events_are_delivered(
     scripted: ScriptedGateway,
     scripted_session: Session,
     count: int,
@@ -117,7 +117,7 @@ async def test_an_end_raises_when_everything_before_it_is_delivered(
 
 @asynccontextmanager
 async def serving_bytes(messages: list[bytes]) -> AsyncGenerator[str]:
-    """Serve an event stream of these messages on a free port, whatever they are, and give `host:port`."""
+    """Serve an event stream of these messages, valid or not, on a free port, and yield `host:port`."""
 
     async def probe(_: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         await context.abort(grpc.StatusCode.NOT_FOUND, "no session without an id")
@@ -145,7 +145,7 @@ async def serving_bytes(messages: list[bytes]) -> AsyncGenerator[str]:
 
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize("before", [0, 1, 100])
-async def test_a_message_that_can_not_be_read_ends_the_stream(before: int) -> None:
+async def test_undecodable_message_ends_the_stream(before: int) -> None:
     readable = [event.SerializeToString() for event in changes(range(1, before + 1))]
 
     async with (
@@ -160,7 +160,7 @@ async def test_a_message_that_can_not_be_read_ends_the_stream(before: int) -> No
 
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize("count", [0, 100])
-async def test_a_silent_stream_ends_at_once_when_it_is_closed(
+async def test_silent_stream_closes_at_once(
     gateway: SimulatedGateway, session: Session, count: int
 ) -> None:
     server = await session.register("test")
@@ -177,7 +177,7 @@ async def test_a_silent_stream_ends_at_once_when_it_is_closed(
 
 
 @pytest.mark.usefixtures("reader")
-async def test_a_client_closes_at_once_while_more_waits_than_its_reader_holds(scripted: ScriptedGateway) -> None:
+async def test_client_closes_at_once_while_reader_is_full(scripted: ScriptedGateway) -> None:
     scripted.events = changes(range(1, MANY + 1))
     client = await GatewayClient.connect(endpoint=scripted.endpoint, plaintext=True)
     stream = client.attach_session(scripted.open_reply.session_id).stream_events()
@@ -188,7 +188,7 @@ async def test_a_client_closes_at_once_while_more_waits_than_its_reader_holds(sc
         await client.close()
 
 
-async def test_the_log_says_how_events_are_read_when_it_is_not_the_quickest_way(
+async def test_slower_readers_are_logged(
     reader: str, scripted: ScriptedGateway, scripted_session: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "mxgateway")
@@ -215,7 +215,7 @@ async def clients(scripted: ScriptedGateway) -> AsyncIterator[list[GatewayClient
 
 
 @pytest.mark.usefixtures("reader")
-async def test_streams_that_are_busy_at_the_same_time_all_get_everything(
+async def test_concurrent_busy_streams_receive_every_event(
     scripted: ScriptedGateway, clients: list[GatewayClient]
 ) -> None:
     scripted.events = changes(range(1, 2001))
@@ -229,7 +229,7 @@ async def test_streams_that_are_busy_at_the_same_time_all_get_everything(
     assert taken == [list(range(1, 2001))] * len(clients)
 
 
-async def test_a_busy_stream_that_falls_silent_holds_nobody_up(
+async def test_streams_that_become_silent_do_not_block_others(
     scripted: ScriptedGateway, clients: list[GatewayClient]
 ) -> None:
     scripted.events = changes(range(1, 1001))

@@ -1,4 +1,4 @@
-"""TLS trusts what it is told to trust, nothing else, and every mistake says what to change."""
+"""TLS trusts exactly what the options say, and every error says what to change."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ async def named_gateway(certificates: Certificates) -> AsyncIterator[SimulatedGa
 
 @pytest.fixture
 async def strict_gateway(certificates: Certificates) -> AsyncIterator[SimulatedGateway]:
-    """A gateway that wants to know its clients."""
+    """A gateway that requires a client certificate."""
     async with gateway_with(certificates.gateway, certificates.ca) as gateway:
         yield gateway
 
 
 @pytest.mark.parametrize("as_text", [True, False])
-async def test_a_ca_file_is_trusted(tls_gateway: SimulatedGateway, certificates: Certificates, as_text: bool) -> None:
+async def test_ca_file_is_trusted(tls_gateway: SimulatedGateway, certificates: Certificates, as_text: bool) -> None:
     await talk(tls_gateway, ca_file=str(certificates.ca) if as_text else certificates.ca)
 
 
-async def test_a_ca_file_may_hold_several_cas(
+async def test_ca_file_may_contain_several_cas(
     tls_gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle.crt"
@@ -56,19 +56,19 @@ async def test_a_ca_file_may_hold_several_cas(
     await talk(tls_gateway, ca_file=bundle)
 
 
-async def test_the_key_travels_over_tls_too(tls_gateway: SimulatedGateway, certificates: Certificates) -> None:
+async def test_key_is_sent_over_tls(tls_gateway: SimulatedGateway, certificates: Certificates) -> None:
     await talk(tls_gateway, ca_file=certificates.ca)
 
     assert {call.authorised for call in tls_gateway.calls} == {True}
 
 
-async def test_a_server_name_override_is_the_name_that_counts(
+async def test_server_name_override_is_compared(
     named_gateway: SimulatedGateway, certificates: Certificates
 ) -> None:
     await talk(named_gateway, ca_file=certificates.ca, server_name_override="gateway.plant")
 
 
-async def test_a_certificate_for_another_name_is_refused_and_names_the_right_one(
+async def test_certificate_for_other_name_is_refused_with_its_names(
     named_gateway: SimulatedGateway, certificates: Certificates
 ) -> None:
     error = await refusal(named_gateway, ca_file=certificates.ca)
@@ -77,14 +77,14 @@ async def test_a_certificate_for_another_name_is_refused_and_names_the_right_one
     assert "is for gateway.plant: use one of them in the endpoint or as server_name_override" in str(error)
 
 
-async def test_a_foreign_ca_is_refused(tls_gateway: SimulatedGateway, certificates: Certificates) -> None:
+async def test_foreign_ca_is_refused(tls_gateway: SimulatedGateway, certificates: Certificates) -> None:
     error = await refusal(tls_gateway, ca_file=certificates.foreign_ca)
 
     assert isinstance(error, MxGatewayTransportError)
     assert f"was not issued by the CA in {certificates.foreign_ca}" in str(error)
 
 
-async def test_the_default_roots_do_not_trust_a_plants_own_ca(tls_gateway: SimulatedGateway) -> None:
+async def test_default_roots_do_not_trust_own_ca(tls_gateway: SimulatedGateway) -> None:
     error = await refusal(tls_gateway)
 
     assert isinstance(error, MxGatewayTransportError)
@@ -99,7 +99,7 @@ async def test_the_default_roots_do_not_trust_a_plants_own_ca(tls_gateway: Simul
         ("not_yet_valid", "is not yet valid: compare the clocks of both machines"),
     ],
 )
-async def test_a_certificate_out_of_its_time_is_refused(certificates: Certificates, pair: str, words: str) -> None:
+async def test_certificate_outside_its_validity_is_refused(certificates: Certificates, pair: str, words: str) -> None:
     async with gateway_with(getattr(certificates, pair)) as gateway:
         error = await refusal(gateway, ca_file=certificates.ca)
 
@@ -107,7 +107,7 @@ async def test_a_certificate_out_of_its_time_is_refused(certificates: Certificat
     assert words in str(error)
 
 
-async def test_a_certificate_that_is_not_for_servers_is_refused(tmp_path: Path) -> None:
+async def test_certificate_that_is_not_for_servers_is_refused(tmp_path: Path) -> None:
     ca = write_certificate(tmp_path, common_name="ca", is_ca=True)
     shown = write_certificate(tmp_path, "127.0.0.1", usage=ExtendedKeyUsageOID.CLIENT_AUTH, by=ca)
     async with gateway_with(shown) as gateway:
@@ -117,7 +117,7 @@ async def test_a_certificate_that_is_not_for_servers_is_refused(tmp_path: Path) 
     assert "is not for servers" in str(error)
 
 
-async def test_a_name_override_that_is_not_in_the_certificate_is_refused(
+async def test_name_override_missing_in_certificate_is_refused(
     tls_gateway: SimulatedGateway, certificates: Certificates
 ) -> None:
     error = await refusal(tls_gateway, ca_file=certificates.ca, server_name_override="gateway.plant")
@@ -127,7 +127,7 @@ async def test_a_name_override_that_is_not_in_the_certificate_is_refused(
 
 
 @pytest.mark.parametrize("protocols", [[], ["http/1.1"]])
-async def test_a_web_servers_port_is_told_from_a_gateways(certificates: Certificates, protocols: list[str]) -> None:
+async def test_web_server_is_reported(certificates: Certificates, protocols: list[str]) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.gateway.certificate, certificates.gateway.key)
     if protocols:
@@ -140,13 +140,13 @@ async def test_a_web_servers_port_is_told_from_a_gateways(certificates: Certific
 
 
 @pytest.mark.parametrize("is_ca", [None, False, True])
-async def test_a_self_signed_certificate_is_its_own_ca_file(tmp_path: Path, is_ca: bool | None) -> None:
+async def test_self_signed_certificate_can_be_the_ca_file(tmp_path: Path, is_ca: bool | None) -> None:
     shown = write_certificate(tmp_path, "127.0.0.1", is_ca=is_ca)
     async with gateway_with(shown) as gateway:
         await talk(gateway, ca_file=shown.certificate)
 
 
-async def test_a_self_signed_certificate_that_nothing_trusts_is_called_so(tmp_path: Path) -> None:
+async def test_untrusted_self_signed_certificate_is_reported(tmp_path: Path) -> None:
     async with gateway_with(write_certificate(tmp_path, "127.0.0.1")) as gateway:
         error = await refusal(gateway)
 
@@ -154,21 +154,21 @@ async def test_a_self_signed_certificate_that_nothing_trusts_is_called_so(tmp_pa
     assert "is self-signed: compare its fingerprint on the gateway" in str(error)
 
 
-async def test_plaintext_to_a_tls_port_is_refused(tls_gateway: SimulatedGateway) -> None:
+async def test_plaintext_to_tls_port_is_refused(tls_gateway: SimulatedGateway) -> None:
     error = await refusal(tls_gateway, plaintext=True)
 
     assert isinstance(error, MxGatewayTransportError)
     assert "the port speaks TLS: remove plaintext=True" in str(error)
 
 
-async def test_tls_to_a_plaintext_port_is_refused_and_never_falls_back(gateway: SimulatedGateway) -> None:
+async def test_tls_to_plaintext_port_never_falls_back(gateway: SimulatedGateway) -> None:
     error = await refusal(gateway)
 
     assert isinstance(error, MxGatewayTransportError)
     assert "plaintext=True" in str(error)
 
 
-async def test_a_client_certificate_is_shown(strict_gateway: SimulatedGateway, certificates: Certificates) -> None:
+async def test_client_certificate_is_sent(strict_gateway: SimulatedGateway, certificates: Certificates) -> None:
     await talk(
         strict_gateway,
         ca_file=certificates.ca,
@@ -177,7 +177,7 @@ async def test_a_client_certificate_is_shown(strict_gateway: SimulatedGateway, c
     )
 
 
-async def test_a_gateway_that_wants_a_client_certificate_says_so(
+async def test_required_client_certificate_is_reported(
     strict_gateway: SimulatedGateway, certificates: Certificates
 ) -> None:
     error = await refusal(strict_gateway, ca_file=certificates.ca)
@@ -186,7 +186,7 @@ async def test_a_gateway_that_wants_a_client_certificate_says_so(
     assert "it may require a client certificate (client_certificate_file, client_key_file)" in str(error)
 
 
-async def test_a_client_certificate_of_another_ca_is_refused_and_named(
+async def test_client_certificate_of_other_ca_is_refused_and_named(
     strict_gateway: SimulatedGateway, certificates: Certificates
 ) -> None:
     shown = certificates.foreign_client
@@ -215,7 +215,7 @@ BAD_CA_FILES = {
 
 
 def bad_file(kind: str, folder: Path, certificates: Certificates) -> Path:
-    """A file that is none of what is asked for."""
+    """Return a file that its option cannot use."""
     path = folder / kind
     if kind == "directory":
         path.mkdir()
@@ -235,7 +235,7 @@ def bad_file(kind: str, folder: Path, certificates: Certificates) -> Path:
 
 
 @pytest.mark.parametrize(("kind", "words"), BAD_CA_FILES.items(), ids=BAD_CA_FILES)
-async def test_a_ca_file_that_can_not_be_used_is_told_before_anything_connects(
+async def test_unusable_ca_file_is_refused_before_connecting(
     tls_gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path, kind: str, words: str
 ) -> None:
     path = bad_file(kind, tmp_path, certificates)
@@ -248,7 +248,7 @@ async def test_a_ca_file_that_can_not_be_used_is_told_before_anything_connects(
 
 @pytest.mark.parametrize("option", ["client_certificate_file", "client_key_file"])
 @pytest.mark.parametrize("kind", ["missing", "directory", "empty", "text"])
-async def test_a_client_file_that_can_not_be_used_is_told_before_anything_connects(
+async def test_unusable_client_file_is_refused_before_connecting(
     tls_gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path, option: str, kind: str
 ) -> None:
     path = bad_file(kind, tmp_path, certificates)
@@ -264,7 +264,7 @@ async def test_a_client_file_that_can_not_be_used_is_told_before_anything_connec
     assert str(error).startswith(f"{option} {path} ")
 
 
-async def test_the_key_of_another_certificate_is_told(
+async def test_key_of_other_certificate_is_refused(
     tls_gateway: SimulatedGateway, certificates: Certificates
 ) -> None:
     error = await refusal(
@@ -278,7 +278,7 @@ async def test_the_key_of_another_certificate_is_told(
     assert "is not the key of client_certificate_file" in str(error)
 
 
-async def test_an_encrypted_key_is_told_and_no_password_is_asked_for(
+async def test_encrypted_key_is_refused_without_password_prompt(
     tls_gateway: SimulatedGateway, certificates: Certificates
 ) -> None:
     error = await refusal(
@@ -292,7 +292,7 @@ async def test_an_encrypted_key_is_told_and_no_password_is_asked_for(
     assert "is encrypted, which gRPC does not support: decrypt it first" in str(error)
 
 
-async def test_certificate_and_key_may_stand_in_one_file(
+async def test_certificate_and_key_may_be_in_one_file(
     strict_gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
 ) -> None:
     both = tmp_path / "both"
@@ -304,12 +304,12 @@ async def test_certificate_and_key_may_stand_in_one_file(
 @pytest.mark.parametrize(
     ("variable", "said"),
     [
-        # What gRPC takes for its default roots, and what the rest of Python does.
+        # The variable for gRPC's default roots, and the one for Python's ssl module.
         ("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "connected"),
         ("SSL_CERT_FILE", "gRPC uses its own default roots: set ca_file to its CA"),
     ],
 )
-async def test_the_default_roots_are_those_of_grpc(
+async def test_default_roots_are_those_of_grpc(
     tls_gateway: SimulatedGateway, certificates: Certificates, variable: str, said: str
 ) -> None:
     program = await asyncio.create_subprocess_exec(
@@ -338,14 +338,14 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="on Windows a file's mode keeps nobody from reading it")
-def test_a_file_that_may_not_be_read_is_told_before_anything_connects(
+def test_unreadable_file_is_refused_before_connecting(
     certificates: Certificates, tmp_path: Path
 ) -> None:
     locked = tmp_path / "locked.crt"
     shutil.copy(certificates.ca, locked)
     locked.chmod(0)
 
-    # The superuser may read everything: the client runs in a process that becomes nobody.
+    # The superuser can read every file, so the client runs in a process that switches to the user nobody.
     program: list[str | Path] = [sys.executable, "-c", CONNECT_AS_NOBODY, tmp_path / "missing.crt", locked]
     said = subprocess.run(program, capture_output=True, text=True, check=True, cwd=tmp_path)
 
@@ -365,7 +365,7 @@ async def connect(ca_file):
     except MxGatewayConfigurationError as error:
         print(error)
 
-# Nobody may read Python's own files either, perhaps: the first call brings them.
+# The user nobody may not be able to read Python's own files, so the first call imports them.
 asyncio.run(connect(sys.argv[1]))
 if os.geteuid() == 0:
     os.chown(".", 65534, -1)

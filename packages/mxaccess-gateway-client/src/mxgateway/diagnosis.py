@@ -247,7 +247,7 @@ async def _certificate_problem(options: ClientOptions, error: ssl.SSLCertVerific
     if "purpose" in reason:
         return "the gateway's certificate is not for servers: install one with the extended key usage serverAuth"
     if "too weak" in reason:
-        return f"the gateway's certificate is no longer secure ({reason}): install a new one on the gateway"
+        return f"the gateway's certificate is not secure ({reason}): install a new one on the gateway"
     if error.verify_code == _SELF_SIGNED and options.ca_file is None:
         return (
             "the gateway's certificate is self-signed: compare its fingerprint on the gateway and set it as "

@@ -182,8 +182,8 @@ async def main():
     async with GatewayClient.connect(endpoint=os.environ["SILENT"], api_key=os.environ["KEY"], plaintext=True):
         pass
 
-# The process that starts the tests may ignore SIGINT. The parent cannot change that for the child before it starts: that
-# would need a fork beside gRPC's threads, which a child does not always survive.
+# The process that starts the tests may ignore SIGINT. The parent cannot change that for the child before it starts:
+# that would need a fork beside gRPC's threads, which a child does not always survive.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     asyncio.run(main(), debug=True)

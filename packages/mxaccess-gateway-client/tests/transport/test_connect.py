@@ -267,7 +267,7 @@ async def test_client_reconnects_after_transport_error(
     await gateway.start()
 
     async with asyncio.timeout(10):
-        while not await can_open_session(client):  # noqa: ASYNC110 - nobody tells when the connection is back
+        while not await can_open_session(client):  # noqa: ASYNC110 - no event reports that the connection is back
             await asyncio.sleep(0.02)
 
 

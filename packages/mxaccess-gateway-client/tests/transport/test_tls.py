@@ -337,7 +337,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="on Windows a file's mode keeps nobody from reading it")
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows a file's mode does not prevent reading")
 def test_unreadable_file_is_refused_before_connecting(
     certificates: Certificates, tmp_path: Path
 ) -> None:

@@ -72,7 +72,7 @@ class ScriptedChannel(Channel):
         return "fuzz-1"
 
     def stream_events(self, request: pb.StreamEventsRequest) -> None:
-        """Let grpc.aio read the events: what comes of them is the same, and no thread is needed."""
+        """Return None, so that grpc.aio reads the events; they are decoded in the same way, without a thread."""
 
 
 class _ScriptedGrpcChannel:

@@ -132,7 +132,7 @@ def _rows(what: str, rounds: Rounds, times: float) -> Iterator[Comparison]:
 
 
 def _by_mode(rounds: Rounds, pinned: Rounds) -> dict[str, Rounds]:
-    """Group rounds by the mode of raw grpc.aio: the CPU time per event tells, compared with pinned rounds."""
+    """Group rounds by the mode of raw grpc.aio, recognized by its CPU time per event compared with pinned rounds."""
     fast = statistics.median(raw["cpu_us"] for raw, _ in pinned) if pinned else min(raw["cpu_us"] for raw, _ in rounds)
     modes: dict[str, list[tuple[Figures, Figures]]] = {}
     for raw, ours in rounds:

@@ -81,7 +81,7 @@ async def test_missing_client_certificate_is_reported(
 ) -> None:
     certificate_check = f"ssl_client_certificate {certificates.ca}; ssl_verify_client on;"
     async with nginx_before(tmp_path, gateway.endpoint, shown=certificates.gateway, server=certificate_check) as nginx:
-        with pytest.raises(MxGatewayProtocolError, match="it may want a client certificate") as caught:
+        with pytest.raises(MxGatewayProtocolError, match="it may require a client certificate") as caught:
             await GatewayClient.connect(endpoint=nginx.endpoint, api_key=gateway.api_key, ca_file=certificates.ca)
         assert caught.value.http_status == 400
 
@@ -160,7 +160,7 @@ async def test_page_with_status_200_is_transport_error(gateway: SimulatedGateway
 
 async def test_unreachable_gateway_behind_proxy_is_reported(tmp_path: Path) -> None:
     async with nginx_before(tmp_path, f"127.0.0.1:{free_port()}") as nginx:
-        with pytest.raises(MxGatewayTransportError, match="the proxy doesn't reach the gateway") as caught:
+        with pytest.raises(MxGatewayTransportError, match="the proxy cannot reach the gateway") as caught:
             await GatewayClient.connect(endpoint=nginx.endpoint, plaintext=True)
     assert caught.value.http_status == 502
 

@@ -38,8 +38,8 @@ class _Watcher:
     """
 
     watch: TagWatch
-    known: dict[str, object] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
+    known: dict[str, object] = field(default_factory=dict[str, object])
+    refused: set[str] = field(default_factory=set[str])
     error: MxGatewayError | None = None
     progressed: asyncio.Event = field(default_factory=asyncio.Event)
 

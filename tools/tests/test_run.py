@@ -60,7 +60,7 @@ def test_set_up_happens_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         commands.append(command)
 
     monkeypatch.setattr(subprocess, "run", carry_out)
-    monkeypatch.setattr(run, "run", lambda _: 0)
+    monkeypatch.setattr(run, "run", Mock(return_value=0))
 
     assert [run.main(["tests"]), run.main(["tests"])] == [0, 0]
     assert [command[2] for command in commands] == ["venv", "pip"]
@@ -71,10 +71,14 @@ def test_set_up_happens_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_incomplete_or_older_set_up_is_replaced(home: Path, monkeypatch: pytest.MonkeyPatch, stamp: str | None) -> None:
     leftover = home / "leftover"
     leftover.touch()
+
+    def make_home(*_: object, **__: object) -> None:
+        home.mkdir(exist_ok=True)
+
     if stamp is not None:
         run.STAMP.write_text(stamp, encoding="utf-8")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: home.mkdir(exist_ok=True))
-    monkeypatch.setattr(run, "run", lambda _: 0)
+    monkeypatch.setattr(subprocess, "run", Mock(side_effect=make_home))
+    monkeypatch.setattr(run, "run", Mock(return_value=0))
 
     assert run.main(["tests"]) == 0
     assert not leftover.exists()

@@ -175,6 +175,8 @@ def _redact_fields(message: Message, redact: Callable[[str], str]) -> None:
                 _redact_values(message, field.name, redact)
             case field.TYPE_BYTES:
                 _redact_values(message, field.name, redact_bytes)
+            case _:
+                pass
 
 
 def _redact_messages(value: Message | Iterable[Message], redact: Callable[[str], str]) -> None:

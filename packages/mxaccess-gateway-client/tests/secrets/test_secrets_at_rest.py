@@ -60,9 +60,7 @@ def test_invalid_options_show_no_key(
 
 
 @pytest.mark.parametrize("name", ["TIMEOUT", "PLAINTEXT", "MAX_MESSAGE_BYTES", "ENDPOINT"])
-def test_invalid_environment_shows_no_key(
-    search: SecretSearch, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_invalid_environment_shows_no_key(search: SecretSearch, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     environment = {"MXGATEWAY_ENDPOINT": ENDPOINT, "MXGATEWAY_API_KEY": API_KEY, f"MXGATEWAY_{name}": "what?"}
     for variable, text in environment.items():
         monkeypatch.setenv(variable, text)
@@ -100,7 +98,7 @@ def test_file_without_a_key_is_not_shown(search: SecretSearch, tmp_path: Path) -
 def test_options_and_keys_show_no_key_when_inspected(search: SecretSearch) -> None:
     options = ClientOptions(endpoint=ENDPOINT, api_key=API_KEY)
     key = options.api_key
-    looks: list[object] = [
+    looks: list[Any] = [
         options,
         key,
         [key],

@@ -193,9 +193,7 @@ async def test_failed_connect_shows_no_key(caplog: pytest.LogCaptureFixture) -> 
     assert_silent(caught.value, caplog.records, *MARKERS)
 
 
-async def test_local_variables_in_traceback_show_no_key(
-    scripted: ScriptedGateway, scripted_session: Session
-) -> None:
+async def test_local_variables_in_traceback_show_no_key(scripted: ScriptedGateway, scripted_session: Session) -> None:
     scripted.refusal = (grpc.StatusCode.UNAUTHENTICATED, f"unknown key {API_KEY}")
 
     with pytest.raises(MxGatewayError) as of_a_command:
@@ -320,9 +318,7 @@ def test_key_is_read_from_file(tmp_path: Path, content: str) -> None:
         ("mxgw_a_sécret".encode(), r"position 8 \(U\+00E9\)"),
     ],
 )
-def test_file_without_a_key_is_refused_and_not_shown(
-    tmp_path: Path, content: bytes, words: str
-) -> None:
+def test_file_without_a_key_is_refused_and_not_shown(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "key.txt"
     path.write_bytes(content)
 

@@ -43,9 +43,7 @@ async def together(*tasks: Coroutine[Any, Any, object]) -> None:
             group.create_task(task)
 
 
-async def test_cancelled_reader_leaves_stream_and_session_open(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_cancelled_reader_leaves_stream_and_session_open(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     async with session.stream_events() as stream:
         await anext(stream)
@@ -163,9 +161,7 @@ async def test_task_group_cancels_its_reader_after_an_error(session: Session) ->
     assert [str(error) for error in caught.value.exceptions] == ["mine"]
 
 
-async def test_lost_connection_ends_task_group_with_an_error(
-    gateway: SimulatedGateway, session: Session
-) -> None:
+async def test_lost_connection_ends_task_group_with_an_error(gateway: SimulatedGateway, session: Session) -> None:
     await advised(session)
     seen: list[object] = []
     async with session.stream_events() as stream:
@@ -178,9 +174,7 @@ async def test_lost_connection_ends_task_group_with_an_error(
     assert [type(error) for error in caught.value.exceptions] == [MxGatewayTransportError]
 
 
-async def test_closing_client_fails_reader_of_attached_session(
-    client: GatewayClient, session: Session
-) -> None:
+async def test_closing_client_fails_reader_of_attached_session(client: GatewayClient, session: Session) -> None:
     await advised(session)
     seen: list[object] = []
     other = await GatewayClient.connect(client.options)
@@ -225,9 +219,7 @@ async def test_session_is_not_left_open_if_opening_is_cancelled(
     await gateway.wait_for(lambda: not gateway.sessions)
 
 
-async def test_session_is_not_left_open_if_opening_times_out(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_session_is_not_left_open_if_opening_times_out(gateway: SimulatedGateway, client: GatewayClient) -> None:
     with gateway.faults.held_sessions(SessionState.HANDSHAKING), pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05), client.open_session():
             raise AssertionError("there must be no session")

@@ -113,9 +113,7 @@ async def test_leaving_async_with_closes_attached_session(gateway: SimulatedGate
     assert not gateway.sessions
 
 
-async def test_error_in_body_is_kept_and_the_session_closed(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_error_in_body_is_kept_and_the_session_closed(gateway: SimulatedGateway, client: GatewayClient) -> None:
     with pytest.raises(KeyError, match="mine") as caught:
         async with client.open_session():
             raise KeyError("mine")
@@ -140,9 +138,7 @@ async def test_error_in_body_is_kept_if_closing_fails_too(
     assert session.session_id in record.getMessage()
 
 
-async def test_failed_close_raises_and_can_be_repeated(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_failed_close_raises_and_can_be_repeated(gateway: SimulatedGateway, client: GatewayClient) -> None:
     session = await client.open_session()
     gateway.faults.refuse_next_calls(3, grpc.StatusCode.UNAVAILABLE, rpc="CloseSession")
     with pytest.raises(MxGatewayTransportError):
@@ -154,9 +150,7 @@ async def test_failed_close_raises_and_can_be_repeated(
     assert not gateway.sessions
 
 
-async def test_closing_is_retried_after_lost_connection(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_closing_is_retried_after_lost_connection(gateway: SimulatedGateway, client: GatewayClient) -> None:
     session = await client.open_session()
     gateway.faults.refuse_next_calls(2, grpc.StatusCode.UNAVAILABLE, rpc="CloseSession")
 
@@ -181,9 +175,7 @@ async def test_client_closes_if_its_session_cannot_be_closed(
     await client.attach_session(session.session_id).close()
 
 
-async def test_unknown_session_counts_as_closed(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_unknown_session_counts_as_closed(gateway: SimulatedGateway, client: GatewayClient) -> None:
     session = await client.open_session()
     await gateway.faults.restart()
 
@@ -192,9 +184,7 @@ async def test_unknown_session_counts_as_closed(
     assert session.closed
 
 
-async def test_session_not_found_counts_as_closed(
-    scripted: ScriptedGateway, scripted_session: Session
-) -> None:
+async def test_session_not_found_counts_as_closed(scripted: ScriptedGateway, scripted_session: Session) -> None:
     scripted.close_reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND
 
     await scripted_session.close()
@@ -303,9 +293,7 @@ async def test_client_does_not_keep_closed_sessions(client: GatewayClient) -> No
         assert closed() is None
 
 
-async def test_session_is_closed_after_broken_connection(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_session_is_closed_after_broken_connection(gateway: SimulatedGateway, client: GatewayClient) -> None:
     async with client.open_session():
         await gateway.faults.drop_connections()
 

@@ -76,9 +76,7 @@ async def test_connect_can_be_entered(gateway: SimulatedGateway) -> None:
     assert client.closed
 
 
-async def test_connect_sends_one_call_without_a_session(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_connect_sends_one_call_without_a_session(gateway: SimulatedGateway, client: GatewayClient) -> None:
     assert [call.rpc for call in gateway.calls] == ["Invoke"]
     assert gateway.calls[0].authorised
     assert not gateway.sessions
@@ -218,9 +216,7 @@ async def test_key_in_plaintext_to_other_machine_is_warned_about(
     assert all(f"is sent to {endpoint} in plaintext" in warning and "secret" not in warning for warning in warnings)
 
 
-async def test_successful_use_logs_nothing_above_debug(
-    client: GatewayClient, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_successful_use_logs_nothing_above_debug(client: GatewayClient, caplog: pytest.LogCaptureFixture) -> None:
     async with client.open_session() as session:
         await session.register("test")
 
@@ -257,9 +253,7 @@ async def test_too_large_request_is_not_sent(scripted: ScriptedGateway) -> None:
     assert not scripted.requests("Invoke")
 
 
-async def test_client_reconnects_after_transport_error(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_client_reconnects_after_transport_error(gateway: SimulatedGateway, client: GatewayClient) -> None:
     await gateway.stop()
     with pytest.raises(MxGatewayTransportError):
         await client.open_session()

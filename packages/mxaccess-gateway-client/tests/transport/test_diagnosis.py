@@ -117,9 +117,7 @@ async def test_other_certificate_than_pinned_is_a_problem(certificates: Certific
     assert certificates.gateway.fingerprint in report.problem
 
 
-async def test_unknown_gateway_is_reported_as_first_use(
-    certificates: Certificates, tmp_path: Path
-) -> None:
+async def test_unknown_gateway_is_reported_as_first_use(certificates: Certificates, tmp_path: Path) -> None:
     known = tmp_path / "known_gateways"
 
     # An inspection remembers nothing, so the second result equals the first.

@@ -191,9 +191,7 @@ async def test_certificate_changed_after_comparison_is_refused(
     )
 
 
-async def test_certificate_changed_after_connecting_is_refused(
-    certificates: Certificates, tmp_path: Path
-) -> None:
+async def test_certificate_changed_after_connecting_is_refused(certificates: Certificates, tmp_path: Path) -> None:
     new = write_certificate(tmp_path, "127.0.0.1")
     async with gateway_with(certificates.gateway) as gateway:
         client = await GatewayClient.connect(

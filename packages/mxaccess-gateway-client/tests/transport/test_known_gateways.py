@@ -80,9 +80,7 @@ async def test_unknown_gateway_is_refused_without_first_use(
     assert known.read() == f"other.plant:5001 {OTHER}\n"
 
 
-async def test_gateway_may_have_two_trusted_certificates(
-    certificates: Certificates, known: KnownFile
-) -> None:
+async def test_gateway_may_have_two_trusted_certificates(certificates: Certificates, known: KnownFile) -> None:
     async with gateway_with(certificates.gateway) as gateway:
         new = certificates.named_otherwise.fingerprint
         known.write(f"{gateway.endpoint} {certificates.gateway.fingerprint}\n{gateway.endpoint} {new}\n")
@@ -143,9 +141,7 @@ async def test_invalid_file_is_refused_and_left_unchanged(
     assert known.path.read_bytes() == content
 
 
-async def test_missing_file_is_refused_without_first_use(
-    foreign_gateway: SimulatedGateway, known: KnownFile
-) -> None:
+async def test_missing_file_is_refused_without_first_use(foreign_gateway: SimulatedGateway, known: KnownFile) -> None:
     error = await refusal(foreign_gateway, known_gateways_file=known.path)
 
     assert isinstance(error, MxGatewayConfigurationError)
@@ -190,9 +186,7 @@ async def test_symbolic_link_is_kept(foreign_gateway: SimulatedGateway, known: K
     assert behind.read().startswith(f"# mine, without a line's end\n{foreign_gateway.endpoint} ")
 
 
-async def test_only_the_lock_is_left_beside_the_file(
-    foreign_gateway: SimulatedGateway, known: KnownFile
-) -> None:
+async def test_only_the_lock_is_left_beside_the_file(foreign_gateway: SimulatedGateway, known: KnownFile) -> None:
     await talk(foreign_gateway, known_gateways_file=known.path, trust_on_first_use=True)
 
     assert set(known.neighbours) <= {"known_gateways.lock"}
@@ -224,9 +218,7 @@ async def test_several_processes_add_gateways_at_once(certificates: Certificates
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the test locks the file with fcntl")
-async def test_second_process_uses_what_the_first_remembered(
-    certificates: Certificates, known: KnownFile
-) -> None:
+async def test_second_process_uses_what_the_first_remembered(certificates: Certificates, known: KnownFile) -> None:
     import fcntl  # noqa: PLC0415 - Windows has none
 
     async with gateway_with(certificates.gateway) as gateway, Switch(port_of(gateway)) as switch:

@@ -66,9 +66,7 @@ async def test_other_event_loop_raises_usage_error(
         await asyncio.to_thread(elsewhere)
 
 
-async def test_closing_in_other_event_loop_leaves_client_open(
-    client: GatewayClient, session: Session
-) -> None:
+async def test_closing_in_other_event_loop_leaves_client_open(client: GatewayClient, session: Session) -> None:
     with pytest.raises(MxGatewayUsageError, match="another event loop"):
         await asyncio.to_thread(lambda: asyncio.run(client.close()))
 

@@ -160,9 +160,7 @@ async def test_undecodable_message_ends_the_stream(before: int) -> None:
 
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize("count", [0, 100])
-async def test_silent_stream_closes_at_once(
-    gateway: SimulatedGateway, session: Session, count: int
-) -> None:
+async def test_silent_stream_closes_at_once(gateway: SimulatedGateway, session: Session, count: int) -> None:
     server = await session.register("test")
     item = await session.add_item(server, "TestChildObject.TestInt")
 

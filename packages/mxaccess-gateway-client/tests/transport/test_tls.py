@@ -62,9 +62,7 @@ async def test_key_is_sent_over_tls(tls_gateway: SimulatedGateway, certificates:
     assert {call.authorised for call in tls_gateway.calls} == {True}
 
 
-async def test_server_name_override_is_compared(
-    named_gateway: SimulatedGateway, certificates: Certificates
-) -> None:
+async def test_server_name_override_is_compared(named_gateway: SimulatedGateway, certificates: Certificates) -> None:
     await talk(named_gateway, ca_file=certificates.ca, server_name_override="gateway.plant")
 
 
@@ -264,9 +262,7 @@ async def test_unusable_client_file_is_refused_before_connecting(
     assert str(error).startswith(f"{option} {path} ")
 
 
-async def test_key_of_other_certificate_is_refused(
-    tls_gateway: SimulatedGateway, certificates: Certificates
-) -> None:
+async def test_key_of_other_certificate_is_refused(tls_gateway: SimulatedGateway, certificates: Certificates) -> None:
     error = await refusal(
         tls_gateway,
         ca_file=certificates.ca,
@@ -338,9 +334,7 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="on Windows a file's mode does not prevent reading")
-def test_unreadable_file_is_refused_before_connecting(
-    certificates: Certificates, tmp_path: Path
-) -> None:
+def test_unreadable_file_is_refused_before_connecting(certificates: Certificates, tmp_path: Path) -> None:
     locked = tmp_path / "locked.crt"
     shutil.copy(certificates.ca, locked)
     locked.chmod(0)

@@ -49,15 +49,15 @@ class Subscription:
 
     def __init__(self, tag: str) -> None:
         self.tag: Final = tag
-        self.handle = 0
+        self.handle: int = 0
         self.last: TagChange | None = None
-        self.refusal = ""
-        self.repeated = False
+        self.refusal: str = ""
+        self.repeated: bool = False
         self.queues: list[WatchQueue] = []
-        self.users = 0
+        self.users: int = 0
         self.write_lock: Final = asyncio.Lock()
-        self.doubtful = False
-        self.idle_since = 0.0
+        self.doubtful: bool = False
+        self.idle_since: float = 0.0
         # The watches that know of the refusal.
         self._informed: set[WatchQueue] = set()
 

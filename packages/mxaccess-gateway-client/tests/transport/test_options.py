@@ -158,7 +158,7 @@ def test_trust_on_first_use_needs_a_known_gateways_file(fields: dict[str, Any]) 
 
 # Not with ApiKey objects as parameters: they would live, and hide their secret from all texts, until the tests end.
 @pytest.mark.parametrize("kind", [str, ApiKey])
-def test_key_is_stored_as_an_api_key(kind: type[str] | type[ApiKey]) -> None:
+def test_key_is_stored_as_an_api_key(kind: type[str | ApiKey]) -> None:
     assert ClientOptions(endpoint="g:1", api_key=kind(KEY)).api_key == ApiKey(KEY)
 
 

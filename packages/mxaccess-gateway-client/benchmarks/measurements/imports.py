@@ -34,15 +34,16 @@ def measure(plan: Plan) -> Iterator[Comparison]:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         for statement in (_RAW, *_OURS):
             _import_seconds(statement, environment)
+        repeats = plan.count(_REPEATS)
         for statement, target in _OURS.items():
-            ours = partial(_median_import, statement, environment)
-            rounds = plan.run_rounds(partial(_median_import, _RAW, environment), ours)
+            ours = partial(_median_import, statement, environment, repeats)
+            rounds = plan.run_rounds(partial(_median_import, _RAW, environment, repeats), ours)
             what = f"`{statement}`, compared with grpc.aio and the generated code"
             yield Comparison.of(what, "CPU ms", "ms", rounds, target)
 
 
-def _median_import(statement: str, environment: dict[str, str]) -> Figures:
-    return {"ms": statistics.median(_import_seconds(statement, environment) for _ in range(_REPEATS)) * 1000}
+def _median_import(statement: str, environment: dict[str, str], repeats: int) -> Figures:
+    return {"ms": statistics.median(_import_seconds(statement, environment) for _ in range(repeats)) * 1000}
 
 
 def _import_seconds(statement: str, environment: dict[str, str]) -> float:

@@ -183,7 +183,7 @@ def users(code: Sequence[Code], contract: str, methods: Sequence[Callable[..., o
 
 def best(code: Sequence[Code], names: set[str], meant: Callable[[Use], bool]) -> str:
     """Return the place of the code that uses something: preferably named after it, or using little else."""
-    using = [each for each in code if any(map(meant, each.uses))]
+    using = [each for each in code if not names.isdisjoint(names_in(each.uses)) and any(map(meant, each.uses))]
     words = {plain(name) for name in names}
 
     def distance(each: Code) -> tuple[bool, bool, int]:
@@ -191,6 +191,12 @@ def best(code: Sequence[Code], names: set[str], meant: Callable[[Use], bool]) ->
         return own not in words, not any(word in own or own in word for word in words), len(each.uses)
 
     return min(using, key=distance).place if using else ""
+
+
+@cache
+def names_in(uses: frozenset[Use]) -> frozenset[str]:
+    """Return the names that are used, whatever they belong to."""
+    return frozenset(name for _, name in uses)
 
 
 def plain(name: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import io
+import itertools
 import os
 import signal
 import sys
@@ -125,8 +126,7 @@ async def test_command_shows_no_secret(
         assert not search.find([result.stdout, result.stderr])
 
 
-@pytest.mark.parametrize("echo", ECHOES)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("mode", "echo"), list(zip(MODES, itertools.cycle(ECHOES))))
 async def test_error_shows_no_encoded_secret(
     echoing: EchoingGateway, search: SecretSearch, mode: str, echo: str
 ) -> None:
@@ -149,8 +149,14 @@ async def test_help_and_usage_errors_show_no_secret(echoing: EchoingGateway, sea
         assert not search.find([result.stdout, result.stderr])
 
 
-@pytest.mark.parametrize("mode", ["text", "json", "debug"])
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"batch", "read", "watch"}])
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        *((name, "debug") for name in NAMES if name not in {"batch", "read", "watch"}),
+        ("authenticate-user", "text"),
+        ("authenticate-user", "json"),
+    ],
+)
 async def test_misplaced_secret_on_command_line_is_not_shown(
     echoing: EchoingGateway, search: SecretSearch, name: str, mode: str
 ) -> None:

@@ -165,7 +165,7 @@ def test_every_option_accepts_or_refuses_any_text(name: str, monkeypatch: pytest
     monkeypatch.setenv("MXGATEWAY_API_KEY", "mxgw_1_secret")
     own_options = [option for command, option in options() if command == name and option != "--endpoint"]
 
-    @settings(SETTINGS, max_examples=25)
+    @settings(SETTINGS, max_examples=10)
     @given(some.lists(some.tuples(some.sampled_from(own_options or ["--json"]), TEXTS), max_size=4))
     def check(given_options: list[tuple[str, str]]) -> None:
         arguments = [name, *(f"{option}={text}" if own_options else option for option, text in given_options)]

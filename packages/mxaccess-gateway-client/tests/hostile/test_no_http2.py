@@ -82,7 +82,7 @@ async def test_connect_soon_reports_missing_gateway_in_one_line(talk: Connection
     began = time.monotonic()
     async with listening(talk) as endpoint:
         with pytest.raises(MxGatewayError) as caught:
-            await GatewayClient.connect(endpoint=endpoint, plaintext=not tls, connect_timeout=0.5)
+            await GatewayClient.connect(endpoint=endpoint, plaintext=not tls, connect_timeout=0.2)
 
     assert isinstance(caught.value, (MxGatewayTransportError, MxGatewayTimeoutError, MxGatewayProtocolError))
     assert time.monotonic() - began < 10
@@ -102,7 +102,7 @@ async def test_calls_end_in_time_when_another_server_replaces_gateway(talk: Conn
                 await call()
         # A stream has no timeout: a broken connection ends it, and keepalive detects a silent peer.
         with pytest.raises((MxGatewayTransportError, MxGatewayProtocolError, TimeoutError)):
-            async with asyncio.timeout(0.3), session.stream_events() as events:
+            async with asyncio.timeout(0.1), session.stream_events() as events:
                 await anext(events)
 
         assert time.monotonic() - began < 10
@@ -112,7 +112,7 @@ async def test_calls_end_in_time_when_another_server_replaces_gateway(talk: Conn
 async def client_of_replaced_gateway(talk: Connection) -> AsyncGenerator[GatewayClient]:
     """Connect a client, and replace its gateway with another server on the same port."""
     async with serving(ScriptedGateway()) as endpoint:
-        client = await GatewayClient.connect(endpoint=endpoint, plaintext=True, timeout=0.3)
+        client = await GatewayClient.connect(endpoint=endpoint, plaintext=True, timeout=0.1)
     host, port = endpoint.rsplit(":", 1)
     async with listening(talk, host=host, port=int(port)):
         yield client

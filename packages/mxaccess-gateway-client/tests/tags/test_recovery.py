@@ -106,6 +106,8 @@ async def test_a_drop_during_a_subscription_leaves_no_tag_silent(
         await gateway.wait_for(lambda: commands(gateway)[method] > before)
         await getattr(gateway.faults, trouble)()
         await entering
+        # A session that was replaced is closed in the background.
+        await gateway.wait_for(lambda: len(gateway.sessions) == 1)
 
         assert advised(gateway) == [INT, STRING]
         gateway.plant[INT].set(43)

@@ -51,6 +51,7 @@ CERTIFICATES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("trust", ["pinned"], indirect=True)
 @pytest.mark.parametrize("kind", CERTIFICATES)
 async def test_self_signed_certificate_is_trusted_under_any_name(trust: Any, tmp_path: Path, kind: str) -> None:
     fields = dict(CERTIFICATES[kind])

@@ -197,7 +197,7 @@ async def test_several_processes_add_gateways_at_once(certificates: Certificates
         gateway_with(certificates.gateway) as one,
         gateway_with(certificates.named_otherwise) as another,
     ):
-        gateways = [one, another] * 3
+        gateways = [one, another] * 2
         processes = [
             await asyncio.create_subprocess_exec(
                 sys.executable,

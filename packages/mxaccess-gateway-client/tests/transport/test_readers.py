@@ -31,7 +31,7 @@ from support.scripted_gateway import ScriptedGateway
 from support.waiting import until
 
 # More than a reader holds before flow control stops the gateway.
-MANY = 10_000
+MANY = 5_000
 
 
 @pytest.fixture(params=["segregated call", "gRPC's iterator", "grpc.aio"])

@@ -10,14 +10,11 @@ import pytest
 import uvloop
 
 
-class Uvloop:
-    """A plugin that provides the event loop of the tests."""
-
-    @pytest.hookimpl
-    def pytest_asyncio_loop_factories(self) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-        """Return the factory of the only event loop."""
-        return {"uvloop": uvloop.new_event_loop}
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Return the factory of the only event loop."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(sys.argv[1:], plugins=[Uvloop()]))
+    # Named as a module, the plugin is loaded by every process of pytest-xdist.
+    sys.exit(pytest.main(["-p", "uvloop_tests", *sys.argv[1:]]))

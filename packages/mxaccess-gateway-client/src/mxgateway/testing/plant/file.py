@@ -7,6 +7,7 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from enum import Enum
 
-__all__ = ["DEFAULT_PLANT_FILE", "PlantDescription", "PlantFileError", "read_plant_file"]
+__all__ = ["PlantDescription", "PlantFileError", "read_default_plant", "read_plant_file"]
 
-DEFAULT_PLANT_FILE = Path(__file__).with_name("default_plant.toml")
+_DEFAULT_PLANT_FILE = Path(__file__).with_name("default_plant.toml")
 
 _TOML_TYPES: dict[type[object], str] = {
     bool: "true or false",
@@ -66,6 +67,16 @@ def read_plant_file(path: str | Path) -> PlantDescription:
         return _plant(_Table(tomllib.loads(Path(path).read_text(encoding="utf-8"))))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, PlantFileError) as error:
         raise PlantFileError(f"{path}: {error}") from error
+
+
+def read_default_plant() -> PlantDescription:
+    """Read `default_plant.toml`, which is parsed once per process: tests start many gateways."""
+    return _plant(_Table(_default_document()))
+
+
+@cache
+def _default_document() -> dict[str, Any]:
+    return tomllib.loads(_DEFAULT_PLANT_FILE.read_text(encoding="utf-8"))
 
 
 class _Table:

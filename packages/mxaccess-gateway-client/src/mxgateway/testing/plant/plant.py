@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
-from mxgateway.testing.plant.file import DEFAULT_PLANT_FILE, PlantFileError, read_plant_file
+from mxgateway.testing.plant.file import PlantDescription, PlantFileError, read_default_plant, read_plant_file
 from mxgateway.testing.plant.objects import PlantObject
 from mxgateway.testing.plant.statuses import array_without_brackets, invalid_reference
 
@@ -87,7 +87,7 @@ class Plant:
     @classmethod
     def default(cls) -> Self:
         """Return a new plant with the usual test tags, as described in `default_plant.toml`."""
-        return cls.from_toml(DEFAULT_PLANT_FILE)
+        return cls._from_description(read_default_plant())
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
@@ -99,15 +99,19 @@ class Plant:
         """
         description = read_plant_file(path)
         try:
-            return cls(
-                name=description.name,
-                objects=description.objects,
-                tags=description.tags,
-                users=description.users,
-                last_deploy=description.last_deploy,
-            )
+            return cls._from_description(description)
         except ValueError as error:
             raise PlantFileError(f"{path}: {error}") from error
+
+    @classmethod
+    def _from_description(cls, description: PlantDescription) -> Self:
+        return cls(
+            name=description.name,
+            objects=description.objects,
+            tags=description.tags,
+            users=description.users,
+            last_deploy=description.last_deploy,
+        )
 
     def add(self, tag: Tag) -> Tag:
         """Add a tag, and its object if the plant does not have that object yet. Return the tag.

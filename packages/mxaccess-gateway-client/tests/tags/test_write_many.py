@@ -25,9 +25,14 @@ from mxgateway import (
 )
 from mxgateway.testing import SimulatedGateway
 from support.tagging import DOUBLE, INT, STRING, UNKNOWN, add_tags, commands, taken, writes
+from support.waiting import until
 
 CONFIRMED, ACCEPTED = WriteState.CONFIRMED, WriteState.ACCEPTED
 REFUSED, NOT_SENT, MAYBE = WriteState.REFUSED, WriteState.NOT_SENT, WriteState.UNKNOWN
+
+
+def turns() -> list[asyncio.Task[None]]:
+    return [task for task in asyncio.all_tasks() if task.get_name() == "mxgateway tags turn"]
 
 
 def states(outcomes: tuple[WriteOutcome, ...]) -> dict[str, WriteState]:
@@ -226,3 +231,19 @@ async def test_cancelling_leaves_the_tags_usable(slow_gateway: SimulatedGateway,
 
     assert states(await again) == {INT: CONFIRMED, STRING: CONFIRMED, DOUBLE: CONFIRMED}
     assert [slow_gateway.plant[tag].value for tag in (INT, STRING, DOUBLE)] == [2, "b", 3.0]
+
+
+async def test_a_write_whose_turn_is_cancelled_from_outside_is_not_sent(
+    slow_gateway: SimulatedGateway, slow_tags: TagClient
+) -> None:
+    first = asyncio.create_task(slow_tags.write(INT, 1))
+    await taken(slow_gateway, 1)
+    recipe = asyncio.create_task(slow_tags.write_many({INT: 2}))
+    await until(lambda: bool(turns()))
+    turns()[0].cancel()
+    (outcome,) = await recipe
+    slow_gateway.clock.advance(10)
+    await first
+
+    assert outcome.state is NOT_SENT
+    assert isinstance(outcome.error, MxGatewayUsageError)

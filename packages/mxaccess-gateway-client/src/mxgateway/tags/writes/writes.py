@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -20,6 +21,7 @@ from mxgateway.errors import (
     MxGatewaySessionError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
+    MxGatewayUsageError,
     MxGatewayWorkerError,
 )
 from mxgateway.tags.batching import Batcher, SharedCall, is_reply_too_large, is_request_too_large, own_copy
@@ -141,7 +143,9 @@ class TagWrites:
         try:
             for write in writes:
                 if self._subscriptions.get(write.tag).in_use:
-                    turns.append(asyncio.create_task(self._begin(write), name="mxgateway tags turn"))
+                    turn = asyncio.create_task(self._begin(write), name="mxgateway tags turn")
+                    turn.add_done_callback(partial(_turn_ended, write))
+                    turns.append(turn)
                 else:
                     await self._begin(write)
             if writes:
@@ -373,6 +377,13 @@ class TagWrites:
 
     def _timeout_error(self, write: TagWrite) -> MxGatewayTimeoutError:
         return timed_out(write.tag, sent=write.session is not None, seconds=write.seconds, target=self._target)
+
+
+def _turn_ended(write: TagWrite, turn: asyncio.Task[None]) -> None:
+    """End a write whose task was cancelled while it waited for its tag, so that its caller does not wait forever."""
+    if turn.cancelled() and not write.outcome.done():
+        error = MxGatewayUsageError(f"{write.tag} was not written: its task was cancelled from outside")
+        write.outcome.set_result(WriteOutcome(tag=write.tag, state=WriteState.NOT_SENT, error=error))
 
 
 def _own(error: MxGatewayError, writes: Sequence[TagWrite]) -> MxGatewayError:

@@ -54,11 +54,13 @@ _MAX_STATUSES = 1000
 _MAX_STATUSES_OF_LARGE_REPLY = 100
 _LARGE_REPLY_BYTES = 64 * 1024
 
+# The patterns are strings: re compiles them when they are first used, so that the import takes no time.
+
 # grpcio's details for a message over the client's limit, for one over a server's limit, and those of ASP.NET Core.
-_TOO_LARGE = re.compile(r"message (?:larger than max|exceeds the maximum)", re.IGNORECASE)
+_TOO_LARGE_PATTERN = r"(?i)message (?:larger than max|exceeds the maximum)"
 
 # gRPC's details, in every version, for an answer that has an HTTP status and no gRPC status.
-_HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
+_HTTP_STATUS_PATTERN = r"Received http2 header with status: (\d{3})"
 
 # gRPC's details for an answer that ends without a gRPC status. A stream with an HTTP status sometimes has them too.
 _NO_STATUS = "Stream removed"
@@ -117,7 +119,7 @@ def status_of(error: grpc.RpcError | KeyError) -> tuple[grpc.StatusCode, str | N
 
 def is_message_too_large(error: MxGatewayError) -> bool:
     """Return whether a call failed because a message was larger than this client or the gateway allows."""
-    return _TOO_LARGE.search(error.details or "") is not None
+    return re.search(_TOO_LARGE_PATTERN, error.details or "") is not None
 
 
 def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFacts) -> MxGatewayError:
@@ -126,7 +128,7 @@ def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFa
     The facts of a call without a session must have no `session_id`.
     """
     text = shorten(details or "")
-    answer = _HTTP_STATUS.match(text)
+    answer = re.match(_HTTP_STATUS_PATTERN, text)
     if answer is not None:
         return _error_from_http(int(answer[1]), replace(facts, grpc_status=status, details=text))
     if status is grpc.StatusCode.UNKNOWN and text.startswith(_NO_STATUS):
@@ -135,7 +137,7 @@ def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFa
         facts = replace(facts, hint=_NOT_TRUSTED_HINT)
     kinds = SESSIONLESS_GRPC_STATUS_ERRORS if facts.session_id is None else GRPC_STATUS_ERRORS
     kind = MxGatewayProtocolError if text == UNDECODABLE else kinds.get(status, MxGatewayTransportError)
-    if kind is MxGatewayLimitError and _TOO_LARGE.search(text):
+    if kind is MxGatewayLimitError and re.search(_TOO_LARGE_PATTERN, text):
         facts = replace(facts, hint="raise max_message_bytes here and on the gateway, or request less at once")
     return kind(_SUMMARIES[kind], replace(facts, grpc_status=status, details=text, hint=facts.hint or _HINTS.get(kind)))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["check_seconds", "check_tags", "normalize_fingerprint", "split_endpoint", "wrap_api_key"]
 
 _FINGERPRINT_PATTERN = r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}"
-_URL_PASSWORD_PATTERN = r":[^:@/]*@"
+_CREDENTIALS_PATTERN = r":[^:@/]*@"
 _MAX_SECONDS = 366 * 86400
 _MAX_PORT = 65535
 _MAX_PORT_DIGITS = 5
@@ -44,7 +44,7 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
         MxGatewayConfigurationError: the endpoint has another form. The message says which form is expected.
     """
     # A URL may contain a password.
-    endpoint = re.sub(_URL_PASSWORD_PATTERN, ":***@", endpoint)
+    endpoint = re.sub(_CREDENTIALS_PATTERN, ":***@", endpoint)
     if "://" in endpoint:
         scheme, _, rest = endpoint.partition("://")
         hint = " and plaintext=True" if scheme == "http" else ""

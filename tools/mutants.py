@@ -5,6 +5,8 @@ client run. Ends with status 0 if enough mutants were killed, 1 if too many surv
 
 Not changed, because no test could notice it or because it promises nothing: annotations, what only type checkers read,
 arguments of log calls, and the numbers of module constants, which are limits and delays.
+
+A mutant that makes the tests hang counts as killed, and is printed as a timeout: on a busy machine, try those again.
 """
 
 from __future__ import annotations
@@ -119,6 +121,7 @@ EQUIVALENT_OPERATORS = re.compile(r"_(Is_Eq|Eq_Is|IsNot_NotEq|NotEq_IsNot)$")
 CONSTANT_OPERATORS = re.compile(r"/(NumberReplacer|ReplaceBinaryOperator|ReplaceUnaryOperator)")
 SECONDS_PER_TEST = 30
 MIN_SECONDS_PER_MUTANT = 60.0
+NO_END = "no end"
 
 Position: TypeAlias = tuple[int, int]
 Span: TypeAlias = tuple[Position, Position]
@@ -380,10 +383,11 @@ def try_mutant(clone: Path, mutant: Mutant, seconds: float) -> str:
     try:
         cosmic_ray("apply", path, mutant.operator, mutant.occurrence)
         changed = path.read_text(encoding="utf-8")
-        survived, _ = run_tests(clone, tests_of(mutant.module), seconds)
+        survived, output = run_tests(clone, tests_of(mutant.module), seconds)
     finally:
         path.write_text(original, encoding="utf-8")
-    verdict = "SURVIVED" if survived else "killed"
+    timed_out = output.startswith(NO_END) or "Timeout (>" in output
+    verdict = "SURVIVED" if survived else "timeout" if timed_out else "killed"
     place = f"{mutant.module}:{mutant.start[0]} {mutant.operator.removeprefix('core/')}"
     print(f"{verdict:8}  {time.monotonic() - began:5.1f} s  {place}", flush=True)
     if not survived:
@@ -413,7 +417,7 @@ def run_tests(clone: Path, tests: Sequence[str], seconds: float | None) -> tuple
     try:
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        return False, f"no end within {seconds} s"
+        return False, f"{NO_END} within {seconds} s"
     finally:
         stop(process)
     return process.returncode == 0, output

@@ -83,6 +83,7 @@ def measure(plan: Plan) -> Iterator[Comparison]:
         (f"{tags:,} gathered writes, each until the server has accepted it", "ms", "hand_overs_ms", None),
         ("the same, ours until MXAccess has confirmed each", "ms", "writes_ms", None),
         (f"`write_many` of {tags:,} tags until each outcome is known", "ms", "write_all_ms", at_most(1 / 1.2)),
+        ("", "CPU ms of the client", "write_all_cpu_ms", None),
     ):
         yield Comparison.of(what, unit, key, rounds, target, rival=Rival.ASYNCUA)
 

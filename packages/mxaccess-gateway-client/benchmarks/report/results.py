@@ -90,7 +90,7 @@ def _target_cell(comparison: Comparison) -> str:
     target = comparison.target
     if target is None:
         return ""
-    text = f"{'ours ' if target.absolute and comparison.theirs else ''}{target.sign} {target.limit:,g}"
+    text = f"{'ours ' if target.absolute and comparison.theirs else ''}{target.sign} {target.limit:,.4g}"
     return text if comparison.met else f"{text}, missed"
 
 

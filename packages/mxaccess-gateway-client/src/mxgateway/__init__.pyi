@@ -8,6 +8,7 @@ from . import events as events
 from . import galaxy as galaxy
 from . import options as options
 from . import protocol as protocol
+from . import recording as recording
 from . import session as session
 from . import status as status
 from . import tags as tags

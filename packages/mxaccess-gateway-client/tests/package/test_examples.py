@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import re
 from pathlib import Path
 
@@ -98,22 +97,16 @@ async def test_watch_tags_prints_changes_and_connection_losses(example: Example,
     assert len(lines) == 4
 
 
-async def test_log_to_csv_writes_changes_and_losses(
-    example: Example, gateway: SimulatedGateway, tmp_path: Path
-) -> None:
-    process = await example.start(EXAMPLES / "log_to_csv.py", "changes.csv", "4", INT)
+async def test_custom_sink_averages_good_values_and_tells_losses(example: Example, gateway: SimulatedGateway) -> None:
+    process = await example.start(EXAMPLES / "custom_sink.py", "4", INT)
     await gateway.wait_for(lambda: [item for session in gateway.sessions for item in session.items if item.advised])
-    path = tmp_path / "changes.csv"
-    async with asyncio.timeout(5):
-        while path.read_text(encoding="utf-8").count("\n") < 2:  # noqa: ASYNC110 - a new row cannot be awaited
-            await asyncio.sleep(0.01)
+    gateway.plant[INT].set(44)
+    gateway.plant[INT].set(1_000, quality=0)
     await gateway.faults.restart()
     lines = await example.end(process, errors=LOST_AND_RESTORED)
-    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
-    assert lines == ["wrote changes.csv"]
-    assert [(row["tag"], row["value"], row["quality"]) for row in rows if row["tag"]] == [(INT, "42", "192")] * 2
-    assert [row["remark"].partition("(")[0] for row in rows] == ["", "WatchLost", "WatchRestored", "repeated"]
+    assert [line.partition(" ")[0] for line in lines] == ["lost", "restored", INT]
+    assert lines[-1] == f"{INT} 43.0"
 
 
 async def test_bulk_subscribe_advises_a_thousand_tags_in_one_round_trip(
@@ -181,8 +174,8 @@ async def test_the_test_harness_passes_its_own_tests(example: Example) -> None:
 
 
 async def test_example_without_arguments_prints_its_usage(example: Example) -> None:
-    process = await example.start(EXAMPLES / "log_to_csv.py")
+    process = await example.start(EXAMPLES / "custom_sink.py")
     _, errors = await process.communicate()
 
     assert process.returncode == 1
-    assert errors.decode().startswith("usage: log_to_csv.py FILE ROWS TAG")
+    assert errors.decode().startswith("usage: custom_sink.py CHANGES TAG")

@@ -91,6 +91,13 @@ class WatchQueue:
             if self._failure is not None:
                 raise self._failure
             await self._wait()
+        return self._pop()
+
+    def take_waiting(self, limit: int) -> list[WatchItem]:
+        """Return the items that are in the queue, at most `limit`."""
+        return [self._pop() for _ in range(min(limit, len(self._items)))]
+
+    def _pop(self) -> WatchItem:
         key, item = self._items.popitem(last=False)
         self._since_status.discard(key)
         if isinstance(item, TagChange):

@@ -78,6 +78,19 @@ class TagWatch:
         await self._begin()
         return await self._queue.get()
 
+    async def take(self, limit: int) -> list[WatchItem]:
+        """Wait for the next item, then return it and those that have arrived with it: at least one, at most `limit`.
+
+        It is `__anext__` for many items, with the same errors; at the end of the watch it returns an empty list.
+        Cancelling it loses no item.
+        """
+        await self._begin()
+        try:
+            first = await self._queue.get()
+        except StopAsyncIteration:
+            return []
+        return [first, *self._queue.take_waiting(limit - 1)]
+
     def close(self) -> None:
         """End the watch and drop the items it has not delivered. Closing twice is allowed."""
         self._begun = True

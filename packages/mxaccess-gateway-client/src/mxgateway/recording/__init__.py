@@ -1,0 +1,19 @@
+"""Record the changes of tags, and every loss among them, in files and elsewhere."""
+
+from mxgateway.recording.record import RecordKind, TagRecord
+from mxgateway.recording.recorder import Recorder, RecorderOptions, RecorderStatistics
+from mxgateway.recording.sink import Sink
+from mxgateway.recording.sinks import CsvSink, JsonLinesSink, Rotation, SqliteSink
+
+__all__ = [
+    "CsvSink",
+    "JsonLinesSink",
+    "RecordKind",
+    "Recorder",
+    "RecorderOptions",
+    "RecorderStatistics",
+    "Rotation",
+    "Sink",
+    "SqliteSink",
+    "TagRecord",
+]

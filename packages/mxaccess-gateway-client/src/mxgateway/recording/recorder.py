@@ -1,0 +1,226 @@
+"""Recorder: from a watch to a sink, in batches, with every loss as a record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from mxgateway.errors import MxGatewayConfigurationError, MxGatewayError, MxGatewayUsageError
+from mxgateway.recording.record import RecordKind, TagRecord
+from mxgateway.recording.row import iso_time
+from mxgateway.tags import OverflowPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from mxgateway.recording.sink import Sink
+    from mxgateway.tags import TagClient, TagWatch
+
+__all__ = ["Recorder", "RecorderOptions", "RecorderStatistics"]
+
+_KINDS_WITH_LOSSES: Final = frozenset({RecordKind.GAP, RecordKind.LOST})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderOptions:
+    """How a Recorder collects records.
+
+    Attributes:
+        batch_size: The most records that are written together.
+        flush_interval: How long a record is held back for others at most, in seconds. A program that is killed loses
+            at most the records of this time, and those that are being written.
+        buffer_size: How many changes wait while the sink is slow. If there are more, the oldest are dropped, and a gap
+            record says how many.
+
+    Raises:
+        MxGatewayConfigurationError: A number is not positive.
+    """
+
+    batch_size: int = 5000
+    flush_interval: float = 1.0
+    buffer_size: int = 100_000
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "flush_interval", "buffer_size"):
+            if not getattr(self, name) > 0:
+                raise MxGatewayConfigurationError(f"{name} must be positive, not {getattr(self, name)!r}")
+
+
+@dataclass(slots=True, kw_only=True)
+class RecorderStatistics:
+    """What a Recorder has done so far.
+
+    Attributes:
+        written: Records that the sink has made durable.
+        changes: How many of those are changes.
+        losses: How many of those are gaps or lost connections.
+        dropped: Changes that were dropped because the sink was slow.
+        batches: How often the sink was called.
+        last_written: When the sink last made records durable, in UTC.
+    """
+
+    written: int = 0
+    changes: int = 0
+    losses: int = 0
+    dropped: int = 0
+    batches: int = 0
+    last_written: datetime | None = None
+
+
+class Recorder:
+    """Writes the changes of tags to a sink, and every loss among them.
+
+    An async context manager: entering opens the sink and begins the watch, leaving closes both.
+
+        async with Recorder(tags, CsvSink("values.csv"), "TestChildObject.TestInt") as recorder:
+            await recorder.run(duration=60)
+
+    Args:
+        client: The TagClient that watches the tags.
+        sink: Where the records are written.
+        tags: The names of the tags.
+        options: See RecorderOptions.
+    """
+
+    def __init__(self, client: TagClient, sink: Sink, *tags: str, options: RecorderOptions | None = None) -> None:
+        self.options: Final = options or RecorderOptions()
+        self.statistics: Final = RecorderStatistics()
+        self._sink = sink
+        self._watch: TagWatch = client.watch(
+            *tags, queue_size=self.options.buffer_size, overflow=OverflowPolicy.DROP_OLDEST
+        )
+        self._stopped = False
+        self._running = False
+        self._waiting: asyncio.Timeout | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the sink and begin the watch.
+
+        Raises:
+            OSError: A file cannot be opened.
+            MxGatewayError: See TagWatch.
+        """
+        last = await self._sink.open()
+        try:
+            if last is not None:
+                await self._write([_interruption(last)])
+            await self._watch.__aenter__()
+        except BaseException:
+            await self._close_sink()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._watch.close()
+        await self._close_sink()
+
+    async def run(self, *, duration: float | None = None, max_records: int | None = None) -> RecorderStatistics:
+        """Record until `stop` is called, `duration` seconds have passed, or `max_records` changes are written.
+
+        Then, and also when this call is cancelled, the records that have arrived are written first.
+
+        Raises:
+            MxGatewayUsageError: It runs already.
+            MxGatewayError: The watch has ended with this error; the records before it are written.
+            OSError: The sink cannot write. The records of the last batch may be missing.
+        """
+        if self._running:
+            raise MxGatewayUsageError("the recorder runs already")
+        self._running = True
+        timer = None if duration is None else asyncio.get_running_loop().call_later(duration, self.stop)
+        batch: list[TagRecord] = []
+        try:
+            while not self._stopped:
+                left = None if max_records is None else max_records - self.statistics.changes
+                await self._collect(batch, left)
+                await self._flush(batch)
+                if max_records is not None and self.statistics.changes >= max_records:
+                    return self.statistics
+            await self._write_rest(batch)
+        except asyncio.CancelledError:
+            await self._write_rest(batch)
+            raise
+        except MxGatewayError:
+            # The watch has ended; what it delivered before is kept.
+            await self._flush(batch)
+            raise
+        finally:
+            self._running = False
+            if timer is not None:
+                timer.cancel()
+        return self.statistics
+
+    def stop(self) -> None:
+        """End `run` once the records that have arrived are written."""
+        self._stopped = True
+        if self._waiting is not None:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
+
+    async def _collect(self, batch: list[TagRecord], most: int | None) -> None:
+        """Add records to a batch until it is full, or until its first one has waited for `flush_interval`."""
+        limit = self.options.batch_size if most is None else min(self.options.batch_size, most)
+        loop = asyncio.get_running_loop()
+        end: float | None = None
+        try:
+            while len(batch) < limit and not self._stopped:
+                async with asyncio.timeout_at(end) as self._waiting:
+                    items = await self._watch.take(limit - len(batch))
+                if not items:
+                    # The recorder has been left, which closes the watch.
+                    self._stopped = True
+                now = time.time_ns()
+                batch += [TagRecord.of(item, now) for item in items]
+                end = end or loop.time() + self.options.flush_interval
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting = None
+
+    async def _write_rest(self, batch: list[TagRecord]) -> None:
+        while self._watch.pending:
+            items = await self._watch.take(self.options.batch_size)
+            now = time.time_ns()
+            batch += [TagRecord.of(item, now) for item in items]
+        await self._flush(batch)
+
+    async def _flush(self, batch: list[TagRecord]) -> None:
+        if not batch:
+            return
+        writing = asyncio.create_task(self._write(batch), name="mxgateway recorder write")
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # A thread cannot be cancelled: what it writes must not be written again.
+            await writing
+            batch.clear()
+            raise
+        batch.clear()
+
+    async def _write(self, records: Sequence[TagRecord]) -> None:
+        await self._sink.write(records)
+        statistics = self.statistics
+        statistics.written += len(records)
+        statistics.changes += sum(record.kind is RecordKind.CHANGE for record in records)
+        statistics.losses += sum(record.kind in _KINDS_WITH_LOSSES for record in records)
+        statistics.dropped = self._watch.dropped
+        statistics.batches += 1
+        statistics.last_written = datetime.now(UTC)
+
+    async def _close_sink(self) -> None:
+        await self._sink.close()
+
+
+def _interruption(last: datetime) -> TagRecord:
+    """Return the gap between an older recording and this one."""
+    now = time.time_ns()
+    record = TagRecord(kind=RecordKind.GAP, received_nanoseconds=now)
+    begin, end = (iso_time(each) for each in (last, record.received_time))
+    detail = f"nothing was recorded from {begin} to {end}; the present values follow"
+    return TagRecord(kind=RecordKind.GAP, received_nanoseconds=now, detail=detail)

@@ -1,0 +1,7 @@
+"""Where records are written: files of several kinds."""
+
+from mxgateway.recording.sinks.series import Rotation
+from mxgateway.recording.sinks.sqlite import SqliteSink
+from mxgateway.recording.sinks.text import CsvSink, JsonLinesSink
+
+__all__ = ["CsvSink", "JsonLinesSink", "Rotation", "SqliteSink"]

@@ -1,0 +1,116 @@
+"""FileSink: what all sinks that write files have in common."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from filelock import Timeout
+
+from mxgateway.recording.sinks.series import FileSeries, Rotation
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from mxgateway.recording.record import TagRecord
+
+__all__ = ["FileSink"]
+
+
+class FileSink(ABC):
+    """Writes records to a file, or to one file after the other. Files are written in a thread.
+
+    Args:
+        path: The file, or a folder in which each file is named by the time of its beginning.
+        rotation: When a new file begins; by default never.
+    """
+
+    suffix: ClassVar[str]
+
+    def __init__(self, path: str | os.PathLike[str], *, rotation: Rotation | None = None) -> None:
+        self.series: Final = FileSeries(path, self.suffix, rotation or Rotation())
+        self.path: Path | None = None
+        """The file that is written at present."""
+        self.size: int = 0
+        """Its size in bytes."""
+        self._has_records = False
+
+    async def open(self) -> datetime | None:
+        """Open the newest file of the series, or a new one, and return when its last record was received.
+
+        Raises:
+            OSError: The file cannot be opened, or is not one of this kind.
+        """
+        return await _finished(self._open_newest)
+
+    async def write(self, records: Sequence[TagRecord]) -> None:
+        """Write records and return when the operating system has them on disk.
+
+        Raises:
+            OSError: The file cannot be written, for example because the disk is full.
+        """
+        await _finished(self._write_and_rotate, records)
+
+    async def close(self) -> None:
+        """Close the file."""
+        if self.path is not None:
+            self.path = None
+            await _finished(self._close_last)
+
+    def _open_newest(self) -> datetime | None:
+        path = self.series.newest()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = self.series.lock
+        try:
+            lock.acquire()
+        except Timeout:
+            raise OSError(f"another program records to {self.series.name} at present") from None
+        try:
+            last = self._open(path)
+        except BaseException:
+            lock.release()
+            raise
+        self.path = path
+        self._has_records = last is not None
+        return last
+
+    def _write_and_rotate(self, records: Sequence[TagRecord]) -> None:
+        assert self.path is not None, "the sink is not open"
+        if self._has_records and self.series.is_full(self.path, self.size):
+            self._close()
+            self.path = self.series.next()
+            self._open(self.path)
+        self._write(records)
+        self._has_records = True
+
+    def _close_last(self) -> None:
+        try:
+            self._close()
+        finally:
+            self.series.lock.release()
+
+    @abstractmethod
+    def _open(self, path: Path) -> datetime | None:
+        """Open a file, set `size`, and return when its last record was received."""
+
+    @abstractmethod
+    def _write(self, records: Sequence[TagRecord]) -> None:
+        """Write records to disk and set `size`."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Close the file."""
+
+
+async def _finished(function: Callable[..., Any], *arguments: object) -> Any:
+    """Run a function in a thread, and wait for its end even if cancelled: a thread cannot be stopped."""
+    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise

@@ -13,7 +13,7 @@ from support.certificates import Certificates
 from support.secure_gateways import gateway_with
 
 # Modules for TLS, bulk commands and all that goes beyond a session and its items.
-USED_BY_SOME = {"alarms", "bulk", "diagnosis", "galaxy", "tags", "testing", "_transport.tls"}
+USED_BY_SOME = {"_watching", "alarms", "bulk", "diagnosis", "galaxy", "tags", "testing", "_transport.tls"}
 
 GRPC_AND_GENERATED_CODE = "import grpc.aio, mxaccess_gateway.v1.mxaccess_gateway_pb2_grpc"
 

@@ -1,9 +1,11 @@
 """Tags by name: read, write and watch, without handles, across lost connections."""
 
+from mxgateway._watching.items import WatchGap, WatchLost, WatchRestored
+from mxgateway._watching.overflow import OverflowPolicy
 from mxgateway.tags.client import TagClient
-from mxgateway.tags.options import OverflowPolicy, TagOptions, TagOptionsFields
+from mxgateway.tags.options import TagOptions, TagOptionsFields
 from mxgateway.tags.reading import TagReading
-from mxgateway.tags.watches.changes import TagChange, TagRefused, WatchGap, WatchItem, WatchLost, WatchRestored
+from mxgateway.tags.watches.changes import TagChange, TagRefused, WatchItem
 from mxgateway.tags.watches.watch import TagWatch
 from mxgateway.tags.writes.outcomes import WriteOutcome, WriteState
 

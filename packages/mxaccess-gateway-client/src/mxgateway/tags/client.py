@@ -8,10 +8,10 @@ import warnings
 from typing import TYPE_CHECKING
 
 from mxgateway._support.validation import check_tags
+from mxgateway._watching.overflow import check_overflow, check_queue_size
 from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.tags.engine import TagEngine
-from mxgateway.tags.options import check_overflow, check_queue_size
-from mxgateway.tags.watches.queue import WatchQueue
+from mxgateway.tags.watches.queue import new_tag_queue
 from mxgateway.tags.watches.watch import TagWatch
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mxgateway._support.awaitable import AwaitableContextManager
+    from mxgateway._watching.overflow import OverflowPolicy
     from mxgateway.session import Session
     from mxgateway.status import MxDataType
-    from mxgateway.tags.options import OverflowPolicy, TagOptions
+    from mxgateway.tags.options import TagOptions
     from mxgateway.tags.reading import TagReading
     from mxgateway.tags.writes.outcomes import WriteOutcome
     from mxgateway.values import MxValueInput
@@ -182,7 +183,7 @@ class TagClient:
         size = self._options.queue_size if queue_size is None else check_queue_size(queue_size)
         policy = self._options.overflow if overflow is None else check_overflow(overflow)
         unique = tuple(dict.fromkeys(tags))
-        return TagWatch(self, self._engine, unique, WatchQueue(size, policy))
+        return TagWatch(self, self._engine, unique, new_tag_queue(size, policy))
 
     async def close(self) -> None:
         """End the watches and close the session. Closing twice is allowed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mxgateway._watching.recovery import Backoff
 from mxgateway.errors import MxGatewayUsageError
 from mxgateway.tags.reads import TagReads
 from mxgateway.tags.subscriptions.subscriptions import Subscriptions
@@ -32,8 +33,7 @@ class TagEngine:
             self.subscriptions,
             open_session,
             options.client_name,
-            first_delay=options.reconnect_delay,
-            longest_delay=options.longest_reconnect_delay,
+            backoff=Backoff(options.reconnect_delay, options.longest_reconnect_delay),
         )
         self.sweeper: Final = Sweeper(self.supervisor, self.subscriptions, options.linger)
         self.reads: Final = TagReads(self.supervisor, target)

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TypedDict
 
 from mxgateway._support.validation import check_seconds
-from mxgateway.errors import MxGatewayConfigurationError
+from mxgateway._watching.overflow import DEFAULT_QUEUE_SIZE, OverflowPolicy, check_overflow, check_queue_size
+from mxgateway._watching.recovery import DEFAULT_LONGEST_RECONNECT_DELAY, DEFAULT_RECONNECT_DELAY
 
-__all__ = ["OverflowPolicy", "TagOptions", "TagOptionsFields", "check_overflow", "check_queue_size"]
-
-
-class OverflowPolicy(Enum):
-    """What happens to a watch whose reader is slower than its tags; other watches are not affected."""
-
-    DROP_OLDEST = "drop-oldest"
-    """Drop the oldest changes; a WatchGap in their place counts them."""
-
-    LATEST = "latest"
-    """Keep only the newest change of each tag, in the order in which the tags first changed. Nothing is reported."""
-
-    RAISE = "raise"
-    """End the watch with MxGatewayLimitError."""
+__all__ = ["TagOptions", "TagOptionsFields"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +33,11 @@ class TagOptions:
 
     client_name: str
     supervisory: bool = False
-    queue_size: int = 10_000
+    queue_size: int = DEFAULT_QUEUE_SIZE
     overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST
     linger: float = 30.0
-    reconnect_delay: float = 0.2
-    longest_reconnect_delay: float = 15.0
+    reconnect_delay: float = DEFAULT_RECONNECT_DELAY
+    longest_reconnect_delay: float = DEFAULT_LONGEST_RECONNECT_DELAY
 
     def __post_init__(self) -> None:
         check_queue_size(self.queue_size)
@@ -69,27 +56,3 @@ class TagOptionsFields(TypedDict, total=False):
     linger: float
     reconnect_delay: float
     longest_reconnect_delay: float
-
-
-def check_queue_size(size: int) -> int:
-    """Return the size of a watch's queue.
-
-    Raises:
-        MxGatewayConfigurationError: It is less than 1.
-    """
-    if size < 1:
-        raise MxGatewayConfigurationError(f"queue_size {size} is less than 1")
-    return size
-
-
-def check_overflow(policy: OverflowPolicy | str) -> OverflowPolicy:
-    """Return the policy itself, or the one with this value.
-
-    Raises:
-        MxGatewayConfigurationError: It is neither a policy nor the value of one.
-    """
-    try:
-        return OverflowPolicy(policy)
-    except ValueError:
-        names = ", ".join(repr(each.value) for each in OverflowPolicy)
-    raise MxGatewayConfigurationError(f"invalid overflow policy {policy!r}: use an OverflowPolicy or one of {names}")

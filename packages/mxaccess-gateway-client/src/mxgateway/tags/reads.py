@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from mxgateway._support.validation import check_seconds, check_tags
+from mxgateway._watching.recovery import TRANSIENT
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayCommandError,
@@ -15,7 +16,6 @@ from mxgateway.errors import (
 )
 from mxgateway.tags.batching import Batcher, SharedCall, is_too_large
 from mxgateway.tags.reading import TagReading
-from mxgateway.tags.supervisor import TRANSIENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,25 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import random
 from typing import TYPE_CHECKING, Final
 
+from mxgateway._watching.items import WatchLost, WatchRestored
+from mxgateway._watching.recovery import FINAL, TRANSIENT, Backoff
 from mxgateway.errors import (
     ErrorFacts,
-    MxGatewayAuthenticationError,
-    MxGatewayAuthorizationError,
     MxGatewayError,
-    MxGatewayLimitError,
-    MxGatewaySessionError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
     MxGatewayUsageError,
-    MxGatewayVersionError,
-    MxGatewayWorkerError,
 )
 from mxgateway.events.views import ReplayGap
 from mxgateway.protocol import SessionState
-from mxgateway.tags.watches.changes import WatchLost, WatchRestored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -35,20 +29,10 @@ if TYPE_CHECKING:
     from mxgateway.session import Session
     from mxgateway.tags.subscriptions.subscriptions import Subscriptions
 
-__all__ = ["TRANSIENT", "Supervisor"]
+__all__ = ["Supervisor"]
 
 _logger = logging.getLogger("mxgateway.tags")
 
-# Errors that may not occur again.
-TRANSIENT: Final = (MxGatewayTransportError, MxGatewaySessionError, MxGatewayWorkerError, MxGatewayLimitError)
-# Errors that no further attempt can cure. A configuration error is not among them: what the caller configured was
-# checked when the first session was opened, so a later one can only be a defect of the library.
-_FINAL: Final = (
-    MxGatewayAuthenticationError,
-    MxGatewayAuthorizationError,
-    MxGatewayUsageError,
-    MxGatewayVersionError,
-)
 # A session is replaced if its worker does not answer within this time after a reconnect, or if the gateway does not
 # answer for it in this many attempts.
 _RESUME_SECONDS: Final = 10.0
@@ -64,14 +48,12 @@ class Supervisor:
         open_session: Callable[[], AwaitableContextManager[Session]],
         client_name: str,
         *,
-        first_delay: float,
-        longest_delay: float,
+        backoff: Backoff,
     ) -> None:
         self._subscriptions = subscriptions
         self._open_session = open_session
         self._client_name = client_name
-        self._first_delay = first_delay
-        self._longest_delay = longest_delay
+        self._backoff = backoff
         self._session: Session | None = None
         self._server_handle = 0
         self._stream: EventStream | None = None
@@ -217,7 +199,7 @@ class Supervisor:
     async def _supervise(self) -> None:
         try:
             await self._run_until_final()
-        except _FINAL as final:
+        except FINAL as final:
             self._give_up(final)
         except Exception as error:
             # A defect of the library: no caller may wait forever because of it.
@@ -261,20 +243,19 @@ class Supervisor:
             self.invalidate(error)
 
     async def _recover(self, failure: MxGatewayError, *, resumable: bool) -> None:
-        """Retry until events arrive again. The delays grow and are random, so that clients do not retry in step."""
-        if isinstance(failure, _FINAL):
+        """Retry until events arrive again."""
+        if isinstance(failure, FINAL):
             raise failure
-        delay = self._first_delay
+        self._backoff.reset()
         timeouts = 0
         while True:
-            await asyncio.sleep(random.uniform(0.5, 1.0) * delay)  # noqa: S311 - it spreads load, it guards nothing
-            delay = min(delay * 2, self._longest_delay)
+            await self._backoff.wait()
             try:
                 resumable = resumable and self._invalid is None and await self._resume()
                 if not resumable:
                     await self._replace(failure)
                 await self._subscribe()
-            except _FINAL:
+            except FINAL:
                 raise
             except MxGatewayError as error:
                 timeouts += isinstance(error, MxGatewayTimeoutError)
@@ -282,7 +263,7 @@ class Supervisor:
                 _logger.warning(
                     "event stream of %r is not restored yet, next attempt within %.3g s: %s",
                     self._client_name,
-                    delay,
+                    self._backoff.next_delay,
                     error,
                 )
                 continue

@@ -10,7 +10,7 @@ from mxgateway.errors import ErrorFacts, MxGatewayCommandError
 from mxgateway.tags.watches.changes import TagChange, TagRefused
 
 if TYPE_CHECKING:
-    from mxgateway.tags.watches.queue import WatchQueue
+    from mxgateway.tags.watches.queue import TagQueue
 
 __all__ = ["Subscription"]
 
@@ -53,13 +53,13 @@ class Subscription:
         self.last: TagChange | None = None
         self.refusal: str = ""
         self.repeated: bool = False
-        self.queues: list[WatchQueue] = []
+        self.queues: list[TagQueue] = []
         self.users: int = 0
         self.write_lock: Final = asyncio.Lock()
         self.doubtful: bool = False
         self.idle_since: float = 0.0
         # The watches that know of the refusal.
-        self._informed: set[WatchQueue] = set()
+        self._informed: set[TagQueue] = set()
 
     @property
     def needed(self) -> bool:
@@ -71,13 +71,13 @@ class Subscription:
         """Whether a write is in progress, or waits for the lock."""
         return self.users > 0 or self.write_lock.locked()
 
-    def add_watch(self, queue: WatchQueue) -> None:
+    def add_watch(self, queue: TagQueue) -> None:
         """Deliver changes to a watch. The last known value is delivered at once, marked as repeated."""
         self.queues.append(queue)
         if self.last is not None:
             queue.put_change(TagChange(self.tag, self.last.raw, repeated=True))
 
-    def remove_watch(self, queue: WatchQueue) -> None:
+    def remove_watch(self, queue: TagQueue) -> None:
         """Stop delivering changes to a watch."""
         if queue in self.queues:
             self.queues.remove(queue)

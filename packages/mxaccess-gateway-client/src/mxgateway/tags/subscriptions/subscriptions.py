@@ -8,12 +8,13 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from mxgateway._watching.items import WatchGap
 from mxgateway.errors import MxGatewayError, MxGatewayLimitError, MxGatewayTransportError
 from mxgateway.events.views import DataChange, ReplayGap, WriteComplete
 from mxgateway.tags.batching import is_too_large
 from mxgateway.tags.subscriptions.advising import advise_items
 from mxgateway.tags.subscriptions.subscription import Subscription
-from mxgateway.tags.watches.changes import TagChange, WatchGap
+from mxgateway.tags.watches.changes import TagChange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mxgateway.events.views import MxEvent
     from mxgateway.session import Session
     from mxgateway.tags.watches.changes import WatchItem
-    from mxgateway.tags.watches.queue import WatchQueue
+    from mxgateway.tags.watches.queue import TagQueue
 
 __all__ = ["Subscriptions"]
 
@@ -68,7 +69,7 @@ class Subscriptions:
             subscription = self._by_tag[tag] = Subscription(tag)
         return subscription
 
-    def remove_watch(self, tags: Iterable[str], queue: WatchQueue) -> None:
+    def remove_watch(self, tags: Iterable[str], queue: TagQueue) -> None:
         """Stop delivering the changes of tags to a watch."""
         for tag in tags:
             subscription = self._by_tag.get(tag)
@@ -336,5 +337,5 @@ class Subscriptions:
         if session is not self._session:
             raise MxGatewayTransportError("the session was replaced meanwhile")
 
-    def _queues(self) -> set[WatchQueue]:
+    def _queues(self) -> set[TagQueue]:
         return {queue for each in self._by_tag.values() for queue in each.queues}

@@ -1,10 +1,11 @@
-"""What a watch yields: changes of tags, and what happens to the watch itself."""
+"""What a watch of tags yields: changes, refused tags, and what happens to the watch itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from mxgateway._watching.items import WatchGap, WatchLost, WatchRestored
 from mxgateway.status import MxStatus, Quality
 from mxgateway.values import MxValueOutput, from_mx_value
 from mxgateway.values.decoding import show_mx_value
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
 
     from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-    from mxgateway.errors import MxGatewayError
-
-__all__ = ["TagChange", "TagRefused", "WatchGap", "WatchItem", "WatchLost", "WatchRestored"]
+__all__ = ["TagChange", "TagRefused", "WatchItem"]
 
 
 class TagChange:
@@ -77,41 +76,6 @@ class TagRefused:
 
     tag: str
     error_message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchLost:
-    """The connection or the session is lost: known values are stale until WatchRestored arrives.
-
-    Attributes:
-        error: Why it is lost.
-    """
-
-    error: MxGatewayError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchRestored:
-    """Changes arrive again.
-
-    Attributes:
-        resumed: Whether the session survived and no event was missed. If not, a new session has replaced it: changes
-            since WatchLost were missed, and the next change of each tag is its present value, marked `repeated`.
-    """
-
-    resumed: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchGap:
-    """Changes were lost: what is known of the watched tags may be wrong.
-
-    Attributes:
-        dropped: How many changes this watch dropped because its reader was slow. 0 means that the gateway no longer
-            had the missed events, so that their number is unknown; the present value of each tag follows.
-    """
-
-    dropped: int
 
 
 WatchItem: TypeAlias = TagChange | TagRefused | WatchLost | WatchRestored | WatchGap

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from mxgateway._watching.items import WatchLost
 from mxgateway.errors import MxGatewayError
-from mxgateway.tags.watches.changes import WatchLost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mxgateway.tags.engine import TagEngine
     from mxgateway.tags.subscriptions.subscription import Subscription
     from mxgateway.tags.watches.changes import WatchItem
-    from mxgateway.tags.watches.queue import WatchQueue
+    from mxgateway.tags.watches.queue import TagQueue
 
 __all__ = ["TagWatch"]
 
@@ -38,7 +38,7 @@ class TagWatch:
     - MxGatewayUsageError if another task is already waiting on this watch.
     """
 
-    def __init__(self, owner: object, engine: TagEngine, tags: tuple[str, ...], queue: WatchQueue) -> None:
+    def __init__(self, owner: object, engine: TagEngine, tags: tuple[str, ...], queue: TagQueue) -> None:
         # Only kept alive: a TagClient that is dropped closes itself.
         self._owner = owner
         self._engine = engine
@@ -124,7 +124,7 @@ class TagWatch:
             await asyncio.wait([subscribing])
 
 
-async def _subscribe(engine: TagEngine, watched: Sequence[Subscription], queue: WatchQueue) -> None:
+async def _subscribe(engine: TagEngine, watched: Sequence[Subscription], queue: TagQueue) -> None:
     try:
         await engine.supervisor.session()
         await engine.supervisor.change(engine.subscriptions.subscribe(watched))
@@ -135,7 +135,7 @@ async def _subscribe(engine: TagEngine, watched: Sequence[Subscription], queue: 
             subscription.remove_watch(queue)
 
 
-def _end(engine: TagEngine, tags: Sequence[str], queue: WatchQueue) -> None:
+def _end(engine: TagEngine, tags: Sequence[str], queue: TagQueue) -> None:
     queue.close()
     engine.subscriptions.remove_watch(tags, queue)
     engine.sweeper.schedule()

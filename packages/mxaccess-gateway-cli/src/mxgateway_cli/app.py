@@ -82,7 +82,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "subscribe-alarms": ("alarms", "Deliver alarms among the events of a session."),
         "unsubscribe-alarms": ("alarms", "Stop delivering alarms to a session."),
         "session-active-alarms": ("alarms", "Print the active alarms known to a session's worker."),
-        "acknowledge-alarm-by-guid": ("alarms", "Acknowledge an alarm through a session."),
+        "acknowledge-alarm-by-guid": ("alarms", "Acknowledge an alarm by its GUID, which gateways refuse."),
         "acknowledge-alarm-by-name": ("alarms", "Acknowledge an alarm through a session, by its name."),
     },
     "Galaxy": {

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from support.wire import Stream, Wire, WireSession
 
 HOT = "SimulatedGalaxy!TestArea.TestChildObject.TestAlarmed"
-HOT_GUID = "6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1b01"
+GUID = "6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1b01"
 HOT_TAG = "TestChildObject.TestAlarmed"
 STOPPED = "SimulatedGalaxy!TestArea2.TestMachine_001.TestAlarm"
 STOPPED_TAG = "TestMachine_001.TestAlarm"
+E_NOTIMPL = 0x80004001 - (1 << 32)
 E_INVALIDARG = 0x80070057 - (1 << 32)
 
 
@@ -101,8 +102,8 @@ async def test_low_alarm_is_raised_at_and_below_its_limit(
     assert (len(await active(wire)) == 2) is is_active
 
 
-async def test_alarm_is_acknowledged_by_reference_or_guid(gateway: SimulatedGateway, wire: Wire) -> None:
-    for reference in (HOT, HOT.upper(), HOT_GUID, f"{{{HOT_GUID}}}"):
+async def test_alarm_is_acknowledged_by_reference_ignoring_case(gateway: SimulatedGateway, wire: Wire) -> None:
+    for reference in (HOT, HOT.upper()):
         gateway.plant[HOT_TAG].set(0)
         gateway.plant[HOT_TAG].set(100)
         reply = await acknowledge(wire, reference)
@@ -139,19 +140,29 @@ async def test_retriggered_alarm_must_be_acknowledged_again(gateway: SimulatedGa
         gateway.faults.retrigger_alarm(STOPPED_TAG)
 
 
-@pytest.mark.parametrize("reference", ["", "TestAlarm", "Galaxy!", "!Area.Tag", "Galaxy!Area", HOT_GUID + "0"])
+@pytest.mark.parametrize("reference", ["", "TestAlarm", "Galaxy!", "!Area.Tag", "Galaxy!Area", GUID + "0"])
 async def test_invalid_alarm_reference_is_an_invalid_argument(wire: Wire, reference: str) -> None:
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "GUID"):
         await acknowledge(wire, reference)
 
 
-@pytest.mark.parametrize("reference", ["Galaxy!Area.Object.Attribute", HOT_GUID[:-1] + "9", STOPPED])
+@pytest.mark.parametrize("reference", ["Galaxy!Area.Object.Attribute", STOPPED])
 async def test_unknown_or_inactive_alarm_is_an_mxaccess_failure(wire: Wire, reference: str) -> None:
     reply = await acknowledge(wire, reference)
     assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
     assert reply.hresult == E_INVALIDARG
     assert reference in reply.diagnostic_message
     assert not reply.HasField("status")
+
+
+@pytest.mark.parametrize("guid", [GUID, f"{{{GUID}}}"])
+async def test_acknowledging_by_guid_is_not_implemented(wire: Wire, guid: str) -> None:
+    reply = await acknowledge(wire, guid)
+    assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
+    assert reply.hresult == E_NOTIMPL
+    assert "Provider!Group.Tag" in reply.diagnostic_message
+    (alarm,) = await active(wire)
+    assert alarm.current_state == pb.ALARM_CONDITION_STATE_ACTIVE
 
 
 async def test_filter_prefix_ignores_case(gateway: SimulatedGateway, wire: Wire) -> None:
@@ -261,18 +272,13 @@ async def test_closed_session_no_longer_listens_to_alarms(gateway: SimulatedGate
     closed, faulted = await wire.open_session(), await wire.open_session()
     for session in (closed, faulted):
         await session.execute(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
-        await session.execute(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
     assert len(gateway.plant.alarm_listeners) == 2
     await closed.close()
     gateway.faults.kill_worker(faulted.session_id)
     assert not gateway.plant.alarm_listeners
 
 
-async def test_session_acknowledges_alarms_by_guid_and_by_name(gateway: SimulatedGateway, session: WireSession) -> None:
-    by_guid: dict[str, Any] = {"alarm_guid": HOT_GUID, "comment": "seen", "operator_user": "me"}
-    reply = await session.execute(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM, **by_guid)
-    assert reply.HasField("acknowledge_alarm")
-    assert reply.acknowledge_alarm.native_status == 0
+async def test_session_acknowledges_alarms_by_name(gateway: SimulatedGateway, session: WireSession) -> None:
     gateway.plant[STOPPED_TAG].set(True)
     provider, _, rest = STOPPED.partition("!")
     group, _, name = rest.partition(".")
@@ -280,17 +286,46 @@ async def test_session_acknowledges_alarms_by_guid_and_by_name(gateway: Simulate
     reply = await session.execute(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME, **by_name)
     assert reply.HasField("acknowledge_alarm")
     snapshots = (await session.execute(pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS)).query_active_alarms.snapshots
-    assert [alarm.alarm_full_reference for alarm in snapshots] == [HOT, STOPPED]
-    assert {alarm.current_state for alarm in snapshots} == {pb.ALARM_CONDITION_STATE_ACTIVE_ACKED}
+    assert [(alarm.alarm_full_reference, alarm.current_state) for alarm in snapshots] == [
+        (HOT, pb.ALARM_CONDITION_STATE_ACTIVE),
+        (STOPPED, pb.ALARM_CONDITION_STATE_ACTIVE_ACKED),
+    ]
     filtered = await session.execute(pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS, alarm_filter_prefix="nothing")
     assert filtered.HasField("query_active_alarms")
     assert not filtered.query_active_alarms.snapshots
 
 
 async def test_unknown_alarm_is_an_mxaccess_failure_in_a_session(session: WireSession) -> None:
-    for reply in (
-        await session.reply(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM, alarm_guid="no guid"),
-        await session.reply(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME, alarm_name="a", group_name="b"),
-    ):
-        assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
-        assert reply.hresult == E_INVALIDARG
+    reply = await session.reply(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME, alarm_name="a", group_name="b")
+    assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
+    assert reply.hresult == E_INVALIDARG
+
+
+async def test_session_cannot_acknowledge_by_guid(session: WireSession) -> None:
+    by_guid = await session.reply(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM, alarm_guid=GUID)
+    invalid = await session.reply(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM, alarm_guid="no guid")
+    assert by_guid.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
+    assert by_guid.hresult == E_NOTIMPL
+    assert invalid.protocol_status.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+
+
+async def test_second_subscription_to_alarms_is_refused(gateway: SimulatedGateway, session: WireSession) -> None:
+    await session.execute(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
+    second = await session.reply(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
+    assert second.protocol_status.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+    for _ in range(2):
+        await session.execute(pb.MX_COMMAND_KIND_UNSUBSCRIBE_ALARMS)
+    assert not gateway.plant.alarm_listeners
+    await session.execute(pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS)
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK])
+async def test_feeds_end_on_request(gateway: SimulatedGateway, wire: Wire, code: grpc.StatusCode) -> None:
+    async with feed(wire) as one, feed(wire) as other:
+        await one.receive(3)
+        await other.receive(3)
+        gateway.faults.end_alarm_feeds(code)
+        assert await one.end() is code
+        assert await other.end() is code
+    async with feed(wire) as again:
+        assert len(await again.receive(3)) == 3

@@ -84,7 +84,7 @@ async def query_active_alarms(gateway: Gateway, output: Output, *, filter_prefix
         "--reference",
         required=True,
         metavar="ALARM",
-        help="The alarm: Provider!Group.Tag as printed, or its GUID.",
+        help="The alarm: Provider!Group.Tag, as it is printed.",
     ),
     _comment,
     _operator,
@@ -167,7 +167,11 @@ async def acknowledge_alarm_by_guid(
     operator_domain: str,
     operator_full_name: str,
 ) -> None:
-    """Acknowledge an alarm through a session (gateway command AcknowledgeAlarm) and print the native status."""
+    """Acknowledge an alarm by its GUID (gateway command AcknowledgeAlarm) and print the native status.
+
+    A gateway refuses this with status 6, because the call of AVEVA that it needs is not implemented: use
+    acknowledge-alarm or acknowledge-alarm-by-name.
+    """
     session = await gateway.attach(session_id)
     status = await session.acknowledge_alarm(
         alarm_guid, comment, operator, operator_node, operator_domain, operator_full_name

@@ -59,11 +59,15 @@ class AlarmCommands(CommandSender):
     ) -> int:
         """Acknowledge an alarm by its GUID (gateway command AcknowledgeAlarm).
 
+        A gateway refuses this, because the call of AVEVA that it needs is not implemented: use
+        `acknowledge_alarm_by_name`.
+
         Returns the unchanged status number of the alarm library. A refused acknowledgement raises an error. If the call
         raises a timeout or transport error, the alarm may have been acknowledged.
 
         Raises:
             MxGatewayConfigurationError: `alarm_guid` is not a GUID.
+            MxAccessError: the gateway cannot acknowledge by GUID.
         """
         from mxgateway.alarms.acknowledge import is_guid  # noqa: PLC0415 - loaded at the first use of alarms
 
@@ -99,7 +103,8 @@ class AlarmCommands(CommandSender):
     ) -> int:
         """Acknowledge the alarm `provider_name!group_name.alarm_name` (gateway command AcknowledgeAlarmByName).
 
-        Returns the unchanged status number of the alarm library, as `acknowledge_alarm` does.
+        Returns the unchanged status number of the alarm library. A refused acknowledgement raises an error. If the call
+        raises a timeout or transport error, the alarm may have been acknowledged.
         """
         request = self._request(pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME)
         request.command.acknowledge_alarm_by_name_command.CopyFrom(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["acknowledge_alarm", "is_guid"]
 
 _GUID: Final = re.compile(r"[{(]?[0-9A-Fa-f]{8}(?:-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}[)}]?")
+_GUID_HINT: Final = "a gateway cannot acknowledge by GUID: use the alarm_full_reference, Provider!Group.Tag"
 
 
 async def acknowledge_alarm(
@@ -26,7 +27,7 @@ async def acknowledge_alarm(
     """Acknowledge an alarm (rpc `AcknowledgeAlarm`); see `GatewayClient.acknowledge_alarm`."""
     if not (is_guid(reference) or _is_full_reference(reference)):
         raise MxGatewayConfigurationError(
-            f"invalid alarm {reference!r}: use the GUID or the alarm_full_reference of an alarm, Provider!Group.Tag"
+            f"invalid alarm {reference!r}: use the alarm_full_reference of an alarm, Provider!Group.Tag"
         )
     request = pb.AcknowledgeAlarmRequest(
         client_correlation_id=channel.new_correlation_id(),
@@ -42,7 +43,8 @@ async def acknowledge_alarm(
         method="AcknowledgeAlarm", target=channel.options.endpoint, correlation_id=request.client_correlation_id
     )
     if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(reply):
-        raise error_from_reply(reply, facts)
+        failure = error_from_reply(reply, facts)
+        raise failure.with_hint(_GUID_HINT) if is_guid(reference) and failure.hint is None else failure
     if reply.correlation_id not in {"", request.client_correlation_id}:
         redact_message(reply)
         raise MxGatewayProtocolError(f"the reply is for another request, correlation id {reply.correlation_id}", facts)

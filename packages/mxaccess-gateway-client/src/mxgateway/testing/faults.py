@@ -159,6 +159,12 @@ class Faults:
         finally:
             self._world.plant[tag].silent = False
 
+    def end_alarm_feeds(
+        self, code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE, details: str = "ended on request"
+    ) -> None:
+        """End all open alarm feeds with a status, which may be OK. Connections and sessions stay open."""
+        self._world.alarms.end_feeds(Refused(code, details))
+
     def change_alarm_provider(self, mode: AlarmProviderMode, reason: str = "changed on request") -> None:
         """Switch to another alarm provider. Every provider except ALARMMGR is degraded."""
         self._world.alarms.change_provider(pb.AlarmProviderMode.ValueType(mode), reason)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.testing.commands.context import Command
-from mxgateway.testing.plant.alarm_board import AlarmFilter
+from mxgateway.testing.plant.alarm_board import AlarmFilter, acknowledging_by_guid, is_guid
 from mxgateway.testing.plant.statuses import E_INVALIDARG, S_OK
 from mxgateway.testing.state.keys import Scope
-from mxgateway.testing.state.refusals import MxAccessRefused, Refused
+from mxgateway.testing.state.refusals import CommandFailed, MxAccessRefused, Refused
 
 if TYPE_CHECKING:
     from mxgateway.testing.commands.context import CommandContext
@@ -21,6 +21,10 @@ __all__ = ["ALARM_COMMANDS"]
 def _subscribe_alarms(context: CommandContext, command: pb.SubscribeAlarmsCommand) -> None:
     # `\\machine\Galaxy!Area` and `Galaxy!Area` select the same alarms.
     prefix = command.subscription_expression.rpartition("\\")[2]
+    if context.session.subscribed_to_alarms:
+        raise CommandFailed(
+            pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, "the session is already subscribed to alarms: unsubscribe first"
+        )
     context.session.subscribe_alarms(AlarmFilter(prefix, context.key.can_access_tag))
 
 
@@ -28,17 +32,14 @@ def _unsubscribe_alarms(context: CommandContext, _: pb.UnsubscribeAlarmsCommand)
     context.session.unsubscribe_alarms()
 
 
-def _acknowledge_alarm(context: CommandContext, command: pb.AcknowledgeAlarmCommand) -> None:
-    _acknowledge(context, command.alarm_guid, command)
+def _acknowledge_alarm(_: CommandContext, command: pb.AcknowledgeAlarmCommand) -> None:
+    if not is_guid(command.alarm_guid):
+        raise CommandFailed(pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, f"{command.alarm_guid!r} is not a GUID")
+    raise acknowledging_by_guid()
 
 
 def _acknowledge_alarm_by_name(context: CommandContext, command: pb.AcknowledgeAlarmByNameCommand) -> None:
-    _acknowledge(context, f"{command.provider_name}!{command.group_name}.{command.alarm_name}", command)
-
-
-def _acknowledge(
-    context: CommandContext, reference: str, command: pb.AcknowledgeAlarmCommand | pb.AcknowledgeAlarmByNameCommand
-) -> None:
+    reference = f"{command.provider_name}!{command.group_name}.{command.alarm_name}"
     try:
         alarm = context.world.alarms.find(reference)
     except Refused:

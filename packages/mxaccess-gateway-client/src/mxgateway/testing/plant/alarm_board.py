@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import grpc
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+from mxgateway.testing.plant.statuses import E_NOTIMPL
 from mxgateway.testing.plant.values import timestamp
-from mxgateway.testing.state.refusals import Refused
+from mxgateway.testing.state.refusals import MxAccessRefused, Refused
 from mxgateway.testing.state.subscriptions import Subscription
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mxgateway.testing.plant.plant import Plant
     from mxgateway.testing.state.clock import Clock
 
-__all__ = ["AlarmBoard", "AlarmFilter"]
+__all__ = ["AlarmBoard", "AlarmFilter", "acknowledging_by_guid", "is_guid"]
 
 _FULL_REFERENCE = re.compile(r"[^!]+![^!.]+\.[^!]+")
 
@@ -55,6 +56,7 @@ class AlarmBoard:
         self._max_queued = max_queued
         self._provider = pb.AlarmProviderStatus(mode=pb.ALARM_PROVIDER_MODE_ALARMMGR, since=timestamp(clock.now()))
         self._provider_listeners: dict[Callable[[], None], None] = {}
+        self._feeds: dict[Subscription[pb.AlarmFeedMessage], None] = {}
 
     def change_provider(self, mode: pb.AlarmProviderMode.ValueType, reason: str) -> None:
         """Switch to another alarm provider, and notify all listeners."""
@@ -67,6 +69,14 @@ class AlarmBoard:
         for listener in tuple(self._provider_listeners):
             listener()
 
+    def end_feeds(self, end: Refused) -> None:
+        """End all open feeds with a status, which may be OK. Messages that are still queued are sent only before OK."""
+        for feed in tuple(self._feeds):
+            if end.code is grpc.StatusCode.OK:
+                feed.finish()
+            else:
+                feed.fail(end)
+
     def active(self, alarm_filter: AlarmFilter) -> list[pb.ActiveAlarmSnapshot]:
         """Return the alarms that are active, acknowledged or not."""
         return [
@@ -76,18 +86,20 @@ class AlarmBoard:
         ]
 
     def find(self, reference: str) -> Alarm | None:
-        """Return the alarm with this GUID or full reference, ignoring case. Return None if it is unknown.
+        """Return the alarm with this full reference, ignoring case. Return None if it is unknown.
 
         Raises:
             Refused: the reference is neither a GUID nor of the form `Provider!Group.Tag`.
+            MxAccessRefused: the reference is a GUID.
         """
-        guid = _parse_guid(reference)
-        if guid is None and not _FULL_REFERENCE.fullmatch(reference):
+        if is_guid(reference):
+            raise acknowledging_by_guid()
+        if not _FULL_REFERENCE.fullmatch(reference):
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT, f"{reference!r} is neither a GUID nor of the form Provider!Group.Tag"
             )
         for alarm in self._plant.alarms:
-            if alarm.guid == guid or alarm.full_reference.casefold() == reference.casefold():
+            if alarm.full_reference.casefold() == reference.casefold():
                 return alarm
         return None
 
@@ -136,16 +148,27 @@ class AlarmBoard:
                     )
                 )
 
+        self._feeds[subscription] = None
         with self.listening(
             alarm_filter,
             lambda transition: send(pb.AlarmFeedMessage(transition=transition)),
             lambda: send(pb.AlarmFeedMessage(provider_status=self._provider)),
         ):
-            yield subscription
+            try:
+                yield subscription
+            finally:
+                del self._feeds[subscription]
 
 
-def _parse_guid(text: str) -> uuid.UUID | None:
+def acknowledging_by_guid() -> MxAccessRefused:
+    """Return the refusal of an acknowledgement by GUID: AVEVA has not implemented the call behind it."""
+    return MxAccessRefused(E_NOTIMPL, "acknowledging an alarm by its GUID is not implemented: use Provider!Group.Tag")
+
+
+def is_guid(text: str) -> bool:
+    """Return whether a text is a GUID, with or without braces."""
     try:
-        return uuid.UUID(text)
+        uuid.UUID(text)
     except ValueError:
-        return None
+        return False
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,7 +61,6 @@ class Alarm:
         severity: the severity that the alarm is reported with.
         description: a description for people.
         category: a category such as `Process`.
-        guid: the id by which the alarm can be acknowledged; generated if None.
     """
 
     def __init__(
@@ -72,10 +70,8 @@ class Alarm:
         severity: int = 500,
         description: str = "",
         category: str = "Process",
-        guid: uuid.UUID | None = None,
     ) -> None:
         self.condition = condition
-        self.guid: uuid.UUID = guid or uuid.uuid4()
         self.tag_name: str = ""
         self.on_transition: Callable[[Alarm, pb.AlarmTransitionKind.ValueType], None] = _ignore
         self._snapshot = pb.ActiveAlarmSnapshot(

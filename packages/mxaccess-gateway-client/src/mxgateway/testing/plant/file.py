@@ -252,7 +252,7 @@ def _tag(name: str, table: _Table) -> Tag:
 def _alarm(table: _Table) -> Alarm | None:
     if not table.keys:
         return None
-    severity, guid = table.pop("severity", int), table.pop_guid("guid")
+    severity = table.pop("severity", int)
     description, category = table.pop("description", str), table.pop("category", str)
     equal, high, low = table.pop_any("equal"), table.pop("high", float), table.pop("low", float)
     table.check_no_keys_left()
@@ -262,7 +262,6 @@ def _alarm(table: _Table) -> Alarm | None:
             severity=500 if severity is None else severity,
             description=description or "",
             category=category or "Process",
-            guid=guid,
         )
 
 

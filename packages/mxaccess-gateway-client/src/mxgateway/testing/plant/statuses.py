@@ -9,6 +9,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 __all__ = [
     "E_ACCESSDENIED",
     "E_INVALIDARG",
+    "E_NOTIMPL",
     "S_OK",
     "array_without_brackets",
     "good",
@@ -25,6 +26,7 @@ def _hresult(number: int) -> int:
 
 
 S_OK = 0
+E_NOTIMPL = _hresult(0x80004001)
 E_ACCESSDENIED = _hresult(0x80070005)
 E_INVALIDARG = _hresult(0x80070057)
 

@@ -11,7 +11,7 @@ from mxgateway.testing.plant.alarm_board import AlarmFilter
 from mxgateway.testing.plant.statuses import E_INVALIDARG, S_OK
 from mxgateway.testing.server.admission import Rpc
 from mxgateway.testing.state.keys import Scope
-from mxgateway.testing.state.refusals import Refused
+from mxgateway.testing.state.refusals import MxAccessRefused, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,21 +37,28 @@ class AlarmRpcs:
         }
 
     async def _acknowledge_alarm(self, request: pb.AcknowledgeAlarmRequest, call: Call) -> pb.AcknowledgeAlarmReply:
-        alarm = self._alarms.find(request.alarm_full_reference)
+        reply = pb.AcknowledgeAlarmReply(correlation_id=request.client_correlation_id)
+        try:
+            self._acknowledge(request, call)
+        except MxAccessRefused as refused:
+            reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
+            reply.protocol_status.message = "the alarm was not acknowledged"
+            reply.hresult = refused.hresult
+            reply.diagnostic_message = refused.message
+        else:
+            reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_OK
+            reply.hresult = S_OK
+        return reply
+
+    def _acknowledge(self, request: pb.AcknowledgeAlarmRequest, call: Call) -> None:
+        reference = request.alarm_full_reference
+        alarm = self._alarms.find(reference)
         if alarm is not None and not call.key.can_access_tag(alarm.tag_name):
             raise Refused(
                 grpc.StatusCode.PERMISSION_DENIED, f"the API key {call.key.key_id} has no access to {alarm.tag_name}"
             )
-        reply = pb.AcknowledgeAlarmReply(correlation_id=request.client_correlation_id)
-        if alarm is not None and self._alarms.acknowledge(alarm, request.operator_user, request.comment):
-            reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_OK
-            reply.hresult = S_OK
-        else:
-            reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
-            reply.protocol_status.message = "the alarm was not acknowledged"
-            reply.hresult = E_INVALIDARG
-            reply.diagnostic_message = f"there is no active alarm {request.alarm_full_reference}"
-        return reply
+        if alarm is None or not self._alarms.acknowledge(alarm, request.operator_user, request.comment):
+            raise MxAccessRefused(E_INVALIDARG, f"there is no active alarm {reference}")
 
     async def _stream_alarms(self, request: pb.StreamAlarmsRequest, call: Call) -> None:
         with self._alarms.feed(AlarmFilter(request.alarm_filter_prefix, call.key.can_access_tag)) as subscription:

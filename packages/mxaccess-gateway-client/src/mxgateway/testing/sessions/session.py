@@ -54,6 +54,7 @@ class Session:
         self._grace: Timer | None = None
         self._closing: asyncio.Task[None] | None = None
         self._alarms = ExitStack()
+        self.subscribed_to_alarms: bool = False
 
     @property
     def closing_or_closed(self) -> bool:
@@ -128,14 +129,15 @@ class Session:
             self._world.changed.notify_all()
 
     def subscribe_alarms(self, alarm_filter: AlarmFilter) -> None:
-        """Raise an event for every transition of these alarms. This replaces an earlier subscription."""
-        self.unsubscribe_alarms()
+        """Raise an event for every transition of these alarms."""
+        self.subscribed_to_alarms = True
         self._alarms.enter_context(
             self._world.alarms.listening(alarm_filter, self._on_alarm_transition, self._on_provider_change)
         )
 
     def unsubscribe_alarms(self) -> None:
         """Stop raising events for alarms."""
+        self.subscribed_to_alarms = False
         self._alarms.close()
 
     async def close(self) -> None:

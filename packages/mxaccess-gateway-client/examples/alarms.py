@@ -7,35 +7,44 @@ import asyncio
 import sys
 
 from mxgateway import (
-    ActiveAlarm,
+    AlarmChange,
     AlarmProviderStatus,
     AlarmSnapshotComplete,
-    AlarmTransition,
     ClientOptions,
     GatewayClient,
     MxAccessError,
+    WatchGap,
+    WatchLost,
+    WatchRestored,
 )
 
 
 async def main(changes: int, to_acknowledge: str) -> None:
     async with (
         GatewayClient.connect(ClientOptions.from_env()) as client,
-        client.stream_alarms() as feed,
+        client.watch_alarms() as watch,
     ):
+        if to_acknowledge:
+            await acknowledge(client, to_acknowledge)
         seen = 0
-        async for item in feed:
+        async for item in watch:
             match item:
-                case ActiveAlarm(alarm_full_reference=reference, current_state=state, severity=severity):
-                    print(f"{reference} is {state.name}, severity {severity}: {item.description}")
+                case AlarmChange(kind=kind, alarm=alarm, from_snapshot=from_snapshot):
+                    operator = f"{alarm.operator_user} {alarm.operator_comment}".strip()
+                    details = ", ".join(filter(None, (f"severity {alarm.severity}", alarm.description, operator)))
+                    when = alarm.transition_timestamp or "meanwhile"
+                    print(f"{when}  {kind.value} {alarm.alarm_full_reference}, {details}")
+                    seen += not from_snapshot
                 case AlarmSnapshotComplete():
-                    print("end of the active alarms, changes follow")
-                    if to_acknowledge:
-                        await acknowledge(client, to_acknowledge)
-                case AlarmTransition(alarm_full_reference=reference, transition_kind=kind, transition_timestamp=when):
-                    print(f"{when}  {reference}: {kind.name} {item.operator_user} {item.operator_comment}".rstrip())
-                    seen += 1
+                    print(f"{len(watch.active)} active alarms, changes follow")
                 case AlarmProviderStatus(degraded=True, reason=reason):
                     print(f"the alarm provider is degraded: {reason}")
+                case WatchLost(error=error):
+                    print(f"alarm feed lost, the active alarms may be outdated: {error}")
+                case WatchRestored():
+                    print("alarm feed restored, what changed in the meantime follows")
+                case WatchGap(dropped=dropped):
+                    print(f"{dropped} changes were dropped, {len(watch.active)} alarms are active now")
                 case _:
                     pass
             if changes and seen == changes:

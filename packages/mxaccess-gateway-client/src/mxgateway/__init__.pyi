@@ -15,10 +15,14 @@ from . import tags as tags
 from . import values as values
 from .alarms import ActiveAlarm as ActiveAlarm
 from .alarms import ActiveAlarms as ActiveAlarms
+from .alarms import AlarmChange as AlarmChange
+from .alarms import AlarmChangeKind as AlarmChangeKind
 from .alarms import AlarmFeed as AlarmFeed
 from .alarms import AlarmFeedItem as AlarmFeedItem
 from .alarms import AlarmProviderStatus as AlarmProviderStatus
 from .alarms import AlarmSnapshotComplete as AlarmSnapshotComplete
+from .alarms import AlarmWatch as AlarmWatch
+from .alarms import AlarmWatchItem as AlarmWatchItem
 from .alarms import UnrecognizedAlarmMessage as UnrecognizedAlarmMessage
 from .auth import ApiKey as ApiKey
 from .bulk import BulkReadResult as BulkReadResult

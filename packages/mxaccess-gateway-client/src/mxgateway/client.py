@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mxgateway._transport.channel import Channel
     from mxgateway.alarms.active import ActiveAlarms
     from mxgateway.alarms.feed import AlarmFeed
+    from mxgateway.alarms.watch import AlarmWatch
     from mxgateway.galaxy.client import Galaxy
     from mxgateway.options import ClientOptionsFields
     from mxgateway.session import OpenSessionOptions, OpenSessionOptionsFields, Session
@@ -236,6 +237,35 @@ class GatewayClient:
 
         return AlarmFeed(self._channel, filter_prefix)
 
+    def watch_alarms(
+        self,
+        filter_prefix: str = "",
+        *,
+        queue_size: int = 10_000,
+        reconnect_delay: float = 0.2,
+        longest_reconnect_delay: float = 15.0,
+    ) -> AlarmWatch:
+        """Return a watch of the gateway's alarms, which survives lost connections (rpc `StreamAlarms`).
+
+        It keeps the table of active alarms and yields every change of it, see AlarmWatch. No session is needed, and
+        nothing is sent before the watch is entered or iterated. Each watch has a feed of its own. `filter_prefix` works
+        as in `stream_alarms`. At most `queue_size` changes wait for the reader; if more arrive, the oldest are dropped
+        and counted in a WatchGap. After a loss the watch waits `reconnect_delay` seconds before the first attempt; each
+        further delay is twice as long, up to `longest_reconnect_delay`, and at random up to half shorter.
+
+        Raises:
+            MxGatewayConfigurationError: `queue_size` is less than 1, or a delay is not positive.
+        """
+        from mxgateway.alarms.watch import open_alarm_watch  # noqa: PLC0415
+
+        return open_alarm_watch(
+            self._channel,
+            filter_prefix,
+            queue_size=queue_size,
+            reconnect_delay=reconnect_delay,
+            longest_reconnect_delay=longest_reconnect_delay,
+        )
+
     def query_active_alarms(self, filter_prefix: str = "", *, timeout: float | None = None) -> ActiveAlarms:
         """Return the currently active alarms (rpc `QueryActiveAlarms`).
 
@@ -251,14 +281,14 @@ class GatewayClient:
     ) -> None:
         """Acknowledge an alarm (rpc `AcknowledgeAlarm`). No session is needed.
 
-        `reference` is the GUID of the alarm or its `alarm_full_reference`, `Provider!Group.Tag`. `comment` and
-        `operator_user` go into the history of the alarm. `timeout` is in seconds. Cancelling stops only the waiting. If
-        the call raises a timeout or transport error, the alarm may have been acknowledged; the client never repeats the
-        call.
+        `reference` is the `alarm_full_reference` of the alarm, `Provider!Group.Tag`. A GUID is sent too, but a gateway
+        refuses it: the call of AVEVA that it needs is not implemented. `comment` and `operator_user` go into the
+        history of the alarm. `timeout` is in seconds. Cancelling stops only the waiting. If the call raises a timeout
+        or transport error, the alarm may have been acknowledged; the client never repeats the call.
 
         Raises:
-            MxGatewayConfigurationError: `reference` is neither a GUID nor a full reference. Nothing was sent.
-            MxAccessError: the alarm cannot be acknowledged, see `hresult` and `diagnostic_message`.
+            MxGatewayConfigurationError: `reference` is not of the form `Provider!Group.Tag`. Nothing was sent.
+            MxAccessError: the alarm is not active, or `reference` is a GUID; see `hresult` and `diagnostic_message`.
             MxGatewayCommandError: the gateway refused the request as invalid.
             MxGatewayAuthorizationError: the key lacks the scope `invoke:write`.
             MxGatewayError: any other error that Session lists.

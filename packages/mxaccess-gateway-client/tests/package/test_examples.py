@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mxgateway.testing import SimulatedGateway
+from mxgateway.testing import CallRecord, SimulatedGateway
 from support.programs import start_python
 from support.tagging import INT, STRING, UNKNOWN, commands, writes
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RAMP = "TestMachine_001.TestChangingInt"
-ALARM = "TestChildObject.TestAlarmed"
+ALARM_TAG = "TestChildObject.TestAlarmed"
+ALARM = f"SimulatedGalaxy!TestArea.{ALARM_TAG}"
 # The library's warnings, which Python writes to stderr if logging is not configured.
 LOST_AND_RESTORED = (
     r"event stream of '\S+' lost: .*\n(.* is not restored yet, .*\n)*"
@@ -120,33 +121,31 @@ async def test_bulk_subscribe_advises_a_thousand_tags_in_one_round_trip(
     assert commands(gateway)["UNSUBSCRIBE_BULK"] == 1
 
 
-async def test_alarms_prints_active_alarms_and_transitions(example: Example, gateway: SimulatedGateway) -> None:
-    (reference,) = await active(example)
-    lines = await example.run("alarms.py", "1", reference)
+def calls_of(gateway: SimulatedGateway, rpc: str) -> list[CallRecord]:
+    """Return the calls of an rpc that the gateway has received."""
+    return [call for call in gateway.calls if call.rpc == rpc]
 
-    assert lines[0].startswith(f"{reference} is ACTIVE, severity 700: Too hot")
-    assert lines[1] == "end of the active alarms, changes follow"
-    assert re.fullmatch(rf"20\S+ \S+  {re.escape(reference)}: ACKNOWLEDGE python-client seen by an example", lines[2])
+
+async def test_alarms_prints_active_alarms_changes_and_losses(example: Example, gateway: SimulatedGateway) -> None:
+    lines = await example.run("alarms.py", "1", ALARM)
+
+    assert re.fullmatch(rf"20\S+ \S+  raised {re.escape(ALARM)}, severity 700, Too hot", lines[0])
+    assert lines[1] == "1 active alarms, changes follow"
+    assert lines[2].endswith(f"  acknowledged {ALARM}, severity 700, Too hot, python-client seen by an example")
 
     process = await example.start(EXAMPLES / "alarms.py", "1", "Nobody!Nothing.Here")
-    await gateway.wait_for(lambda: len([call for call in gateway.calls if call.rpc == "AcknowledgeAlarm"]) == 2)
-    gateway.plant[ALARM].set(10.0)
-    lines = await example.end(process)
-    assert lines[0].startswith(f"{reference} is ACTIVE_ACKED")
-    assert lines[2].startswith("cannot acknowledge Nobody!Nothing.Here: ")
-    assert ": CLEAR" in lines[3]
-
-
-async def active(example: Example) -> list[str]:
-    """Return the references of the active alarms that the example prints first."""
-    process = await example.start(EXAMPLES / "alarms.py")
-    assert process.stdout is not None
-    references: list[str] = []
-    while " is ACTIVE" in (line := (await process.stdout.readline()).decode()):
-        references.append(line.partition(" is ")[0])
-    process.kill()
-    await process.communicate()
-    return references
+    await gateway.wait_for(lambda: len(calls_of(gateway, "AcknowledgeAlarm")) == 2)
+    gateway.faults.end_alarm_feeds()
+    gateway.plant[ALARM_TAG].set(10.0)
+    await gateway.wait_for(lambda: len(calls_of(gateway, "StreamAlarms")) == 3 and gateway.plant.alarm_listeners)
+    gateway.plant[ALARM_TAG].set(95.0)
+    lines = await example.end(process, errors=r"alarm feed lost: .*\nalarm feed restored\n")
+    assert lines[0].startswith("cannot acknowledge Nobody!Nothing.Here: ")
+    assert lines[3].startswith("alarm feed lost, the active alarms may be outdated: StreamAlarms on ")
+    assert lines[4] == "alarm feed restored, what changed in the meantime follows"
+    assert lines[5].startswith(f"meanwhile  cleared {ALARM}, ")
+    assert lines[6] == "0 active alarms, changes follow"
+    assert f"  raised {ALARM}, " in lines[7]
 
 
 async def test_browse_prints_the_tree(example: Example) -> None:

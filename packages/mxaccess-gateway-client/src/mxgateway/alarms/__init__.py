@@ -1,6 +1,7 @@
-"""Alarms without a session: the alarm feed, active alarms, acknowledging."""
+"""Alarms without a session: the feed, the watch, the active alarms, acknowledging."""
 
 from mxgateway.alarms.active import ActiveAlarm, ActiveAlarms
+from mxgateway.alarms.changes import AlarmChange, AlarmChangeKind, AlarmWatchItem
 from mxgateway.alarms.feed import (
     AlarmFeed,
     AlarmFeedItem,
@@ -8,13 +9,18 @@ from mxgateway.alarms.feed import (
     AlarmSnapshotComplete,
     UnrecognizedAlarmMessage,
 )
+from mxgateway.alarms.watch import AlarmWatch
 
 __all__ = [
     "ActiveAlarm",
     "ActiveAlarms",
+    "AlarmChange",
+    "AlarmChangeKind",
     "AlarmFeed",
     "AlarmFeedItem",
     "AlarmProviderStatus",
     "AlarmSnapshotComplete",
+    "AlarmWatch",
+    "AlarmWatchItem",
     "UnrecognizedAlarmMessage",
 ]

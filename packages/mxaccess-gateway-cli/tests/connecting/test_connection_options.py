@@ -72,12 +72,13 @@ async def test_command_line_overrides_environment(gateway: SimulatedGateway, mon
     assert (await _smoke("--endpoint", gateway.endpoint)).status == ExitStatus.GOOD
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 async def test_key_is_read_from_file(
-    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding: str
 ) -> None:
     monkeypatch.delenv("MXGATEWAY_API_KEY")
     file = tmp_path / "key"
-    file.write_text(f"{gateway.api_key}\n", encoding="utf-8")
+    file.write_text(f"{gateway.api_key}\n", encoding=encoding)
 
     assert (await _smoke("--api-key-file", file)).status == ExitStatus.GOOD
 

@@ -223,6 +223,25 @@ async def test_invalid_key_file_is_usage_error(tmp_path: Path, content: bytes | 
     await _refused(ExitStatus.USAGE, str(file), "open-session", "--api-key-file", file)
 
 
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (f'"{API_KEY}"\n', "in quotes: remove the quotes"),
+        (f"Bearer {API_KEY}\n", "starts with 'Bearer '"),
+    ],
+)
+async def test_key_with_something_around_it_is_refused_before_it_is_sent(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str, hint: str
+) -> None:
+    file = tmp_path / "key"
+    file.write_text(content, encoding="utf-8")
+    monkeypatch.setenv("PLANT_KEY", content)
+
+    await _refused(ExitStatus.USAGE, hint, "open-session", "--api-key-file", file)
+    await _refused(ExitStatus.USAGE, hint, "open-session", "--api-key-env", "PLANT_KEY")
+    assert not gateway.calls
+
+
 @pytest.mark.usefixtures("gateway")
 async def test_key_as_variable_name_is_not_shown() -> None:
     await _refused(ExitStatus.USAGE, "--api-key-env", "open-session", "--api-key-env", API_KEY)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NoReturn, final
 
 from mxgateway.redaction import REDACTED, Secret, SecretBytes, hide
+from mxgateway.text_files import decode_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,6 +15,12 @@ __all__ = ["ApiKey"]
 
 # A text does not contain this many characters of a key by chance. The secret part of a gateway's key has 43.
 _MIN_DISTINCTIVE_CHARACTERS: Final = 16
+
+# Characters that editors and shells put around a text. A key has none of them.
+_QUOTES: Final = frozenset("\"'`\u2018\u2019\u201a\u201c\u201d\u201e")
+# What people copy together with a key. The patterns are strings: re compiles them when they are first used.
+_SCHEME: Final = r"(?i)(?:authorization:\s*)?bearer\s"
+_ASSIGNMENT: Final = r"(?i)(?:export\s+|set\s+|\$env:)?MXGATEWAY_API_KEY\s*="
 
 
 @final
@@ -42,7 +50,7 @@ class ApiKey:
 
     @classmethod
     def from_file(cls, path: str | Path) -> ApiKey:
-        """Read a key from a text file that contains nothing else.
+        """Read a key from a text file that contains nothing else, in UTF-8 or UTF-16 (as PowerShell's `>` writes it).
 
         Raises:
             OSError: the file cannot be read.
@@ -50,11 +58,7 @@ class ApiKey:
         """
         from pathlib import Path  # noqa: PLC0415 - needed only for a key in a file
 
-        try:
-            return cls(Path(path).read_text(encoding="utf-8-sig"))
-        except UnicodeDecodeError:
-            problem = f"the API key file {path} is not a text file"
-        raise ValueError(problem)
+        return cls(decode_text(Path(path).read_bytes(), "the API key file"))
 
     def reveal(self) -> str:
         """Return the key itself, for the one place that sends it."""
@@ -94,6 +98,12 @@ def _problem(key: object) -> str | None:
     key = key.strip()
     if not key:
         return "the API key is empty"
+    if key[0] in _QUOTES or key[-1] in _QUOTES:
+        return "the API key is in quotes: remove the quotes"
+    if re.match(_SCHEME, key):
+        return "the API key starts with 'Bearer ', which the client adds itself: remove it"
+    if re.match(_ASSIGNMENT, key):
+        return "the API key starts with the name of a variable: keep only what is behind the '='"
     for position, character in enumerate(key):
         if not "!" <= character <= "~":
             return f"the API key has an invalid character at position {position} (U+{ord(character):04X})"

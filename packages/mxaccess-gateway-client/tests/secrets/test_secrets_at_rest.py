@@ -28,7 +28,15 @@ from support.secret_spellings import API_KEY, PASSWORD, SECRET
 from support.waiting import until
 
 ENDPOINT = "gateway:5001"
-NO_KEYS: tuple[object, ...] = (f"{API_KEY} {API_KEY}", f"{API_KEY}\n\x00", f"{API_KEY}é", API_KEY.encode(), [API_KEY])
+NO_KEYS: tuple[object, ...] = (
+    f"{API_KEY} {API_KEY}",
+    f"{API_KEY}\n\x00",
+    f"{API_KEY}é",
+    f"'{API_KEY}'",
+    f"Bearer {API_KEY}",
+    API_KEY.encode(),
+    [API_KEY],
+)
 WRONG_FIELDS: dict[str, Any] = {
     "endpoint": "https://gateway:5001/path",
     "timeout": -1,
@@ -87,7 +95,7 @@ def test_invalid_key_is_not_shown(search: SecretSearch, key: Any) -> None:
 
 
 def test_file_without_a_key_is_not_shown(search: SecretSearch, tmp_path: Path) -> None:
-    for content in (f"{API_KEY}\n{API_KEY}".encode(), API_KEY.encode() + b"\xff", API_KEY.encode("utf-16")):
+    for content in (f"{API_KEY}\n{API_KEY}".encode(), API_KEY.encode() + b"\xff", API_KEY.encode("utf-16")[:-1]):
         path = tmp_path / "key"
         path.write_bytes(content)
         with pytest.raises(ValueError, match="key") as caught:

@@ -300,9 +300,10 @@ def test_key_cannot_be_pickled() -> None:
 
 
 @pytest.mark.parametrize("content", [API_KEY, f"{API_KEY}\n", f"\ufeff{API_KEY}\r\n", f"\n\n  {API_KEY}  \n"])
-def test_key_is_read_from_file(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_key_is_read_from_file(tmp_path: Path, content: str, encoding: str) -> None:
     path = tmp_path / "key.txt"
-    path.write_text(content, encoding="utf-8")
+    path.write_bytes(content.encode(encoding))
 
     assert ApiKey.from_file(path) == ApiKey(API_KEY)
     assert ApiKey.from_file(str(path)) == ApiKey(API_KEY)
@@ -313,8 +314,17 @@ def test_key_is_read_from_file(tmp_path: Path, content: str) -> None:
     [
         (b"", "empty"),
         (b" \n", "empty"),
+        ("\ufeff\r\n".encode("utf-16-le"), "empty"),
+        (f'"{API_KEY}"\n'.encode(), "in quotes: remove the quotes"),
+        (f"\u201e{API_KEY}\u201c".encode("utf-16"), "in quotes: remove the quotes"),
+        (f"Bearer {API_KEY}".encode(), "starts with 'Bearer '"),
+        (f"authorization: bearer\t{API_KEY}".encode(), "starts with 'Bearer '"),
+        (f"export MXGATEWAY_API_KEY={API_KEY}".encode(), "starts with the name of a variable"),
+        (f"$env:MXGATEWAY_API_KEY = '{API_KEY}".encode(), "starts with the name of a variable"),
         (f"{API_KEY}\n{API_KEY}".encode(), "position 44"),
         (b"\xff\xfe\x00", "is not a text file"),
+        (b"\n" + API_KEY.encode("cp1252") + b"\xfc", "line 2 is not valid UTF-8"),
+        (API_KEY.encode() + b"\0", "is not a text file"),
         ("mxgw_a_sécret".encode(), r"position 8 \(U\+00E9\)"),
     ],
 )
@@ -326,6 +336,14 @@ def test_file_without_a_key_is_refused_and_not_shown(tmp_path: Path, content: by
         ApiKey.from_file(path)
 
     assert_silent(caught.value, [], *MARKERS, "sécret")
+
+
+def test_key_file_written_by_powershell_is_read(tmp_path: Path) -> None:
+    # The bytes of `"mxgw_..." > key.txt` in Windows PowerShell 5.
+    path = tmp_path / "key.txt"
+    path.write_bytes(b"\xff\xfe" + b"".join(bytes([byte, 0]) for byte in b"mxgw_ops_secret-0123\r\n"))
+
+    assert ApiKey.from_file(path).reveal() == "mxgw_ops_secret-0123"
 
 
 def test_missing_key_file_raises_os_error(tmp_path: Path) -> None:

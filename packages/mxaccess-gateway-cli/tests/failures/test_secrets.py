@@ -37,16 +37,19 @@ MODES = {"text": [], "json": ["--json"], "debug": ["--debug"], "json and debug":
 # Arguments that a command needs in addition to its required options.
 ARGUMENTS: dict[str, list[str]] = {
     "acknowledge-alarm": ["--reference", "Provider!Group.Tag"],
+    "add-item-bulk": ["--items", "TestObject.TestInt"],
     "batch": [],
     "bench-events": ["--duration-seconds", "0.2"],
     "bench-read-bulk": ["--duration-seconds", "0.2"],
     "galaxy-watch": ["--max-events", "1"],
     "read": ["TestObject.TestInt"],
+    "read-bulk": ["--items", "TestObject.TestInt"],
     "smoke": ["--item", "TestObject.TestInt", "--timeout", "2"],
     "stream-alarms": ["--max-messages", "1"],
     "stream-events": ["--max-events", "1"],
+    "subscribe-bulk": ["--items", "TestObject.TestInt"],
     "watch": ["TestObject.TestInt", "--duration", "0.5"],
-    "write": ["--tag", "TestObject.TestInt"],
+    "write": ["TestObject.TestInt", "1"],
 }
 VALUES: dict[str, str] = {
     "--timestamp": "2026-01-05T08:00:00Z",

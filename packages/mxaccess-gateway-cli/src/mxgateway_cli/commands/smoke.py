@@ -11,7 +11,8 @@ from mxgateway_cli.connecting.gateway_command import build_command
 from mxgateway_cli.connecting.target import Target, connection_options
 from mxgateway_cli.help import option
 from mxgateway_cli.input import options
-from mxgateway_cli.input.values import VALUE_TYPES, parse_value
+from mxgateway_cli.input.value_types import ValueType
+from mxgateway_cli.input.values import parse_value
 from mxgateway_cli.output.console import Output, output_options
 
 __all__ = ["smoke"]
@@ -61,7 +62,7 @@ smoke = build_command(
     option(
         "--write", environment=False, metavar="VALUE", help="Also write this value; never read from the environment."
     ),
-    option("--type", "value_type", type=click.Choice(VALUE_TYPES), metavar="TYPE", help="The type to write."),
+    option("--type", "value_type", type=ValueType(), metavar="TYPE", help="The type to write."),
     options.client_name,
     option("--simulate", is_flag=True, help="Start a simulated gateway and test that."),
     connection_options,

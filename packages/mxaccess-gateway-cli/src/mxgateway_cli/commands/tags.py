@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
-from mxgateway_cli.input import options
+from mxgateway_cli.input import options, tag_options
 
 if TYPE_CHECKING:
     from mxgateway_cli.connecting.client import Gateway
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = ["read", "watch"]
 
-_tags = click.argument("tags", metavar="TAG...", nargs=-1, required=True)
 
-
-@gateway_command("read", _tags, options.client_name, schema="reading")
-async def read(gateway: Gateway, output: Output, *, tags: tuple[str, ...], client_name: str) -> None:
+@gateway_command("read", tag_options.tags, options.client_name, schema="reading")
+async def read(gateway: Gateway, output: Output, *, client_name: str, **selection: Any) -> None:
     """Read tags by name and print their values; the status is 6 if one of them cannot be read.
 
     Opens its own session and closes it. The name of an array ends in [].
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway import TagReading  # noqa: PLC0415
+    from mxgateway_cli.jobs.tag_search import find_tags  # noqa: PLC0415
     from mxgateway_cli.results.tags import print_readings  # noqa: PLC0415
 
+    tags = await find_tags(gateway, output, **selection)
     client = await gateway.client()
     async with client.open_session(client_session_name=client_name) as session:
         results = await session.read_bulk(await session.register(client_name), tags)
@@ -37,7 +37,7 @@ async def read(gateway: Gateway, output: Output, *, tags: tuple[str, ...], clien
 
 @gateway_command(
     "watch",
-    _tags,
+    tag_options.tags,
     option(
         "--max-events",
         type=click.IntRange(min=1),
@@ -58,11 +58,11 @@ async def watch(
     gateway: Gateway,
     output: Output,
     *,
-    tags: tuple[str, ...],
     max_events: int | None,
     duration: float | None,
     supervisory: bool,
     client_name: str,
+    **selection: Any,
 ) -> None:
     """Watch tags by name, as a live table on a terminal, until --max-events, --duration or Ctrl-C.
 
@@ -70,8 +70,10 @@ async def watch(
     its own session and closes it.
     """
     # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.tag_search import find_tags  # noqa: PLC0415
     from mxgateway_cli.jobs.watch import watch_tags  # noqa: PLC0415
 
+    tags = await find_tags(gateway, output, **selection)
     client = await gateway.client()
     async with client.tags(client_name, supervisory=supervisory) as tag_client:
         await watch_tags(tag_client, tags, output, max_events=max_events, duration=duration)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import click
 
-from mxgateway_cli.input.values import ARRAY_SUFFIX, parse_value, quote
+from mxgateway_cli.input.value_types import ARRAY_SUFFIX
+from mxgateway_cli.input.values import parse_value, quote
 
 if TYPE_CHECKING:
     from mxgateway import MxValue

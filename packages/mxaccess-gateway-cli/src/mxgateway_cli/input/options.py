@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-import click
-
 from mxgateway_cli.help import option
-from mxgateway_cli.input.lists import parse_handles, parse_references
-from mxgateway_cli.input.values import VALUE_TYPES
+from mxgateway_cli.input.lists import parse_handles
+from mxgateway_cli.input.value_types import TYPES_HELP, ValueType
 
 __all__ = [
     "DEFAULT_CLIENT_NAME",
@@ -18,7 +16,6 @@ __all__ = [
     "item_context",
     "item_handle",
     "item_handles",
-    "items",
     "server_handle",
     "session_id",
     "supervisory",
@@ -59,13 +56,6 @@ item = option(
     metavar="REFERENCE",
     help="The item's reference, for example TestChildObject.TestInt; the name of an array ends in [].",
 )
-items = option(
-    "--items",
-    required=True,
-    callback=parse_references,
-    metavar="LIST",
-    help="The items' references, separated by commas; the name of an array ends in [].",
-)
 item_context = option(
     "--context", "item_context", metavar="OBJECT", help="The object that the reference is relative to (AddItem2)."
 )
@@ -73,9 +63,9 @@ value_type = option(
     "--type",
     "value_type",
     required=True,
-    type=click.Choice(VALUE_TYPES),
+    type=ValueType(),
     metavar="TYPE",
-    help="The type to send: bool, int32, int64, float, double, string or timestamp; add [] for an array of them.",
+    help=f"The type to send: {TYPES_HELP}.",
 )
 value = option(
     "--value",

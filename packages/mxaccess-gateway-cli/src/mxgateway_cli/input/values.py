@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 import click
 
+from mxgateway_cli.input.value_types import ARRAY_SUFFIX, concrete_types
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mxgateway import MxValue
 
-__all__ = ["ARRAY_SUFFIX", "VALUE_TYPES", "parse_timestamp", "parse_value", "quote"]
-
-ARRAY_SUFFIX: Final = "[]"
-"""Suffix of a value type that makes it an array."""
+__all__ = ["parse_timestamp", "parse_value", "quote"]
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?inf(?:inity)?|nan", re.IGNORECASE)
 _TRUE = frozenset({"true", "1"})
 _FALSE = frozenset({"false", "0"})
+_DECIMAL_TYPES: Final = frozenset({"float", "double"})
 _MAX_INTEGER_CHARACTERS: Final = 64
 _MAX_QUOTED_CHARACTERS: Final = 80
 
@@ -48,20 +48,28 @@ class _ScalarType(NamedTuple):
     data_type: str
 
 
-def parse_value(value_type: str, text: str) -> MxValue:
+def parse_value(value_type: str, text: str, *, decimal_comma: bool = False) -> MxValue:
     """Return the value that a text stands for.
+
+    Args:
+        value_type: A name that `find_type` returns.
+        text: The text.
+        decimal_comma: Whether float and double numbers have a decimal comma instead of a decimal point.
 
     Raises:
         click.UsageError: The text doesn't fit the type; the message names both.
     """
-    try:
-        if value_type.endswith(ARRAY_SUFFIX):
-            return _array(value_type.removesuffix(ARRAY_SUFFIX), text)
-        return _scalar(value_type, text)
-    except (TypeError, ValueError) as error:
-        problem = str(error)
-    except RecursionError:
-        problem = "it is nested too deeply"
+    problem = ""
+    for name in concrete_types(value_type):
+        base = name.removesuffix(ARRAY_SUFFIX)
+        is_array = name != base
+        try:
+            plain = _with_decimal_point(text, is_array=is_array) if decimal_comma and base in _DECIMAL_TYPES else text
+            return _array(base, plain) if is_array else _scalar(base, plain)
+        except (TypeError, ValueError) as error:
+            problem = str(error)
+        except RecursionError:
+            problem = "it is nested too deeply"
     raise click.UsageError(f"invalid {value_type} {quote(text)}: {problem}")
 
 
@@ -83,6 +91,17 @@ def quote(text: str) -> str:
     if len(text) <= _MAX_QUOTED_CHARACTERS:
         return repr(text)
     return f"{text[:_MAX_QUOTED_CHARACTERS]!r}... ({len(text)} characters)"
+
+
+def _with_decimal_point(text: str, *, is_array: bool) -> str:
+    """Return a number with a decimal comma as a number with a decimal point."""
+    if is_array:
+        if text.lstrip().startswith("["):
+            return text
+        raise ValueError("with --decimal-comma an array must be a JSON array: [1.5, 2.5]")
+    if "." in text:
+        raise ValueError("use a decimal comma, and no separator of thousands")
+    return text.replace(",", ".")
 
 
 def _scalar(name: str, text: str) -> MxValue:
@@ -202,5 +221,3 @@ _SCALAR_TYPES: Final = {
     "string": _ScalarType(str, "STRING"),
     "timestamp": _ScalarType(_timestamp, "TIME"),
 }
-VALUE_TYPES: Final = (*_SCALAR_TYPES, *(f"{name}{ARRAY_SUFFIX}" for name in _SCALAR_TYPES))
-"""The types that a value on the command line can have."""

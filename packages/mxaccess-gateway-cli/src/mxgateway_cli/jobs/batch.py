@@ -20,6 +20,7 @@ from mxgateway_cli.connecting.runner import interruptible, run_in
 from mxgateway_cli.errors import PartialFailure
 from mxgateway_cli.failures.report import describe_error
 from mxgateway_cli.help import Command, Option
+from mxgateway_cli.input.text_source import STDIN_READER_KEY
 from mxgateway_cli.output.console import Diagnostics
 from mxgateway_cli.output.log import show_log_records
 
@@ -108,6 +109,7 @@ class Batch:
         arguments = [name, *_supported(name, self._shared), *rest]
         with app.make_context(_PROGRAM, arguments, obj=diagnostics) as context:
             context.meta[RUNNER_KEY] = self._run_with_gateway
+            context.meta[STDIN_READER_KEY] = "batch"
             app.invoke(context)
 
     def _run_with_gateway(self, target: Target, output: Output, function: Callable[[Gateway], Awaitable[None]]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
-from mxgateway_cli.input import options
+from mxgateway_cli.input import options, tag_options
 
 if TYPE_CHECKING:
     from mxgateway import SubscribeResult
@@ -26,14 +26,21 @@ __all__ = [
 ]
 
 
-@gateway_command("subscribe-bulk", options.session_id, options.server_handle, options.items, schema="bulk-subscription")
+@gateway_command(
+    "subscribe-bulk",
+    options.session_id,
+    options.server_handle,
+    tag_options.items_or_tag_list,
+    schema="bulk-subscription",
+)
 async def subscribe_bulk(
-    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, items: tuple[str, ...]
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, **selection: Any
 ) -> None:
     """Add and advise many items in one round trip and print the result of each.
 
     The status is 6 if one of them failed; the others are advised regardless.
     """
+    items = await _find(gateway, output, **selection)
     session = await gateway.attach(session_id)
     _print(output, session_id, server_handle, await session.subscribe_bulk(server_handle, items))
 
@@ -49,11 +56,18 @@ async def unsubscribe_bulk(
     _print(output, session_id, server_handle, await session.unsubscribe_bulk(server_handle, item_handles))
 
 
-@gateway_command("add-item-bulk", options.session_id, options.server_handle, options.items, schema="bulk-subscription")
+@gateway_command(
+    "add-item-bulk",
+    options.session_id,
+    options.server_handle,
+    tag_options.items_or_tag_list,
+    schema="bulk-subscription",
+)
 async def add_item_bulk(
-    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, items: tuple[str, ...]
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, **selection: Any
 ) -> None:
     """Add many items and print the item handle of each."""
+    items = await _find(gateway, output, **selection)
     session = await gateway.attach(session_id)
     _print(output, session_id, server_handle, await session.add_item_bulk(server_handle, items))
 
@@ -99,7 +113,7 @@ async def remove_item_bulk(
     "read-bulk",
     options.session_id,
     options.server_handle,
-    options.items,
+    tag_options.items_or_tag_list,
     option(
         "--timeout-ms",
         type=click.IntRange(min=0, max=2**32 - 1),
@@ -110,7 +124,7 @@ async def remove_item_bulk(
     schema="bulk-reading",
 )
 async def read_bulk(
-    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, items: tuple[str, ...], timeout_ms: int
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, timeout_ms: int, **selection: Any
 ) -> None:
     """Read many tags in one round trip and print a reading of each.
 
@@ -119,9 +133,17 @@ async def read_bulk(
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.results.bulk import print_read_results  # noqa: PLC0415
 
+    items = await _find(gateway, output, **selection)
     session = await gateway.attach(session_id)
     results = await session.read_bulk(server_handle, items, worker_timeout=timeout_ms / 1000 or None)
     print_read_results(output, session_id, server_handle, results)
+
+
+async def _find(gateway: Gateway, output: Output, **selection: Any) -> tuple[str, ...]:
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.tag_search import find_tags  # noqa: PLC0415
+
+    return await find_tags(gateway, output, **selection)
 
 
 def _print(output: Output, session_id: str, server_handle: int, results: tuple[SubscribeResult, ...]) -> None:

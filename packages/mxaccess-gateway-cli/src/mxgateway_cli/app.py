@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Tags by name": {
         "read": ("tags", "Read tags."),
         "watch": ("tags", "Watch tags, reconnecting after a lost connection."),
-        "write": ("writes", "Write a tag and wait for the outcome, or write an item by its handles."),
+        "write": ("write", "Write tags and wait for their outcomes, or write an item by its handles."),
     },
     "Sessions": {
         "open-session": ("sessions", "Open a session, leave it open and print its id."),

@@ -24,7 +24,9 @@ _HEAD = """\
 Generated from the commands by `python -m mxgateway_cli.reference`. `mxgw-py COMMAND --help` shows the same text.
 
 Every option can also be set by the environment variable next to it. The command line overrides the environment."""
-_WRITE_NOTE = "The environment never triggers a write: `smoke --write` and `write --tag` have no variable."
+_WRITE_NOTE = """\
+The environment never triggers a write: the tags, `--file` and `--yes` of `write`, and `smoke --write`, have no
+variable."""
 
 
 def reference() -> str:
@@ -35,7 +37,7 @@ def reference() -> str:
         parts.append(f"## {section}")
         for name in names:
             command = _command(name)
-            options = [each for each in command.params if isinstance(each, Option)]
+            options = [each for each in command.params if isinstance(each, Option) and not each.hidden]
             parts += _describe(name, command, [each for each in options if each.section == COMMAND_SECTION])
             for each in options:
                 if each.section != COMMAND_SECTION:

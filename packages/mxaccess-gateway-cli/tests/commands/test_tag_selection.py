@@ -172,9 +172,7 @@ async def test_pattern_without_match_is_refused_with_the_option(gateway: Simulat
     assert not gateway.calls
 
 
-@pytest.mark.parametrize(
-    "command", ["subscribe-bulk", "add-item-bulk", "read-bulk"]
-)
+@pytest.mark.parametrize("command", ["subscribe-bulk", "add-item-bulk", "read-bulk"])
 @pytest.mark.usefixtures("session")
 async def test_bulk_command_without_tags_is_usage_error(command: str) -> None:
     result = await mxgw_py(command, "--server-handle", "1")

@@ -1,4 +1,4 @@
-"""`read`, `write --tag` and `watch` access tags by name and leave no session open."""
+"""`read`, `write --tag`, the former spelling of a write, and `watch` access tags by name and leave no session open."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_read_needs_no_events_scope(gateway: SimulatedGateway, monkeypatch
 
 
 async def test_write_by_name_waits_for_outcome(gateway: SimulatedGateway) -> None:
-    assert (await succeed(*WRITE_5, "--tag", INT)).stdout == f"written {INT}\n"
+    assert (await succeed(*WRITE_5, "--tag", INT)).stdout == f"written {INT} 5\n"
     assert gateway.plant[INT].value == 5
 
 
@@ -69,7 +69,7 @@ async def test_refused_write_by_name_gives_reason() -> None:
 
     assert result.status == ExitStatus.MXACCESS
     assert f"{READ_ONLY} is view only" in result.error
-    assert result.stdout == ""
+    assert result.stdout.startswith(f"REFUSED {READ_ONLY} 5: ")
 
 
 async def test_write_by_name_without_outcome_may_have_happened(
@@ -103,7 +103,7 @@ async def test_environment_never_names_tag_to_write(gateway: SimulatedGateway, m
     result = await mxgw_py(*WRITE_5)
 
     assert result.status == ExitStatus.USAGE
-    assert "--tag NAME" in result.error
+    assert "nothing to write: give TAG VALUE" in result.error
     assert gateway.plant[INT].value == 42
 
 

@@ -1,4 +1,4 @@
-"""`write` sends a value of exactly the requested type, or nothing."""
+"""`write` by handles sends a value of exactly the requested type, or nothing."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_invalid_value_is_refused_before_anything_is_sent(
 
 @pytest.mark.usefixtures("advised_item")
 async def test_unknown_type_is_refused_with_list_of_types() -> None:
-    result = await _write("integer", "1")
+    result = await _write("integr", "1")
 
     assert result.status == ExitStatus.USAGE
     assert "int32" in result.error
@@ -161,6 +161,17 @@ async def test_timestamp_without_time_zone_is_refused(when: str) -> None:
 
     assert result.status == ExitStatus.USAGE
     assert when in result.error
+
+
+@pytest.mark.usefixtures("advised_item")
+@pytest.mark.parametrize("given", ["--value 5", "--type int32", "--type int32 --value 5 --dry-run"])
+async def test_write_by_handles_needs_type_and_value_and_is_never_dry(gateway: SimulatedGateway, given: str) -> None:
+    before = len(gateway.calls)
+
+    result = await mxgw_py("write", *given.split())
+
+    assert result.status == ExitStatus.USAGE
+    assert len(gateway.calls) == before
 
 
 async def test_write_to_unadvised_item_is_refused_by_mxaccess(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Commands that write, and that identify the users on whose behalf they write."""
+"""Commands that write on behalf of users, and that identify these users."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from mxgateway.redaction import Secret, hide
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
 from mxgateway_cli.input import options
 from mxgateway_cli.input.values import parse_timestamp, parse_value
+from mxgateway_cli.results.accepted_writes import print_accepted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,65 +22,7 @@ if TYPE_CHECKING:
     from mxgateway_cli.connecting.client import Gateway
     from mxgateway_cli.output.console import Output
 
-__all__ = ["archestra_user_to_id", "authenticate_user", "write", "write_secured"]
-
-
-@gateway_command(
-    "write",
-    # Not from the environment: the target of a write must be named on the command line.
-    option(
-        "--tag",
-        environment=False,
-        metavar="NAME",
-        help="The tag to write by name, in a session of its own; never read from the environment.",
-    ),
-    options.supervisory,
-    option("--session-id", metavar="ID", help="Without --tag: the open session."),
-    option("--server-handle", type=int, metavar="HANDLE", help="Without --tag: the server handle."),
-    option("--item-handle", type=int, metavar="HANDLE", help="Without --tag: the item handle of an advised item."),
-    options.value_type,
-    options.value,
-    options.timestamp,
-    options.user_id,
-    options.client_name,
-    schema="write",
-)
-async def write(
-    gateway: Gateway,
-    output: Output,
-    *,
-    tag: str | None,
-    supervisory: bool,
-    session_id: str | None,
-    server_handle: int | None,
-    item_handle: int | None,
-    value_type: str,
-    text: str,
-    timestamp: str | None,
-    user_id: int,
-    client_name: str,
-) -> None:
-    """Write a value to a tag, or to an advised item (Write, or Write2 with --timestamp).
-
-    With --tag, status 0 means written: the command waits for the outcome and never writes twice. With handles, it means
-    accepted: the outcome is the OnWriteComplete event that stream-events prints.
-    """
-    value, when = _parse(value_type, text, timestamp)
-    if tag is not None:
-        _check_no_handles()
-        client = await gateway.client()
-        async with client.tags(client_name, supervisory=supervisory) as tags:
-            await tags.write(tag, value, user_id=user_id, timestamp=when)
-        output.result({"tag": tag, "written": True}, f"written {tag}")
-        return
-    if session_id is None or server_handle is None or item_handle is None:
-        raise click.UsageError("missing target: give --tag NAME, or --session-id, --server-handle and --item-handle")
-    session = await gateway.attach(session_id)
-    if when is None:
-        await session.write(server_handle, item_handle, value, user_id)
-    else:
-        await session.write2(server_handle, item_handle, value, when, user_id)
-    _print_accepted(output, session_id, server_handle, item_handle)
+__all__ = ["archestra_user_to_id", "authenticate_user", "write_secured"]
 
 
 @gateway_command(
@@ -119,7 +61,7 @@ async def write_secured(
         await session.write_secured(server_handle, item_handle, *users, value)
     else:
         await session.write_secured2(server_handle, item_handle, *users, value, when)
-    _print_accepted(output, session_id, server_handle, item_handle)
+    print_accepted(output, session_id, server_handle, item_handle)
 
 
 def _read_password(_: click.Context, __: click.Parameter, name: str) -> Secret:
@@ -172,18 +114,5 @@ async def archestra_user_to_id(
     output.result({"sessionId": session_id, "serverHandle": server_handle, "userId": user_id}, str(user_id))
 
 
-def _check_no_handles() -> None:
-    """Reject handles on the command line next to `--tag`. Those of the environment are ignored."""
-    context = click.get_current_context()
-    for name in ("session_id", "server_handle", "item_handle"):
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--tag and --{name.replace('_', '-')} contradict each other: give only one of them")
-
-
 def _parse(value_type: str, text: str, timestamp: str | None) -> tuple[MxValue, datetime | None]:
     return parse_value(value_type, text), None if timestamp is None else parse_timestamp(timestamp)
-
-
-def _print_accepted(output: Output, session_id: str, server_handle: int, item_handle: int) -> None:
-    record = {"sessionId": session_id, "serverHandle": server_handle, "itemHandle": item_handle, "accepted": True}
-    output.result(record, f"accepted; the outcome is the OnWriteComplete event of item {item_handle}")

@@ -28,7 +28,9 @@ class _Declaration(Protocol):
     def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]: ...
 
 
-def gateway_command(name: str, *declarations: _Declaration, schema: str) -> Callable[[GatewayFunction], click.Command]:
+def gateway_command(
+    name: str, *declarations: _Declaration, schema: str, cls: type[Command] = Command
+) -> Callable[[GatewayFunction], click.Command]:
     """Turn a coroutine function into a command with its own options and those of the connection and the output.
 
     The function is called with the gateway, the output and the values of its own options.
@@ -37,6 +39,7 @@ def gateway_command(name: str, *declarations: _Declaration, schema: str) -> Call
         name: The name of the command.
         declarations: The command's own options and arguments.
         schema: The name of the JSON Schema of the output.
+        cls: The class of the command.
     """
 
     def decorate(function: GatewayFunction) -> click.Command:
@@ -55,17 +58,19 @@ def gateway_command(name: str, *declarations: _Declaration, schema: str) -> Call
             run(target, output, with_parameters)
 
         parts: list[_Declaration] = [*declarations, connection_options, output_options]
-        return build_command(name, *parts, schema=schema)(click.pass_context(command))
+        return build_command(name, *parts, schema=schema, cls=cls)(click.pass_context(command))
 
     return decorate
 
 
-def build_command(name: str, *declarations: _Declaration, schema: str) -> Callable[[Callable[..., Any]], click.Command]:
+def build_command(
+    name: str, *declarations: _Declaration, schema: str, cls: type[Command] = Command
+) -> Callable[[Callable[..., Any]], click.Command]:
     """Turn a function into a command with these options, which its help lists in this order."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         for declare in reversed(declarations):
             function = declare(function)
-        return click.command(name, cls=Command, schema=schema)(function)
+        return click.command(name, cls=cls, schema=schema)(function)
 
     return decorate

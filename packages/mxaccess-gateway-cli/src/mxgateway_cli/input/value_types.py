@@ -85,4 +85,3 @@ def concrete_types(name: str) -> tuple[str, ...]:
     suffix = ARRAY_SUFFIX if name.endswith(ARRAY_SUFFIX) else ""
     base = name.removesuffix(ARRAY_SUFFIX)
     return tuple(f"{each}{suffix}" for each in _CHOICES.get(base, (base,)))
-

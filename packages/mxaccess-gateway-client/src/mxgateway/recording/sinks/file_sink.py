@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, ParamSpec, TypeVar
 
 from filelock import Timeout
 
+from mxgateway.errors import MxGatewayUsageError
 from mxgateway.recording.sinks.series import FileSeries, Rotation
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from mxgateway.recording.record import TagRecord
 
 __all__ = ["FileSink"]
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class FileSink(ABC):
@@ -79,7 +83,8 @@ class FileSink(ABC):
         return last
 
     def _write_and_rotate(self, records: Sequence[TagRecord]) -> None:
-        assert self.path is not None, "the sink is not open"
+        if self.path is None:
+            raise MxGatewayUsageError("the sink is not open")
         if self._has_records and self.series.is_full(self.path, self.size):
             self._close()
             self.path = self.series.next()
@@ -106,9 +111,9 @@ class FileSink(ABC):
         """Close the file."""
 
 
-async def _finished(function: Callable[..., Any], *arguments: object) -> Any:
+async def _finished(function: Callable[Parameters, Result], *arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
     """Run a function in a thread, and wait for its end even if cancelled: a thread cannot be stopped."""
-    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **keywords))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

@@ -48,7 +48,7 @@ CREATE INDEX IF NOT EXISTS record_tag_time ON record (tag, source_time);
 _INSERT: Final = (
     "INSERT OR IGNORE INTO record (kind, tag, value_integer, value_real, value_text, value_blob, data_type, quality, "
     "source_time, gateway_time, received_time, session_id, sequence, repeated, detail) "
-    f"VALUES ({', '.join('?' * 15)})"
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 

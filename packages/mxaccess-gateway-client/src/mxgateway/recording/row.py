@@ -6,7 +6,7 @@ import base64
 import json
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from mxgateway.recording.record import RecordKind
 from mxgateway.values import SparseArray
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from mxgateway.recording.record import TagRecord
     from mxgateway.values import MxValueOutput
 
-__all__ = ["Row", "iso_time", "json_record", "json_value", "row_of", "text_of"]
+__all__ = ["Row", "iso_time", "json_record", "json_value", "row_of", "text_of", "typed_value"]
+
+
+TypedValue: TypeAlias = tuple[int | None, float | None, str | None, bytes | None]
+"""A value in the column of its type: integer, real, text or blob."""
 
 
 class Row(NamedTuple):
@@ -136,3 +140,21 @@ def json_record(row: Row) -> dict[str, Any]:
     if row.detail:
         record["detail"] = row.detail
     return record
+
+
+def typed_value(value: MxValueOutput) -> TypedValue:
+    """Return a value in the column of its type: integer, real, text or blob."""
+    if value is None:
+        return None, None, None, None
+    if isinstance(value, int):
+        return int(value), None, None, None
+    if isinstance(value, float):
+        # SQLite stores NaN as NULL.
+        return (None, None, "NaN", None) if math.isnan(value) else (None, value, None, None)
+    if isinstance(value, bytes):
+        return None, None, None, value
+    if isinstance(value, str):
+        return None, None, value, None
+    if isinstance(value, list | SparseArray):
+        return None, None, json.dumps(json_value(value), ensure_ascii=False), None
+    return None, None, iso_time(value), None

@@ -1,7 +1,8 @@
 """Where records are written: files of several kinds."""
 
+from mxgateway.recording.sinks.parquet import ParquetSink
 from mxgateway.recording.sinks.series import Rotation
 from mxgateway.recording.sinks.sqlite import SqliteSink
 from mxgateway.recording.sinks.text import CsvSink, JsonLinesSink
 
-__all__ = ["CsvSink", "JsonLinesSink", "Rotation", "SqliteSink"]
+__all__ = ["CsvSink", "JsonLinesSink", "ParquetSink", "Rotation", "SqliteSink"]

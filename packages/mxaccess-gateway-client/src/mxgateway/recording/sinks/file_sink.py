@@ -34,9 +34,13 @@ class FileSink(ABC):
     """
 
     suffix: ClassVar[str]
+    by_date: ClassVar[bool] = False
+    """Whether files in a folder are parted by date."""
+    continues: ClassVar[bool] = True
+    """Whether the newest file of several is continued, instead of beginning a new one."""
 
     def __init__(self, path: str | os.PathLike[str], *, rotation: Rotation | None = None) -> None:
-        self.series: Final = FileSeries(path, self.suffix, rotation or Rotation())
+        self.series: Final = FileSeries(path, self.suffix, rotation or Rotation(), by_date=self.by_date)
         self.path: Path | None = None
         """The file that is written at present."""
         self.size: int = 0
@@ -66,7 +70,7 @@ class FileSink(ABC):
             await _finished(self._close_last)
 
     def _open_newest(self) -> datetime | None:
-        path = self.series.newest()
+        path = self.series.newest() if self.continues or self.series.is_single else self.series.next()
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = self.series.lock
         try:
@@ -79,7 +83,7 @@ class FileSink(ABC):
             lock.release()
             raise
         self.path = path
-        self._has_records = last is not None
+        self._has_records = self.continues and last is not None
         return last
 
     def _write_and_rotate(self, records: Sequence[TagRecord]) -> None:
@@ -88,6 +92,7 @@ class FileSink(ABC):
         if self._has_records and self.series.is_full(self.path, self.size):
             self._close()
             self.path = self.series.next()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._open(self.path)
         self._write(records)
         self._has_records = True
@@ -111,7 +116,9 @@ class FileSink(ABC):
         """Close the file."""
 
 
-async def _finished(function: Callable[Parameters, Result], *arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
+async def _finished(
+    function: Callable[Parameters, Result], *arguments: Parameters.args, **keywords: Parameters.kwargs
+) -> Result:
     """Run a function in a thread, and wait for its end even if cancelled: a thread cannot be stopped."""
     running = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **keywords))
     try:

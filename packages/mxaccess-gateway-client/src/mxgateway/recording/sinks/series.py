@@ -50,14 +50,16 @@ class FileSeries:
 
     Without a rotation it is one file, `path`. With one, or if `path` is a folder, each file has the time of its
     beginning in its name, in UTC: `values-20261127T083000.000000Z.csv`, or `20261127T083000.000000Z.csv` in a folder.
+    With `by_date`, a folder has one folder for each day, `date=2026-11-27`, as readers of partitioned data expect it.
     """
 
-    def __init__(self, path: str | os.PathLike[str], suffix: str, rotation: Rotation) -> None:
+    def __init__(self, path: str | os.PathLike[str], suffix: str, rotation: Rotation, *, by_date: bool = False) -> None:
         self._path = Path(path)
         self._suffix = suffix
         self._rotation = rotation
         self._is_folder = self._path.is_dir() or str(path).endswith(("/", os.sep))
         self._folder = self._path if self._is_folder else self._path.parent
+        self._by_date = by_date and self._is_folder
         self._prefix = "" if self._is_folder else f"{self._path.stem}-"
         name = f"recording{suffix}" if self._is_folder else self._path.name
         # Not of one thread: a sink is used in several, one after the other.
@@ -80,11 +82,13 @@ class FileSeries:
             return self._path
         return max(self.existing(), default=self.next())
 
-    def existing(self) -> list[Path]:
-        """Return the files that exist, oldest first."""
+    def existing(self, suffix: str | None = None) -> list[Path]:
+        """Return the files that exist, oldest first; with another suffix, those beside them."""
+        suffix = suffix or self._suffix
         if self.is_single:
-            return [self._path] if self._path.exists() else []
-        pattern = f"{self._prefix}*{self._suffix}"
+            path = self._path.with_suffix(suffix)
+            return [path] if path.exists() else []
+        pattern = f"{'date=*/' if self._by_date else ''}{self._prefix}*{suffix}"
         return sorted(path for path in self._folder.glob(pattern) if self._began(path) is not None)
 
     def next(self) -> Path:
@@ -99,14 +103,17 @@ class FileSeries:
         rotation, began = self._rotation, self._began(path)
         too_large = rotation.max_bytes is not None and size >= rotation.max_bytes
         too_old = rotation.max_seconds is not None and began is not None and time.time() - began >= rotation.max_seconds
-        return too_large or too_old
+        # A day has its own folder.
+        other_day = self._by_date and path.parent != self._named(datetime.now(UTC)).parent
+        return too_large or too_old or other_day
 
     def _named(self, when: datetime) -> Path:
-        return self._folder / f"{self._prefix}{when.strftime(_TIME_FORMAT)}{self._suffix}"
+        folder = self._folder / f"date={when:%Y-%m-%d}" if self._by_date else self._folder
+        return folder / f"{self._prefix}{when.strftime(_TIME_FORMAT)}{self._suffix}"
 
     def _began(self, path: Path) -> float | None:
         """Return when a file of the series began, in seconds since 1970; None for other files."""
-        stamp = path.name.removeprefix(self._prefix).removesuffix(self._suffix)
+        stamp = path.stem.removeprefix(self._prefix)
         try:
             return datetime.strptime(stamp, _TIME_FORMAT).replace(tzinfo=UTC).timestamp()
         except ValueError:

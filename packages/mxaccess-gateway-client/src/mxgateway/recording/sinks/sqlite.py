@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sqlite3
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from mxgateway.recording.row import Row, iso_time, json_value, row_of
+from mxgateway.recording.row import Row, iso_time, row_of, typed_value
 from mxgateway.recording.sinks.file_sink import FileSink
-from mxgateway.values import SparseArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from mxgateway.recording.record import TagRecord
-    from mxgateway.values import MxValueOutput
 
-__all__ = ["SqliteSink", "TypedValue", "typed_value"]
-
-TypedValue: TypeAlias = "tuple[int | None, float | None, str | None, bytes | None]"
+__all__ = ["SqliteSink"]
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS record (
@@ -82,7 +76,7 @@ class SqliteSink(FileSink):
             with self._connection:
                 self._connection.executemany(_INSERT, [_columns(row_of(record)) for record in records])
             self._measure()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:
             raise OSError(f"cannot write to {self.path}: {error}") from error
 
     def _close(self) -> None:
@@ -92,24 +86,6 @@ class SqliteSink(FileSink):
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
         (page_size,) = self._connection.execute("PRAGMA page_size").fetchone()
         self.size = pages * page_size
-
-
-def typed_value(value: MxValueOutput) -> TypedValue:
-    """Return a value in the column of its type: integer, real, text or blob."""
-    if value is None:
-        return None, None, None, None
-    if isinstance(value, int):
-        return int(value), None, None, None
-    if isinstance(value, float):
-        # SQLite stores NaN as NULL.
-        return (None, None, "NaN", None) if math.isnan(value) else (None, value, None, None)
-    if isinstance(value, bytes):
-        return None, None, None, value
-    if isinstance(value, str):
-        return None, None, value, None
-    if isinstance(value, list | SparseArray):
-        return None, None, json.dumps(json_value(value), ensure_ascii=False), None
-    return None, None, iso_time(value), None
 
 
 def _columns(row: Row) -> tuple[object, ...]:

@@ -27,8 +27,16 @@ class Home:
     @property
     def known(self) -> str | None:
         """The content of the default known_gateways file, or None if there is no file."""
-        files = [path for path in self.folder.rglob("known_gateways") if path.parent.name == "mxgw-py"]
+        files = self._files()
         return files[0].read_text(encoding="utf-8") if files else None
+
+    @property
+    def known_file(self) -> Path:
+        """The default known_gateways file."""
+        return self._files()[0]
+
+    def _files(self) -> list[Path]:
+        return [path for path in self.folder.rglob("known_gateways") if path.parent.name == "mxgw-py"]
 
     def remember(self, endpoint: str, fingerprint: str) -> str:
         """Write a known gateways file with one gateway and return its path."""
@@ -82,15 +90,38 @@ async def test_first_use_warning_matches_schema(certificates: Certificates) -> N
 
 async def test_gateway_is_trusted_only_on_request(gateway: SimulatedGateway, home: Home) -> None:
     refused = await _read()
-    await _read(FIRST_USE)
-    remembered = home.known
-    seen = len(gateway.calls)
-    refused_again = await _read()
 
-    assert refused.status == refused_again.status == ExitStatus.TRANSPORT
-    assert "set --ca-file to its CA" in refused_again.error
-    assert len(gateway.calls) == seen
-    assert remembered == home.known
+    assert refused.status == ExitStatus.TRANSPORT
+    assert "set --ca-file to its CA" in refused.error
+    assert not gateway.calls
+    assert home.known is None
+
+
+async def test_remembered_gateway_is_trusted_without_options(gateway: SimulatedGateway, home: Home) -> None:
+    await _read(FIRST_USE)
+
+    assert (await succeed("read", "TestChildObject.TestInt")).stdout
+    # Only this gateway, and only with the remembered certificate.
+    for known, problem in (
+        (f"{gateway.endpoint} {OTHER}\n", "this may be an attack"),
+        (f"other.plant:5001 {OTHER}\n", "set --ca-file to its CA"),
+        (f"{gateway.endpoint} shortened\n", "has an invalid line 1"),
+    ):
+        home.known_file.write_text(known, encoding="utf-8")
+        seen = len(gateway.calls)
+        refused = await _read()
+        assert problem in refused.error
+        assert refused.status != ExitStatus.GOOD
+        assert len(gateway.calls) == seen
+
+
+async def test_other_way_to_trust_replaces_remembered_certificate(
+    gateway: SimulatedGateway, certificates: Certificates, home: Home
+) -> None:
+    await _read(FIRST_USE)
+    home.known_file.write_text(f"{gateway.endpoint} {OTHER}\n", encoding="utf-8")
+
+    await succeed("read", "TestChildObject.TestInt", "--ca-file", certificates.ca)
 
 
 async def test_changed_certificate_is_refused_with_both_fingerprints(

@@ -21,9 +21,9 @@ from mxgateway._transport.tls.trust import trust_by_fingerprint
 from mxgateway.errors import ErrorFacts, MxGatewayTransportError
 
 if TYPE_CHECKING:
-    from mxgateway.options import ClientOptions
+    from mxgateway.options import ClientOptions, FilePath
 
-__all__ = ["GatewayCertificate", "TlsReport", "diagnose", "inspect_tls", "look_up", "reach"]
+__all__ = ["GatewayCertificate", "TlsReport", "diagnose", "inspect_tls", "is_known_gateway", "look_up", "reach"]
 
 _MAX_SECONDS = 3.0
 _MAX_CONNECT_SECONDS = 1.5
@@ -123,6 +123,17 @@ async def inspect_tls(options: ClientOptions) -> TlsReport | None:
         return None
     summary = "the port does not accept plaintext" if options.plaintext else "the TLS handshake failed"
     raise _error(options, summary, problem)
+
+
+def is_known_gateway(endpoint: str, known_gateways_file: FilePath) -> bool:
+    """Return whether a gateway is in a `known_gateways_file`, under any spelling of its endpoint.
+
+    Raises:
+        MxGatewayConfigurationError: the file cannot be read or is invalid, or the endpoint is invalid.
+    """
+    from mxgateway._transport.tls.known_gateways import KnownGateways  # noqa: PLC0415 - most clients have no such file
+
+    return bool(KnownGateways(known_gateways_file).fingerprints(endpoint, may_be_missing=False))
 
 
 async def diagnose(options: ClientOptions, details: str) -> str | None:
@@ -251,7 +262,7 @@ async def _certificate_problem(options: ClientOptions, error: ssl.SSLCertVerific
     if error.verify_code == _SELF_SIGNED and options.ca_file is None:
         return (
             "the gateway's certificate is self-signed: compare its fingerprint on the gateway and set it as "
-            "certificate_fingerprint, or set ca_file to the certificate"
+            "certificate_fingerprint, or set ca_file to the certificate, or set trust_on_first_use to remember it"
         )
     if options.ca_file is None:
         return f"the gateway's certificate is not trusted ({reason}): set ca_file to its CA"

@@ -36,25 +36,45 @@ def client_options(target: Target, diagnostics: Diagnostics) -> ClientOptions:
     diagnostics.protect(api_key)
     fields = target.fields.copy()
     fields["api_key"] = api_key
-    fields["known_gateways_file"] = _known_gateways_file(target)
+    fields["known_gateways_file"] = _known_gateways_file(target, target.fields["endpoint"])
     options = ClientOptions.from_env(**fields)
     if not target.timeout_given or os.environ.get("MXGATEWAY_CONNECT_TIMEOUT"):
         return options
     return replace(options, connect_timeout=min(options.connect_timeout, target.timeout))
 
 
-def _known_gateways_file(target: Target) -> FilePath | None:
+def _known_gateways_file(target: Target, endpoint: str) -> FilePath | None:
+    """Return the file whose certificates are trusted, or None if the gateway is trusted in another way.
+
+    Without an option, a gateway that was remembered on its first use is still trusted by its fingerprint only.
+    """
     path = target.fields.get("known_gateways_file")
-    if path is not None or not target.fields.get("trust_on_first_use"):
+    if path is not None:
         return path
     folder = Path(click.get_app_dir("mxgw-py"))
+    default = str(folder / "known_gateways")
+    if not target.fields.get("trust_on_first_use"):
+        return default if target.uses_default_trust and _is_remembered(endpoint, default) else None
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         problem = error.strerror or type(error).__name__
     else:
-        return str(folder / "known_gateways")
+        return default
     raise click.UsageError(f"cannot create the folder {folder}: {problem}; give --known-gateways-file FILE")
+
+
+def _is_remembered(endpoint: str, path: str) -> bool:
+    try:
+        is_missing = not Path(path).exists()
+    except OSError:
+        # The configuration folder belongs to another user.
+        return False
+    if is_missing:
+        return False
+    from mxgateway.diagnosis import is_known_gateway  # noqa: PLC0415 - most users have no such file
+
+    return is_known_gateway(endpoint, path)
 
 
 def _api_key(target: Target) -> ApiKey:

@@ -79,7 +79,7 @@ _TLS_OPTIONS = (
         trust="known gateways",
         metavar="FILE",
         help="Trust the gateways in this file, which holds host:port and the SHA-256 fingerprint of each gateway's "
-        "certificate.  [default with --trust-on-first-use: known_gateways in mxgw-py's configuration folder]",
+        "certificate.  [default: known_gateways in mxgw-py's configuration folder, for the gateways that are in it]",
     ),
     _TlsOption(
         flag="--trust-on-first-use",
@@ -173,6 +173,12 @@ class Target:
     def timeout(self) -> float:
         """Seconds that a call or a wait may take."""
         return self.fields.get("timeout", DEFAULT_TIMEOUT_SECONDS)
+
+    @property
+    def uses_default_trust(self) -> bool:
+        """Whether the connection uses TLS and no option says which certificate to trust."""
+        has_choice = any(self.fields.get(each.field) for each in _TLS_OPTIONS if each.trust is not None)
+        return not has_choice and not self.fields.get("plaintext")
 
     @property
     def time_limit(self) -> float | None:

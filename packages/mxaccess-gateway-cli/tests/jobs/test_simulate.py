@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -83,3 +84,15 @@ async def test_invalid_simulate_options_are_refused(certificates: Certificates, 
         result = await mxgw_py("simulate", *arguments)
         assert result.status == status
         assert result.error.startswith("mxgw-py: error: ")
+
+
+async def test_busy_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = await mxgw_py("simulate", "--port", port)
+
+    assert result.status == ExitStatus.FAILED
+    assert result.error == (
+        f"mxgw-py: error: cannot listen on 127.0.0.1:{port}: port {port} is in use; give another --port, "
+        "or none for any free port"
+    )

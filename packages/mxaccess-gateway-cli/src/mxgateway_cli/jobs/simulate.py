@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,14 +66,33 @@ async def _serve(gateway: SimulatedGateway, simulation: Simulation, output: Outp
     try:
         await gateway.start()
     except RuntimeError as error:
+        problem = await _listening_problem(simulation.host, simulation.port)
         raise CommandFailure(
-            f"cannot listen on {simulation.host}:{simulation.port}: {error}", ExitStatus.FAILED
+            f"cannot listen on {simulation.host}:{simulation.port}: {problem or error}", ExitStatus.FAILED
         ) from error
     try:
         _announce(gateway, simulation, output)
         await asyncio.Event().wait()
     finally:
         await gateway.stop()
+
+
+async def _listening_problem(host: str, port: int) -> str | None:
+    """Return why a program cannot listen on an address and what to change, or None if it can. gRPC doesn't say it."""
+    try:
+        server = await asyncio.start_server(lambda _reader, writer: writer.close(), host, port)
+    except socket.gaierror:
+        return f"the name {host} is unknown"
+    except OSError as error:
+        problems = {
+            errno.EADDRINUSE: f"port {port} is in use; give another --port, or none for any free port",
+            errno.EADDRNOTAVAIL: f"{host} is not an address of this machine; give another --host",
+            errno.EACCES: f"this user may not listen on port {port}; give a --port above 1023",
+        }
+        return problems.get(error.errno or 0, error.strerror or str(error))
+    server.close()
+    await server.wait_closed()
+    return None
 
 
 def _announce(gateway: SimulatedGateway, simulation: Simulation, output: Output) -> None:
@@ -134,5 +155,5 @@ def _plant(path: str | None) -> Plant | None:
     except OSError as error:
         problem = f"cannot read the plant file {path}: {error.strerror or type(error).__name__}"
     except PlantFileError as error:
-        problem = f"invalid plant file {path}: {error}"
+        problem = f"invalid plant file {error}"
     raise click.UsageError(problem)

@@ -13,6 +13,7 @@ import click
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.failures.report import report_error
 from mxgateway_cli.output.console import Diagnostics, discard_output
+from mxgateway_cli.output.settings import requests_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -149,7 +150,7 @@ def app(context: click.Context) -> None:
 
 def run(arguments: Sequence[str]) -> ExitStatus:
     """Run a command line and return its exit status. An error is reported in one line on stderr."""
-    diagnostics = Diagnostics(as_json=_has_flag("--json", arguments), debug=_has_flag("--debug", arguments))
+    diagnostics = Diagnostics(as_json=requests_json(arguments), debug=_has_flag("--debug", arguments))
     for stream in (sys.stdout, sys.stderr):
         _escape_unencodable(stream)
     try:

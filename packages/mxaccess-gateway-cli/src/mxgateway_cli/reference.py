@@ -71,7 +71,8 @@ def _table(options: Iterable[Option]) -> Iterator[str]:
     yield "| option | variable | meaning |"
     yield "|---|---|---|"
     for option in options:
-        flag = option.opts[0] if option.is_flag else f"{option.opts[0]} {option.metavar}"
+        names = ", ".join(option.opts)
+        flag = names if option.is_flag else f"{names} {option.metavar}"
         variable = f"`{option.envvar}`" if isinstance(option.envvar, str) else ""
         yield f"| `{flag}` | {variable} | {_meaning(option)} |"
 

@@ -51,11 +51,23 @@ async def test_json_prints_one_record_per_object() -> None:
 
     for record in records:
         validate(record, schema_of("browse"))
-    assert [(record["tagName"], record["hasChildren"]) for record in records] == [
+    itself, *below = records
+    assert itself["tagName"] == "TestArea"
+    assert [(record["tagName"], record["hasChildren"]) for record in below] == [
         ("TestChildObject", True),
         ("TestPump", False),
     ]
-    assert records[1]["containedName"] == "Pump"
+    assert below[1]["containedName"] == "Pump"
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize("root", [["TestMachine_001"], ["--contained-path", "TestPlant/TestArea2/TestMachine_001"]])
+async def test_attributes_of_named_object_are_printed(root: list[str]) -> None:
+    lines = (await succeed("browse", *root, "--attributes")).stdout.splitlines()
+    references = (await succeed("browse", *root, "--attributes", "-o", "value")).stdout.splitlines()
+
+    assert [line.split()[:2] for line in lines] == [["TestMachine_001", reference] for reference in references]
+    assert "TestMachine_001.TestChangingInt" in references
 
 
 @pytest.mark.usefixtures("gateway")

@@ -22,7 +22,7 @@ async def test_pipe_gets_one_line_per_tag_in_order() -> None:
 
     array, integer = result.stdout.splitlines()
     assert array.startswith("TestChildObject.TestStringArray[] ")
-    assert array.endswith("good (192) ['one', 'two', 'three']")
+    assert array.endswith('good (192) ["one", "two", "three"]')
     assert integer.split()[0] == INT
     assert integer.endswith("Z good (192) 42")
 

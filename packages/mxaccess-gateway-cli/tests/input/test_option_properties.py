@@ -22,6 +22,7 @@ from mxgateway_cli.input.value_types import VALUE_TYPES
 from mxgateway_cli.input.values import parse_timestamp, parse_value
 from mxgateway_cli.jobs.batch import END_OF_RESULT, run_batch
 from mxgateway_cli.output.console import Diagnostics, Output
+from mxgateway_cli.output.settings import OutputFormat, OutputSettings
 
 SETTINGS = settings(
     max_examples=100,
@@ -197,7 +198,8 @@ LINES = some.lists(some.sampled_from([*NAMES, "--json", "--item", "--help", "'",
 @given(some.lists(LINES.map(" ".join), max_size=4))
 @example([DEEP, "\ud800", "write --type int32[] --value " + deep_json()])
 def test_every_line_of_batch_gets_end_marker(lines: list[str]) -> None:
-    output = Output(as_json=True, diagnostics=Diagnostics(as_json=True, debug=False))
+    settings = OutputSettings(format=OutputFormat.JSONL)
+    output = Output(diagnostics=Diagnostics(as_json=True, debug=False), settings=settings)
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace", newline="\n")
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(io.StringIO()):
         run_batch(lines, [], output)

@@ -12,11 +12,14 @@ import pytest
 from cli_support.command_line import PROGRAM
 from cli_support.terminal import Terminal, without_escape_sequences
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.output.console import Diagnostics, Output, printable
+from mxgateway_cli.output.console import Diagnostics, Output
+from mxgateway_cli.output.settings import OutputFormat, OutputSettings
+from mxgateway_cli.output.texts import printable
 
 
 def _output(*, as_json: bool = False) -> Output:
-    return Output(as_json=as_json, diagnostics=Diagnostics(as_json=as_json, debug=False))
+    settings = OutputSettings(format=OutputFormat.JSONL if as_json else None)
+    return Output(diagnostics=Diagnostics(as_json=as_json, debug=False), settings=settings)
 
 
 def test_terminal_gets_table(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ async def test_readings_are_a_table() -> None:
     status, table, _ = await _run_on_terminal("read", INT, UNKNOWN)
 
     heading, good, failed = (line.split() for line in table.splitlines())
-    assert heading == ["tag", "value", "quality", "time"]
+    assert heading == ["tag", "value", "quality", "time", "reason"]
     assert good[:4] == [INT, "42", "good", "(192)"]
     assert failed[:3] == [UNKNOWN, "Invalid", "reference:"]
     assert status == ExitStatus.MXACCESS
@@ -74,14 +74,14 @@ async def test_bulk_results_are_a_table(session: Session) -> None:
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_watch_shows_current_value_of_each_tag() -> None:
+async def test_watch_leaves_last_value_of_each_tag() -> None:
     status, shown, _ = await _run_on_terminal("watch", INT, "TestChildObject.TestDouble", "--max-events", "2")
 
     last = [line.split() for line in shown.splitlines()[-3:]]
-    assert last[0] == ["tag", "value", "quality", "time", "changes"]
-    assert [(row[0], row[1], row[-1]) for row in last[1:]] == [
+    assert last[0] == ["tag", "value", "quality", "time", "changes", "rate", "trend", "reason"]
+    assert [(row[0], row[1], row[5]) for row in last[1:]] == [
         (INT, "42", "1"),
-        ("TestChildObject.TestDouble", "3.141592653589793", "1"),
+        ("TestChildObject.TestDouble", "3.141593", "1"),
     ]
     assert status == ExitStatus.GOOD
 

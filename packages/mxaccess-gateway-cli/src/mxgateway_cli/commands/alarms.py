@@ -53,14 +53,16 @@ async def stream_alarms(gateway: Gateway, output: Output, *, filter_prefix: str,
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.consume import consume  # noqa: PLC0415
-    from mxgateway_cli.results.alarms import print_feed_item  # noqa: PLC0415
+    from mxgateway_cli.output.layouts import Printer  # noqa: PLC0415
+    from mxgateway_cli.results.alarms import ALARM_FEED  # noqa: PLC0415
 
     client = await gateway.client()
+    printer = Printer(output, ALARM_FEED)
     async with client.stream_alarms(filter_prefix) as feed:
         await consume(
             feed,
             # Flush only after the last queued item: faster for many, and immediate for a single one.
-            lambda item: print_feed_item(output, item, flush=feed.pending == 0),
+            lambda item: printer.print(item, flush=feed.pending == 0),
             limit=max_messages,
             seconds=gateway.time_limit,
         )
@@ -70,12 +72,14 @@ async def stream_alarms(gateway: Gateway, output: Output, *, filter_prefix: str,
 async def query_active_alarms(gateway: Gateway, output: Output, *, filter_prefix: str) -> None:
     """Print the active alarms. Needs no session."""
     # Imported late so that --help doesn't load grpc.
-    from mxgateway_cli.results.alarms import print_active_alarm  # noqa: PLC0415
+    from mxgateway_cli.output.layouts import Printer  # noqa: PLC0415
+    from mxgateway_cli.results.alarms import ACTIVE_ALARMS  # noqa: PLC0415
 
     client = await gateway.client()
+    printer = Printer(output, ACTIVE_ALARMS)
     async with client.query_active_alarms(filter_prefix) as alarms:
         async for alarm in alarms:
-            print_active_alarm(output, alarm, flush=alarms.pending == 0)
+            printer.print(alarm, flush=alarms.pending == 0)
 
 
 @gateway_command(
@@ -138,10 +142,12 @@ async def unsubscribe_alarms(gateway: Gateway, output: Output, *, session_id: st
 async def session_active_alarms(gateway: Gateway, output: Output, *, session_id: str, filter_prefix: str) -> None:
     """Print the active alarms known to a session's worker (gateway command QueryActiveAlarms)."""
     # Imported late so that --help doesn't load grpc.
-    from mxgateway_cli.results.alarms import print_active_alarm  # noqa: PLC0415
+    from mxgateway_cli.output.layouts import Printer  # noqa: PLC0415
+    from mxgateway_cli.results.alarms import ACTIVE_ALARMS  # noqa: PLC0415
 
+    printer = Printer(output, ACTIVE_ALARMS)
     for alarm in await (await gateway.attach(session_id)).query_active_alarms(filter_prefix):
-        print_active_alarm(output, alarm)
+        printer.print(alarm)
 
 
 @gateway_command(

@@ -71,8 +71,7 @@ async def stream_events(
 async def drain_events(gateway: Gateway, output: Output, *, session_id: str, max_events: int | None) -> None:
     """Remove the queued events of a session, oldest first, and print them. No stream delivers them afterwards."""
     # Imported late so that --help doesn't load grpc.
-    from mxgateway_cli.jobs.events import print_event  # noqa: PLC0415
+    from mxgateway_cli.jobs.events import print_drained_events  # noqa: PLC0415
 
     session = await gateway.attach(session_id)
-    for event in await session.drain_events(max_events or 0):
-        print_event(output, event)
+    print_drained_events(output, await session.drain_events(max_events or 0))

@@ -71,7 +71,8 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
 async def galaxy_test_connection(gateway: Gateway, output: Output) -> None:
     """Check that the gateway can reach the Galaxy's database; the status is 1 if it cannot."""
     ok = await (await gateway.client()).galaxy.test_connection()
-    output.result({"ok": ok}, "the Galaxy's database is reachable" if ok else "the Galaxy's database is not reachable")
+    plain = "the Galaxy's database is reachable" if ok else "the Galaxy's database is not reachable"
+    output.result({"ok": ok}, plain, value="ok")
     if not ok:
         raise CommandFailure("the gateway cannot reach the Galaxy's database: see the gateway's log", ExitStatus.FAILED)
 
@@ -83,7 +84,7 @@ async def galaxy_last_deploy(gateway: Gateway, output: Output) -> None:
     from mxgateway_cli.results.galaxy import last_deploy_record  # noqa: PLC0415
 
     when = await (await gateway.client()).galaxy.last_deploy_time()
-    output.result(last_deploy_record(when), "never" if when is None else format_time(when))
+    output.result(last_deploy_record(when), "never" if when is None else format_time(when, output.zone))
 
 
 @gateway_command(
@@ -180,12 +181,14 @@ async def galaxy_watch(
     """Print the deploys of the Galaxy as they happen, starting with the last one, until an option or Ctrl-C ends it."""
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.consume import consume  # noqa: PLC0415
-    from mxgateway_cli.results.galaxy import print_deploy  # noqa: PLC0415
+    from mxgateway_cli.output.layouts import Printer  # noqa: PLC0415
+    from mxgateway_cli.results.galaxy import DEPLOYS  # noqa: PLC0415
 
     last_known = None if last_seen is None else parse_timestamp(last_seen)
     client = await gateway.client()
+    printer = Printer(output, DEPLOYS)
     async with client.galaxy.watch_deploys(last_known) as deploys:
-        await consume(deploys, lambda deploy: print_deploy(output, deploy), limit=max_events, seconds=duration)
+        await consume(deploys, printer.print, limit=max_events, seconds=duration)
 
 
 def _check_root(tag_name: str | None, contained_path: str | None) -> None:

@@ -87,7 +87,7 @@ async def session_state(gateway: Gateway, output: Output, *, session_id: str) ->
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.output.records import enum_record  # noqa: PLC0415
 
-    output.result({"sessionId": session_id, "state": enum_record("SESSION_STATE", state)}, state.name)
+    output.result({"sessionId": session_id, "state": enum_record("SESSION_STATE", state, shown=state.name)}, state.name)
 
 
 @gateway_command("ping", options.session_id, schema="ping")
@@ -97,7 +97,7 @@ async def ping(gateway: Gateway, output: Output, *, session_id: str) -> None:
     start = time.perf_counter()
     await session.ping()
     milliseconds = round((time.perf_counter() - start) * 1000, 3)
-    output.result({"sessionId": session_id, "elapsedMs": milliseconds}, f"{milliseconds:g} ms")
+    output.result({"sessionId": session_id, "elapsedMs": milliseconds}, f"{milliseconds:g} ms", value="elapsedMs")
 
 
 @gateway_command("worker-info", options.session_id, schema="worker-info")
@@ -111,6 +111,7 @@ async def worker_info(gateway: Gateway, output: Output, *, session_id: str) -> N
             "workerProtocolVersion": info.worker_protocol_version,
         },
         f"process {info.worker_process_id}, protocol version {info.worker_protocol_version}",
+        value="workerProcessId",
     )
 
 

@@ -13,7 +13,8 @@ from mxgateway_cli.help import option
 from mxgateway_cli.input import options
 from mxgateway_cli.input.value_types import ValueType
 from mxgateway_cli.input.values import parse_value
-from mxgateway_cli.output.console import Output, output_options
+from mxgateway_cli.output.console import Output
+from mxgateway_cli.output.settings import output_options
 
 __all__ = ["smoke"]
 

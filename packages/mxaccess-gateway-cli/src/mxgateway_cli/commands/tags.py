@@ -50,6 +50,23 @@ async def read(gateway: Gateway, output: Output, *, client_name: str, **selectio
         metavar="SECONDS",
         help="Stop after this time, even if nothing changed.",
     ),
+    option(
+        "--changes-only",
+        is_flag=True,
+        help="Show a value only if it or its quality has changed, not if only its time has.",
+    ),
+    option(
+        "--deadband",
+        type=click.FloatRange(min=0),
+        metavar="AMOUNT",
+        help="Show a number only if it differs by more than this from the last one shown; implies --changes-only.",
+    ),
+    option(
+        "--every",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Show a snapshot of all tags at this pace instead of each change.",
+    ),
     options.supervisory,
     options.client_name,
     schema="watch",
@@ -60,20 +77,26 @@ async def watch(
     *,
     max_events: int | None,
     duration: float | None,
+    changes_only: bool,
+    deadband: float | None,
+    every: float | None,
     supervisory: bool,
     client_name: str,
     **selection: Any,
 ) -> None:
     """Watch tags by name, as a live table on a terminal, until --max-events, --duration or Ctrl-C.
 
-    After a lost connection it reconnects and reports it: "lost", "restored", and "gap" where changes are missing. Opens
-    its own session and closes it.
+    After a lost connection it reconnects and reports it: "lost", "restored", and "gap" where changes are missing. In
+    the table p pauses, the arrow and page keys scroll, and q quits. Opens its own session and closes it.
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.tag_search import find_tags  # noqa: PLC0415
-    from mxgateway_cli.jobs.watch import watch_tags  # noqa: PLC0415
+    from mxgateway_cli.jobs.watch.watch import WatchSettings, watch_tags  # noqa: PLC0415
 
+    settings = WatchSettings(
+        max_events=max_events, duration=duration, changes_only=changes_only, deadband=deadband, every=every
+    )
     tags = await find_tags(gateway, output, **selection)
     client = await gateway.client()
     async with client.tags(client_name, supervisory=supervisory) as tag_client:
-        await watch_tags(tag_client, tags, output, max_events=max_events, duration=duration)
+        await watch_tags(tag_client, tags, output, settings, endpoint=gateway.options.endpoint)

@@ -8,7 +8,8 @@ import click
 
 from mxgateway_cli._version import VERSION
 from mxgateway_cli.connecting.gateway_command import build_command
-from mxgateway_cli.output.console import Output, output_options
+from mxgateway_cli.output.console import Output
+from mxgateway_cli.output.settings import output_options
 
 __all__ = ["version"]
 

@@ -9,7 +9,8 @@ import click
 
 from mxgateway_cli.connecting.target import Target, connection_options
 from mxgateway_cli.help import Command
-from mxgateway_cli.output.console import Output, output_options
+from mxgateway_cli.output.console import Output
+from mxgateway_cli.output.settings import output_options
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

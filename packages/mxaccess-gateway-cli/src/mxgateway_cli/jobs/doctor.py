@@ -19,7 +19,10 @@ from mxgateway import (
 )
 from mxgateway.diagnosis import inspect_tls, look_up, reach
 from mxgateway_cli.failures.gateway import describe_gateway_error
+from mxgateway_cli.output.columns import Column
+from mxgateway_cli.output.layouts import Layout, Printer
 from mxgateway_cli.output.records import time_record
+from mxgateway_cli.output.settings import OutputFormat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from mxgateway import ClientOptions, Session
     from mxgateway.diagnosis import TlsReport
     from mxgateway_cli.output.console import Output
+    from mxgateway_cli.output.formatting import Zone
 
 __all__ = ["CHECKS", "Doctor", "Verdict"]
 
@@ -77,12 +81,28 @@ class Check:
         self.verdict, self.finding, self.advice = Verdict.WARNING, finding, advice
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """A finished check.
+
+    Attributes:
+        name: The name of the check.
+        check: Its result.
+        elapsed_ms: How long it took, in milliseconds; 0 if it was skipped.
+    """
+
+    name: str
+    check: Check
+    elapsed_ms: float
+
+
 class Doctor:
     """Runs the checks and prints their results."""
 
     def __init__(self, options: ClientOptions, output: Output) -> None:
         self._options = options
         self._output = output
+        self._printer = Printer(output, _RESULTS)
         self._finished: set[str] = set()
 
     async def run(self) -> None:
@@ -206,15 +226,23 @@ class Doctor:
     def _print(self, name: str, check: Check, start: float | None) -> None:
         self._finished.add(name)
         elapsed = 0.0 if start is None else (time.perf_counter() - start) * 1000
-        if self._output.as_json:
-            record = {"check": name, "verdict": check.verdict.value, "elapsedMs": round(elapsed, 3)}
-            texts = {key: text for key, text in (("finding", check.finding), ("advice", check.advice)) if text}
-            self._output.json({**record, **texts, **check.facts})
-            return
-        word = check.verdict.value.upper() if check.verdict is Verdict.FAILED else check.verdict.value
-        self._output.line(f"{word:<8}{name:<18}{check.finding}".rstrip(), _STYLES[check.verdict])
-        if check.advice:
+        result = CheckResult(name=name, check=check, elapsed_ms=round(elapsed, 3))
+        self._printer.print(result)
+        if check.advice and self._output.format in {OutputFormat.TABLE, OutputFormat.LINES}:
             self._output.line(f"{'':<26}-> {check.advice}", _STYLES[check.verdict])
+
+
+def _line(result: CheckResult, _: Zone) -> str:
+    check = result.check
+    word = check.verdict.value.upper() if check.verdict is Verdict.FAILED else check.verdict.value
+    return f"{word:<8}{result.name:<18}{check.finding}".rstrip()
+
+
+def _record(result: CheckResult) -> dict[str, Any]:
+    check = result.check
+    record = {"check": result.name, "verdict": check.verdict.value, "elapsedMs": result.elapsed_ms}
+    texts = {key: text for key, text in (("finding", check.finding), ("advice", check.advice)) if text}
+    return {**record, **texts, **check.facts}
 
 
 _STYLES: Mapping[Verdict, str] = {
@@ -223,6 +251,21 @@ _STYLES: Mapping[Verdict, str] = {
     Verdict.FAILED: "bold red",
     Verdict.SKIPPED: "dim",
 }
+
+_RESULTS: Final[Layout[CheckResult]] = Layout(
+    columns=tuple(Column(name=name) for name in ("check", "verdict", "elapsed ms", "finding", "advice")),
+    cells=lambda result: (
+        result.name,
+        result.check.verdict.value,
+        result.elapsed_ms,
+        result.check.finding,
+        result.check.advice,
+    ),
+    line=_line,
+    values=lambda result: (result.check.verdict.value,),
+    record=_record,
+    style=lambda result: _STYLES[result.check.verdict],
+)
 
 
 async def _check_scopes(client: GatewayClient, check: Check) -> None:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from mxgateway import ReplayGap
 from mxgateway_cli.jobs.consume import consume
-from mxgateway_cli.output.records import event_record
-from mxgateway_cli.results.events import event_line, event_style
+from mxgateway_cli.output.layouts import Printer
+from mxgateway_cli.results.events import EVENTS, event_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mxgateway import MxEvent, Session
     from mxgateway_cli.output.console import Output
 
-__all__ = ["print_event", "print_events"]
+__all__ = ["print_drained_events", "print_events"]
 
 
 async def print_events(
@@ -24,12 +26,13 @@ async def print_events(
     Raises:
         MxGatewayError: The event stream was lost.
     """
+    printer = Printer(output, EVENTS)
     async with session.stream_events(after_sequence=after_sequence) as stream:
         try:
             await consume(
                 stream,
                 # Flush only after the last queued event: faster for many, and immediate for a single one.
-                lambda event: print_event(output, event, flush=stream.pending == 0),
+                lambda event: _print(output, printer, event, flush=stream.pending == 0),
                 limit=max_events,
                 seconds=duration,
             )
@@ -37,11 +40,15 @@ async def print_events(
             output.flush()
 
 
-def print_event(output: Output, event: MxEvent, *, flush: bool = True) -> None:
-    """Print one event, and a warning if it is a gap."""
-    if output.as_json:
-        output.json(event_record(event), flush=flush)
-    else:
-        output.line(event_line(event), event_style(event), flush=flush)
+def print_drained_events(output: Output, events: Iterable[MxEvent]) -> None:
+    """Print events that were taken from the queue of a session."""
+    printer = Printer(output, EVENTS)
+    for event in events:
+        _print(output, printer, event, flush=False)
+    output.flush()
+
+
+def _print(output: Output, printer: Printer[MxEvent], event: MxEvent, *, flush: bool) -> None:
+    printer.print(event, flush=flush)
     if isinstance(event, ReplayGap):
         output.diagnostics.warning(event_line(event))

@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from mxgateway import (
     ClientOptions,
@@ -25,6 +25,8 @@ from mxgateway_cli.connecting.client_options import client_options
 from mxgateway_cli.connecting.runner import run
 from mxgateway_cli.errors import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.output.columns import Column
+from mxgateway_cli.output.layouts import Layout, Printer
 from mxgateway_cli.output.log import show_log_records
 from mxgateway_cli.output.records import event_record
 from mxgateway_cli.results.events import event_details
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from mxgateway import EventStream, MxValue, Session
     from mxgateway_cli.connecting.target import Target
     from mxgateway_cli.output.console import Output
+    from mxgateway_cli.output.formatting import Zone
 
 __all__ = ["Smoke", "smoke_gateway", "smoke_simulated_gateway"]
 
@@ -69,6 +72,23 @@ class Step:
 
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """A finished step.
+
+    Attributes:
+        name: The name of the step.
+        step: Its result.
+        elapsed_ms: How long it took, in milliseconds.
+        ok: Whether it succeeded.
+    """
+
+    name: str
+    step: Step
+    elapsed_ms: float
+    ok: bool
 
 
 def smoke_gateway(smoke: Smoke, target: Target, output: Output) -> None:
@@ -175,6 +195,7 @@ class Steps:
 
     def __init__(self, output: Output) -> None:
         self.output = output
+        self._printer = Printer(output, _RESULTS)
 
     @contextmanager
     def step(self, name: str) -> Generator[Step]:
@@ -191,12 +212,26 @@ class Steps:
 
     def _print(self, name: str, step: Step, start: float, *, ok: bool) -> None:
         milliseconds = (time.perf_counter() - start) * 1000
-        if self.output.as_json:
-            self.output.json({"step": name, "ok": ok, "elapsedMs": round(milliseconds, 3), **step.facts})
-        else:
-            verdict = "ok" if ok else "FAILED"
-            line = f"{verdict:<6}  {name:<14}  {milliseconds:9.1f} ms  {step.text}".rstrip()
-            self.output.line(line, "green" if ok else "bold red")
+        self._printer.print(StepResult(name=name, step=step, elapsed_ms=milliseconds, ok=ok))
+
+
+def _line(result: StepResult, _: Zone) -> str:
+    verdict = "ok" if result.ok else "FAILED"
+    return f"{verdict:<6}  {result.name:<14}  {result.elapsed_ms:9.1f} ms  {result.step.text}".rstrip()
+
+
+def _record(result: StepResult) -> dict[str, Any]:
+    return {"step": result.name, "ok": result.ok, "elapsedMs": round(result.elapsed_ms, 3), **result.step.facts}
+
+
+_RESULTS: Final[Layout[StepResult]] = Layout(
+    columns=tuple(Column(name=name) for name in ("step", "ok", "elapsed ms", "result")),
+    cells=lambda result: (result.name, result.ok, round(result.elapsed_ms, 3), result.step.text),
+    line=_line,
+    values=lambda result: (result.ok,),
+    record=_record,
+    style=lambda result: "green" if result.ok else "bold red",
+)
 
 
 class _EventWaiter:

@@ -1,45 +1,41 @@
 """Results on stdout and messages on stderr.
 
-A terminal gets tables and colours, a pipe gets plain lines. With `--json` both get one JSON object per line.
+A terminal gets tables and colours, a pipe gets plain lines; `--output` selects another format.
 """
 
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import os
-import re
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from mxgateway.redaction import redact
-from mxgateway_cli.help import option
+from mxgateway_cli.output.columns import Column
+from mxgateway_cli.output.fields import flat_fields, labelled_fields
+from mxgateway_cli.output.formatting import format_any, in_zone
+from mxgateway_cli.output.settings import OutputFormat, OutputSettings
+from mxgateway_cli.output.texts import multiline_printable, printable, redact_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from rich.console import Console
-    from rich.status import Status
 
-__all__ = ["Diagnostics", "Output", "discard_output", "output_options", "printable"]
+    from mxgateway_cli.output.formatting import Zone
 
-_SECTION = "Output"
-_PROGRAM = "mxgw-py"
-_KEY_PREFIX = "mxgw_"
+__all__ = ["Diagnostics", "Output", "discard_output", "messages_above"]
 
-FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
-
-
-def output_options(function: FunctionT) -> FunctionT:
-    """Declare the options that `Output.from_parameters` reads."""
-    function = option(
-        "--debug", section=_SECTION, is_flag=True, help="Show the log of the client library, and tracebacks of errors."
-    )(function)
-    return option(
-        "--json", "as_json", section=_SECTION, is_flag=True, help="Print one JSON object per line, errors included."
-    )(function)
+_PROGRAM: Final = "mxgw-py"
+# A table in a pipe is as wide as its content.
+_UNLIMITED_WIDTH: Final = 100_000
+_FIELD_COLUMNS: Final = (Column(name="", style="cyan"), Column(name="", is_flexible=True))
 
 
 class Diagnostics:
@@ -49,10 +45,20 @@ class Diagnostics:
         self.debug = debug
         self._as_json = as_json
         self._secrets: list[object] = []
+        self._show: Callable[[str], object] = _print_to_stderr
 
     def protect(self, secret: object) -> None:
         """Keep an API key or a password alive, because only live secrets can be redacted from later messages."""
         self._secrets.append(secret)
+
+    @contextlib.contextmanager
+    def shown_by(self, show: Callable[[str], object]) -> Generator[None]:
+        """Hand the lines to a function instead of stderr while the block runs, for a live display on the terminal."""
+        before, self._show = self._show, show
+        try:
+            yield
+        finally:
+            self._show = before
 
     def error(self, message: str, facts: Mapping[str, Any]) -> None:
         """Print why the command failed."""
@@ -80,50 +86,84 @@ class Diagnostics:
             self._write_line(f"{_PROGRAM}: {kind}: {message}")
 
     def _write_line(self, line: str) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            click.echo(printable(redact(line)), err=True)
+        self._show(printable(redact(line)))
 
 
 class Output:
     """Prints results to stdout.
 
     Attributes:
-        as_json: Whether `--json` was given.
+        format: How results are printed.
         diagnostics: Where messages are printed.
-        terminal: Whether stdout is a terminal that gets tables and colours; False with `--json`.
+        terminal: Whether stdout is a terminal that gets tables and live displays.
+        zone: The time zone in which times are printed; None is the local one.
     """
 
-    def __init__(self, *, as_json: bool, diagnostics: Diagnostics) -> None:
-        self.as_json = as_json
+    def __init__(self, *, diagnostics: Diagnostics, settings: OutputSettings | None = None) -> None:
+        settings = settings or OutputSettings()
+        is_terminal = sys.stdout.isatty()
         self.diagnostics = diagnostics
-        self.terminal = not as_json and sys.stdout.isatty()
+        self.format: OutputFormat = settings.format or (OutputFormat.TABLE if is_terminal else OutputFormat.LINES)
+        self.terminal = is_terminal and self.format is OutputFormat.TABLE
+        self.zone: Zone = settings.zone(is_terminal=is_terminal)
+        self._is_terminal = is_terminal
+        self._has_color = settings.color
         self._console: Console | None = None
 
     @classmethod
     def from_parameters(cls, context: click.Context, parameters: dict[str, Any]) -> Output:
-        """Remove the output options from a command's parameters and create an Output from them."""
-        as_json, debug = bool(parameters.pop("as_json")), bool(parameters.pop("debug"))
-        diagnostics = context.find_object(Diagnostics) or Diagnostics(as_json=as_json, debug=debug)
-        return cls(as_json=as_json, diagnostics=diagnostics)
+        """Remove the output options from a command's parameters and create an Output from them.
 
-    def result(self, record: Mapping[str, Any], plain: str) -> None:
-        """Print a command's result: the record as JSON, or as a table on a terminal, or the plain line in a pipe."""
-        if self.as_json:
-            self.json(record)
-        elif self.terminal:
-            self._table(record)
-        else:
-            self.line(plain)
+        Raises:
+            click.UsageError: Two options contradict each other.
+        """
+        debug = bool(parameters.pop("debug"))
+        settings = OutputSettings.from_parameters(context, parameters)
+        as_json = settings.format is OutputFormat.JSONL
+        diagnostics = context.find_object(Diagnostics) or Diagnostics(as_json=as_json, debug=debug)
+        return cls(diagnostics=diagnostics, settings=settings)
+
+    @property
+    def as_json(self) -> bool:
+        """Whether results are JSON objects."""
+        return self.format is OutputFormat.JSONL
+
+    @property
+    def can_be_live(self) -> bool:
+        """Whether the terminal can be redrawn in place."""
+        return self.terminal and not self.console.is_dumb_terminal
+
+    def result(self, record: Mapping[str, Any], plain: str, *, value: str | None = None) -> None:
+        """Print a command's only result.
+
+        Args:
+            record: The result as JSON. A table and CSV have its fields too.
+            plain: The result as a line.
+            value: The key of the field that is the bare value; by default that is the line.
+        """
+        match self.format:
+            case OutputFormat.JSONL:
+                self.json(record)
+            case OutputFormat.TABLE:
+                self._print_fields(record)
+            case OutputFormat.LINES:
+                self.line(plain)
+            case OutputFormat.CSV:
+                fields = dict(flat_fields(record))
+                self.csv_row(list(fields))
+                self.csv_row(list(fields.values()))
+            case OutputFormat.VALUE:
+                self.value(plain if value is None else record[value])
 
     def json(self, record: Mapping[str, Any], *, flush: bool = True) -> None:
         """Print a JSON object on one line, in ASCII, which every terminal and pipe can encode."""
-        sys.stdout.write(_redact_keys(json.dumps(record)) + "\n")
+        sys.stdout.write(redact_keys(json.dumps(record)) + "\n")
         if flush:
             self.flush()
 
     def line(self, text: str, style: str = "", *, flush: bool = True) -> None:
         """Print one line, styled on a terminal."""
-        if self.terminal and style:
+        if self._is_terminal and style:
             from rich.text import Text  # noqa: PLC0415 - only where there is a terminal
 
             self.console.print(Text(printable(text), style=style), soft_wrap=True)
@@ -132,6 +172,20 @@ class Output:
             if flush:
                 self.flush()
 
+    def csv_row(self, cells: Sequence[object], *, flush: bool = True) -> None:
+        """Print a row of CSV. Times have the precision of microseconds and a zone, an array is one cell of JSON."""
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerow([self._csv_cell(cell) for cell in cells])
+        sys.stdout.write(buffer.getvalue())
+        if flush:
+            self.flush()
+
+    def value(self, value: object, *, flush: bool = True) -> None:
+        """Print a bare value on one line."""
+        sys.stdout.write(printable("" if value is None else format_any(value, self.zone)) + "\n")
+        if flush:
+            self.flush()
+
     def flush(self) -> None:
         """Flush stdout."""
         sys.stdout.flush()
@@ -139,43 +193,64 @@ class Output:
     @contextlib.contextmanager
     def spinner(self, text: str) -> Generator[None]:
         """Show a spinner with this text while the block runs, on a terminal only."""
-        if not self.terminal:
+        if not self.can_be_live:
             yield
             return
-        status: Status = self.console.status(printable(text))
-        with status:
+        from rich.live import Live  # noqa: PLC0415 - only where there is a terminal
+        from rich.spinner import Spinner  # noqa: PLC0415
+
+        spinner = Spinner("dots", printable(text))
+        # Nothing is redirected: what is written to a file meanwhile must arrive there.
+        live = Live(spinner, console=self.console, transient=True, redirect_stdout=False, redirect_stderr=False)
+        with live, messages_above(self.console, self.diagnostics):
             yield
 
     @property
     def console(self) -> Console:
-        """The rich console of the terminal."""
+        """The rich console on stdout."""
         if self._console is None:
-            from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
+            from rich.console import Console  # noqa: PLC0415 - only for tables and colours
 
-            self._console = Console(highlight=False, markup=False, emoji=False)
+            self._console = Console(
+                highlight=False,
+                markup=False,
+                emoji=False,
+                no_color=None if self._has_color else True,
+                width=None if self._is_terminal else _UNLIMITED_WIDTH,
+            )
         return self._console
 
-    def _table(self, record: Mapping[str, Any]) -> None:
-        from rich.table import Table  # noqa: PLC0415 - only where there is a terminal
-        from rich.text import Text  # noqa: PLC0415
+    def _csv_cell(self, cell: object) -> str:
+        match cell:
+            case None:
+                return ""
+            case datetime():
+                # All times of a column have the same form, which pandas requires.
+                return in_zone(cell, self.zone).isoformat(timespec="microseconds").replace("+00:00", "Z")
+            case int() if not isinstance(cell, bool):
+                return str(int(cell))
+            case _:
+                return multiline_printable(format_any(cell, self.zone))
 
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="cyan")
-        table.add_column(overflow="fold")
-        for key, value in record.items():
-            table.add_row(_label(key), Text(printable(_format_field(value))))
-        self.console.print(table)
+    def _print_fields(self, record: Mapping[str, Any]) -> None:
+        # Imported late: they are needed for tables only.
+        from mxgateway_cli.output.tables import TableRow, table_lines  # noqa: PLC0415
+
+        rows = [TableRow(cells=field) for field in labelled_fields(record, self.zone)]
+        for line in table_lines(_FIELD_COLUMNS, rows, zone=self.zone, width=self.console.width, has_heading=False):
+            self.console.print(line, soft_wrap=True)
 
 
-def printable(text: str) -> str:
-    """Return text without control characters, which are escaped, and without API keys, which are redacted."""
-    text = _redact_keys(text)
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+@contextlib.contextmanager
+def messages_above(console: Console, diagnostics: Diagnostics) -> Generator[None]:
+    """Print messages above the live display of a console while the block runs, if stderr is a terminal too."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.text import Text  # noqa: PLC0415 - only where there is a terminal
+
+    with diagnostics.shown_by(lambda line: console.print(Text(line), soft_wrap=True)):
+        yield
 
 
 def discard_output() -> None:
@@ -186,24 +261,6 @@ def discard_output() -> None:
         os.close(null)
 
 
-def _redact_keys(text: str) -> str:
-    """Redact API keys in a text that contains the prefix of one.
-
-    Looking for the prefix first keeps the output of thousands of lines fast. The client has already removed its own key
-    from everything that the gateway sent.
-    """
-    return redact(text) if _KEY_PREFIX in text else text
-
-
-def _format_field(value: object) -> str:
-    """Return the value of a record's field as text on one line."""
-    if isinstance(value, list):
-        return ", ".join(map(str, cast("list[object]", value)))
-    if isinstance(value, dict):
-        return ", ".join(f"{_label(str(key))} {each}" for key, each in cast("dict[object, object]", value).items())
-    return str(value)
-
-
-def _label(key: str) -> str:
-    """Return the label of a JSON key: "server handle" for `serverHandle`."""
-    return re.sub(r"(?<=[a-z])([A-Z])", lambda letter: " " + letter.group().lower(), key)
+def _print_to_stderr(line: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(line, err=True)

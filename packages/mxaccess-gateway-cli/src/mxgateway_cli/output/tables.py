@@ -1,47 +1,113 @@
-"""Rows of results: a table on a terminal, plain lines in a pipe."""
+"""Tables as lines of text: aligned columns, of which the flexible ones are wrapped on a narrow terminal."""
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mxgateway_cli.output.console import printable
+from rich.cells import cell_len
+from rich.text import Text
+
+from mxgateway_cli.output.formatting import format_any
+from mxgateway_cli.output.texts import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from mxgateway_cli.output.console import Output
+    from mxgateway_cli.output.columns import Column
+    from mxgateway_cli.output.formatting import Zone
 
-__all__ = ["Row", "print_rows"]
+__all__ = ["TableRow", "table_lines"]
+
+_GAP: Final = "  "
+_MIN_FLEXIBLE_WIDTH: Final = 12
+_MAX_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TableRow:
     """A row of a table.
 
     Attributes:
-        cells: The texts of the cells, one per heading.
-        line: The row as a plain line for a pipe.
-        style: The colour of the row on a terminal.
+        cells: A value for each column; None is an empty cell.
+        style: The style of the row.
     """
 
-    cells: Sequence[str]
-    line: str
+    cells: Sequence[object]
     style: str = ""
 
 
-def print_rows(output: Output, headings: Sequence[str], rows: Sequence[Row]) -> None:
-    """Print the rows as a table on a terminal, or as plain lines."""
-    if not output.terminal:
-        for row in rows:
-            output.line(row.line)
-        return
-    from rich.table import Table  # noqa: PLC0415 - only where there is a terminal
-    from rich.text import Text  # noqa: PLC0415
+def table_lines(
+    columns: Sequence[Column], rows: Sequence[TableRow], *, zone: Zone, width: int, has_heading: bool = True
+) -> Iterator[Text]:
+    """Yield the lines of a table.
 
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, header_style="bold", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row.cells), style=row.style)
-    output.console.print(table)
+    Numbers are right-aligned with the other numbers of their column. Only flexible columns are wrapped: a line may be
+    longer than the terminal is wide, because a tag or a time that is cut cannot be copied. Optional columns without a
+    text are left out.
+    """
+    texts = [[_text(cell, zone) for cell in row.cells] for row in rows]
+    _align_numbers(rows, texts)
+    kept = [index for index, column in enumerate(columns) if not column.is_optional or any(row[index] for row in texts)]
+    heading = [column.name for column in columns]
+    measured = [heading, *texts] if has_heading else texts
+    widths = {index: max((cell_len(row[index]) for row in measured), default=0) for index in kept}
+    _shrink(columns, widths, width)
+    if has_heading:
+        yield Text(_line(heading, widths), style="bold")
+    for row, cells in zip(rows, texts, strict=True):
+        wrapped = {index: _wrap(cells[index], widths[index], columns[index]) for index in kept}
+        for number in range(max(len(parts) for parts in wrapped.values())):
+            parts = ["" for _ in columns]
+            for index in kept:
+                parts[index] = wrapped[index][number] if number < len(wrapped[index]) else ""
+            line = Text(_line(parts, widths), style=row.style)
+            _stylize(line, columns, widths)
+            yield line
+
+
+def _text(cell: object, zone: Zone) -> str:
+    if cell is None:
+        return ""
+    text = printable(format_any(cell, zone))
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}... ({len(text)} characters)"
+
+
+def _align_numbers(rows: Sequence[TableRow], texts: list[list[str]]) -> None:
+    for index in range(len(rows[0].cells) if rows else 0):
+        numeric = [number for number, row in enumerate(rows) if type(row.cells[index]) in {int, float}]
+        widest = max((len(texts[number][index]) for number in numeric), default=0)
+        for number in numeric:
+            texts[number][index] = texts[number][index].rjust(widest)
+
+
+def _shrink(columns: Sequence[Column], widths: dict[int, int], width: int) -> None:
+    """Make flexible columns narrower until the table fits, the widest one first."""
+    flexible = [index for index in widths if columns[index].is_flexible]
+    while flexible:
+        excess = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
+        widest = max(flexible, key=lambda index: widths[index])
+        if excess <= 0 or widths[widest] <= _MIN_FLEXIBLE_WIDTH:
+            return
+        second = max((widths[index] for index in flexible if index != widest), default=0)
+        widths[widest] = max(widths[widest] - excess, min(second, widths[widest] - 1), _MIN_FLEXIBLE_WIDTH)
+
+
+def _wrap(text: str, width: int, column: Column) -> list[str]:
+    if not column.is_flexible or cell_len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+
+
+def _line(cells: Sequence[str], widths: dict[int, int]) -> str:
+    padded = (cells[index] + " " * (width - cell_len(cells[index])) for index, width in widths.items())
+    return _GAP.join(padded).rstrip()
+
+
+def _stylize(line: Text, columns: Sequence[Column], widths: dict[int, int]) -> None:
+    start = 0
+    for index, width in widths.items():
+        if columns[index].style:
+            line.stylize(columns[index].style, start, start + width)
+        start += width + len(_GAP)

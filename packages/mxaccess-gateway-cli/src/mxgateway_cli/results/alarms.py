@@ -1,36 +1,23 @@
-"""Alarms as JSON records and as lines."""
+"""Alarms as lines, rows and JSON records."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
 
-from mxgateway import ActiveAlarm, AlarmProviderStatus, AlarmSnapshotComplete, AlarmTransition
+from mxgateway import ActiveAlarm, AlarmFeedItem, AlarmProviderStatus, AlarmSnapshotComplete, AlarmTransition
+from mxgateway_cli.output.columns import Column
 from mxgateway_cli.output.formatting import format_time
+from mxgateway_cli.output.layouts import Layout
 from mxgateway_cli.output.records import message_record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from mxgateway import AlarmFeedItem
-    from mxgateway_cli.output.console import Output
+    from mxgateway_cli.output.formatting import Zone
 
-__all__ = ["print_active_alarm", "print_feed_item"]
-
-
-def print_active_alarm(output: Output, alarm: ActiveAlarm, *, flush: bool = True) -> None:
-    """Print an active alarm."""
-    if output.as_json:
-        output.json(_alarm_record(alarm), flush=flush)
-    else:
-        output.line(_active_line(alarm), _active_style(alarm), flush=flush)
-
-
-def print_feed_item(output: Output, item: AlarmFeedItem, *, flush: bool = True) -> None:
-    """Print an item of the alarm feed."""
-    if output.as_json:
-        output.json(_feed_record(item), flush=flush)
-    else:
-        output.line(_feed_line(item), _feed_style(item), flush=flush)
+__all__ = ["ACTIVE_ALARMS", "ALARM_FEED"]
 
 
 def _alarm_record(alarm: ActiveAlarm) -> dict[str, Any]:
@@ -53,12 +40,12 @@ def _feed_record(item: AlarmFeedItem) -> dict[str, Any]:
             return message_record(item.raw, "the message")
 
 
-def _feed_line(item: AlarmFeedItem) -> str:
+def _feed_line(item: AlarmFeedItem, zone: Zone = UTC) -> str:
     match item:
         case ActiveAlarm():
-            return _active_line(item)
+            return _active_line(item, zone)
         case AlarmTransition():
-            return _line(item, item.transition_kind.words, _operator(item))
+            return _line(item, item.transition_kind.words, zone)
         case AlarmSnapshotComplete():
             return "end of the active alarms; changes follow"
         case AlarmProviderStatus():
@@ -69,27 +56,58 @@ def _feed_line(item: AlarmFeedItem) -> str:
             return "message of an unknown kind; --json shows its content"
 
 
-def _active_line(alarm: ActiveAlarm) -> str:
-    return _line(alarm, alarm.current_state.words, _operator(alarm))
+def _active_line(alarm: ActiveAlarm, zone: Zone = UTC) -> str:
+    return _line(alarm, alarm.current_state.words, zone)
 
 
-def _line(alarm: ActiveAlarm | AlarmTransition, state: str, operator: str) -> str:
+def _line(alarm: ActiveAlarm | AlarmTransition, state: str, zone: Zone) -> str:
+    when = format_time(_time(alarm), zone)
     description = f" {alarm.description}" if alarm.description else ""
-    return f"{_time(alarm)} {state} {alarm.alarm_full_reference} severity {alarm.severity}{description}{operator}"
-
-
-def _operator(alarm: ActiveAlarm | AlarmTransition) -> str:
     comment = f": {alarm.operator_comment}" if alarm.operator_comment else ""
-    return f" ({alarm.operator_user}{comment})" if alarm.operator_user or comment else ""
+    operator = f" ({alarm.operator_user}{comment})" if alarm.operator_user or comment else ""
+    return f"{when} {state} {alarm.alarm_full_reference} severity {alarm.severity}{description}{operator}"
 
 
-def _time(alarm: ActiveAlarm | AlarmTransition) -> str:
-    when: datetime | None
+def _feed_cells(item: AlarmFeedItem) -> Sequence[object]:
+    match item:
+        case ActiveAlarm():
+            return ("active alarm", *_active_cells(item))
+        case AlarmTransition():
+            return ("transition", *_cells(item, item.transition_kind.words))
+        case AlarmSnapshotComplete():
+            return ("snapshot complete", None, None, None, None, _feed_line(item), None, None)
+        case AlarmProviderStatus():
+            return ("provider status", None, None, None, None, _feed_line(item), None, None)
+        case _:
+            return ("unknown", None, None, None, None, _feed_line(item), None, None)
+
+
+def _active_cells(alarm: ActiveAlarm) -> Sequence[object]:
+    return _cells(alarm, alarm.current_state.words)
+
+
+def _cells(alarm: ActiveAlarm | AlarmTransition, state: str) -> Sequence[object]:
+    operator, comment = alarm.operator_user, alarm.operator_comment
+    return (
+        _time(alarm),
+        state,
+        alarm.alarm_full_reference,
+        alarm.severity,
+        alarm.description,
+        operator,
+        comment,
+    )
+
+
+def _feed_values(item: AlarmFeedItem) -> Iterable[object]:
+    return (item.alarm_full_reference,) if isinstance(item, (ActiveAlarm, AlarmTransition)) else ()
+
+
+def _time(alarm: ActiveAlarm | AlarmTransition) -> datetime | None:
     try:
-        when = alarm.transition_timestamp or alarm.original_raise_timestamp
+        return alarm.transition_timestamp or alarm.original_raise_timestamp
     except ValueError:
-        when = None
-    return format_time(when)
+        return None
 
 
 def _active_style(alarm: ActiveAlarm) -> str:
@@ -106,3 +124,28 @@ def _feed_style(item: AlarmFeedItem) -> str:
             return "bold red" if item.degraded else "dim"
         case _:
             return "dim"
+
+
+_COLUMNS: Final = tuple(
+    Column(name=name) for name in ("time", "state", "alarm", "severity", "description", "operator", "comment")
+)
+
+ACTIVE_ALARMS: Final[Layout[ActiveAlarm]] = Layout(
+    columns=_COLUMNS,
+    cells=_active_cells,
+    line=_active_line,
+    values=lambda alarm: (alarm.alarm_full_reference,),
+    record=_alarm_record,
+    style=_active_style,
+)
+"""The layout of active alarms."""
+
+ALARM_FEED: Final[Layout[AlarmFeedItem]] = Layout(
+    columns=(Column(name="kind"), *_COLUMNS),
+    cells=_feed_cells,
+    line=_feed_line,
+    values=_feed_values,
+    record=_feed_record,
+    style=_feed_style,
+)
+"""The layout of the alarm feed."""

@@ -1,25 +1,45 @@
-"""Readings and watch items of tags as JSON records and as lines."""
+"""Readings and watch items of tags as lines, rows and JSON records."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from mxgateway import TagChange, TagReading, TagRefused, WatchGap, WatchLost, WatchRestored
+from mxgateway import TagChange, TagReading, TagRefused, WatchGap, WatchItem, WatchLost, WatchRestored
 from mxgateway_cli.errors import PartialFailure
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.failures.gateway import describe_gateway_error
-from mxgateway_cli.output.formatting import format_timestamp, format_value
-from mxgateway_cli.output.records import message_record
-from mxgateway_cli.output.tables import Row, print_rows
+from mxgateway_cli.output.columns import Column
+from mxgateway_cli.output.formatting import format_time, format_timestamp, format_value, time_of, value_of
+from mxgateway_cli.output.layouts import Layout, print_all
+from mxgateway_cli.output.records import message_record, time_record
 from mxgateway_cli.results.events import quality_style
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from mxgateway import WatchItem
     from mxgateway_cli.output.console import Output
+    from mxgateway_cli.output.formatting import Zone
 
-__all__ = ["print_readings", "print_watch_item", "status_line", "watch_record"]
+__all__ = ["READINGS", "WATCH_ITEMS", "TagSample", "change_reason", "print_readings", "status_line"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagSample:
+    """What is known of a watched tag at one moment, for a snapshot.
+
+    Attributes:
+        tag: The tag.
+        time: The moment, in UTC.
+        change: The last change of the tag, or None if it has no value yet.
+        is_stale: Whether the value may have changed since: the connection is lost, or changes are missing.
+    """
+
+    tag: str
+    time: datetime
+    change: TagChange | None
+    is_stale: bool
 
 
 def print_readings(output: Output, readings: Sequence[TagReading]) -> None:
@@ -28,48 +48,23 @@ def print_readings(output: Output, readings: Sequence[TagReading]) -> None:
     Raises:
         PartialFailure: At least one tag could not be read. All readings are printed before.
     """
-    if output.as_json:
-        for reading in readings:
-            output.json({"tag": reading.tag, **message_record(reading.result.raw, f"the value of {reading.tag}")})
-    else:
-        print_rows(output, ("tag", "value", "quality", "time"), [_reading_row(reading) for reading in readings])
+    print_all(output, READINGS, readings)
     failed = [reading for reading in readings if not reading.result.was_successful]
     if failed:
         first = f"{failed[0].tag}: {_refusal(failed[0])}"
         raise PartialFailure(f"cannot read {len(failed)} of {len(readings)} tags; {first}", ExitStatus.MXACCESS)
 
 
-def watch_record(item: WatchItem) -> dict[str, Any]:
-    """Return an item of a watch as a JSON record; `kind` says what it is."""
+def status_line(item: WatchItem | TagSample, zone: Zone = UTC) -> str:
+    """Return an item of a watch as a line."""
     match item:
+        case TagSample():
+            return _sample_line(item, zone)
         case TagChange():
-            event = message_record(item.raw, f"the value of {item.tag}")
-            return {"kind": "change", "tag": item.tag, "repeated": item.repeated, "event": event}
-        case TagRefused():
-            return {"kind": "refused", "tag": item.tag, "errorMessage": item.error_message}
-        case WatchLost():
-            return {"kind": "lost", "reason": _reason(item)}
-        case WatchRestored():
-            return {"kind": "restored", "resumed": item.resumed}
-        case WatchGap():
-            return {"kind": "gap", "dropped": item.dropped}
-
-
-def print_watch_item(output: Output, item: WatchItem, *, flush: bool = True) -> None:
-    """Print an item of a watch on one line."""
-    if output.as_json:
-        output.json(watch_record(item), flush=flush)
-    elif isinstance(item, TagChange):
-        output.line(_change_line(item), quality_style(item.quality), flush=flush)
-    else:
-        output.line(status_line(item), "bold red", flush=flush)
-
-
-def status_line(item: WatchItem) -> str:
-    """Return the line of an item that reports the status of the watch."""
-    match item:
-        case TagChange():
-            return _change_line(item)
+            reason = change_reason(item)
+            failed = f"; {reason}" if reason else ""
+            value = format_value(item, zone)
+            return f"{format_timestamp(item, zone)} {item.tag} {item.quality} {value}{failed}"
         case TagRefused():
             return f"refused: {item.tag}: {item.error_message}"
         case WatchLost():
@@ -84,16 +79,34 @@ def status_line(item: WatchItem) -> str:
             return f"gap: {item.dropped} changes were dropped because they arrived faster than they could be printed"
 
 
-def _reading_row(reading: TagReading) -> Row:
+def change_reason(change: TagChange) -> str:
+    """Return why a value is not good according to MXAccess, or an empty text."""
+    return "; ".join(str(status) for status in change.statuses if status.failed)
+
+
+def _reading_cells(reading: TagReading) -> Sequence[object]:
     if not reading.result.was_successful:
-        reason = _refusal(reading)
-        return Row(cells=(reading.tag, reason, "", ""), line=f"{reading.tag} FAILED {reason}", style="bold red")
-    value, quality, when = format_value(reading), str(reading.quality), format_timestamp(reading)
-    return Row(
-        cells=(reading.tag, value, quality, when),
-        line=f"{reading.tag} {when} {quality} {value}",
-        style=quality_style(reading.quality),
-    )
+        return (reading.tag, None, None, None, _refusal(reading))
+    return (reading.tag, value_of(reading), reading.quality, time_of(reading), None)
+
+
+def _reading_line(reading: TagReading, zone: Zone) -> str:
+    if not reading.result.was_successful:
+        return f"{reading.tag} FAILED {_refusal(reading)}"
+    return f"{reading.tag} {format_timestamp(reading, zone)} {reading.quality} {format_value(reading, zone)}"
+
+
+def _reading_values(reading: TagReading) -> Iterable[object]:
+    # An empty line for a tag without a value: the lines stay in the order of the tags.
+    return (value_of(reading) if reading.result.was_successful else None,)
+
+
+def _reading_record(reading: TagReading) -> dict[str, Any]:
+    return {"tag": reading.tag, **message_record(reading.result.raw, f"the value of {reading.tag}")}
+
+
+def _reading_style(reading: TagReading) -> str:
+    return quality_style(reading.quality) if reading.result.was_successful else "bold red"
 
 
 def _refusal(reading: TagReading) -> str:
@@ -101,11 +114,120 @@ def _refusal(reading: TagReading) -> str:
     return reading.result.error_message or "; ".join(failed) or "no reason given"
 
 
-def _change_line(change: TagChange) -> str:
-    failed = "".join(f"; {status}" for status in change.statuses if status.failed)
-    return f"{format_timestamp(change)} {change.tag} {change.quality} {format_value(change)}{failed}"
+def _sample_line(sample: TagSample, zone: Zone) -> str:
+    when, change = format_time(sample.time, zone), sample.change
+    if change is None:
+        return f"{when} {sample.tag} no value yet"
+    reason = change_reason(change)
+    failed = f"; {reason}" if reason else ""
+    stale = " (stale)" if sample.is_stale else ""
+    return f"{when} {sample.tag} {change.quality}{stale} {format_value(change, zone)}{failed}"
+
+
+def _watch_cells(item: WatchItem | TagSample) -> Sequence[object]:
+    kind = _KINDS[type(item)]
+    if isinstance(item, TagSample):
+        return _sample_cells(item)
+    if isinstance(item, TagChange):
+        reason = change_reason(item)
+        return (kind, item.tag, value_of(item), item.quality, time_of(item), item.repeated, None, reason)
+    tag = item.tag if isinstance(item, TagRefused) else None
+    reason = item.error_message if isinstance(item, TagRefused) else status_line(item).partition(": ")[2]
+    return (kind, tag, None, None, None, None, None, reason)
+
+
+def _sample_cells(sample: TagSample) -> Sequence[object]:
+    change = sample.change
+    if change is None:
+        return ("sample", sample.tag, None, None, sample.time, None, None, "no value yet")
+    reason = change_reason(change)
+    return ("sample", sample.tag, value_of(change), change.quality, sample.time, None, sample.is_stale, reason)
+
+
+def _watch_values(item: WatchItem | TagSample) -> Iterable[object]:
+    if isinstance(item, TagSample):
+        # An empty line for a tag without a value: the lines of a snapshot stay in the order of the tags.
+        return (None if item.change is None else value_of(item.change),)
+    return (value_of(item),) if isinstance(item, TagChange) else ()
+
+
+def _watch_record(item: WatchItem | TagSample) -> dict[str, Any]:
+    """Return an item of a watch as a JSON record; `kind` says what it is."""
+    match item:
+        case TagSample():
+            return _sample_record(item)
+        case TagChange():
+            event = message_record(item.raw, f"the value of {item.tag}")
+            return {"kind": "change", "tag": item.tag, "repeated": item.repeated, "event": event}
+        case TagRefused():
+            return {"kind": "refused", "tag": item.tag, "errorMessage": item.error_message}
+        case WatchLost():
+            return {"kind": "lost", "reason": _reason(item)}
+        case WatchRestored():
+            return {"kind": "restored", "resumed": item.resumed}
+        case WatchGap():
+            return {"kind": "gap", "dropped": item.dropped}
+
+
+def _sample_record(sample: TagSample) -> dict[str, Any]:
+    record: dict[str, Any] = {"kind": "sample", "tag": sample.tag}
+    record |= {"time": time_record(sample.time), "stale": sample.is_stale}
+    if sample.change is not None:
+        record["event"] = message_record(sample.change.raw, f"the value of {sample.tag}")
+    return record
+
+
+def _watch_style(item: WatchItem | TagSample) -> str:
+    if isinstance(item, TagSample):
+        return "dim yellow" if item.change is None or item.is_stale else quality_style(item.change.quality)
+    return quality_style(item.quality) if isinstance(item, TagChange) else "bold red"
 
 
 def _reason(lost: WatchLost) -> str:
     failure = describe_gateway_error(lost.error)
     return " ".join((failure.message if failure else str(lost.error)).split())
+
+
+_KINDS: Final = {
+    TagChange: "change",
+    TagSample: "sample",
+    TagRefused: "refused",
+    WatchLost: "lost",
+    WatchRestored: "restored",
+    WatchGap: "gap",
+}
+
+READINGS: Final[Layout[TagReading]] = Layout(
+    columns=(
+        Column(name="tag"),
+        Column(name="value", is_flexible=True),
+        Column(name="quality"),
+        Column(name="time"),
+        Column(name="reason", is_flexible=True, is_optional=True),
+    ),
+    cells=_reading_cells,
+    line=_reading_line,
+    values=_reading_values,
+    record=_reading_record,
+    style=_reading_style,
+)
+"""The layout of readings."""
+
+WATCH_ITEMS: Final[Layout[WatchItem | TagSample]] = Layout(
+    columns=(
+        Column(name="kind"),
+        Column(name="tag"),
+        Column(name="value"),
+        Column(name="quality"),
+        Column(name="time"),
+        Column(name="repeated"),
+        Column(name="stale"),
+        Column(name="reason"),
+    ),
+    cells=_watch_cells,
+    line=status_line,
+    values=_watch_values,
+    record=_watch_record,
+    style=_watch_style,
+)
+"""The layout of the items of a watch."""

@@ -83,3 +83,13 @@ async def test_tag_that_cannot_be_advised_ends_benchmark(
 
     assert result.status == ExitStatus.MXACCESS
     assert "TestMachine_001.TestChangingInt" in result.error
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize("command", ["bench-read-bulk", "bench-events"])
+async def test_unknown_tag_ends_benchmark_before_measuring(command: str) -> None:
+    result = await mxgw_py(command, "--items", "TestChildObject.TestInt,NoSuchObject_999.NoSuchAttr", *SHORT)
+
+    assert result.status == ExitStatus.MXACCESS
+    assert result.stdout == ""
+    assert "cannot read 1 of 2 tags; NoSuchObject_999.NoSuchAttr: Invalid reference" in result.error

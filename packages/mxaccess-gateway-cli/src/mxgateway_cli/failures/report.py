@@ -10,6 +10,7 @@ import click
 
 from mxgateway_cli.errors import CommandFailure, Failure
 from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.failures.suggestions import suggested_options
 
 if TYPE_CHECKING:
     from mxgateway_cli.output.console import Diagnostics
@@ -59,13 +60,25 @@ def _traceback(error: Exception) -> list[str]:
 
 
 def _usage_message(error: click.UsageError) -> str:
-    # An unexpected argument may be a password.
-    message = _EXTRA_ARGUMENTS.sub(r"\1", _one_line(error.format_message()))
-    if isinstance(error, click.NoSuchOption) and error.option_name.startswith("--api-key"):
-        return f"unknown option {error.option_name.partition('=')[0]}: {_KEY_HINT}"
+    if isinstance(error, click.NoSuchOption):
+        name = error.option_name.partition("=")[0]
+        if name.startswith("--api-key"):
+            return f"unknown option {name}: {_KEY_HINT}"
+        message = _unknown_option(error, name)
+    else:
+        # An unexpected argument may be a password.
+        message = _EXTRA_ARGUMENTS.sub(r"\1", _one_line(error.format_message()))
     if error.ctx is None:
         return message
     return f"{message} (see '{error.ctx.command_path} --help')"
+
+
+def _unknown_option(error: click.NoSuchOption, name: str) -> str:
+    options = () if error.ctx is None else [flag for each in error.ctx.command.params for flag in each.opts]
+    suggestions = suggested_options(name, [each for each in options if each.startswith("--")])
+    return (
+        f"unknown option {name}: did you mean {' or '.join(suggestions)}?" if suggestions else f"unknown option {name}"
+    )
 
 
 def _one_line(text: str) -> str:

@@ -53,7 +53,7 @@ class _Moment:
 class WatchView:
     """The content of the terminal during a watch.
 
-    The first two lines show the state of the connection. While it is lost, and until a tag's value arrives anew, the
+    The first two lines show the state of the connection. While it is lost, and until the value of a tag arrives again, the
     tag's row is marked as stale, with its age.
     """
 

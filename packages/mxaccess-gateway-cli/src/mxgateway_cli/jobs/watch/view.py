@@ -53,8 +53,8 @@ class _Moment:
 class WatchView:
     """The content of the terminal during a watch.
 
-    The first two lines show the state of the connection. While it is lost, and until the value of a tag arrives again, the
-    tag's row is marked as stale, with its age.
+    The first two lines show the state of the connection. While it is lost, and until the value of a tag arrives again,
+    the row of the tag is marked as stale, with its age.
     """
 
     def __init__(self, tags: Sequence[str], output: Output, *, endpoint: str) -> None:

@@ -50,7 +50,7 @@ def _values(gateway: SimulatedGateway) -> list[object]:
 async def test_recipe_is_written_with_a_row_per_tag(gateway: SimulatedGateway, recipe: Path) -> None:
     result = await succeed("write", "--file", recipe, "--yes")
 
-    assert result.stdout.splitlines() == [f"written {INT} 42 -> 5", f"written {STRING} 'Hello' -> 'recipe 7'"]
+    assert result.stdout.splitlines() == [f"written {INT} 42 -> 5", f"written {STRING} Hello -> recipe 7"]
     assert _values(gateway) == [5, 3.141592653589793, "recipe 7"]
 
 
@@ -58,7 +58,7 @@ async def test_dry_run_shows_what_would_be_written(gateway: SimulatedGateway, re
     text = await succeed("write", "--file", recipe, "--dry-run")
     records = (await succeed("write", "--file", recipe, "--dry-run", "--json")).records
 
-    assert text.stdout.splitlines() == [f"{INT} 42 -> 5", f"{STRING} 'Hello' -> 'recipe 7'"]
+    assert text.stdout.splitlines() == [f"{INT} 42 -> 5", f"{STRING} Hello -> recipe 7"]
     for record in records:
         validate(record, "write")
     assert {(record["state"], record["written"]) for record in records} == {("planned", False)}
@@ -211,10 +211,10 @@ async def test_terminal_shows_changes_and_asks(
     assert lines == [
         ["tag", "type", "old", "new"],
         [INT, "int32", "42", "5"],
-        [STRING, "string", "'Hello'", "'recipe", "7'"],
-        ["tag", "old", "new", "reason"],
+        [STRING, "string", "Hello", "recipe", "7"],
+        ["result", "tag", "old", "new"],
         ["written", INT, "42", "5"],
-        ["written", STRING, "'Hello'", "'recipe", "7'"],
+        ["written", STRING, "Hello", "recipe", "7"],
     ]
     assert f"Write 2 tags to {gateway.endpoint}? [y/N]" in stderr
     assert status == ExitStatus.GOOD
@@ -227,7 +227,7 @@ async def test_answer_no_writes_nothing(gateway: SimulatedGateway, recipe: Path)
     status, stderr = await _answer("n", recipe, stdout)
 
     # The changes are shown on the terminal although stdout is redirected.
-    assert stderr.splitlines()[:2] == [f"{INT} 42 -> 5", f"{STRING} 'Hello' -> 'recipe 7'"]
+    assert stderr.splitlines()[:2] == [f"{INT} 42 -> 5", f"{STRING} Hello -> recipe 7"]
     assert stderr.splitlines()[-1] == "mxgw-py: error: nothing was written, because the answer was no"
     assert (status, stdout.getvalue()) == (ExitStatus.FAILED, "")
     assert _values(gateway) == [42, 3.141592653589793, "Hello"]

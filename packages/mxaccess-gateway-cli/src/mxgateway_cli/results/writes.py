@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from mxgateway import MxAccessError, WriteState, from_mx_value
 from mxgateway_cli.errors import PartialFailure
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.failures.gateway import describe_gateway_error
-from mxgateway_cli.output.formatting import format_value
+from mxgateway_cli.output.columns import Column
+from mxgateway_cli.output.formatting import format_value, value_of
+from mxgateway_cli.output.layouts import Layout, print_all
 from mxgateway_cli.output.records import message_record, status_record
-from mxgateway_cli.output.tables import Row, print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mxgateway import MxGatewayError, MxValue, MxValueOutput, TagReading, WriteOutcome
     from mxgateway_cli.output.console import Output
+    from mxgateway_cli.output.formatting import Zone
 
 __all__ = ["PlannedWrite", "check_outcomes", "plan_line", "print_outcomes", "print_plan"]
 
 _PLANNED: Final = "planned"
+_NO_VALUE: Final = "?"
 _VERDICTS: Final[Mapping[WriteState, str]] = {
     WriteState.CONFIRMED: "written",
     WriteState.ACCEPTED: "accepted",
@@ -64,35 +68,22 @@ class PlannedWrite:
         return
 
 
+_Written: TypeAlias = "tuple[PlannedWrite, WriteOutcome]"
+
+
 def print_plan(output: Output, plan: Sequence[PlannedWrite]) -> None:
     """Print what is going to be written: as the result, one row per tag."""
-    if output.as_json:
-        for planned in plan:
-            output.json(_record(planned, _PLANNED))
-        return
-    rows = [
-        Row(
-            cells=(planned.tag, planned.value_type, _old_text(planned), format_value(planned)),
-            line=plan_line(planned),
-        )
-        for planned in plan
-    ]
-    print_rows(output, ("tag", "type", "old", "new"), rows)
+    print_all(output, _PLANNED_WRITES, plan)
 
 
-def plan_line(planned: PlannedWrite) -> str:
+def plan_line(planned: PlannedWrite, zone: Zone = UTC) -> str:
     """Return a planned write as one line."""
-    return f"{planned.tag} {_change_text(planned)}"
+    return f"{planned.tag} {_change_text(planned, zone)}"
 
 
 def print_outcomes(output: Output, plan: Sequence[PlannedWrite], outcomes: Sequence[WriteOutcome]) -> None:
     """Print the outcome of each write of a plan."""
-    pairs = list(zip(plan, outcomes, strict=True))
-    if output.as_json:
-        for planned, outcome in pairs:
-            output.json(_outcome_record(planned, outcome))
-    else:
-        print_rows(output, ("", "tag", "old", "new", "reason"), [_outcome_row(*pair) for pair in pairs])
+    print_all(output, _OUTCOMES, list(zip(plan, outcomes, strict=True)))
 
 
 def check_outcomes(outcomes: Sequence[WriteOutcome]) -> None:
@@ -117,7 +108,8 @@ def check_outcomes(outcomes: Sequence[WriteOutcome]) -> None:
     raise PartialFailure(f"of {len(outcomes)} {'tag' if len(outcomes) == 1 else 'tags'} {counts}; {message}", status)
 
 
-def _outcome_record(planned: PlannedWrite, outcome: WriteOutcome) -> dict[str, Any]:
+def _outcome_record(written: _Written) -> dict[str, Any]:
+    planned, outcome = written
     record = _record(planned, outcome.state.value)
     if outcome.error is not None:
         record["errorMessage"] = str(outcome.error)
@@ -138,15 +130,16 @@ def _record(planned: PlannedWrite, state: str) -> dict[str, Any]:
     return record
 
 
-def _outcome_row(planned: PlannedWrite, outcome: WriteOutcome) -> Row:
-    verdict = _VERDICTS[outcome.state]
-    reason = "" if outcome.error is None else _reason(outcome.error)
-    line = f"{verdict} {planned.tag} {_change_text(planned)}"
-    return Row(
-        cells=(verdict, planned.tag, _old_text(planned), format_value(planned), reason),
-        line=f"{line}: {reason}" if reason else line,
-        style="green" if outcome.error is None else "bold red",
-    )
+def _outcome_cells(written: _Written) -> Sequence[object]:
+    planned, outcome = written
+    reason = None if outcome.error is None else _reason(outcome.error)
+    return (_VERDICTS[outcome.state], planned.tag, _old_value(planned), value_of(planned), reason)
+
+
+def _outcome_line(written: _Written, zone: Zone) -> str:
+    planned, outcome = written
+    line = f"{_VERDICTS[outcome.state]} {plan_line(planned, zone)}"
+    return line if outcome.error is None else f"{line}: {_reason(outcome.error)}"
 
 
 def _reason(error: MxGatewayError) -> str:
@@ -154,13 +147,43 @@ def _reason(error: MxGatewayError) -> str:
     return " ".join((failed or error.diagnostic_message or error.summary).split())
 
 
-def _change_text(planned: PlannedWrite) -> str:
-    old = _old_text(planned)
-    return f"{old} -> {format_value(planned)}" if old else format_value(planned)
-
-
-def _old_text(planned: PlannedWrite) -> str:
-    """Return the old value: empty if it was not read, and a question mark if the tag has none."""
+def _change_text(planned: PlannedWrite, zone: Zone) -> str:
+    new = format_value(planned, zone)
     if planned.old is None:
-        return ""
-    return format_value(planned.old) if planned.old.result.was_successful else "?"
+        return new
+    return f"{format_value(planned.old, zone) if planned.old.result.was_successful else _NO_VALUE} -> {new}"
+
+
+def _old_value(planned: PlannedWrite) -> object:
+    """Return the old value: None if it was not read, and a question mark if the tag has none."""
+    if planned.old is None:
+        return None
+    return value_of(planned.old) if planned.old.result.was_successful else _NO_VALUE
+
+
+_PLANNED_WRITES: Final[Layout[PlannedWrite]] = Layout(
+    columns=(
+        Column(name="tag"),
+        Column(name="type"),
+        Column(name="old", is_flexible=True),
+        Column(name="new", is_flexible=True),
+    ),
+    cells=lambda planned: (planned.tag, planned.value_type, _old_value(planned), value_of(planned)),
+    line=plan_line,
+    values=lambda planned: (value_of(planned),),
+    record=lambda planned: _record(planned, _PLANNED),
+)
+_OUTCOMES: Final[Layout[_Written]] = Layout(
+    columns=(
+        Column(name="result"),
+        Column(name="tag"),
+        Column(name="old", is_flexible=True, is_optional=True),
+        Column(name="new", is_flexible=True),
+        Column(name="reason", is_flexible=True, is_optional=True),
+    ),
+    cells=_outcome_cells,
+    line=_outcome_line,
+    values=lambda written: (written[1].state.value,),
+    record=_outcome_record,
+    style=lambda written: "green" if written[1].error is None else "bold red",
+)

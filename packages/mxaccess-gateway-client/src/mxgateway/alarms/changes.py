@@ -39,7 +39,7 @@ class AlarmChange:
     Attributes:
         kind: How the alarm changed.
         alarm: The alarm after the change. Its `current_state` is INACTIVE when it was cleared.
-        previous: The alarm before the change, or None if it was not known as active.
+        previous: The alarm before the change, which is `alarm` of its last change; None if it was not known as active.
         transition: The transition that the gateway reported, or None with `from_snapshot`.
     """
 

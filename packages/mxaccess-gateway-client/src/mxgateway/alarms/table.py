@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from mxgateway.events.views import AlarmTransition
 
-__all__ = ["AlarmTable", "check_alarm_count"]
+__all__ = ["MAX_ALARMS", "AlarmTable", "check_alarm_count"]
 
-# More alarms than a Galaxy has active. It bounds the memory that a defective gateway can take.
-_MAX_ALARMS: Final = 100_000
+MAX_ALARMS: Final = 100_000
+"""More alarms than a Galaxy has active. It bounds the memory that a defective gateway can take."""
 
 _SHARED_FIELDS: Final = frozenset(pb.OnAlarmTransitionEvent.DESCRIPTOR.fields_by_name) & frozenset(
     pb.ActiveAlarmSnapshot.DESCRIPTOR.fields_by_name
@@ -58,8 +58,10 @@ class AlarmTable:
         reference = alarm.alarm_full_reference
         previous = self._alarms.get(reference)
         kind = _difference(previous, alarm)
+        if kind is None:
+            return None
         self._store(reference, alarm)
-        return None if kind is None else AlarmChange(kind=kind, alarm=alarm, previous=previous, transition=None)
+        return AlarmChange(kind=kind, alarm=alarm, previous=previous, transition=None)
 
     def apply(self, transition: AlarmTransition) -> AlarmChange | None:
         """Apply a transition, and return the change. Return None if the alarm is already known to be like this."""
@@ -87,10 +89,10 @@ def check_alarm_count(count: int) -> None:
     """Check that the gateway does not report an absurd number of alarms.
 
     Raises:
-        MxGatewayProtocolError: It is larger than 100,000.
+        MxGatewayProtocolError: It is larger than MAX_ALARMS.
     """
-    if count > _MAX_ALARMS:
-        summary = f"the gateway reports more than {_MAX_ALARMS} active alarms"
+    if count > MAX_ALARMS:
+        summary = f"the gateway reports more than {MAX_ALARMS} active alarms"
         raise MxGatewayProtocolError(summary, ErrorFacts(method="StreamAlarms"))
 
 

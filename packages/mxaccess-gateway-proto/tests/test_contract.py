@@ -210,7 +210,19 @@ def test_exactly_the_removed_numbers_are_reserved() -> None:
             for numbers in message.reserved_range:
                 reserved.setdefault(message.name, []).append((numbers.start, numbers.end))
 
-    assert reserved == {"AcknowledgeAlarmRequest": [(1, 2)]}
+    assert reserved == {"AcknowledgeAlarmRequest": [(1, 2)], "AcknowledgeAlarmReply": [(1, 2)]}
+
+
+def test_reply_of_acknowledge_alarm_starts_after_the_removed_session_id() -> None:
+    numbers = {field.name: field.number for field in pb.AcknowledgeAlarmReply.DESCRIPTOR.fields}
+
+    assert numbers == {
+        "correlation_id": 2,
+        "protocol_status": 3,
+        "hresult": 4,
+        "status": 5,
+        "diagnostic_message": 6,
+    }
 
 
 def test_both_services_have_their_rpcs_and_no_request_streams() -> None:

@@ -45,7 +45,7 @@ Global___TestConnectionRequest: _TypeAlias = TestConnectionRequest  # noqa: Y015
 
 @_typing.final
 class TestConnectionReply(_message.Message):
-    """The reply of `TestConnection`. Numbers likely."""
+    """The reply of `TestConnection`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -12,7 +12,7 @@ gateway's own file, so not every number is equally certain. A mark says how cert
                   members without a mark.
   // unconfirmed  name, number or shape is a guess. On a field or value it covers that one, on a message its shape.
 
-`tools/compare_contract.py` compares this contract with what a gateway publishes and prints every difference.
+`mxgw-py contract` compares this contract with what a gateway publishes and prints every difference.
 
 The contract only grows. A number that is no longer used is reserved and never used again.
 Present gateway protocol version: 3 (`OpenSessionReply.gateway_protocol_version`).
@@ -601,9 +601,7 @@ class _MxEventFamilyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxEvent
     MX_EVENT_FAMILY_ON_ALARM_TRANSITION: _MxEventFamily.ValueType  # 5
     """An alarm was raised, acknowledged, cleared or raised again."""
     MX_EVENT_FAMILY_ON_ALARM_PROVIDER_MODE_CHANGED: _MxEventFamily.ValueType  # 6
-    """The provider of the alarms has changed.
-    likely
-    """
+    """The provider of the alarms has changed."""
 
 class MxEventFamily(_MxEventFamily, metaclass=_MxEventFamilyEnumTypeWrapper):
     """The families of events."""
@@ -621,9 +619,7 @@ MX_EVENT_FAMILY_ON_BUFFERED_DATA_CHANGE: MxEventFamily.ValueType  # 4
 MX_EVENT_FAMILY_ON_ALARM_TRANSITION: MxEventFamily.ValueType  # 5
 """An alarm was raised, acknowledged, cleared or raised again."""
 MX_EVENT_FAMILY_ON_ALARM_PROVIDER_MODE_CHANGED: MxEventFamily.ValueType  # 6
-"""The provider of the alarms has changed.
-likely
-"""
+"""The provider of the alarms has changed."""
 Global___MxEventFamily: _TypeAlias = MxEventFamily  # noqa: Y015
 
 class _AlarmProviderMode:
@@ -3937,21 +3933,15 @@ class MxEvent(_message.Message):
 
     @_builtins.property
     def on_write_complete(self) -> Global___OnWriteCompleteEvent:
-        """Body of ON_WRITE_COMPLETE.
-        likely
-        """
+        """Body of ON_WRITE_COMPLETE."""
 
     @_builtins.property
     def operation_complete(self) -> Global___OperationCompleteEvent:
-        """Body of OPERATION_COMPLETE.
-        likely
-        """
+        """Body of OPERATION_COMPLETE."""
 
     @_builtins.property
     def on_buffered_data_change(self) -> Global___OnBufferedDataChangeEvent:
-        """Body of ON_BUFFERED_DATA_CHANGE.
-        likely
-        """
+        """Body of ON_BUFFERED_DATA_CHANGE."""
 
     @_builtins.property
     def on_alarm_transition(self) -> Global___OnAlarmTransitionEvent:
@@ -3959,9 +3949,7 @@ class MxEvent(_message.Message):
 
     @_builtins.property
     def on_alarm_provider_mode_changed(self) -> Global___OnAlarmProviderModeChangedEvent:
-        """Body of ON_ALARM_PROVIDER_MODE_CHANGED.
-        likely
-        """
+        """Body of ON_ALARM_PROVIDER_MODE_CHANGED."""
 
     def __init__(
         self,
@@ -4228,7 +4216,7 @@ Global___AcknowledgeAlarmRequest: _TypeAlias = AcknowledgeAlarmRequest  # noqa: 
 
 @_typing.final
 class AcknowledgeAlarmReply(_message.Message):
-    """The reply of `AcknowledgeAlarm`."""
+    """The reply of `AcknowledgeAlarm`. Numbers likely."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -4238,28 +4226,18 @@ class AcknowledgeAlarmReply(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     DIAGNOSTIC_MESSAGE_FIELD_NUMBER: _builtins.int
     correlation_id: _builtins.str
-    """The `client_correlation_id` of the request.
-    unconfirmed
-    """
+    """The `client_correlation_id` of the request."""
     hresult: _builtins.int
-    """The COM result. Not set when no call was made.
-    unconfirmed
-    """
+    """The COM result. Not set when no call was made."""
     diagnostic_message: _builtins.str
-    """The reason as text.
-    unconfirmed
-    """
+    """The reason as text."""
     @_builtins.property
     def protocol_status(self) -> Global___ProtocolStatus:
-        """Whether the alarm was acknowledged, and if not, why.
-        unconfirmed
-        """
+        """Whether the alarm was acknowledged, and if not, why."""
 
     @_builtins.property
     def status(self) -> Global___MxStatusProxy:
-        """Never set by the gateway.
-        unconfirmed
-        """
+        """Never set by the gateway."""
 
     def __init__(
         self,
@@ -4339,7 +4317,7 @@ Global___QueryActiveAlarmsRequest: _TypeAlias = QueryActiveAlarmsRequest  # noqa
 @_typing.final
 class AlarmFeedMessage(_message.Message):
     """One message of `StreamAlarms`. The stream starts with the active alarms, then sends `snapshot_complete` and
-    `provider_status` once each, then transitions and changes of the provider. Numbers likely.
+    `provider_status` once each, then transitions and changes of the provider.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -4349,14 +4327,20 @@ class AlarmFeedMessage(_message.Message):
     TRANSITION_FIELD_NUMBER: _builtins.int
     PROVIDER_STATUS_FIELD_NUMBER: _builtins.int
     snapshot_complete: _builtins.bool
-    """All active alarms have been sent."""
+    """All active alarms have been sent.
+    likely
+    """
     @_builtins.property
     def active_alarm(self) -> Global___ActiveAlarmSnapshot:
-        """An alarm that was active when the stream began."""
+        """An alarm that was active when the stream began.
+        likely
+        """
 
     @_builtins.property
     def transition(self) -> Global___OnAlarmTransitionEvent:
-        """An alarm changed."""
+        """An alarm changed.
+        likely
+        """
 
     @_builtins.property
     def provider_status(self) -> Global___AlarmProviderStatus:
@@ -4382,7 +4366,7 @@ Global___AlarmFeedMessage: _TypeAlias = AlarmFeedMessage  # noqa: Y015
 
 @_typing.final
 class OnAlarmTransitionEvent(_message.Message):
-    """An alarm that was raised, acknowledged, cleared or raised again. Numbers likely."""
+    """An alarm that was raised, acknowledged, cleared or raised again."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -4402,42 +4386,68 @@ class OnAlarmTransitionEvent(_message.Message):
     DEGRADED_FIELD_NUMBER: _builtins.int
     SOURCE_PROVIDER_FIELD_NUMBER: _builtins.int
     alarm_full_reference: _builtins.str
-    """The alarm: `Provider!Group.Tag`."""
+    """The alarm: `Provider!Group.Tag`.
+    likely
+    """
     source_object_reference: _builtins.str
-    """The object that has the alarm."""
+    """The object that has the alarm.
+    likely
+    """
     alarm_type_name: _builtins.str
-    """The type of alarm, such as a limit alarm."""
+    """The type of alarm, such as a limit alarm.
+    likely
+    """
     transition_kind: Global___AlarmTransitionKind.ValueType
-    """The kind of transition."""
+    """The kind of transition.
+    likely
+    """
     severity: _builtins.int
-    """The severity."""
+    """The severity.
+    likely
+    """
     operator_user: _builtins.str
-    """The user who acknowledged it."""
+    """The user who acknowledged it.
+    likely
+    """
     operator_comment: _builtins.str
-    """The comment of that user."""
+    """The comment of that user.
+    likely
+    """
     category: _builtins.str
-    """The alarm's category."""
+    """The alarm's category.
+    likely
+    """
     description: _builtins.str
-    """The description of the alarm."""
+    """The description of the alarm.
+    likely
+    """
     degraded: _builtins.bool
     """Whether the provider of the alarm was degraded."""
     source_provider: Global___AlarmProviderMode.ValueType
     """The provider of the alarm."""
     @_builtins.property
     def original_raise_timestamp(self) -> _timestamp_pb2.Timestamp:
-        """When the alarm was raised."""
+        """When the alarm was raised.
+        likely
+        """
 
     @_builtins.property
     def transition_timestamp(self) -> _timestamp_pb2.Timestamp:
-        """When this transition happened."""
+        """When this transition happened.
+        likely
+        """
 
     @_builtins.property
     def current_value(self) -> Global___MxValue:
-        """The value that is in alarm."""
+        """The value that is in alarm.
+        likely
+        """
 
     @_builtins.property
     def limit_value(self) -> Global___MxValue:
-        """The limit that it crossed."""
+        """The limit that it crossed.
+        likely
+        """
 
     def __init__(
         self,
@@ -4524,13 +4534,9 @@ class ActiveAlarmSnapshot(_message.Message):
     unconfirmed
     """
     degraded: _builtins.bool
-    """Whether the provider of the alarm was degraded.
-    unconfirmed
-    """
+    """Whether the provider of the alarm was degraded."""
     source_provider: Global___AlarmProviderMode.ValueType
-    """The provider of the alarm.
-    unconfirmed
-    """
+    """The provider of the alarm."""
     @_builtins.property
     def original_raise_timestamp(self) -> _timestamp_pb2.Timestamp:
         """When the alarm was raised.

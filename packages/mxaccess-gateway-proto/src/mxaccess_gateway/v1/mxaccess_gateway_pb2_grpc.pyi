@@ -12,7 +12,7 @@ gateway's own file, so not every number is equally certain. A mark says how cert
                   members without a mark.
   // unconfirmed  name, number or shape is a guess. On a field or value it covers that one, on a message its shape.
 
-`tools/compare_contract.py` compares this contract with what a gateway publishes and prints every difference.
+`mxgw-py contract` compares this contract with what a gateway publishes and prints every difference.
 
 The contract only grows. A number that is no longer used is reserved and never used again.
 Present gateway protocol version: 3 (`OpenSessionReply.gateway_protocol_version`).

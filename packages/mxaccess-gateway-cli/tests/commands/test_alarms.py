@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from cli_support.command_line import mxgw_py, read_line, start_process, succeed, wait_for_exit
 from cli_support.gateways import last_command, last_request
@@ -115,7 +116,7 @@ async def test_subscribed_alarms_arrive_in_session_events(gateway: SimulatedGate
 async def test_alarm_provider_can_be_forced(gateway: SimulatedGateway, session: Session) -> None:
     await mxgw_py("subscribe-alarms", "--subscription-expression", r"\\N\G!A", "--forced-mode", "subtag")
 
-    assert last_command(gateway).subscribe_alarms.forced_mode == 2
+    assert last_command(gateway).subscribe_alarms.forced_mode == pb.ALARM_PROVIDER_MODE_SUBTAG
     assert last_request(gateway, "Invoke").session_id == session.session_id
 
 

@@ -65,14 +65,14 @@ def test_error_class_sets_exit_status(kind: type[MxGatewayError], status: ExitSt
 def test_failure_has_facts_of_error() -> None:
     error = MxAccessError(
         "refused",
-        ErrorFacts(session_id="session-1", hresult=-1, protocol_status=ProtocolStatusCode(99), method="Write"),
+        ErrorFacts(session_id="session-1", hresult=-1, protocol_status=ProtocolStatusCode(999), method="Write"),
     )
 
     assert describe_error(error).facts == {
         "method": "Write",
         "sessionId": "session-1",
         "hresult": -1,
-        "protocolStatus": 99,
+        "protocolStatus": 999,
     }
 
 

@@ -38,8 +38,9 @@ class OpenEnum(IntEnum):
             return given
         if isinstance(given, str) and given.upper() in cls.__members__:
             return cls[given.upper()]
+        example = next(member for member in cls if member)
         raise TypeError(
-            f"{given!r} is not {cls.__name__}: use a member such as {cls.__name__}.{cls(1).name}, or its name"
+            f"{given!r} is not {cls.__name__}: use a member such as {cls.__name__}.{example.name}, or its name"
         )
 
     @property

@@ -192,7 +192,7 @@ class MxStatus:
             text += f", detail {self.detail}"
             if self.detail_text:
                 text += f" ({self.detail_text})"
-        if self.detected_by > MxStatusSource.UNKNOWN:
+        if self.detected_by not in {MxStatusSource.UNSPECIFIED, MxStatusSource.UNKNOWN}:
             text += f", detected by {self.detected_by.words}"
         if self.diagnostic_text:
             text += f": {self.diagnostic_text}"

@@ -218,12 +218,12 @@ async def test_unknown_enum_numbers_in_a_reply_are_accepted(
     scripted: ScriptedGateway, scripted_session: Session
 ) -> None:
     def from_the_future(reply: pb.MxCommandReply) -> None:
-        unlike(reply.suspend.status, "category", 77)
-        unlike(reply.suspend.status, "detected_by", 78)
+        unlike(reply.suspend.status, "category", 977)
+        unlike(reply.suspend.status, "detected_by", 978)
 
     scripted.edit_reply = from_the_future
 
     status = await scripted_session.suspend(1, 2)
 
-    assert (status.category.name, status.detected_by.name) == ("UNRECOGNIZED_77", "UNRECOGNIZED_78")
+    assert (status.category.name, status.detected_by.name) == ("UNRECOGNIZED_977", "UNRECOGNIZED_978")
     assert not status.failed

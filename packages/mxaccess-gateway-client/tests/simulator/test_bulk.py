@@ -129,11 +129,20 @@ async def test_unknown_server_handle_fails_every_entry(
 
 async def test_no_entries_return_an_empty_payload(session: WireSession) -> None:
     server = await session.register()
-    for kind in range(pb.MX_COMMAND_KIND_ADD_ITEM_BULK, pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK + 1):
-        reply = await session.execute(pb.MxCommandKind.ValueType(kind), server_handle=server)
-        assert reply.WhichOneof("payload")
-    for kind in range(pb.MX_COMMAND_KIND_WRITE_BULK, pb.MX_COMMAND_KIND_READ_BULK + 1):
-        reply = await session.execute(pb.MxCommandKind.ValueType(kind), server_handle=server)
+    for kind in (
+        pb.MX_COMMAND_KIND_ADD_ITEM_BULK,
+        pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK,
+        pb.MX_COMMAND_KIND_REMOVE_ITEM_BULK,
+        pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK,
+        pb.MX_COMMAND_KIND_SUBSCRIBE_BULK,
+        pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK,
+        pb.MX_COMMAND_KIND_WRITE_BULK,
+        pb.MX_COMMAND_KIND_WRITE2_BULK,
+        pb.MX_COMMAND_KIND_WRITE_SECURED_BULK,
+        pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK,
+        pb.MX_COMMAND_KIND_READ_BULK,
+    ):
+        reply = await session.execute(kind, server_handle=server)
         assert reply.WhichOneof("payload")
 
 

@@ -103,6 +103,17 @@ async def test_malformed_definition_is_an_invalid_reference(session: WireSession
     assert status.detail == 6
 
 
+NATIVE_DATA_TYPES = {
+    pb.MX_DATA_TYPE_UNKNOWN: -1,
+    pb.MX_DATA_TYPE_BOOLEAN: 1,
+    pb.MX_DATA_TYPE_INTEGER: 2,
+    pb.MX_DATA_TYPE_FLOAT: 3,
+    pb.MX_DATA_TYPE_DOUBLE: 4,
+    pb.MX_DATA_TYPE_STRING: 5,
+    pb.MX_DATA_TYPE_TIME: 6,
+}
+
+
 @pytest.mark.parametrize(
     ("attribute", "data_type", "variant_type", "arm"),
     [
@@ -128,7 +139,7 @@ async def test_value_is_in_the_field_of_its_type(
         value = (await events.next()).value
     assert value.WhichOneof("kind") == arm
     assert (value.data_type, value.variant_type) == (data_type, variant_type)
-    assert value.raw_data_type == data_type - pb.MX_DATA_TYPE_NO_DATA
+    assert value.raw_data_type == NATIVE_DATA_TYPES[data_type]
     assert bool(value.raw_diagnostic) == (arm == "raw_value")
 
 

@@ -78,7 +78,7 @@ REFUSED: list[tuple[Any, MxDataType | None, type[Exception], str]] = [
     ("text", MxDataType.UNKNOWN, TypeError, "'text' is not bytes"),
     (1, MxDataType.ELAPSED_TIME, TypeError, "ELAPSED_TIME: pass an MxValue"),
     (1, MxDataType.NO_DATA, TypeError, "NO_DATA: pass an MxValue"),
-    (1, MxDataType(99), TypeError, "UNRECOGNIZED_99: pass an MxValue"),
+    (1, MxDataType(999), TypeError, "UNRECOGNIZED_999: pass an MxValue"),
     (pb.MxValue(data_type=pb.MX_DATA_TYPE_INTEGER, int32_value=1), MxDataType.DOUBLE, TypeError, "has data type"),
 ]
 

@@ -6,6 +6,8 @@ from functools import cache
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+from mxgateway.testing.plant.native_numbers import native_category, native_source
+
 __all__ = [
     "E_ACCESSDENIED",
     "E_INVALIDARG",
@@ -105,8 +107,7 @@ def _status(
         category=category,
         detected_by=detected_by,
         detail=detail,
-        # In MXAccess's own numbering OK and the requesting LMX are 0.
-        raw_category=category - pb.MX_STATUS_CATEGORY_OK,
-        raw_detected_by=detected_by - pb.MX_STATUS_SOURCE_REQUESTING_LMX,
+        raw_category=native_category(category),
+        raw_detected_by=native_source(detected_by),
         diagnostic_text=text,
     )

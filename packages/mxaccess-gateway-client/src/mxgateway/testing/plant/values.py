@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from google.protobuf.timestamp_pb2 import Timestamp
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+from mxgateway.testing.plant.native_numbers import native_data_type
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -29,7 +31,6 @@ __all__ = [
     "decode_scalar",
     "decode_timestamp",
     "encode",
-    "native_data_type",
     "timestamp",
 ]
 
@@ -185,11 +186,6 @@ _TRAITS = {
 }
 
 NO_VALUE = pb.MxValue(data_type=pb.MX_DATA_TYPE_NO_DATA, variant_type="VT_EMPTY", is_null=True)
-
-
-def native_data_type(data_type: pb.MxDataType.ValueType) -> int:
-    """Return MXAccess's own number of a data type. Its numbers start with 0 for no data."""
-    return data_type - pb.MX_DATA_TYPE_NO_DATA
 
 
 def timestamp(moment: datetime) -> Timestamp:

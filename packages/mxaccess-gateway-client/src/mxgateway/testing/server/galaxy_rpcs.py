@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 
+from mxgateway.testing.plant.native_numbers import native_data_type
 from mxgateway.testing.plant.users import SecurityClassification
-from mxgateway.testing.plant.values import native_data_type, timestamp
+from mxgateway.testing.plant.values import timestamp
 from mxgateway.testing.server.admission import Rpc
 from mxgateway.testing.server.galaxy_tree import GalaxyFilter, GalaxyTree
 from mxgateway.testing.state.keys import Scope

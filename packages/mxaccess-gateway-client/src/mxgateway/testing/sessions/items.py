@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+from mxgateway.testing.plant.native_numbers import native_data_type
 from mxgateway.testing.plant.statuses import good
 from mxgateway.testing.plant.tags import BAD, UNCERTAIN, Reading
-from mxgateway.testing.plant.values import NO_VALUE, TagType, encode, native_data_type, timestamp
+from mxgateway.testing.plant.values import NO_VALUE, TagType, encode, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

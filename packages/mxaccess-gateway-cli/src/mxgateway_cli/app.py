@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "version": ("version", "Print the versions of mxgw-py and its dependencies."),
         "smoke": ("smoke", "Test a gateway step by step, then clean up."),
         "doctor": ("doctor", "Diagnose the way from here to a working session."),
+        "contract": ("contract", "Compare the contract of mxgw-py with that of a gateway."),
         "simulate": ("simulate", "Run a simulated gateway until it is stopped."),
     },
     "Tags by name": {

@@ -41,6 +41,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "batch": [],
     "bench-events": ["--duration-seconds", "0.2"],
     "bench-read-bulk": ["--duration-seconds", "0.2"],
+    "contract": ["--live"],
     "galaxy-watch": ["--max-events", "1"],
     "read": ["TestObject.TestInt"],
     "read-bulk": ["--items", "TestObject.TestInt"],

@@ -144,6 +144,10 @@ def assert_one_line(error: click.UsageError) -> None:
     assert len(stderr.getvalue()) < 1000
 
 
+# The text is the file that `contract` writes.
+WRITES_A_FILE = "--export"
+
+
 def options() -> Iterator[tuple[str, str]]:
     """Yield every command with each of its options that have a value."""
     for commands in COMMANDS.values():
@@ -151,7 +155,7 @@ def options() -> Iterator[tuple[str, str]]:
             command = app.get_command(click.Context(app), name)
             assert command is not None
             for parameter in command.params:
-                if isinstance(parameter, click.Option) and not parameter.is_flag:
+                if isinstance(parameter, click.Option) and not parameter.is_flag and parameter.opts[0] != WRITES_A_FILE:
                     yield name, parameter.opts[0]
 
 

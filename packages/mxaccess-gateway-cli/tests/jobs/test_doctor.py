@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncIterator
 
 import grpc
 import pytest
@@ -13,8 +14,12 @@ from cli_support.schemas import validate
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 from support.certificates import Certificates
+from support.hostile_http2 import Answer, after_connecting, framed, hostile_http2
+from support.scripted_gateway import ScriptedGateway, scripted_gateway
 
-CHECKS = ["name", "tcp", "tls", "key", "scopes", "session", "protocol-version", "worker", "close-session"]
+CHECKS = ["name", "tcp", "tls", "key", "scopes", "session", "protocol-version", "worker", "close-session", "contract"]
+# Field 4711 with the text "new", which no message of the contract has.
+UNKNOWN_FIELD = b"\xba\xa6\x02\x03new"
 ALL_SCOPES = ("session:open", "session:close", "invoke:read", "invoke:write", "invoke:secure", "events:read")
 
 
@@ -31,7 +36,8 @@ def _assert_first_failure(result: Result, check: str) -> None:
     index = CHECKS.index(check)
     assert {verdicts[name] for name in CHECKS[:index]} <= {"ok", "warning"}
     assert verdicts[check] == "failed"
-    assert {verdicts[name] for name in CHECKS[index + 1 :]} <= {"skipped"}
+    assert {verdicts[name] for name in CHECKS[index + 1 : -1]} <= {"skipped"}
+    assert verdicts["contract"] in {"ok", "skipped"}
     validate(result.error_record, "error")
 
 
@@ -177,3 +183,59 @@ async def test_unresponsive_worker_fails_and_session_is_closed(gateway: Simulate
     _assert_first_failure(result, "worker")
     assert result.status == ExitStatus.TIMED_OUT
     gateway.faults.delay_commands(0)
+
+
+ADVICE = "this gateway's contract differs, run mxgw-py contract"
+
+
+@pytest.fixture
+async def scripted(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ScriptedGateway]:
+    """A gateway whose replies the test changes; the environment points at it."""
+    async with scripted_gateway() as gateway:
+        monkeypatch.setenv("MXGATEWAY_ENDPOINT", gateway.endpoint)
+        monkeypatch.setenv("MXGATEWAY_PLAINTEXT", "1")
+        yield gateway
+
+
+async def test_field_that_mxgw_py_does_not_know_is_a_warning(scripted: ScriptedGateway) -> None:
+    scripted.open_reply.MergeFromString(UNKNOWN_FIELD)
+    scripted.edit_reply = lambda reply: reply.protocol_status.MergeFromString(UNKNOWN_FIELD)
+
+    result = await succeed("doctor", "--json")
+
+    assert _verdicts(result)["contract"] == "warning"
+    assert set(result.records[-1]["unknownFields"]) == {"OpenSessionReply = 4711", "ProtocolStatus = 4711"}
+    assert result.records[-1]["advice"] == ADVICE
+
+
+async def test_reply_without_session_id_points_at_the_contract(scripted: ScriptedGateway) -> None:
+    scripted.open_reply.ClearField("session_id")
+
+    result = await mxgw_py("doctor", "--json")
+
+    verdicts = _verdicts(result)
+    assert (verdicts["session"], verdicts["worker"], verdicts["contract"]) == ("failed", "skipped", "failed")
+    assert result.records[-1]["missingFields"] == ["OpenSessionReply.session_id"]
+    assert result.records[-1]["advice"] == ADVICE
+    assert result.status == ExitStatus.TRANSPORT
+
+
+async def test_missing_field_that_no_other_check_needs_fails_the_last_check(scripted: ScriptedGateway) -> None:
+    scripted.edit_reply = lambda reply: reply.ClearField("kind")
+
+    result = await mxgw_py("doctor")
+
+    *_, finding, advice = result.stdout.splitlines()
+    assert finding == "FAILED  contract          the answers lack MxCommandReply.kind"
+    assert advice.strip() == f"-> {ADVICE}"
+    assert result.status == ExitStatus.TRANSPORT
+    assert ADVICE in result.error
+
+
+async def test_unreadable_answer_points_at_the_contract() -> None:
+    async with hostile_http2(after_connecting(Answer(body=framed(b"\xff" * 50)))) as server:
+        result = await mxgw_py("doctor", "--endpoint", server.endpoint, "--plaintext", "--json")
+
+    assert _verdicts(result)["contract"] == "failed"
+    assert result.records[-1]["finding"] == "an answer cannot be decoded"
+    assert result.records[-1]["advice"] == ADVICE

@@ -2,6 +2,7 @@ from . import alarms as alarms
 from . import auth as auth
 from . import bulk as bulk
 from . import client as client
+from . import contract as contract
 from . import diagnosis as diagnosis
 from . import errors as errors
 from . import events as events

@@ -24,8 +24,11 @@ from mxgateway.options import ClientOptions
 from mxgateway.redaction import redact_message, shows_secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self, Unpack
+
+    from google.protobuf.message import Message
 
     from mxgateway._transport.channel import Channel
     from mxgateway.alarms.active import ActiveAlarms
@@ -310,6 +313,14 @@ class GatewayClient:
             request.CopyFrom(original)
             request.client_correlation_id = self._channel.new_correlation_id()
         return await self._channel.invoke(request, "Invoke", timeout=timeout)
+
+    def observe_replies(self, observer: Callable[[Message], None] | None) -> None:
+        """Call a function with each further reply of a unary rpc, as received and before it is checked; None ends that.
+
+        This is for diagnosis: the reply has also the fields that this version does not know. The function runs in the
+        event loop and must not raise.
+        """
+        self._channel.observe_reply = observer
 
     async def close(self) -> None:
         """Close the open sessions, cancel all calls, and close the connection.

@@ -154,13 +154,19 @@ def shows_secret(text: str) -> bool:
 
 
 def redact_message(message: Message) -> None:
-    """Redact all texts and bytes of a message in place, and discard the fields that this version does not know.
+    """Redact all texts and bytes of a message in place.
 
-    Texts after the first 131,072 characters of the message are replaced, because searching more would block the event
-    loop.
+    The fields that this version does not know are kept, unless something in them would be redacted. Texts after the
+    first 131,072 characters of the message are replaced, because searching more would block the event loop.
     """
-    message.DiscardUnknownFields()
-    _redact_fields(message, _BoundedSearch().redact)
+    search = _BoundedSearch()
+    _redact_fields(message, search.redact)
+    # The known fields are free of secrets now. Serialize a copy: protobuf's pure-Python backend caches sizes.
+    rest = type(message)()
+    rest.CopyFrom(message)
+    serialized = rest.SerializeToString().decode("latin-1")
+    if search.redact(serialized) != serialized:
+        message.DiscardUnknownFields()
 
 
 def _redact_fields(message: Message, redact: Callable[[str], str]) -> None:

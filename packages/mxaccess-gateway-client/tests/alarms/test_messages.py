@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
@@ -36,6 +37,7 @@ from mxgateway import (
     MxStatusCategory,
     UnrecognizedAlarmMessage,
 )
+from mxgateway.contract import unknown_fields
 from support.scripted_alarms import ScriptedAlarms, scripted_alarms
 
 API_KEY = "mxgw_0a1b2c3d_marker_secret-with_both-kinds_"
@@ -131,7 +133,7 @@ async def test_unknown_feed_message_is_delivered_and_the_feed_continues(
     alarms: ScriptedAlarms, client: GatewayClient
 ) -> None:
     unknown_arm = pb.AlarmFeedMessage()
-    unknown_arm.ParseFromString(b"\xfa\x01\x03new")
+    unknown_arm.ParseFromString(b"\xba\xa6\x02\x03new")
     alarms.feed = [
         unknown_arm,
         pb.AlarmFeedMessage(snapshot_complete=False),
@@ -142,7 +144,7 @@ async def test_unknown_feed_message_is_delivered_and_the_feed_continues(
     newer, incomplete, alarm, complete = await take(client, 4)
 
     assert isinstance(newer, UnrecognizedAlarmMessage)
-    assert newer.raw.SerializeToString() == b"\xfa\x01\x03new"
+    assert newer.raw.SerializeToString() == b"\xba\xa6\x02\x03new"
     assert isinstance(incomplete, UnrecognizedAlarmMessage)
     assert isinstance(alarm, ActiveAlarm)
     assert alarm.current_state.name == "UNRECOGNIZED_4711"
@@ -350,6 +352,18 @@ async def test_inconsistent_acknowledgement_raises(
 
     with pytest.raises(kind):
         await client.acknowledge_alarm(REFERENCE)
+
+
+async def test_acknowledgement_with_fields_of_a_newer_gateway_succeeds(
+    alarms: ScriptedAlarms, client: GatewayClient
+) -> None:
+    alarms.edit_acknowledgement = lambda reply: reply.MergeFromString(b"\xba\xa6\x02\x03new")
+    seen: list[Message] = []
+    client.observe_replies(seen.append)
+
+    await client.acknowledge_alarm(REFERENCE)
+
+    assert [unknown_fields(reply) for reply in seen] == [("AcknowledgeAlarmReply = 4711",)]
 
 
 async def test_empty_acknowledgement_reply_raises(alarms: ScriptedAlarms, client: GatewayClient) -> None:

@@ -53,8 +53,10 @@ class EchoingGateway(grpc.GenericRpcHandler):
         self.arrived = asyncio.Event()
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """Return the handler of a call."""
-        method = _METHODS[handler_call_details.method]
+        """Return the handler of a call, or None for a method that is not of the contract."""
+        method = _METHODS.get(handler_call_details.method)
+        if method is None:
+            return None
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(self._streaming(method), *_codecs(method))
         return grpc.unary_unary_rpc_method_handler(self._answering(method), *_codecs(method))

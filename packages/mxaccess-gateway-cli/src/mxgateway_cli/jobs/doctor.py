@@ -13,12 +13,14 @@ from mxgateway import (
     GatewayClient,
     MxGatewayAuthorizationError,
     MxGatewayError,
+    MxGatewayProtocolError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
     MxGatewayVersionError,
 )
 from mxgateway.diagnosis import inspect_tls, look_up, reach
 from mxgateway_cli.failures.gateway import describe_gateway_error
+from mxgateway_cli.jobs.contract.answers import Answers
 from mxgateway_cli.output.columns import Column
 from mxgateway_cli.output.layouts import Layout, Printer
 from mxgateway_cli.output.records import time_record
@@ -34,9 +36,21 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "Doctor", "Verdict"]
 
-CHECKS: Final = ("name", "tcp", "tls", "key", "scopes", "session", "protocol-version", "worker", "close-session")
+CHECKS: Final = (
+    "name",
+    "tcp",
+    "tls",
+    "key",
+    "scopes",
+    "session",
+    "protocol-version",
+    "worker",
+    "close-session",
+    "contract",
+)
 
 _EXPIRY_WARNING: Final = timedelta(days=30)
+_CONTRACT_ADVICE: Final = "this gateway's contract differs, run mxgw-py contract"
 # No gateway issues this id. Every call with it is refused, and the error says whether the key has the scope.
 _UNUSED_SESSION_ID: Final = f"session-{'0' * 32}"
 # The scopes that the remaining checks need.
@@ -104,9 +118,12 @@ class Doctor:
         self._output = output
         self._printer = Printer(output, _RESULTS)
         self._finished: set[str] = set()
+        self._answers = Answers()
 
     async def run(self) -> None:
         """Run the checks until one fails, print the rest as skipped, and close the session.
+
+        The last check, of the contract, also runs after a failure if the gateway has answered.
 
         Raises:
             MxGatewayError: The error of the check that failed.
@@ -114,11 +131,34 @@ class Doctor:
         try:
             await self._check_network()
             await self._check_gateway()
-        except MxGatewayError:
-            for name in CHECKS:
+        except MxGatewayError as error:
+            self._answers.add_failure(error)
+            for name in CHECKS[:-1]:
                 if name not in self._finished:
                     self._print(name, Check(verdict=Verdict.SKIPPED), None)
+            self._print_contract()
             raise
+        self._print_contract()
+        if self._answers.problem:
+            raise MxGatewayProtocolError(self._answers.problem).with_hint(_CONTRACT_ADVICE)
+
+    def _print_contract(self) -> None:
+        """Print whether the gateway's answers have the fields of our contract."""
+        check, answers = Check(), self._answers
+        unknown = f"unknown fields {', '.join(answers.unknown)}" if answers.unknown else ""
+        if answers.problem:
+            check.verdict, check.advice = Verdict.FAILED, _CONTRACT_ADVICE
+            check.finding = "; ".join(filter(None, (answers.problem, unknown)))
+        elif unknown:
+            check.warn(unknown, _CONTRACT_ADVICE)
+        elif answers.count:
+            check.finding = f"{answers.count} answers have the fields that mxgw-py knows"
+        else:
+            check.verdict = Verdict.SKIPPED
+        for key, found in (("missingFields", answers.missing), ("unknownFields", answers.unknown)):
+            if found:
+                check.facts[key] = list(found)
+        self._print("contract", check, None)
 
     async def _check_network(self) -> None:
         async with self._check("name") as check:
@@ -139,6 +179,7 @@ class Doctor:
         options = self._options
         async with self._check("key") as check:
             client = await GatewayClient.connect(options)
+            client.observe_replies(self._answers.add)
             check.finding = "the gateway accepts the key"
         async with client:
             async with self._check("scopes") as check:

@@ -7,7 +7,7 @@ import itertools
 import logging
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import grpc
 import grpc.aio
@@ -25,7 +25,7 @@ from mxgateway.errors import ErrorFacts, MxGatewayUsageError
 from mxgateway.redaction import redact_message
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from google.protobuf.message import Message
     from mxaccess_gateway.v1 import galaxy_repository_pb2_grpc as galaxy_pb_grpc
@@ -39,6 +39,7 @@ _logger = logging.getLogger("mxgateway.channel")
 __all__ = ["Channel", "ReplyT", "RequestT", "StreamMethod"]
 
 RequestT = TypeVar("RequestT", bound="Message")
+MessageT = TypeVar("MessageT", bound="Message")
 ReplyT = TypeVar("ReplyT")
 
 
@@ -84,6 +85,7 @@ class Channel:
         self._calls: set[_Cancellable] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.observe_reply: Callable[[Message], None] | None = None
         self._correlation_prefix = os.urandom(8).hex()
         self._correlation_numbers = itertools.count(1)
         live_channels.add(self)
@@ -162,6 +164,15 @@ class Channel:
                 "connect in the loop that uses the client, usually inside asyncio.run",
             )
 
+    def unary_method(
+        self, path: str, request: type[RequestT], reply: type[MessageT]
+    ) -> _UnaryMethod[RequestT, MessageT]:
+        """Return a method for `call` that is not one of the contract's, by its path `/package.Service/Method`."""
+        method: _UnaryMethod[RequestT, MessageT] = self._redacting.unary_unary(
+            path, request_serializer=request.SerializeToString, response_deserializer=reply.FromString
+        )
+        return method
+
     async def call(
         self,
         method: _UnaryMethod[RequestT, ReplyT],
@@ -198,6 +209,8 @@ class Channel:
             reply = await call
             # grpcio returns None for a missing reply and for one that cannot be decoded.
             if reply is not None:
+                if self.observe_reply is not None:
+                    self.observe_reply(cast("Message", reply))
                 return reply
             status, details = grpc.StatusCode.OK, "the reply is missing or cannot be decoded"
         except (grpc.aio.AioRpcError, KeyError) as error:

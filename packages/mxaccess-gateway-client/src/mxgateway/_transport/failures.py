@@ -182,10 +182,11 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayEr
 
 
 def _drop_payload_of_large_reply(reply: pb.MxCommandReply) -> None:
-    # This comes first because protobuf's pure-Python backend caches the size, unknown fields included.
-    reply.DiscardUnknownFields()
     del reply.statuses[_MAX_STATUSES:]
-    if reply.ByteSize() <= _LARGE_REPLY_BYTES:
+    if _size_of(reply) <= _LARGE_REPLY_BYTES:
+        return
+    reply.DiscardUnknownFields()
+    if _size_of(reply) <= _LARGE_REPLY_BYTES:
         return
     reply.ClearField("return_value")
     payload = reply.WhichOneof("payload")
@@ -196,3 +197,10 @@ def _drop_payload_of_large_reply(reply: pb.MxCommandReply) -> None:
     reply.protocol_status.message = shorten(reply.protocol_status.message)
     for status in reply.statuses:
         status.diagnostic_text = shorten(status.diagnostic_text)
+
+
+def _size_of(reply: pb.MxCommandReply) -> int:
+    """Return the size in bytes, of a copy: protobuf's pure-Python backend caches it, unknown fields included."""
+    copy = type(reply)()
+    copy.CopyFrom(reply)
+    return copy.ByteSize()

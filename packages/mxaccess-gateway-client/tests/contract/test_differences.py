@@ -1,17 +1,26 @@
-"""compare_contract with a FileDescriptorSet."""
+"""Each difference between our contract and the descriptors of a gateway is found."""
 
-import subprocess
-import sys
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import compare_contract
 import pytest
 from google.protobuf import descriptor_pb2
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from mxgateway import MxGatewayConfigurationError
+from mxgateway.contract import compare, contract_of, our_contract, our_descriptors, read_descriptors
 
 GATEWAY = "mxaccess_gateway/v1/mxaccess_gateway.proto"
 GALAXY = "mxaccess_gateway/v1/galaxy_repository.proto"
 FIELD = descriptor_pb2.FieldDescriptorProto
+QUALITY = pb.MxEvent.DESCRIPTOR.fields_by_name["quality"].number
+CODE, MESSAGE = (pb.ProtocolStatus.DESCRIPTOR.fields_by_name[name].number for name in ("code", "message"))
+FAILOVER = pb.SubscribeAlarmsCommand.DESCRIPTOR.fields_by_name["failover"].number
+FAULTED = int(pb.SESSION_STATE_FAULTED)
+# Numbers from here on are free in every message and enum.
+FREE = 900
 
 Published = Mapping[str, descriptor_pb2.FileDescriptorProto]
 Change = Callable[[Published], None]
@@ -19,10 +28,13 @@ Change = Callable[[Published], None]
 
 def published() -> Published:
     """Return the files of a gateway with exactly our contract, by name."""
-    files = {file.name: descriptor_pb2.FileDescriptorProto() for file in compare_contract.OUR_FILES}
-    for file in compare_contract.OUR_FILES:
-        file.CopyToProto(files[file.name])
-    return files
+    return {file.name: file for file in our_descriptors().file if not file.name.startswith("google/")}
+
+
+def differences(*files: descriptor_pb2.FileDescriptorProto) -> list[str]:
+    """Return the differences between our contract and that of a gateway with these files."""
+    descriptors = descriptor_pb2.FileDescriptorSet(file=files)
+    return [str(difference) for difference in compare(our_contract(), contract_of(descriptors, "gateway.binpb"))]
 
 
 def write(files: Sequence[descriptor_pb2.FileDescriptorProto], directory: Path) -> Path:
@@ -53,7 +65,7 @@ def field_missing_there(files: Published) -> None:
 
 
 def field_missing_here(files: Published) -> None:
-    message(files, "MxEvent").field.add(name="plant", number=30, type=FIELD.TYPE_STRING, label=FIELD.LABEL_OPTIONAL)
+    message(files, "MxEvent").field.add(name="plant", number=FREE, type=FIELD.TYPE_STRING, label=FIELD.LABEL_OPTIONAL)
 
 
 def field_renamed(files: Published) -> None:
@@ -67,12 +79,11 @@ def field_renamed_with_other_type(files: Published) -> None:
 
 
 def field_number(files: Published) -> None:
-    field(files, "MxEvent.quality").number = 60
+    field(files, "MxEvent.quality").number = FREE
 
 
 def fields_swapped(files: Published) -> None:
-    message(files, "ProtocolStatus").field[0].number = 2
-    message(files, "ProtocolStatus").field[1].number = 1
+    field(files, "ProtocolStatus.code").number, field(files, "ProtocolStatus.message").number = MESSAGE, CODE
 
 
 def field_type(files: Published) -> None:
@@ -128,7 +139,7 @@ def value_missing_there(files: Published) -> None:
 
 
 def value_missing_here(files: Published) -> None:
-    enum(files, "SessionState").value.add(name="SESSION_STATE_SLEEPING", number=10)
+    enum(files, "SessionState").value.add(name="SESSION_STATE_SLEEPING", number=FREE)
 
 
 def value_renamed(files: Published) -> None:
@@ -136,11 +147,11 @@ def value_renamed(files: Published) -> None:
 
 
 def value_number(files: Published) -> None:
-    enum(files, "SessionState").value[9].number = 90
+    enum(files, "SessionState").value[9].number = FREE
 
 
 def value_reserved(files: Published) -> None:
-    enum(files, "SessionState").reserved_range.add(start=20, end=22)
+    enum(files, "SessionState").reserved_range.add(start=FREE, end=FREE + 2)
 
 
 def reserved_number_given_out(files: Published) -> None:
@@ -200,17 +211,17 @@ def rpc_streams(files: Published) -> None:
 
 
 DIFFERENCES: Mapping[Change, Sequence[str]] = {
-    field_missing_there: ["field mxaccess_gateway.v1.MxEvent.quality = 6: missing there"],
-    field_missing_here: ["field mxaccess_gateway.v1.MxEvent.plant = 30: missing here"],
+    field_missing_there: [f"field mxaccess_gateway.v1.MxEvent.quality = {QUALITY}: missing there"],
+    field_missing_here: [f"field mxaccess_gateway.v1.MxEvent.plant = {FREE}: missing here"],
     field_renamed: ["field mxaccess_gateway.v1.MxEvent.quality: name quality here, opc_quality there"],
     field_renamed_with_other_type: [
         "field mxaccess_gateway.v1.MxEvent.quality: name quality here, opc_quality there",
         "field mxaccess_gateway.v1.MxEvent.quality: type int32 here, uint32 there",
     ],
-    field_number: ["field mxaccess_gateway.v1.MxEvent.quality: number 6 here, 60 there"],
+    field_number: [f"field mxaccess_gateway.v1.MxEvent.quality: number {QUALITY} here, {FREE} there"],
     fields_swapped: [
-        "field mxaccess_gateway.v1.ProtocolStatus.code: number 1 here, 2 there",
-        "field mxaccess_gateway.v1.ProtocolStatus.message: number 2 here, 1 there",
+        f"field mxaccess_gateway.v1.ProtocolStatus.code: number {CODE} here, {MESSAGE} there",
+        f"field mxaccess_gateway.v1.ProtocolStatus.message: number {MESSAGE} here, {CODE} there",
     ],
     field_type: ["field mxaccess_gateway.v1.MxEvent.quality: type int32 here, int64 there"],
     field_message_type: [
@@ -237,23 +248,25 @@ DIFFERENCES: Mapping[Change, Sequence[str]] = {
         "field galaxy_repository.v1.BrowseChildrenRequest.parent_contained_path: oneof parent here, under there",
     ],
     json_name: ["field mxaccess_gateway.v1.MxEvent.session_id: JSON name sessionId here, session_id there"],
-    value_missing_there: ["value mxaccess_gateway.v1.SessionState.SESSION_STATE_FAULTED = 9: missing there"],
-    value_missing_here: ["value mxaccess_gateway.v1.SessionState.SESSION_STATE_SLEEPING = 10: missing here"],
+    value_missing_there: [f"value mxaccess_gateway.v1.SessionState.SESSION_STATE_FAULTED = {FAULTED}: missing there"],
+    value_missing_here: [f"value mxaccess_gateway.v1.SessionState.SESSION_STATE_SLEEPING = {FREE}: missing here"],
     value_renamed: [
         (
             "value mxaccess_gateway.v1.SessionState.SESSION_STATE_FAULTED: name SESSION_STATE_FAULTED here, "
             "SESSION_STATE_BROKEN there"
         )
     ],
-    value_number: ["value mxaccess_gateway.v1.SessionState.SESSION_STATE_FAULTED: number 9 here, 90 there"],
-    value_reserved: ["enum mxaccess_gateway.v1.SessionState: reserved numbers none here, 20 to 22 there"],
+    value_number: [
+        f"value mxaccess_gateway.v1.SessionState.SESSION_STATE_FAULTED: number {FAULTED} here, {FREE} there"
+    ],
+    value_reserved: [f"enum mxaccess_gateway.v1.SessionState: reserved numbers none here, {FREE} to {FREE + 2} there"],
     reserved_number_given_out: [
         "message mxaccess_gateway.v1.AcknowledgeAlarmRequest: reserved numbers 1 here, none there"
     ],
     reserved_name: ["message mxaccess_gateway.v1.AcknowledgeAlarmRequest: reserved names none here, session_id there"],
     message_missing_there: [
         "message mxaccess_gateway.v1.AlarmFailoverConfig: missing there",
-        "field mxaccess_gateway.v1.SubscribeAlarmsCommand.failover = 4: missing there",
+        f"field mxaccess_gateway.v1.SubscribeAlarmsCommand.failover = {FAILOVER}: missing there",
     ],
     messages_missing_here: [
         "message mxaccess_gateway.v1.Worker: missing here",
@@ -263,7 +276,7 @@ DIFFERENCES: Mapping[Change, Sequence[str]] = {
     enum_missing_here: ["enum galaxy_repository.v1.Category: missing here"],
     message_is_enum_there: [
         "mxaccess_gateway.v1.AlarmFailoverConfig: message here, enum there",
-        "field mxaccess_gateway.v1.SubscribeAlarmsCommand.failover = 4: missing there",
+        f"field mxaccess_gateway.v1.SubscribeAlarmsCommand.failover = {FAILOVER}: missing there",
     ],
     service_missing_there: ["service galaxy_repository.v1.GalaxyRepository: missing there"],
     service_missing_here: ["service galaxy_repository.v1.GalaxyEditor: missing here"],
@@ -287,29 +300,18 @@ DIFFERENCES: Mapping[Change, Sequence[str]] = {
 
 
 @pytest.mark.parametrize("change", DIFFERENCES, ids=lambda change: change.__name__)
-def test_each_kind_of_difference_is_one_line(
-    change: Change, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_kind_of_difference_is_one_line(change: Change) -> None:
     files = published()
     change(files)
 
-    status = compare_contract.main(["--descriptor-set", str(write(list(files.values()), tmp_path))])
-
-    printed = capsys.readouterr()
-    assert printed.out.splitlines() == DIFFERENCES[change]
-    count = len(DIFFERENCES[change])
-    assert printed.err == f"compare_contract: {count} difference{'s' if count > 1 else ''}\n"
-    assert status == 1
+    assert differences(*files.values()) == DIFFERENCES[change]
 
 
-def test_same_contract_has_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status = compare_contract.main(["--descriptor-set", str(write(list(published().values()), tmp_path))])
-
-    assert capsys.readouterr() == ("", "compare_contract: no differences\n")
-    assert status == 0
+def test_same_contract_has_no_difference() -> None:
+    assert differences(*published().values()) == []
 
 
-def test_file_names_and_order_of_declarations_are_ignored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_names_and_order_of_declarations_are_ignored() -> None:
     files = published()
     files[GATEWAY].name, files[GALAXY].name = "Protos/gateway.proto", "Protos/galaxy.proto"
     files[GATEWAY].options.csharp_namespace = "Plant.Contracts"
@@ -317,21 +319,15 @@ def test_file_names_and_order_of_declarations_are_ignored(tmp_path: Path, capsys
     other = descriptor_pb2.FileDescriptorProto(name="worker.proto", package="worker.v1", syntax="proto3")
     other.message_type.add(name="Frame")
 
-    status = compare_contract.main(["--descriptor-set", str(write([other, *files.values()], tmp_path))])
-
-    assert capsys.readouterr().out == ""
-    assert status == 0
+    assert differences(other, *files.values()) == []
 
 
-def test_same_contract_in_an_edition_has_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_same_contract_in_an_edition_has_no_difference() -> None:
     files = published()
     for file in files.values():
         as_edition_2023(file)
 
-    status = compare_contract.main(["--descriptor-set", str(write(list(files.values()), tmp_path))])
-
-    assert capsys.readouterr().out == ""
-    assert status == 0
+    assert differences(*files.values()) == []
 
 
 def as_edition_2023(file: descriptor_pb2.FileDescriptorProto) -> None:
@@ -347,11 +343,14 @@ def as_edition_2023(file: descriptor_pb2.FileDescriptorProto) -> None:
         parent.oneof_decl.extend(real)
 
 
-def test_missing_package_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status = compare_contract.main(["--descriptor-set", str(write([published()[GATEWAY]], tmp_path))])
+def test_missing_package_is_one_line() -> None:
+    assert differences(published()[GATEWAY]) == ["package galaxy_repository.v1: missing there"]
 
-    assert capsys.readouterr().out == "package galaxy_repository.v1: missing there\n"
-    assert status == 1
+
+def test_exported_contract_is_complete_and_reads_back(tmp_path: Path) -> None:
+    path = write(our_descriptors().file, tmp_path)
+
+    assert contract_of(read_descriptors(path), str(path)) == our_contract()
 
 
 def a_missing_file(directory: Path) -> Path:
@@ -397,29 +396,15 @@ UNUSABLE: Mapping[Callable[[Path], Path], str] = {
     an_empty_file: "{path} contains neither mxaccess_gateway.v1 nor galaxy_repository.v1: is it",
     another_products_descriptors: "{path} contains neither mxaccess_gateway.v1 nor galaxy_repository.v1",
     a_set_without_its_imports: f"{GATEWAY} imports common/types.proto, which is missing: run protoc with --include",
-    a_set_that_contradicts_itself: "the gateway's descriptors contradict themselves: ",
+    a_set_that_contradicts_itself: "the descriptors in {path} contradict themselves: ",
 }
 
 
 @pytest.mark.parametrize("make", UNUSABLE, ids=lambda make: make.__name__)
-def test_unusable_file_is_one_line_and_status_2(
-    make: Callable[[Path], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unusable_file_is_an_error_that_says_why(make: Callable[[Path], Path], tmp_path: Path) -> None:
     path = make(tmp_path)
 
-    status = compare_contract.main(["--descriptor-set", str(path)])
+    with pytest.raises(MxGatewayConfigurationError) as caught:
+        contract_of(read_descriptors(path), str(path))
 
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(f"compare_contract: {UNUSABLE[make].format(path=path)}")
-    assert len(printed.err.splitlines()) == 1
-    assert status == 2
-
-
-def test_tool_runs_as_a_program(tmp_path: Path) -> None:
-    program = [sys.executable, compare_contract.__file__ or ""]
-    files = write(list(published().values()), tmp_path)
-
-    finished = subprocess.run([*program, "--descriptor-set", str(files)], capture_output=True, text=True, check=False)
-
-    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "compare_contract: no differences\n")
+    assert str(caught.value).startswith(UNUSABLE[make].format(path=path))

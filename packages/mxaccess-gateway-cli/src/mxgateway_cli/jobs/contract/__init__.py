@@ -1,0 +1,1 @@
+"""The contract of mxgw-py, compared with that of a gateway."""

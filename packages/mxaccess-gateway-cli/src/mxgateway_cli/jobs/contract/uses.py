@@ -1,0 +1,104 @@
+"""The rpcs and the command kinds that each command of mxgw-py sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from mxgateway.contract import elements_used
+from mxgateway_cli.app import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mxgateway.contract import Difference
+
+__all__ = ["affected_commands", "uses_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uses:
+    """What a command sends.
+
+    Attributes:
+        rpcs: The names of the rpcs.
+        kinds: The command kinds of rpc Invoke, without MX_COMMAND_KIND_.
+    """
+
+    rpcs: frozenset[str]
+    kinds: frozenset[str]
+
+
+def _uses(rpcs: str, kinds: str = "") -> Uses:
+    # Connecting sends a Ping.
+    return Uses(rpcs=frozenset(rpcs.split()) | {"Invoke"}, kinds=frozenset(kinds.split()) | {"PING"})
+
+
+_SESSION: Final = "OpenSession CloseSession"
+_TAG_CLIENT: Final = (
+    "REGISTER ADD_ITEM_BULK REMOVE_ITEM_BULK ADVISE_ITEM_BULK ADVISE_SUPERVISORY UNSUBSCRIBE_BULK GET_SESSION_STATE"
+)
+_SMOKE: Final = "REGISTER ADD_ITEM ADVISE WRITE UN_ADVISE REMOVE_ITEM UNREGISTER"
+# The commands that need no gateway, and the one that runs others.
+_WITHOUT_GATEWAY: Final = frozenset({"version", "simulate", "contract", "batch"})
+# The commands that are not named after the only command kind that they send.
+_USES: Final[Mapping[str, Uses]] = {
+    "smoke": _uses(f"{_SESSION} StreamEvents", _SMOKE),
+    "doctor": _uses(
+        f"{_SESSION} TestConnection", "WRITE WRITE_SECURED DRAIN_EVENTS GET_WORKER_INFO"
+    ),
+    "read": _uses(_SESSION, "REGISTER READ_BULK"),
+    "watch": _uses(f"{_SESSION} StreamEvents", f"{_TAG_CLIENT} READ_BULK"),
+    "write": _uses(f"{_SESSION} StreamEvents", f"{_TAG_CLIENT} WRITE WRITE2 WRITE_BULK WRITE2_BULK"),
+    "open-session": _uses(_SESSION),
+    "close-session": _uses("CloseSession", "GET_SESSION_STATE"),
+    "session-state": _uses("", "GET_SESSION_STATE"),
+    "worker-info": _uses("", "GET_WORKER_INFO"),
+    "add-item": _uses("", "ADD_ITEM ADD_ITEM2"),
+    "stream-events": _uses("StreamEvents"),
+    "write-secured": _uses("", "WRITE_SECURED WRITE_SECURED2"),
+    "stream-alarms": _uses("StreamAlarms"),
+    "query-active-alarms": _uses("QueryActiveAlarms"),
+    "acknowledge-alarm": _uses("AcknowledgeAlarm"),
+    "session-active-alarms": _uses("", "QUERY_ACTIVE_ALARMS"),
+    "acknowledge-alarm-by-guid": _uses("", "ACKNOWLEDGE_ALARM"),
+    "browse": _uses("BrowseChildren"),
+    "galaxy-discover": _uses("DiscoverHierarchy BrowseChildren"),
+    "galaxy-last-deploy": _uses("GetLastDeployTime"),
+    "galaxy-test-connection": _uses("TestConnection"),
+    "galaxy-watch": _uses("WatchDeployEvents"),
+    "bench-read-bulk": _uses(_SESSION, "REGISTER SUBSCRIBE_BULK READ_BULK"),
+    "bench-events": _uses(f"{_SESSION} StreamEvents", "REGISTER SUBSCRIBE_BULK"),
+}
+
+
+def uses_of(command: str) -> Uses:
+    """Return what a command sends."""
+    if command in _WITHOUT_GATEWAY:
+        return Uses(rpcs=frozenset(), kinds=frozenset())
+    return _USES.get(command) or _uses("", command.upper().replace("-", "_"))
+
+
+def affected_commands(difference: Difference) -> list[str]:
+    """Return the commands that need what differs, in the order of the help.
+
+    A field, a value or an rpc that only the gateway has concerns the commands that need its message, enum or service.
+    """
+    name = difference.name
+    if difference.here is None and difference.kind in {"field", "value", "rpc"}:
+        name = name.rpartition(".")[0]
+    return [command for command, elements in _elements().items() if _concerns(difference.kind, name, elements)]
+
+
+def _concerns(kind: str, name: str, elements: frozenset[str]) -> bool:
+    if kind == "package":
+        return any(element.startswith(f"{name}.") for element in elements)
+    return name in elements
+
+
+@cache
+def _elements() -> Mapping[str, frozenset[str]]:
+    """Return the parts of the contract that each command needs."""
+    used = {name: uses_of(name) for commands in COMMANDS.values() for name in commands}
+    return {name: elements_used(uses.rpcs, uses.kinds) for name, uses in used.items() if uses.rpcs}

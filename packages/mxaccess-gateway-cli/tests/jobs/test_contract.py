@@ -1,0 +1,169 @@
+"""`contract` compares our contract with that of a gateway, and names the commands that a difference affects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from cli_support.command_line import mxgw_py, succeed
+from cli_support.gateways import API_KEY
+from cli_support.schemas import validate
+from mxgateway.contract import our_descriptors
+from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.jobs.contract.uses import uses_of
+from support.reflecting_server import reflecting, reflecting_server
+
+GATEWAY = "mxaccess_gateway/v1/mxaccess_gateway.proto"
+TIMEOUT_MS = pb.ReadBulkCommand.DESCRIPTOR.fields_by_name["timeout_ms"].number
+
+
+def changed(files: Mapping[str, FileDescriptorProto]) -> None:
+    """Change a field of bulk reads, add a field to acknowledgements, and remove an rpc."""
+    messages = {message.name: message for message in files[GATEWAY].message_type}
+    next(field for field in messages["ReadBulkCommand"].field if field.name == "timeout_ms").number = 900
+    messages["AcknowledgeAlarmReply"].field.add(
+        name="plant", number=901, type=FieldDescriptorProto.TYPE_STRING, label=FieldDescriptorProto.LABEL_OPTIONAL
+    )
+    methods = files[GATEWAY].service[0].method
+    methods.remove(next(method for method in methods if method.name == "StreamAlarms"))
+
+
+DIFFERENCES = [
+    "field mxaccess_gateway.v1.AcknowledgeAlarmReply.plant = 901: missing here; affects acknowledge-alarm",
+    "rpc mxaccess_gateway.v1.MxAccessGateway.StreamAlarms: missing there; affects stream-alarms",
+    (
+        f"field mxaccess_gateway.v1.ReadBulkCommand.timeout_ms: number {TIMEOUT_MS} here, 900 there; "
+        "affects read, watch, read-bulk, bench-read-bulk"
+    ),
+]
+
+
+@pytest.fixture
+def their_file(tmp_path: Path) -> Path:
+    """The descriptor set of a gateway with another contract."""
+    files = {file.name: file for file in our_descriptors().file}
+    changed(files)
+    path = tmp_path / "gateway.binpb"
+    path.write_bytes(FileDescriptorSet(file=files.values()).SerializeToString())
+    return path
+
+
+async def test_each_difference_is_printed_with_the_commands_that_it_affects(their_file: Path) -> None:
+    result = await mxgw_py("contract", their_file)
+
+    assert result.stdout.splitlines() == DIFFERENCES
+    assert result.error == f"mxgw-py: error: 3 differences between the contract of mxgw-py and {their_file}"
+    assert result.status == ExitStatus.FAILED
+
+
+async def test_differences_match_schema(their_file: Path) -> None:
+    result = await mxgw_py("contract", their_file, "--json")
+
+    for record in result.records:
+        validate(record, "contract")
+    assert [record["commands"] for record in result.records][:2] == [["acknowledge-alarm"], ["stream-alarms"]]
+    assert [result.records[-1][key] for key in ("fact", "here", "there")] == ["number", str(TIMEOUT_MS), "900"]
+    validate(result.error_record, "error")
+
+
+async def test_exported_contract_has_no_difference(tmp_path: Path) -> None:
+    path = tmp_path / "ours.binpb"
+
+    exported = await succeed("contract", "--export", path, "--json")
+    result = await mxgw_py("contract", path)
+
+    validate(exported.record, "contract")
+    assert (result.status, result.stdout) == (ExitStatus.GOOD, "")
+    assert result.error == f"no difference between the contract of mxgw-py and {path}"
+
+
+async def test_contract_of_running_gateway_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
+    async with reflecting_server(reflecting(changed)) as endpoint:
+        result = await mxgw_py("contract", "--live", "--endpoint", endpoint, "--plaintext")
+
+    assert result.stdout.splitlines() == DIFFERENCES
+    assert result.status == ExitStatus.FAILED
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_gateway_without_reflection_is_one_line_with_a_way_out() -> None:
+    result = await mxgw_py("contract", "--live")
+
+    assert result.status == ExitStatus.TRANSPORT
+    assert "has no server reflection" in result.error
+    assert "compare with the file" in result.error
+
+
+@pytest.mark.parametrize("arguments", [[], ["a.binpb", "--live"], ["--live", "--export", "a.binpb"]])
+async def test_exactly_one_source_must_be_given(arguments: list[str]) -> None:
+    result = await mxgw_py("contract", *arguments)
+
+    assert result.status == ExitStatus.USAGE
+    assert "only one of them" in result.error
+
+
+async def test_unusable_files_are_usage_errors(tmp_path: Path) -> None:
+    read = await mxgw_py("contract", tmp_path / "nowhere.binpb")
+    written = await mxgw_py("contract", "--export", tmp_path / "nowhere" / "ours.binpb")
+
+    assert (read.status, written.status) == (ExitStatus.USAGE, ExitStatus.USAGE)
+    assert "cannot read" in read.error
+    assert "cannot write" in written.error
+
+
+# Command lines of a session with one advised item, in an order in which each of them can succeed.
+COMMAND_LINES = (
+    "smoke --item TestChildObject.TestInt --write 1 --type int32",
+    "doctor",
+    "read TestChildObject.TestInt",
+    "watch TestChildObject.TestInt --max-events 1",
+    "write --tag TestChildObject.TestInt --type int32 --value 1",
+    "write --type int32 --value 2",
+    "write --type int32 --value 2 --timestamp 2026-01-01T00:00:00Z",
+    "session-state",
+    "ping",
+    "worker-info",
+    "register",
+    "add-item --item TestChildObject.TestDouble",
+    "add-item --item TestInt --context TestChildObject",
+    "stream-events --max-events 1",
+    "drain-events",
+    "subscribe-bulk --items TestChildObject.TestInt",
+    "read-bulk --items TestChildObject.TestInt",
+    "write-bulk --item-handles 1 --type int32 --values 1",
+    "suspend",
+    "activate",
+    "stream-alarms --max-messages 1",
+    "query-active-alarms",
+    "session-active-alarms",
+    "browse",
+    "galaxy-discover",
+    "galaxy-last-deploy",
+    "galaxy-test-connection",
+    "bench-read-bulk --duration-seconds 0.1",
+    "bench-events --duration-seconds 0.1",
+)
+
+
+@pytest.mark.usefixtures("advised_item")
+async def test_commands_send_what_the_contract_check_says(gateway: SimulatedGateway) -> None:
+    for line in COMMAND_LINES:
+        name, *arguments = line.split()
+        before = len(gateway.calls)
+        await succeed(name, *arguments)
+
+        sent = gateway.calls[before:]
+        kinds = {kind_of(call.request) for call in sent if isinstance(call.request, pb.MxCommandRequest)}
+        uses = uses_of(name)
+        assert {call.rpc for call in sent} <= uses.rpcs, line
+        assert kinds <= uses.kinds, line
+
+
+def kind_of(request: pb.MxCommandRequest) -> str:
+    return pb.MxCommandKind.Name(request.command.kind).removeprefix("MX_COMMAND_KIND_")

@@ -134,9 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("generator", choices=sorted(GENERATORS), help="which generator to run")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name outdated files")
+    parser.add_argument("--protos", type=Path, default=PROTOS, metavar="FOLDER", help="read the .proto files from here")
+    parser.add_argument("--sources", type=Path, default=SOURCES, metavar="FOLDER", help="write the code to here")
     options = parser.parse_args(arguments)
     try:
-        stale = run(GENERATORS[options.generator], PROTOS, SOURCES, check=options.check)
+        stale = run(GENERATORS[options.generator], options.protos, options.sources, check=options.check)
     except GenerationError as error:
         print(f"gen_proto: {error}", file=sys.stderr)
         return 2

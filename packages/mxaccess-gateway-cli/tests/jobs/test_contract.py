@@ -12,8 +12,9 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from cli_support.command_line import mxgw_py, succeed
 from cli_support.gateways import API_KEY
 from cli_support.schemas import validate
-from mxgateway.contract import our_descriptors
+from mxgateway.contract import elements_used, our_descriptors
 from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.app import COMMANDS
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.jobs.contract.uses import uses_of
 from support.reflecting_server import reflecting, reflecting_server
@@ -163,6 +164,14 @@ async def test_commands_send_what_the_contract_check_says(gateway: SimulatedGate
         uses = uses_of(name)
         assert {call.rpc for call in sent} <= uses.rpcs, line
         assert kinds <= uses.kinds, line
+
+
+@pytest.mark.parametrize("name", [name for commands in COMMANDS.values() for name in commands])
+def test_every_command_says_what_it_sends(name: str) -> None:
+    uses = uses_of(name)
+
+    assert {f"MX_COMMAND_KIND_{kind}" for kind in uses.kinds} <= set(pb.MxCommandKind.keys())
+    assert elements_used(uses.rpcs) or name in {"version", "simulate", "contract", "batch"}
 
 
 def kind_of(request: pb.MxCommandRequest) -> str:

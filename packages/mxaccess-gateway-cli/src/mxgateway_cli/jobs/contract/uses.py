@@ -40,6 +40,8 @@ _TAG_CLIENT: Final = (
     "REGISTER ADD_ITEM_BULK REMOVE_ITEM_BULK ADVISE_ITEM_BULK ADVISE_SUPERVISORY UNSUBSCRIBE_BULK GET_SESSION_STATE"
 )
 _SMOKE: Final = "REGISTER ADD_ITEM ADVISE WRITE UN_ADVISE REMOVE_ITEM UNREGISTER"
+# Patterns of tags, and the types of tags that are written, come from the Galaxy.
+_GALAXY: Final = "DiscoverHierarchy BrowseChildren"
 # The commands that need no gateway, and the one that runs others.
 _WITHOUT_GATEWAY: Final = frozenset({"version", "simulate", "contract", "batch"})
 # The commands that are not named after the only command kind that they send.
@@ -48,15 +50,18 @@ _USES: Final[Mapping[str, Uses]] = {
     "doctor": _uses(
         f"{_SESSION} TestConnection", "WRITE WRITE_SECURED DRAIN_EVENTS GET_WORKER_INFO"
     ),
-    "read": _uses(_SESSION, "REGISTER READ_BULK"),
-    "watch": _uses(f"{_SESSION} StreamEvents", f"{_TAG_CLIENT} READ_BULK"),
-    "write": _uses(f"{_SESSION} StreamEvents", f"{_TAG_CLIENT} WRITE WRITE2 WRITE_BULK WRITE2_BULK"),
+    "read": _uses(f"{_SESSION} {_GALAXY}", "REGISTER READ_BULK"),
+    "watch": _uses(f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK"),
+    "write": _uses(f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK WRITE WRITE2 WRITE_BULK WRITE2_BULK"),
     "open-session": _uses(_SESSION),
     "close-session": _uses("CloseSession", "GET_SESSION_STATE"),
     "session-state": _uses("", "GET_SESSION_STATE"),
     "worker-info": _uses("", "GET_WORKER_INFO"),
     "add-item": _uses("", "ADD_ITEM ADD_ITEM2"),
     "stream-events": _uses("StreamEvents"),
+    "subscribe-bulk": _uses(_GALAXY, "SUBSCRIBE_BULK"),
+    "add-item-bulk": _uses(_GALAXY, "ADD_ITEM_BULK"),
+    "read-bulk": _uses(_GALAXY, "READ_BULK"),
     "write-secured": _uses("", "WRITE_SECURED WRITE_SECURED2"),
     "stream-alarms": _uses("StreamAlarms"),
     "query-active-alarms": _uses("QueryActiveAlarms"),
@@ -64,12 +69,12 @@ _USES: Final[Mapping[str, Uses]] = {
     "session-active-alarms": _uses("", "QUERY_ACTIVE_ALARMS"),
     "acknowledge-alarm-by-guid": _uses("", "ACKNOWLEDGE_ALARM"),
     "browse": _uses("BrowseChildren"),
-    "galaxy-discover": _uses("DiscoverHierarchy BrowseChildren"),
+    "galaxy-discover": _uses(_GALAXY),
     "galaxy-last-deploy": _uses("GetLastDeployTime"),
     "galaxy-test-connection": _uses("TestConnection"),
     "galaxy-watch": _uses("WatchDeployEvents"),
-    "bench-read-bulk": _uses(_SESSION, "REGISTER SUBSCRIBE_BULK READ_BULK"),
-    "bench-events": _uses(f"{_SESSION} StreamEvents", "REGISTER SUBSCRIBE_BULK"),
+    "bench-read-bulk": _uses(f"{_SESSION} {_GALAXY}", "REGISTER SUBSCRIBE_BULK READ_BULK"),
+    "bench-events": _uses(f"{_SESSION} StreamEvents {_GALAXY}", "REGISTER SUBSCRIBE_BULK"),
 }
 
 

@@ -74,7 +74,7 @@ _USES: Final[Mapping[str, Uses]] = {
     "galaxy-test-connection": _uses("TestConnection"),
     "galaxy-watch": _uses("WatchDeployEvents"),
     "bench-read-bulk": _uses(f"{_SESSION} {_GALAXY}", "REGISTER SUBSCRIBE_BULK READ_BULK"),
-    "bench-events": _uses(f"{_SESSION} StreamEvents {_GALAXY}", "REGISTER SUBSCRIBE_BULK"),
+    "bench-events": _uses(f"{_SESSION} StreamEvents {_GALAXY}", "REGISTER SUBSCRIBE_BULK READ_BULK"),
 }
 
 

@@ -178,3 +178,45 @@ async def test_table_without_keyboard_ends_by_itself(monkeypatch: pytest.MonkeyP
 
     assert status == ExitStatus.GOOD
     assert INT in terminal.remaining
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize("columns", [60, 100])
+async def test_table_wraps_reasons_but_never_tags_and_times(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    with _terminal(monkeypatch, columns) as terminal:
+        streams = Streams(stdout=terminal.stream, stderr=terminal.stream)
+        status = await asyncio.to_thread(run_with_streams, ("read", INT, RAMP, UNKNOWN, "--utc"), streams)
+
+    assert status == ExitStatus.MXACCESS
+    for tag in (INT, RAMP):
+        (row,) = [line for line in terminal.text.splitlines() if line.startswith(tag)]
+        assert re.search(rf"\d\d\d\d-\d\d-\d\dT{TIME_OF_DAY}Z$", row)
+    assert f"\n{UNKNOWN} " in terminal.text
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_steps_on_terminal_leave_error_in_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    errors = tmp_path / "errors"
+    with _terminal(monkeypatch, 100) as terminal, errors.open("w", encoding="utf-8") as stderr:
+        streams = Streams(stdout=terminal.stream, stderr=stderr)
+        status = await asyncio.to_thread(run_with_streams, ("smoke", "--item", UNKNOWN), streams)
+
+    assert status == ExitStatus.MXACCESS
+    assert "FAILED  data-change" in terminal.text
+    assert "mxgw-py: error: " in errors.read_text(encoding="utf-8")
+    assert "mxgw-py: error: " not in terminal.text
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize(("option", "variable"), [("--no-color", ""), ("--debug", "1")], ids=["option", "variable"])
+async def test_colours_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, option: str, variable: str) -> None:
+    async def written(*options: str) -> str:
+        with _terminal(monkeypatch, 100) as terminal:
+            streams = Streams(stdout=terminal.stream, stderr=terminal.stream)
+            await asyncio.to_thread(run_with_streams, ("read", INT, *options), streams)
+        return terminal.written
+
+    green = "\x1b[32m"
+    assert green in await written()
+    monkeypatch.setenv("NO_COLOR", variable)
+    assert green not in await written(option)

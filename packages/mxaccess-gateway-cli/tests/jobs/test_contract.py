@@ -39,7 +39,7 @@ DIFFERENCES = [
     "rpc mxaccess_gateway.v1.MxAccessGateway.StreamAlarms: missing there; affects stream-alarms",
     (
         f"field mxaccess_gateway.v1.ReadBulkCommand.timeout_ms: number {TIMEOUT_MS} here, 900 there; "
-        "affects read, watch, write, read-bulk, bench-read-bulk"
+        "affects read, watch, write, read-bulk, bench-read-bulk, bench-events"
     ),
 ]
 

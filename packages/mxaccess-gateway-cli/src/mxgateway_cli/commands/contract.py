@@ -56,9 +56,7 @@ contract = build_command(
     "contract",
     click.argument("file", metavar="[FILE]", required=False),
     option("--live", is_flag=True, environment=False, help="Compare with the gateway at --endpoint."),
-    option(
-        "--export", metavar="FILE", environment=False, help="Write the contract of mxgw-py to this file instead."
-    ),
+    option("--export", metavar="FILE", environment=False, help="Write the contract of mxgw-py to this file instead."),
     connection_options,
     output_options,
     schema="contract",

@@ -105,9 +105,7 @@ def _messages() -> dict[str, Any]:
     request = file.message_type.add(name="ServerReflectionRequest")
     request.oneof_decl.add(name="message_request")
     for number, name in ((3, "file_by_filename"), (4, "file_containing_symbol"), (7, "list_services")):
-        request.field.add(
-            name=name, number=number, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL, oneof_index=0
-        )
+        request.field.add(name=name, number=number, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL, oneof_index=0)
     response = file.message_type.add(name="ServerReflectionResponse")
     response.oneof_decl.add(name="message_response")
     for number, name, kind in (

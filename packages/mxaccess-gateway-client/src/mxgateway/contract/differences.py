@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["Difference", "compare"]
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """One difference between our contract ("here") and that of a gateway ("there"). `str` returns it as one line.
@@ -102,9 +101,7 @@ def _element_differences(kind: str, name: str, ours: Element, theirs: Element) -
     yield from _fact_differences(kind, name, ours.facts, theirs.facts)
 
 
-def _fact_differences(
-    kind: str, name: str, ours: Mapping[str, str], theirs: Mapping[str, str]
-) -> Iterator[Difference]:
+def _fact_differences(kind: str, name: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[Difference]:
     """Yield the facts that differ. A fact of one side only follows from another fact that differs."""
     for fact, value in ours.items():
         if fact in theirs and theirs[fact] != value:
@@ -114,6 +111,4 @@ def _fact_differences(
 def _missing(kind: str, name: str, element: Element | None = None, *, here: bool) -> Difference:
     """Return the difference for something that only one side has."""
     number = "" if element is None or element.number is None else str(element.number)
-    return Difference(
-        kind=kind, name=name, fact=None, here=number if here else None, there=None if here else number
-    )
+    return Difference(kind=kind, name=name, fact=None, here=number if here else None, there=None if here else number)

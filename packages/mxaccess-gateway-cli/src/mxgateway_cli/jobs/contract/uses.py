@@ -47,12 +47,12 @@ _WITHOUT_GATEWAY: Final = frozenset({"version", "simulate", "contract", "batch"}
 # The commands that are not named after the only command kind that they send.
 _USES: Final[Mapping[str, Uses]] = {
     "smoke": _uses(f"{_SESSION} StreamEvents", _SMOKE),
-    "doctor": _uses(
-        f"{_SESSION} TestConnection", "WRITE WRITE_SECURED DRAIN_EVENTS GET_WORKER_INFO"
-    ),
+    "doctor": _uses(f"{_SESSION} TestConnection", "WRITE WRITE_SECURED DRAIN_EVENTS GET_WORKER_INFO"),
     "read": _uses(f"{_SESSION} {_GALAXY}", "REGISTER READ_BULK"),
     "watch": _uses(f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK"),
-    "write": _uses(f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK WRITE WRITE2 WRITE_BULK WRITE2_BULK"),
+    "write": _uses(
+        f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK WRITE WRITE2 WRITE_BULK WRITE2_BULK"
+    ),
     "open-session": _uses(_SESSION),
     "close-session": _uses("CloseSession", "GET_SESSION_STATE"),
     "session-state": _uses("", "GET_SESSION_STATE"),

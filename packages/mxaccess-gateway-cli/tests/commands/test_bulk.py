@@ -179,10 +179,10 @@ async def test_bulk_write_reads_arrays_from_json_array(
 ) -> None:
     handles = await _subscribed(session, server, "TestChildObject.TestIntArray[]", "TestChildObject.TestLongArray[]")
 
-    await succeed("write-bulk", "--item-handles", handles, "--type", "int32[]", "--values", "[[1, 2], [3]]")
+    await succeed("write-bulk", "--item-handles", handles, "--type", "int32[]", "--values", "[[1, 2, 3, 4, 5], [3, 4]]")
 
     entries = last_command(gateway).write_bulk.entries
-    assert [list(entry.value.array_value.int32_values.values) for entry in entries] == [[1, 2], [3]]
+    assert [list(entry.value.array_value.int32_values.values) for entry in entries] == [[1, 2, 3, 4, 5], [3, 4]]
 
 
 @pytest.mark.usefixtures("server")

@@ -277,13 +277,13 @@ async def test_write_array_elements_fills_the_other_elements_with_defaults(
     gateway: SimulatedGateway, session: Session
 ) -> None:
     server, items = await subscribed(session, f"{ARRAY}[]", "TestChildObject.TestStringArray[]")
-    await session.write_array_elements(server, items[0], MxDataType.INTEGER, 4, {0: 7, 3: 9})
-    await session.write_array_elements(server, items[1], MxDataType.STRING, 2, {1: "two"})
+    await session.write_array_elements(server, items[0], MxDataType.INTEGER, 5, {0: 7, 4: 9})
+    await session.write_array_elements(server, items[1], MxDataType.STRING, 3, {1: "two"})
     completed = await outcomes(session, 2)
 
     assert all(outcome.succeeded for outcome in completed)
-    assert gateway.plant[ARRAY].value == (7, 0, 0, 9)
-    assert gateway.plant["TestChildObject.TestStringArray"].value == ("", "two")
+    assert gateway.plant[ARRAY].value == (7, 0, 0, 0, 9)
+    assert gateway.plant["TestChildObject.TestStringArray"].value == ("", "two", "")
 
 
 async def test_write_array_elements_raises_for_an_index_outside_the_array(

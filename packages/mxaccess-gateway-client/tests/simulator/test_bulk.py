@@ -62,8 +62,7 @@ async def test_add_item_bulk_appends_brackets_and_subscribe_bulk_does_not(
     server = await session.register()
     async with session.events() as events:
         await subscribe(session, server, ARRAY)
-        (status,) = (await events.next()).statuses
-    assert (status.category, status.detail) == (pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, 1003)
+        assert list((await events.next()).value.array_value.int32_values.values) == [1, 2, 3, 4, 5]
     reply = await session.execute(pb.MX_COMMAND_KIND_ADD_ITEM_BULK, server_handle=server, tag_addresses=[ARRAY, INT])
     assert [result.tag_address for result in reply.add_item_bulk.results] == [ARRAY, INT]
     assert [item.definition for item in gateway.sessions[0].items] == [ARRAY, f"{ARRAY}[]", INT]
@@ -251,20 +250,21 @@ async def test_read_bulk_finds_the_advised_item_among_several_with_one_name(sess
 async def test_read_bulk_of_unadvised_tags_leaves_no_items(gateway: SimulatedGateway, session: WireSession) -> None:
     server = await session.register()
     await session.add_item(server, INT)
-    results = await read(session, server, INT, f"{ARRAY}[]", INT)
-    assert successes(results) == [True, True, True]
-    assert [result.was_cached for result in results] == [False, False, False]
-    assert [result.item_handle for result in results] == [0, 0, 0]
+    results = await read(session, server, INT, f"{ARRAY}[]", ARRAY, INT)
+    assert successes(results) == [True] * 4
+    assert [result.was_cached for result in results] == [False] * 4
+    assert [result.item_handle for result in results] == [0] * 4
     assert results[1].value.array_value.int32_values.values == [1, 2, 3, 4, 5]
+    assert (results[2].tag_address, results[2].value) == (ARRAY, results[1].value)
     assert len(gateway.sessions[0].items) == 1
     assert gateway.sessions[0].last_sequence == 0
     assert not gateway.plant[INT].listeners
 
 
 async def test_read_bulk_fails_entry_by_entry(session: WireSession) -> None:
-    results = await read(session, await session.register(), UNKNOWN, INT, ARRAY)
-    assert successes(results) == [False, True, False]
-    assert [result.statuses[0].detail for result in results] == [6, 0, 1003]
+    results = await read(session, await session.register(), UNKNOWN, INT)
+    assert successes(results) == [False, True]
+    assert [result.statuses[0].detail for result in results] == [6, 0]
     assert UNKNOWN in results[0].error_message
     assert results[0].value.is_null
 

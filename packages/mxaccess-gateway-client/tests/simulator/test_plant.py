@@ -174,7 +174,8 @@ def test_plant_is_read_from_a_file(tmp_path: Path) -> None:
         [objects.Pump_001.attributes]
         Speed = { type = "float", ramp = { start = 0.0, end = 10.0, increment = 0.5 }, historized = true }
         Mode = { type = "integer", cycle = [1, 2], security = "tune" }
-        Names = { type = "string", value = [] }
+        Names = { type = "string", value = [], resizable = true }
+        Setpoint = { type = "double", value = 1.0, supervisory = true }
         """
     )
     plant = Plant.from_toml(path)
@@ -185,7 +186,14 @@ def test_plant_is_read_from_a_file(tmp_path: Path) -> None:
     assert "secret" not in repr(user)
     area, pump = plant.objects
     assert (area.is_area, pump.parent, pump.contained_name, pump.templates) == (True, "Area", "Pump", ("$Pump",))
-    assert [tag.reference for tag in plant] == ["Pump_001.Speed", "Pump_001.Mode", "Pump_001.Names[]"]
+    assert [tag.reference for tag in plant] == [
+        "Pump_001.Speed",
+        "Pump_001.Mode",
+        "Pump_001.Names[]",
+        "Pump_001.Setpoint",
+    ]
+    assert [tag.attribute_name for tag in plant if tag.resizable] == ["Names"]
+    assert [tag.attribute_name for tag in plant if tag.supervisory] == ["Setpoint"]
     plant.step()
     assert plant["Pump_001.Speed"].value == 0.5
     assert plant["Pump_001.Mode"].value == 2
@@ -222,6 +230,8 @@ def test_plant_is_read_from_a_file(tmp_path: Path) -> None:
         ),
         ("[objects.A.attributes]\nB = { type = 'double', ramp = {}, cycle = [1] }", "objects.A.attributes.B.ramp, "),
         ("[objects.A.attributes]\nB = { type = 'integer', settle_time = true }", "B.settle_time must be a number"),
+        ("[objects.A.attributes]\nB = { type = 'integer', supervisory = 1 }", "B.supervisory must be true or false"),
+        ("[objects.A.attributes]\nB = { type = 'integer', resizable = true }", "B cannot be resizable: it is not"),
     ],
 )
 def test_mistake_in_a_file_names_its_place(tmp_path: Path, text: str, words: str) -> None:

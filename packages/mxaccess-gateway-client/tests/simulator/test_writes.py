@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.testing import SimulatedGateway
-from support.wire import connected, int32
+from support.wire import connected, int32, outcome, sparse, written
 
 if TYPE_CHECKING:
     from support.wire import Stream, WireSession
@@ -19,37 +19,8 @@ E_INVALIDARG = 0x80070057 - (1 << 32)
 SECURITY_ERROR = pb.MX_STATUS_CATEGORY_SECURITY_ERROR
 OPERATIONAL_ERROR = pb.MX_STATUS_CATEGORY_OPERATIONAL_ERROR
 
-STRINGS = pb.MxValue(array_value=pb.MxArray(string_values=pb.StringArray(values=["a", "b"])))
-
-
-def sparse(total_length: int, **elements: pb.MxValue) -> pb.MxValue:
-    """Return a sparse array; `_2=...` is the element at index 2."""
-    return pb.MxValue(
-        sparse_array_value=pb.MxSparseArray(
-            total_length=total_length,
-            elements=[pb.MxSparseElement(index=int(name[1:]), value=value) for name, value in elements.items()],
-        )
-    )
-
-
-async def outcome(events: Stream[pb.MxEvent]) -> pb.MxEvent:
-    """Return the next ON_WRITE_COMPLETE."""
-    while True:
-        event = await events.next()
-        if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
-            return event
-
-
-async def written(
-    session: WireSession, definition: str, value: pb.MxValue, user_id: int = 0
-) -> pb.MxStatusCategory.ValueType:
-    """Write to a tag, check that the write is accepted, and return the category of its outcome."""
-    async with session.events() as events:
-        handles = await session.advised(definition)
-        reply = await session.write(handles, value, user_id)
-        assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
-        (status,) = (await outcome(events)).statuses
-    return status.category
+STRINGS = pb.MxValue(array_value=pb.MxArray(string_values=pb.StringArray(values=["a", "b", "c"])))
+FIVE_STRINGS = pb.MxValue(array_value=pb.MxArray(string_values=pb.StringArray(values=["a"] * 5)))
 
 
 async def test_outcome_of_a_write_is_an_event_of_its_item(gateway: SimulatedGateway, session: WireSession) -> None:
@@ -110,7 +81,7 @@ async def test_unadvised_item_refuses_writes(session: WireSession) -> None:
         ("TestDouble", int32(3), 3.0),
         ("TestString", pb.MxValue(string_value="naïve ☃"), "naïve ☃"),
         ("TestTime", pb.MxValue(timestamp_value=Timestamp(seconds=1)), datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)),
-        ("TestStringArray", STRINGS, ("a", "b")),
+        ("TestStringArray", STRINGS, ("a", "b", "c")),
         ("TestIntArray[2]", int32(22), (1, 22, 3, 4, 5)),
         (
             "TestIntMatrix",
@@ -152,10 +123,10 @@ async def test_valid_value_is_written(
         ("TestTime", pb.MxValue(timestamp_value=Timestamp(seconds=1 << 60))),
         ("TestStringArray", pb.MxValue(string_value="a")),
         ("TestStringArray", pb.MxValue(array_value=pb.MxArray())),
-        ("TestIntArray", STRINGS),
-        ("TestIntArray", sparse(3, _1=pb.MxValue(string_value="a"))),
+        ("TestIntArray", FIVE_STRINGS),
+        ("TestIntArray", sparse(5, _1=pb.MxValue(string_value="a"))),
         ("TestIntArray[1]", pb.MxValue(string_value="a")),
-        ("TestIntMatrix", pb.MxValue(array_value=pb.MxArray(int32_values=pb.Int32Array(values=[1, 2, 3])))),
+        ("TestIntMatrix", pb.MxValue(array_value=pb.MxArray(int32_values=pb.Int32Array(values=range(7))))),
         (
             "TestIntMatrix",
             pb.MxValue(array_value=pb.MxArray(int32_values=pb.Int32Array(values=range(6)), dimensions=[3, 2])),
@@ -170,64 +141,6 @@ async def test_value_of_a_wrong_type_is_accepted_and_refused_later(
     assert await written(session, f"TestChildObject.{attribute}", value) == OPERATIONAL_ERROR
     assert tag.reading is before
     assert tag.last_write is None
-
-
-async def test_write_replaces_a_whole_array(gateway: SimulatedGateway, session: WireSession) -> None:
-    await written(session, "TestChildObject.TestStringArray", STRINGS)
-    assert gateway.plant["TestChildObject.TestStringArray"].value == ("a", "b")
-    assert gateway.plant["TestChildObject.TestStringArray"].dimensions == (2,)
-
-
-@pytest.mark.parametrize(
-    ("attribute", "value", "held"),
-    [
-        ("TestBoolArray", pb.MxValue(bool_value=True), (False, False, True)),
-        ("TestIntArray", int32(9), (0, 0, 9)),
-        ("TestDoubleArray", pb.MxValue(double_value=0.5), (0.0, 0.0, 0.5)),
-        ("TestStringArray", pb.MxValue(string_value="z"), ("", "", "z")),
-        (
-            "TestTimeArray",
-            pb.MxValue(timestamp_value=Timestamp(seconds=60)),
-            (
-                datetime(1970, 1, 1, tzinfo=UTC),
-                datetime(1970, 1, 1, tzinfo=UTC),
-                datetime(1970, 1, 1, 0, 1, tzinfo=UTC),
-            ),
-        ),
-    ],
-)
-async def test_sparse_array_is_filled_with_defaults(
-    gateway: SimulatedGateway, session: WireSession, attribute: str, value: pb.MxValue, held: object
-) -> None:
-    assert await written(session, f"TestChildObject.{attribute}", sparse(3, _2=value)) == pb.MX_STATUS_CATEGORY_OK
-    assert gateway.plant[f"TestChildObject.{attribute}"].value == held
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        sparse(2, _2=int32(1)),
-        sparse(2_000_000, _0=int32(1)),
-        sparse(2, _0=int32(1), _00=int32(2)),
-    ],
-    ids=["outside", "too long", "twice"],
-)
-async def test_invalid_sparse_array_is_an_invalid_request(session: WireSession, value: pb.MxValue) -> None:
-    handles = await session.advised("TestChildObject.TestIntArray")
-    reply = await session.write(handles, value)
-    assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
-    assert "sparse" in reply.protocol_status.message
-
-
-async def test_writes_to_elements_of_one_array_keep_each_other(gateway: SimulatedGateway, session: WireSession) -> None:
-    async with session.events() as events:
-        server, first = await session.advised("TestChildObject.TestIntArray[1]")
-        _, second = await session.advised("TestChildObject.TestIntArray[2]", server)
-        await session.write((server, first), int32(11))
-        await session.write((server, second), int32(22))
-        await outcome(events)
-        await outcome(events)
-    assert gateway.plant["TestChildObject.TestIntArray"].value == (11, 22, 3, 4, 5)
 
 
 async def test_write_to_unknown_tag_is_accepted_and_refused_later(session: WireSession) -> None:
@@ -311,6 +224,24 @@ async def test_user_of_plain_write_is_checked_under_supervisory_advise(
         assert tag.last_write.user
         assert tag.last_write.user.name == "supervisor"
         assert await category(0) == pb.MX_STATUS_CATEGORY_OK
+
+
+async def test_supervisory_attribute_takes_plain_writes_only_under_a_supervisory_advise(
+    gateway: SimulatedGateway, session: WireSession
+) -> None:
+    tag = gateway.plant["TestChildObject.TestSupervisory"]
+    assert await written(session, tag.name, int32(5)) == SECURITY_ERROR
+    assert tag.value == 1
+    async with session.events() as events:
+        signers = Signers(session, events)
+        await signers.advise(tag.name)
+        assert await signers.category(signers.guest) == SECURITY_ERROR
+        assert await signers.category(signers.operator) == pb.MX_STATUS_CATEGORY_OK
+        server, item = signers.handles
+        await session.execute(pb.MX_COMMAND_KIND_ADVISE_SUPERVISORY, server_handle=server, item_handle=item)
+        await session.write(signers.handles, int32(7))
+        assert (await outcome(events)).statuses[0].category == pb.MX_STATUS_CATEGORY_OK
+    assert tag.value == 7
 
 
 class Signers:

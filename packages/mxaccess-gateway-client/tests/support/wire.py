@@ -195,6 +195,26 @@ async def connected(
         yield Wire(channel, None if without_key else api_key or gateway.api_key)
 
 
+async def outcome(events: Stream[pb.MxEvent]) -> pb.MxEvent:
+    """Return the next ON_WRITE_COMPLETE."""
+    while True:
+        event = await events.next()
+        if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
+            return event
+
+
+async def written(
+    session: WireSession, definition: str, value: pb.MxValue, user_id: int = 0
+) -> pb.MxStatusCategory.ValueType:
+    """Write to a tag, check that the write is accepted, and return the category of its outcome."""
+    async with session.events() as events:
+        handles = await session.advised(definition)
+        reply = await session.write(handles, value, user_id)
+        assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
+        (status,) = (await outcome(events)).statuses
+    return status.category
+
+
 @contextmanager
 def refused(code: grpc.StatusCode, *words: str) -> Generator[None]:
     """Expect the call in the `with` block to end with this status, and with these words in its details."""
@@ -203,6 +223,16 @@ def refused(code: grpc.StatusCode, *words: str) -> Generator[None]:
     assert caught.value.code() is code, caught.value
     for word in words:
         assert word in (caught.value.details() or ""), caught.value
+
+
+def sparse(total_length: int, **elements: pb.MxValue) -> pb.MxValue:
+    """Return a sparse array; `_2=...` is the element at index 2."""
+    return pb.MxValue(
+        sparse_array_value=pb.MxSparseArray(
+            total_length=total_length,
+            elements=[pb.MxSparseElement(index=int(name[1:]), value=value) for name, value in elements.items()],
+        )
+    )
 
 
 def int32(value: int) -> pb.MxValue:

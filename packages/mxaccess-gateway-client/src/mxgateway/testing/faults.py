@@ -143,7 +143,10 @@ class Faults:
 
     @contextmanager
     def galaxy_down(self) -> Generator[None]:
-        """Make the Galaxy's database unavailable within the `with` block."""
+        """Make the Galaxy's database unavailable within the `with` block.
+
+        The gateway then does not know which attributes are arrays, and appends no `[]`.
+        """
         self._world.active_faults.galaxy_down = True
         try:
             yield

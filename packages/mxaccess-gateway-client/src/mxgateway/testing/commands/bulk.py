@@ -12,7 +12,7 @@ from mxgateway.testing.state.keys import Scope
 from mxgateway.testing.state.refusals import CommandFailed, MxAccessRefused, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from mxgateway.testing.commands.context import CommandContext
     from mxgateway.testing.sessions.items import LastChange
@@ -48,7 +48,7 @@ class _BulkWrite(Protocol[_EntryT_co]):
 
 def _add_item_bulk(context: CommandContext, command: pb.AddItemBulkCommand) -> None:
     def add(tag_address: str) -> int:
-        definition = context.world.plant.with_brackets(tag_address)
+        definition = context.with_brackets(tag_address)
         context.check_tag_access(definition)
         return context.mxaccess.add_item(command.server_handle, definition)
 
@@ -115,8 +115,8 @@ def _by_handle(
     return reply
 
 
-def _write(mxaccess: MxAccess, server_handle: int, entry: pb.WriteBulkEntry | pb.Write2BulkEntry) -> None:
-    mxaccess.write(
+async def _write(mxaccess: MxAccess, server_handle: int, entry: pb.WriteBulkEntry | pb.Write2BulkEntry) -> None:
+    await mxaccess.write(
         server_handle,
         entry.item_handle,
         entry.value,
@@ -125,10 +125,10 @@ def _write(mxaccess: MxAccess, server_handle: int, entry: pb.WriteBulkEntry | pb
     )
 
 
-def _write_secured(
+async def _write_secured(
     mxaccess: MxAccess, server_handle: int, entry: pb.WriteSecuredBulkEntry | pb.WriteSecured2BulkEntry
 ) -> None:
-    mxaccess.write_secured(
+    await mxaccess.write_secured(
         server_handle,
         entry.item_handle,
         entry.value,
@@ -139,11 +139,12 @@ def _write_secured(
 
 
 def _bulk_write(
-    write: Callable[[MxAccess, int, _EntryT], None], reply_of: Callable[[pb.MxCommandReply], pb.BulkWriteReply]
-) -> Callable[[CommandContext, _BulkWrite[_EntryT]], None]:
+    write: Callable[[MxAccess, int, _EntryT], Awaitable[None]],
+    reply_of: Callable[[pb.MxCommandReply], pb.BulkWriteReply],
+) -> Callable[[CommandContext, _BulkWrite[_EntryT]], Awaitable[None]]:
     """Return a bulk write that calls `write` for each entry, and fills in the payload that `reply_of` selects."""
 
-    def run(context: CommandContext, command: _BulkWrite[_EntryT]) -> None:
+    async def run(context: CommandContext, command: _BulkWrite[_EntryT]) -> None:
         mxaccess, server_handle = context.mxaccess, command.server_handle
         reply = reply_of(context.reply)
         reply.SetInParent()
@@ -152,7 +153,7 @@ def _bulk_write(
             try:
                 check_sparse_array(entry.value)
                 context.check_item_access(server_handle, entry.item_handle)
-                write(mxaccess, server_handle, entry)
+                await write(mxaccess, server_handle, entry)
                 result.was_successful = True
                 result.hresult = S_OK
             except MxAccessRefused as refused:

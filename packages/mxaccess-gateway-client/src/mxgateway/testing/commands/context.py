@@ -43,6 +43,12 @@ class CommandContext:
         """The MXAccess object of the session."""
         return self.session.mxaccess
 
+    def with_brackets(self, definition: str) -> str:
+        """Append `[]` to the name of an array. Without its Galaxy, the gateway does not know which names are arrays."""
+        if self.world.active_faults.galaxy_down:
+            return definition
+        return self.world.plant.with_brackets(definition)
+
     def check_tag_access(self, tag: str) -> None:
         """Raise Refused if the key does not give access to this tag."""
         if not self.key.can_access_tag(tag):

@@ -25,14 +25,14 @@ def _unregister(context: CommandContext, command: pb.UnregisterCommand) -> None:
 
 
 def _add_item(context: CommandContext, command: pb.AddItemCommand) -> None:
-    definition = context.world.plant.with_brackets(command.item_definition)
+    definition = context.with_brackets(command.item_definition)
     context.check_tag_access(definition)
     context.reply.add_item.item_handle = context.mxaccess.add_item(command.server_handle, definition)
 
 
 def _definition_in_context(context: CommandContext, command: pb.AddItem2Command | pb.AddBufferedItemCommand) -> str:
     definition, prefix = command.item_definition, command.item_context
-    definition = context.world.plant.with_brackets(f"{prefix}.{definition}" if prefix else definition)
+    definition = context.with_brackets(f"{prefix}.{definition}" if prefix else definition)
     context.check_tag_access(definition)
     return definition
 
@@ -83,10 +83,10 @@ def _activate(context: CommandContext, command: pb.ActivateCommand) -> None:
     context.reply.activate.status.CopyFrom(context.mxaccess.activate(command.server_handle, command.item_handle))
 
 
-def _write(context: CommandContext, command: pb.WriteCommand | pb.Write2Command) -> None:
+async def _write(context: CommandContext, command: pb.WriteCommand | pb.Write2Command) -> None:
     check_sparse_array(command.value)
     context.check_item_access(command.server_handle, command.item_handle)
-    context.mxaccess.write(
+    await context.mxaccess.write(
         command.server_handle,
         command.item_handle,
         command.value,
@@ -95,10 +95,10 @@ def _write(context: CommandContext, command: pb.WriteCommand | pb.Write2Command)
     )
 
 
-def _write_secured(context: CommandContext, command: pb.WriteSecuredCommand | pb.WriteSecured2Command) -> None:
+async def _write_secured(context: CommandContext, command: pb.WriteSecuredCommand | pb.WriteSecured2Command) -> None:
     check_sparse_array(command.value)
     context.check_item_access(command.server_handle, command.item_handle)
-    context.mxaccess.write_secured(
+    await context.mxaccess.write_secured(
         command.server_handle,
         command.item_handle,
         command.value,

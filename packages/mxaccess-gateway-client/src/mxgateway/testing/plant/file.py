@@ -232,6 +232,8 @@ def _tag(name: str, table: _Table) -> Tag:
     security = table.pop_choice("security", SecurityClassification, SecurityClassification.OPERATE)
     settle_time = table.pop("settle_time", float)
     historized = table.pop("historized", bool)
+    supervisory = table.pop("supervisory", bool)
+    resizable = table.pop("resizable", bool)
     program = _program(table)
     alarm = _alarm(table.pop_table("alarm"))
     table.check_no_keys_left()
@@ -246,6 +248,8 @@ def _tag(name: str, table: _Table) -> Tag:
             settle_time=settle_time,
             historized=bool(historized),
             alarm=alarm,
+            supervisory=bool(supervisory),
+            resizable=bool(resizable),
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from mxgateway.testing.plant.file import PlantDescription, PlantFileError, read_default_plant, read_plant_file
 from mxgateway.testing.plant.objects import PlantObject
-from mxgateway.testing.plant.statuses import array_without_brackets, invalid_reference
+from mxgateway.testing.plant.statuses import invalid_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,11 +34,13 @@ class Target:
         problem: the status of an item without a target. An element may disappear later, when its array gets shorter.
         tag: the tag, or None if the definition names nothing.
         index: the index of the element, from 1, or None for the whole tag.
+        bare: whether this is an array named without `[]`. It can be read, but a write has no effect.
     """
 
     problem: pb.MxStatusProxy
     tag: Tag | None = None
     index: int | None = None
+    bare: bool = False
 
     def read(self) -> Reading | None:
         """Return the present reading. Return None if there is no tag or no such element."""
@@ -168,15 +170,14 @@ class Plant:
         return self._tags.get(name.casefold())
 
     def resolve(self, definition: str) -> Target:
-        """Resolve an item definition: a tag, `Array[]` or `Array[N]`, where N counts from 1."""
+        """Resolve an item definition: a tag, `Array[]`, the bare `Array`, or `Array[N]`, where N counts from 1."""
         nothing = Target(invalid_reference(definition))
         match = _DEFINITION.fullmatch(definition)
         tag = self.find(match["name"]) if match else None
         if match is None or tag is None or (match["brackets"] and not tag.is_array):
             return nothing
-        if tag.is_array and not match["brackets"]:
-            return Target(array_without_brackets(definition))
-        found = Target(nothing.problem, tag, int(match["index"]) if match["index"] else None)
+        index = int(match["index"]) if match["index"] else None
+        found = Target(nothing.problem, tag, index, bare=tag.is_array and not match["brackets"])
         return found if found.read() else nothing
 
     def with_brackets(self, definition: str) -> str:

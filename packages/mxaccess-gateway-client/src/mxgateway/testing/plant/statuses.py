@@ -13,7 +13,6 @@ __all__ = [
     "E_INVALIDARG",
     "E_NOTIMPL",
     "S_OK",
-    "array_without_brackets",
     "good",
     "invalid_reference",
     "not_writable",
@@ -33,7 +32,6 @@ E_ACCESSDENIED = _hresult(0x80070005)
 E_INVALIDARG = _hresult(0x80070057)
 
 _INVALID_REFERENCE = 6
-_ARRAY_WITHOUT_BRACKETS = 1003
 
 
 @cache
@@ -56,17 +54,6 @@ def invalid_reference(definition: str) -> pb.MxStatusProxy:
         pb.MX_STATUS_SOURCE_REQUESTING_LMX,
         _INVALID_REFERENCE,
         f"Invalid reference: {definition}",
-    )
-
-
-def array_without_brackets(definition: str) -> pb.MxStatusProxy:
-    """Return the status of an item that names an array without `[]`."""
-    return _status(
-        0,
-        pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR,
-        pb.MX_STATUS_SOURCE_RESPONDING_AUTOMATION_OBJECT,
-        _ARRAY_WITHOUT_BRACKETS,
-        f"{definition} is an array: name it {definition}[]",
     )
 
 

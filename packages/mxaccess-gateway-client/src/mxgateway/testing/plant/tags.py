@@ -92,10 +92,14 @@ class Tag:
             default of the gateway.
         historized: whether the Galaxy reports the attribute as historized.
         alarm: the alarm of the tag.
+        supervisory: whether the tag accepts plain writes only under a supervisory advise.
+        resizable: whether an array takes the length of each written value. For other arrays a longer value is refused,
+            and a shorter one blocks the worker.
 
     Raises:
         TypeError: the type cannot hold the value or the limit of the alarm.
-        ValueError: the type is unknown, or the rows of an array differ in length.
+        ValueError: the type is unknown, the rows of an array differ in length, or a resizable tag is not an array with
+            one dimension.
     """
 
     def __init__(
@@ -110,6 +114,8 @@ class Tag:
         settle_time: float | None = None,
         historized: bool = False,
         alarm: Alarm | None = None,
+        supervisory: bool = False,
+        resizable: bool = False,
     ) -> None:
         self.name: str = name.removesuffix("[]")
         self.type: TagType = TagType(tag_type)
@@ -118,6 +124,8 @@ class Tag:
         self.settle_time = settle_time
         self.historized = historized
         self.alarm = alarm
+        self.supervisory = supervisory
+        self.resizable = resizable
         self.last_write: Written | None = None
         self.write_refusal: tuple[pb.MxStatusProxy, ...] = ()
         self.silent = False
@@ -128,6 +136,8 @@ class Tag:
         if value is None:
             value = program.value_at(0) if program else self.type.default
         self._shape = _shape_of(value)
+        if resizable and len(self._shape) != 1:
+            raise ValueError(f"{self.name} cannot be resizable: it is not an array of one dimension")
         self.reading: Reading = self._make_reading(self._check(value), quality, self.now())
         if alarm is not None:
             try:

@@ -27,6 +27,7 @@ __all__ = [
     "TagType",
     "Value",
     "WrongType",
+    "count_elements",
     "decode_array",
     "decode_scalar",
     "decode_timestamp",
@@ -241,12 +242,22 @@ def decode_scalar(message: pb.MxValue, tag_type: TagType) -> Scalar:
     return tag_type.check(_from_wire(getattr(message, arm)))
 
 
-def decode_array(message: pb.MxValue, tag_type: TagType, dimensions: tuple[int, ...]) -> tuple[Scalar, ...]:
-    """Decode the whole array of a write. An array of one dimension takes the length of the written value.
+def count_elements(message: pb.MxValue) -> int | None:
+    """Return how many elements the array of a write has. Return None if the value is not an array of known type."""
+    arm = message.WhichOneof("kind")
+    if arm == "sparse_array_value":
+        return message.sparse_array_value.total_length
+    values = message.array_value.WhichOneof("values")
+    return None if values is None else len(getattr(message.array_value, values).values)
+
+
+def decode_array(
+    message: pb.MxValue, tag_type: TagType, dimensions: tuple[int, ...] | None = None
+) -> tuple[Scalar, ...]:
+    """Decode the whole array of a write, which must have the given dimensions, or may have any length if None.
 
     Raises:
-        WrongType: the value is not an array, is of another type, or has another shape than an array of several
-            dimensions.
+        WrongType: the value is not an array, is of another type, or has other dimensions.
     """
     arm = message.WhichOneof("kind")
     if arm == "sparse_array_value":
@@ -255,7 +266,7 @@ def decode_array(message: pb.MxValue, tag_type: TagType, dimensions: tuple[int, 
         values = _decode_elements(message.array_value, tag_type)
     else:
         raise WrongType("the value must be an array, because an array is written as a whole")
-    if len(dimensions) > 1:
+    if dimensions is not None:
         written = tuple(message.array_value.dimensions) if arm == "array_value" else ()
         if len(values) != math.prod(dimensions) or (len(written) > 1 and written != dimensions):
             raise WrongType(f"the value must have the shape {dimensions}, not {written or (len(values),)}")

@@ -135,7 +135,7 @@ class MxAccess:
             raise _invalid_argument()
         server.update_interval = seconds
 
-    def write(
+    async def write(
         self,
         server_handle: int,
         item_handle: int,
@@ -144,12 +144,15 @@ class MxAccess:
         user_id: int,
         timestamp: pb.MxValue | None = None,
     ) -> None:
-        """Write, Write2: accept a value. ON_WRITE_COMPLETE reports the outcome."""
+        """Write, Write2: accept a value. ON_WRITE_COMPLETE reports the outcome.
+
+        The call never returns if the value has fewer elements than a fixed-size array.
+        """
         item = self._advised_item(server_handle, item_handle)
         signature = Signature(user_id, supervisory=item.advised is Advise.SUPERVISORY)
-        self._accept(item, Write(item.target, value, timestamp, signature))
+        await self._accept(item, Write(item.target, value, timestamp, signature))
 
-    def write_secured(
+    async def write_secured(
         self,
         server_handle: int,
         item_handle: int,
@@ -162,7 +165,7 @@ class MxAccess:
         """WriteSecured, WriteSecured2: like `write`, on behalf of one or two users."""
         item = self._advised_item(server_handle, item_handle)
         signature = Signature(user_id=current_user_id, verifier_id=verifier_user_id, secured=True)
-        self._accept(item, Write(item.target, value, timestamp, signature))
+        await self._accept(item, Write(item.target, value, timestamp, signature))
 
     def authenticate_user(self, server_handle: int, name: str, password: str) -> int:
         """AuthenticateUser: return the id of the user with this name and password."""
@@ -256,7 +259,11 @@ class MxAccess:
             raise _invalid_argument()
         return item
 
-    def _accept(self, item: Item, write: Write) -> None:
+    async def _accept(self, item: Item, write: Write) -> None:
+        if write.blocks:
+            # Nothing ends a call that COM has blocked, except the end of the worker process.
+            await asyncio.get_running_loop().create_future()
+
         def complete() -> None:
             if self._released:
                 return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from mxgateway.testing.plant.statuses import not_writable, operational_error, security_error
 from mxgateway.testing.plant.tags import GOOD, Written
 from mxgateway.testing.plant.users import SecurityClassification
-from mxgateway.testing.plant.values import WrongType, decode_array, decode_scalar, decode_timestamp
+from mxgateway.testing.plant.values import WrongType, count_elements, decode_array, decode_scalar, decode_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +55,17 @@ class Write(NamedTuple):
     timestamp: pb.MxValue | None
     signature: Signature
 
+    @property
+    def blocks(self) -> bool:
+        """Whether MXAccess never returns from the call: the value has fewer elements than a fixed-size array."""
+        tag = self.target.tag
+        if tag is None or not tag.is_array or tag.resizable or self.target.bare or self.target.index is not None:
+            return False
+        count = count_elements(self.value)
+        return count is not None and count < math.prod(tag.dimensions)
+
     def prepare(self, identities: Identities) -> Callable[[], None]:
-        """Check the write and return a function that executes it.
+        """Check the write and return a function that executes it, which does nothing for an array named without `[]`.
 
         Raises:
             WriteDenied: the target cannot take the value, or the user is not allowed to write it.
@@ -73,6 +83,8 @@ class Write(NamedTuple):
             raise WriteDenied(operational_error(f"{tag.name}: {error}")) from error
 
         def execute() -> None:
+            if self.target.bare:
+                return
             tag.last_write = Written(value=value, user=user, verifier=verifier)
             tag.store(value, GOOD, moment)
 
@@ -82,7 +94,8 @@ class Write(NamedTuple):
         if not tag.is_array:
             return decode_scalar(self.value, tag.type)
         if index is None:
-            return decode_array(self.value, tag.type, tag.dimensions)
+            any_length = tag.resizable or self.target.bare
+            return decode_array(self.value, tag.type, None if any_length else tag.dimensions)
         values = list(tag.value) if isinstance(tag.value, tuple) else []
         if not 1 <= index <= len(values):
             raise WrongType(f"the array no longer has an element {index}")
@@ -104,6 +117,8 @@ def _check_users(tag: Tag, signature: Signature, identities: Identities) -> tupl
         return user, _check_verifier(user, signature, identities)
     if tag.security in {SecurityClassification.SECURED_WRITE, SecurityClassification.VERIFIED_WRITE}:
         raise _denied(f"{tag.name} accepts only secured writes")
+    if tag.supervisory and not signature.supervisory:
+        raise _denied(f"{tag.name} accepts writes only under a supervisory advise")
     if not (signature.supervisory and signature.user_id):
         return None, None
     user = identities.known(signature.user_id)

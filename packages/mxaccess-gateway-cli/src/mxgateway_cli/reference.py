@@ -25,8 +25,8 @@ Generated from the commands by `python -m mxgateway_cli.reference`. `mxgw-py COM
 
 Every option can also be set by the environment variable next to it. The command line overrides the environment."""
 _WRITE_NOTE = """\
-The environment never triggers a write: the tags, `--file` and `--yes` of `write`, and `smoke --write`, have no
-variable."""
+The environment never triggers a write and never turns off a check: the tags, `--file`, `--yes` and `--resize` of
+`write`, and `smoke --write`, have no variable."""
 
 
 def reference() -> str:

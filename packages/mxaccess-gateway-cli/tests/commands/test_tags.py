@@ -97,6 +97,37 @@ async def test_supervisory_write_by_name_sends_user(gateway: SimulatedGateway) -
     assert write.user_id == 2
 
 
+async def test_array_of_another_length_is_written_only_with_resize(gateway: SimulatedGateway) -> None:
+    array = ["write", "--tag", "TestChildObject.TestResizableArray", "--type", "int32[]", "--value", "1,2"]
+    result = await mxgw_py(*array, "--json")
+
+    assert result.status == ExitStatus.USAGE
+    validate(result.error_record, "error")
+    assert (result.error_record["arrayLength"], result.error_record["valueLength"]) == (3, 2)
+    assert "--resize" in result.error
+    await succeed(*array, "--resize")
+    assert gateway.plant["TestChildObject.TestResizableArray"].value == (1, 2)
+
+
+@pytest.mark.usefixtures("advised_item")
+async def test_resize_is_for_writes_by_name() -> None:
+    result = await mxgw_py(*WRITE_5, "--resize")
+
+    assert result.status == ExitStatus.USAGE
+    assert "--resize works only by name" in result.error
+
+
+async def test_refusal_for_security_names_option_that_allows_write(gateway: SimulatedGateway) -> None:
+    tag = ["--tag", "TestChildObject.TestSupervisory"]
+    result = await mxgw_py(*WRITE_5, *tag)
+
+    assert result.status == ExitStatus.MXACCESS
+    assert "--supervisory" in result.error
+    assert "write-secured" in result.error
+    await succeed(*WRITE_5, *tag, "--supervisory")
+    assert gateway.plant["TestChildObject.TestSupervisory"].value == 5
+
+
 async def test_environment_never_names_tag_to_write(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_TAG", INT)
 

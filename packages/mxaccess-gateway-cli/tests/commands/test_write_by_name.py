@@ -54,7 +54,7 @@ async def test_type_of_tag_without_value_comes_from_galaxy(gateway: SimulatedGat
     for tag in (INT, array):
         gateway.plant[tag].set(None)
 
-    result = await succeed("write", INT, "5", array, "a,b,c")
+    result = await succeed("write", INT, "5", array, "a,b,c", "--resize")
 
     assert result.stdout.splitlines()[0] == f"written {INT} null -> 5"
     assert [gateway.plant[tag].value for tag in (INT, array)] == [5, ("a", "b", "c")]

@@ -104,6 +104,7 @@ async def test_refused_write_is_mxaccess_error() -> None:
 
     assert result.status == ExitStatus.MXACCESS
     assert "TestChildObject.TestReadOnly is view only" in result.error
+    assert "--supervisory" in result.error
 
 
 @pytest.mark.parametrize("rpc", ["Invoke", "StreamEvents"])

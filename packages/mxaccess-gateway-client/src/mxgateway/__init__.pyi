@@ -37,6 +37,7 @@ from .client import GATEWAY_PROTOCOL_VERSION as GATEWAY_PROTOCOL_VERSION
 from .client import GatewayClient as GatewayClient
 from .errors import ErrorFacts as ErrorFacts
 from .errors import MxAccessError as MxAccessError
+from .errors import MxGatewayArrayLengthError as MxGatewayArrayLengthError
 from .errors import MxGatewayAuthenticationError as MxGatewayAuthenticationError
 from .errors import MxGatewayAuthorizationError as MxGatewayAuthorizationError
 from .errors import MxGatewayCertificateError as MxGatewayCertificateError

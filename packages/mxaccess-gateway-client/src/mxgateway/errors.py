@@ -2,6 +2,7 @@
 
     MxGatewayError
     ├── MxGatewayConfigurationError (ValueError)    invalid options, files or arguments
+    │   └── MxGatewayArrayLengthError               a written array has another length than the tag
     ├── MxGatewayUsageError (RuntimeError)          closed, busy, or used from another event loop or process
     ├── MxGatewayTransportError                     cannot connect, or the connection was lost
     │   └── MxGatewayCertificateError               the gateway's certificate is not the trusted one
@@ -48,6 +49,7 @@ __all__ = [
     "SESSIONLESS_GRPC_STATUS_ERRORS",
     "ErrorFacts",
     "MxAccessError",
+    "MxGatewayArrayLengthError",
     "MxGatewayAuthenticationError",
     "MxGatewayAuthorizationError",
     "MxGatewayCertificateError",
@@ -91,6 +93,8 @@ class ErrorFacts:
         statuses: MxStatus entries of the reply: the first 1000, or the first 100 if the reply exceeds 64 KiB.
         diagnostic_message: message of the worker, redacted.
         hint: what to check or to change.
+        array_length: number of elements of the array in the plant.
+        value_length: number of elements of the value that was to be written to it.
         reply: reply message, its texts redacted. A reply that exceeds 64 KiB has lost its payload.
     """
 
@@ -109,6 +113,8 @@ class ErrorFacts:
     statuses: tuple[MxStatus, ...] = ()
     diagnostic_message: str | None = None
     hint: str | None = None
+    array_length: int | None = None
+    value_length: int | None = None
     reply: pb.MxCommandReply | None = field(default=None, repr=False)
 
 
@@ -198,6 +204,16 @@ class MxGatewayError(Exception):
         return self.facts.hint
 
     @property
+    def array_length(self) -> int | None:
+        """Number of elements of the array in the plant."""
+        return self.facts.array_length
+
+    @property
+    def value_length(self) -> int | None:
+        """Number of elements of the value that was to be written to the array."""
+        return self.facts.value_length
+
+    @property
     def reply(self) -> pb.MxCommandReply | None:
         """Reply message, its texts redacted. A reply that exceeds 64 KiB has lost its payload."""
         return self.facts.reply
@@ -218,6 +234,14 @@ class MxGatewayError(Exception):
 
 class MxGatewayConfigurationError(MxGatewayError, ValueError):
     """An option, certificate file or argument is invalid. Raised before anything is sent."""
+
+
+class MxGatewayArrayLengthError(MxGatewayConfigurationError):
+    """A written array has another length than the array in the plant, or the length of that array is unknown.
+
+    Nothing was sent: on a real plant, such a write can block the worker of the session until it is killed. Both lengths
+    are attributes, `array_length` and `value_length`; `array_length` is None if it is unknown.
+    """
 
 
 class MxGatewayUsageError(MxGatewayError, RuntimeError):

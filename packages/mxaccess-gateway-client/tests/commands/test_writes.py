@@ -53,11 +53,11 @@ async def outcome(stream: EventStream) -> WriteComplete:
         ("TestDouble", 2.5),
         ("TestString", "Füllstand"),
         ("TestTime", WHEN),
-        ("TestIntArray", [9, 8, 7]),
+        ("TestIntArray", [9, 8, 7, 6, 5]),
         ("TestStringArray", ["a", "", "c"]),
-        ("TestBoolArray", [False]),
-        ("TestDoubleArray", [0.5, 1.5]),
-        ("TestTimeArray", [WHEN]),
+        ("TestBoolArray", [False, True, False]),
+        ("TestDoubleArray", [0.5, 1.5, 2.5]),
+        ("TestTimeArray", [WHEN, WHEN]),
         ("TestIntMatrix", [[6, 5, 4], [3, 2, 1]]),
     ],
 )
@@ -313,8 +313,9 @@ async def test_ok_reply_that_reports_a_failure_raises(
 ) -> None:
     scripted.edit_reply = lambda reply: reply.MergeFrom(contradiction)
 
-    with pytest.raises(MxAccessError):
+    with pytest.raises(MxAccessError) as caught:
         await scripted_session.write(1, 2, 5)
+    assert ("advise_supervisory" in str(caught.value)) == bool(contradiction.statuses)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A refused write raises with the hresult of MXAccess, wherever the gateway reports it."""
+"""A refused write raises with the hresult of MXAccess, wherever the gateway reports it, and says what may allow it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway import GatewayClient, MxAccessError, MxStatusCategory
+from mxgateway import GatewayClient, MxAccessError, MxStatusCategory, TagClient
+from mxgateway.testing import SimulatedGateway
 from support.scripted_gateway import ScriptedGateway, serving
+from support.tagging import INT
 
 E_ACCESSDENIED = -2147024891
 DENIED = pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR, diagnostic_text="locked")
@@ -83,3 +85,31 @@ async def test_a_refused_write_raises_with_its_hresult(at_once: bool, count: int
         assert f"A.B{number}" in str(error) or (at_once and count == 1)
         assert error.hresult == E_ACCESSDENIED
         assert [status.category for status in error.statuses] == [MxStatusCategory.SECURITY_ERROR]
+        assert "supervisory=True" in (error.hint or "")
+        assert "write_secured" in str(error)
+
+
+async def test_an_attribute_with_security_is_written_under_a_supervisory_advise(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    tag = "TestChildObject.TestSupervisory"
+    async with client.tags("plain") as tags, client.tags("supervisory", supervisory=True) as supervisory:
+        with pytest.raises(MxAccessError, match="only under a supervisory advise") as refused:
+            await tags.write(tag, 5)
+        assert "supervisory=True" in (refused.value.hint or "")
+        assert gateway.plant[tag].value == 1
+
+        await supervisory.write(tag, 5)
+        assert gateway.plant[tag].value == 5
+        with pytest.raises(MxAccessError, match="accepts only secured writes") as secured:
+            await supervisory.write("TestChildObject.TestSecured", 5)
+        assert "supervisory=True" not in str(secured.value)
+        assert "write_secured" in (secured.value.hint or "")
+
+
+async def test_a_refusal_for_another_reason_says_nothing_of_security(
+    tags: TagClient, gateway: SimulatedGateway
+) -> None:
+    with gateway.faults.refused_writes(INT), pytest.raises(MxAccessError) as refused:
+        await tags.write(INT, 5)
+    assert refused.value.hint is None

@@ -15,13 +15,11 @@ from mxgateway import (
     MxGatewayAuthorizationError,
     MxGatewayCommandError,
     MxStatusCategory,
-    SparseArray,
     TagChange,
     TagClient,
 )
 from mxgateway.testing import SimulatedGateway, Tag
 from support.tagging import (
-    ARRAY,
     DOUBLE,
     INT,
     STRING,
@@ -44,15 +42,10 @@ async def test_write_returns_when_the_outcome_has_arrived(tags: TagClient, gatew
     assert (await tags.read(INT))[0].value == 123
 
 
-async def test_write_takes_a_timestamp_a_type_and_an_array(tags: TagClient, gateway: SimulatedGateway) -> None:
+async def test_write_takes_a_timestamp_and_a_type(tags: TagClient, gateway: SimulatedGateway) -> None:
     await tags.write(DOUBLE, 2, timestamp=WHEN, data_type=MxDataType.DOUBLE)
-    await tags.write(ARRAY, [5, 6])
     assert (gateway.plant[DOUBLE].value, gateway.plant[DOUBLE].timestamp) == (2.0, WHEN)
-    assert gateway.plant[ARRAY].value == (5, 6)
-
-    await tags.write(ARRAY, SparseArray(element_data_type=MxDataType.INTEGER, total_length=3, elements={1: 8}))
-    assert gateway.plant[ARRAY].value == (0, 8, 0)
-    assert (commands(gateway)["WRITE"], commands(gateway)["WRITE2"]) == (2, 1)
+    assert (commands(gateway)["WRITE"], commands(gateway)["WRITE2"]) == (0, 1)
 
 
 async def test_a_refused_outcome_raises_with_every_status(tags: TagClient, gateway: SimulatedGateway) -> None:

@@ -69,7 +69,7 @@ def _read_recipe(context: click.Context, _: click.Parameter, path: str | None) -
         metavar="TYPE",
         help=f"The type to send instead of the tag's own: {TYPES_HELP}.",
     ),
-    # Nothing that causes a write comes from the environment: it must be on the command line.
+    # Nothing that causes a write or turns off a check comes from the environment: it must be on the command line.
     option(
         "--file",
         "recipe",
@@ -82,6 +82,13 @@ def _read_recipe(context: click.Context, _: click.Parameter, path: str | None) -
     option("--decimal-comma", is_flag=True, help="Float and double numbers have a decimal comma: 1,5."),
     option("--dry-run", is_flag=True, environment=False, help="Show what would be written, and write nothing."),
     option("--yes", is_flag=True, environment=False, help="Write the file without a question."),
+    option(
+        "--resize",
+        is_flag=True,
+        environment=False,
+        help="Write an array even if that changes its number of elements. An array that cannot shrink blocks the "
+        "worker of the session.",
+    ),
     options.timestamp,
     options.supervisory,
     options.user_id,
@@ -108,10 +115,11 @@ async def write(
     """Write tags by name and wait for the outcome of each, or write an advised item by its handles.
 
     By name: TAG VALUE, also several, or --file. Without --type each tag decides the type. Status 0 means written, 6
-    that a tag was refused. No write is repeated. After Ctrl-C nothing more is sent, and what was sent is reported.
+    that a tag was refused. No write is repeated. After Ctrl-C nothing more is sent, and what was sent is reported. An
+    array must have as many elements as the tag.
 
     By handles (Write, or Write2 with --timestamp): --session-id, --server-handle, --item-handle, --type and --value.
-    Status 0 means accepted; the outcome is the OnWriteComplete event that stream-events prints.
+    Status 0 means accepted; the outcome is the OnWriteComplete event that stream-events prints. Arrays are not checked.
     """
     if tag is not None:
         words = _words_of_options(tag, text, words)
@@ -131,6 +139,7 @@ async def _write_by_name(
     decimal_comma: bool,
     dry_run: bool,
     yes: bool,
+    resize: bool,
     timestamp: str | None,
     supervisory: bool,
     user_id: int,
@@ -146,6 +155,7 @@ async def _write_by_name(
         decimal_comma=decimal_comma,
         dry_run=dry_run,
         assume_yes=yes,
+        resize=resize,
         client_name=client_name,
         supervisory=supervisory,
         user_id=user_id,
@@ -167,6 +177,7 @@ async def _write_by_handles(
     user_id: int,
     decimal_comma: bool,
     dry_run: bool,
+    resize: bool,
     **_: Any,
 ) -> None:
     if session_id is None or server_handle is None or item_handle is None:
@@ -178,6 +189,8 @@ async def _write_by_handles(
         raise click.UsageError("a write by handles needs --type and --value, for example --type int32 --value 5")
     if dry_run:
         raise click.UsageError("--dry-run works only by name: give TAG VALUE or --file FILE")
+    if resize:
+        raise click.UsageError("--resize works only by name: by handles, an array is not checked")
     value = parse_value(value_type, text, decimal_comma=decimal_comma)
     when = None if timestamp is None else parse_timestamp(timestamp)
     session = await gateway.attach(session_id)

@@ -50,6 +50,8 @@ EXIT_STATUSES: Mapping[type[MxGatewayError], ExitStatus] = {
 _OPTION_NAMES = (*TLS_FIELDS, "server_handle", "item_handle", "session_id")
 _PLAINTEXT = re.compile(r"(?<=\bdrop )plaintext\b|(?<=\bremove )plaintext\b|\bplaintext=True\b")
 _FIELD = re.compile(rf"(?<![\w./\\])({'|'.join(_OPTION_NAMES)})(?![\w./\\])")
+_FLAG = re.compile(r"\b(supervisory|resize)=True\b")
+_COMMANDS = re.compile(r"\b(?:Session\.)?(write_secured|advise_supervisory)\b")
 
 
 def describe_gateway_error(error: Exception) -> Failure | None:
@@ -78,14 +80,16 @@ def _facts(error: MxGatewayError) -> dict[str, Any]:
         facts["shownFingerprint"] = error.shown_fingerprint
     if error.protocol_status is not None:
         facts["protocolStatus"] = enum_record("PROTOCOL_STATUS_CODE", error.protocol_status)
-    if error.hresult is not None:
-        facts["hresult"] = error.hresult
+    numbers = {"hresult": error.hresult, "arrayLength": error.array_length, "valueLength": error.value_length}
+    facts.update((name, number) for name, number in numbers.items() if number is not None)
     if error.statuses:
         facts["statuses"] = [status_record(status) for status in error.statuses]
     return facts
 
 
 def _name_options(message: str) -> str:
-    """Replace the names of fields by the options of the command line."""
+    """Replace the names of fields and methods by the options and commands of the command line."""
     message = _FIELD.sub(lambda field: f"--{field.group().replace('_', '-')}", message)
+    message = _FLAG.sub(r"--\1", message)
+    message = _COMMANDS.sub(lambda command: command.group(1).replace("_", "-"), message)
     return _PLAINTEXT.sub("--plaintext", message)

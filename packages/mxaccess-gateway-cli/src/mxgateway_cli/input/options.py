@@ -88,7 +88,8 @@ timestamp = option(
 supervisory = option(
     "--supervisory",
     is_flag=True,
-    help="Advise as a supervisory client; only then does the --user-id of a write take effect.",
+    help="Advise as a supervisory client: attributes with security may be written only then, and only then does the "
+    "--user-id of a write take effect.",
 )
 user_id = option(
     "--user-id",

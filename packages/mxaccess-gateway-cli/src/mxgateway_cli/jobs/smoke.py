@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Smoke", "smoke_gateway", "smoke_simulated_gateway"]
 
+_SECURITY_HINT = "smoke advises plainly: try write --tag with --supervisory, or write-secured"
+
 EventT = TypeVar("EventT", bound=MxEvent)
 
 
@@ -286,7 +288,9 @@ class _EventWaiter:
                 self._facts(),
             )
         if not outcome.succeeded:
-            raise self._refusal(outcome, f"MXAccess refused the write to {item}")
+            refusal = self._refusal(outcome, f"MXAccess refused the write to {item}")
+            for_security = any(status.category is MxStatusCategory.SECURITY_ERROR for status in outcome.statuses)
+            raise refusal.with_hint(_SECURITY_HINT) if for_security else refusal
 
     async def _wait_for(self, kind: type[EventT], matches: Callable[[EventT], bool]) -> EventT:
         async with asyncio.timeout(self._smoke.timeout):

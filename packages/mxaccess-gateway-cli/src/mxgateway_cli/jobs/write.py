@@ -44,6 +44,7 @@ class WriteJob:
         decimal_comma: Whether numbers have a decimal comma.
         dry_run: Whether to write nothing.
         assume_yes: Whether to write a recipe without a question.
+        resize: Whether an array may change its length.
         client_name: The name to register with MXAccess.
         supervisory: Whether to advise as a supervisory client.
         user_id: The user who writes.
@@ -55,6 +56,7 @@ class WriteJob:
     decimal_comma: bool
     dry_run: bool
     assume_yes: bool
+    resize: bool
     client_name: str
     supervisory: bool
     user_id: int
@@ -140,6 +142,7 @@ class _Writing:
                 {planned.tag: planned.message for planned in part},
                 user_id=self._job.user_id,
                 timestamp=self._job.timestamp,
+                resize=self._job.resize,
             ),
             name="mxgw-py write",
         )

@@ -112,7 +112,8 @@ class BulkCommands(CommandSender):
     ) -> tuple[SubscribeResult, ...]:
         """Add and advise items in one command (gateway command SubscribeBulk).
 
-        Unlike `add_item`, it does not append `[]` to the name of an array attribute: include it.
+        Unlike `add_item`, it does not append `[]` to the name of an array attribute: include it, or writes of the array
+        are accepted and have no effect.
         """
         request = self._request(pb.MX_COMMAND_KIND_SUBSCRIBE_BULK)
         payload = request.command.subscribe_bulk
@@ -166,7 +167,11 @@ class BulkCommands(CommandSender):
     async def write_bulk(
         self, server_handle: int, entries: Sequence[WriteBulkEntry], *, timeout: float | None = None
     ) -> tuple[BulkWriteResult, ...]:
-        """Write to many advised items (gateway command WriteBulk). Each outcome arrives as a WriteComplete event."""
+        """Write to many advised items (gateway command WriteBulk). Each outcome arrives as a WriteComplete event.
+
+        Warning: arrays are sent as they are given, see `write`. One with too few elements blocks the worker, and the
+        entries after it are not written.
+        """
         request = self._request(pb.MX_COMMAND_KIND_WRITE_BULK)
         payload = request.command.write_bulk
         set_handles(payload, server_handle=server_handle)
@@ -180,7 +185,7 @@ class BulkCommands(CommandSender):
     async def write2_bulk(
         self, server_handle: int, entries: Sequence[Write2BulkEntry], *, timeout: float | None = None
     ) -> tuple[BulkWriteResult, ...]:
-        """Write values with timestamps to many advised items (gateway command Write2Bulk)."""
+        """Write values with timestamps to many advised items (gateway command Write2Bulk), as `write_bulk` does."""
         request = self._request(pb.MX_COMMAND_KIND_WRITE2_BULK)
         payload = request.command.write2_bulk
         set_handles(payload, server_handle=server_handle)
@@ -195,7 +200,10 @@ class BulkCommands(CommandSender):
     async def write_secured_bulk(
         self, server_handle: int, entries: Sequence[WriteSecuredBulkEntry], *, timeout: float | None = None
     ) -> tuple[BulkWriteResult, ...]:
-        """Write to many items with secured or verified write security (gateway command WriteSecuredBulk)."""
+        """Write to many items with secured or verified write security (gateway command WriteSecuredBulk).
+
+        Arrays are sent as they are given: see the warning of `write_bulk`.
+        """
         request = self._request(pb.MX_COMMAND_KIND_WRITE_SECURED_BULK)
         payload = request.command.write_secured_bulk
         set_handles(payload, server_handle=server_handle)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._commands.invoke import CommandSender, set_handles
-from mxgateway.errors import MxGatewayConfigurationError
+from mxgateway._support.security import refused_for_security
+from mxgateway.errors import MxAccessError, MxGatewayConfigurationError
 from mxgateway.redaction import Secret, hide
 from mxgateway.values import SparseArray
 from mxgateway.values.encoding import fill_mx_value
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from mxgateway.values import MxScalar, MxValueInput
 
 __all__ = ["WriteCommands"]
+
+_SECURITY_HINT: Final = (
+    "advise the item with advise_supervisory, or use write_secured if the attribute accepts only secured writes"
+)
 
 
 class WriteCommands(CommandSender):
@@ -42,8 +47,12 @@ class WriteCommands(CommandSender):
     ) -> None:
         """Write a value to an advised item (`Write`). The outcome arrives as a WriteComplete event.
 
-        A sequence replaces the whole array. `data_type` forces a type, see `to_mx_value`. `user_id` is used only if the
-        item was advised with `advise_supervisory`.
+        `data_type` forces a type, see `to_mx_value`. `user_id` is used only if the item was advised with
+        `advise_supervisory`. Attributes with security may refuse every other write than one under such an advise.
+
+        Warning: an array is sent as it is given (`TagClient.write` checks it), and replaces the whole array. On a real
+        plant, a write to an array whose item was added without `[]` is accepted and changes nothing, and a value with
+        fewer elements than a fixed-size array blocks the worker of the session until it is killed.
 
         Raises:
             TypeError: the value has an unsupported type, see `to_mx_value`. Raised before anything is sent.
@@ -54,7 +63,7 @@ class WriteCommands(CommandSender):
         set_handles(payload, server_handle=server_handle, item_handle=item_handle)
         fill_mx_value(payload.value, value, data_type)
         payload.user_id = user_id
-        await self._send(request, timeout)
+        await self._send_plain_write(request, timeout)
 
     async def write2(
         self,
@@ -67,14 +76,14 @@ class WriteCommands(CommandSender):
         data_type: MxDataType | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Write a value with its timestamp, an aware datetime (`Write2`); otherwise the same as `write`."""
+        """Write a value with its timestamp, an aware datetime (`Write2`), else like `write`: see its warning."""
         request = self._request(pb.MX_COMMAND_KIND_WRITE2)
         payload = request.command.write2
         set_handles(payload, server_handle=server_handle, item_handle=item_handle)
         fill_mx_value(payload.value, value, data_type)
         fill_mx_value(payload.timestamp_value, timestamp)
         payload.user_id = user_id
-        await self._send(request, timeout)
+        await self._send_plain_write(request, timeout)
 
     async def write_secured(
         self,
@@ -90,7 +99,8 @@ class WriteCommands(CommandSender):
         """Write to an attribute with secured or verified write security (`WriteSecured`).
 
         `authenticate_user` and `archestra_user_to_id` return the user ids. A verified write needs a second user as
-        verifier; for a secured write `verifier_user_id` is 0. The outcome arrives as a WriteComplete event.
+        verifier; for a secured write `verifier_user_id` is 0. The outcome arrives as a WriteComplete event. An
+        array is sent as it is given: see the warning of `write`.
         """
         request = self._request(pb.MX_COMMAND_KIND_WRITE_SECURED)
         payload = request.command.write_secured
@@ -136,7 +146,8 @@ class WriteCommands(CommandSender):
         """Write an array of which only some elements are given (`Write` with a sparse array).
 
         `elements` maps indices, starting at 0, to values. The write replaces the whole array: the other elements become
-        false, 0, an empty string or the epoch. The outcome arrives as a WriteComplete event.
+        false, 0, an empty string or the epoch. `total_length` must be the array's true length: a smaller one blocks the
+        worker, see `write`. The outcome arrives as a WriteComplete event.
 
         Raises:
             TypeError: an element has an unsupported type.
@@ -144,6 +155,15 @@ class WriteCommands(CommandSender):
         """
         array = SparseArray(element_data_type=element_data_type, total_length=total_length, elements=elements)
         await self.write(server_handle, item_handle, array, user_id, timeout=timeout)
+
+    async def _send_plain_write(self, request: pb.MxCommandRequest, timeout: float | None) -> None:
+        """Send a Write or Write2. If it is refused for security, raise an error whose hint says what may allow it."""
+        try:
+            await self._send(request, timeout)
+        except MxAccessError as error:
+            if refused_for_security(error):
+                raise error.with_hint(_SECURITY_HINT) from None
+            raise
 
     async def authenticate_user(
         self, server_handle: int, verify_user: str, verify_user_password: str, *, timeout: float | None = None

@@ -13,6 +13,7 @@ from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.tags.engine import TagEngine
 from mxgateway.tags.watches.queue import new_tag_queue
 from mxgateway.tags.watches.watch import TagWatch
+from mxgateway.tags.writes.sending import WriteOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,8 +69,9 @@ class TagClient:
         Concurrent reads are batched. A tag that cannot be read does not affect the others: its reading has an `error`,
         and its `value` raises it. A tag that sends no value is waited for up to half of `timeout`, at most 5 seconds,
         which delays the other tags of the batch as well. While the connection is lost the read waits, and after a
-        transient failure it is retried, until `timeout` (in seconds; the client's if None) is over. In contrast to
-        `write` and `watch`, the name of an array needs its `[]`. Cancelling affects this caller only.
+        transient failure it is retried, until `timeout` (in seconds; the client's if None) is over. The name of an
+        array should end in `[]`: without it, MXAccess may refuse to read the array (status detail 1003). Cancelling
+        affects this caller only.
 
         Raises:
             MxGatewayConfigurationError: A tag is not a valid string, or `timeout` is invalid.
@@ -89,6 +91,7 @@ class TagClient:
         timestamp: datetime | None = None,
         data_type: MxDataType | None = None,
         confirm: bool = True,
+        resize: bool = False,
         timeout: float | None = None,
     ) -> None:
         """Write a tag and wait until MXAccess has confirmed it (`Write`, or `Write2` with `timestamp`).
@@ -102,10 +105,18 @@ class TagClient:
         With `confirm=False` the method returns once MXAccess has accepted the write. A refusal that follows is not
         raised, but logged as a warning of the logger `mxgateway.tags`.
 
+        A sequence or SparseArray replaces the whole array, through its `[]` name, whether `tag` ends in `[]` or not. It
+        must have as many elements as the array has: on a real plant, a shorter one blocks the worker of the session.
+        The length is that of the tag's last change; if it is unknown, the array is read first. A SparseArray without
+        `total_length` gets it in the same way. `resize=True` sends an array of any length, for arrays that can take it.
+
         To write many tags, use `write_many`.
 
         Raises:
-            MxAccessError: MXAccess refused the write, at once or by its outcome; see `statuses`.
+            MxAccessError: MXAccess refused the write, at once or by its outcome; see `statuses`. If it did so for
+                security, `hint` says what may allow the write. Or the array could not be read to learn its length.
+            MxGatewayArrayLengthError: The array has another length, or its length is unknown; see `array_length` and
+                `value_length`. Nothing was sent.
             MxGatewayCommandError: The gateway refused the tag.
             MxGatewayConfigurationError: The tag is not a valid string, or `timeout` is invalid.
             MxGatewayUsageError: The TagClient is closed, or was opened in another event loop.
@@ -116,18 +127,15 @@ class TagClient:
             MxGatewayAuthorizationError: The key lacks the scope `invoke:write`.
             TypeError, ValueError: The value is invalid, see `to_mx_value`.
         """
-        writes = self._engine.writes
-        await writes.write(
-            writes.prepare(
-                tag,
-                value,
-                user_id=user_id,
-                timestamp=timestamp,
-                data_type=data_type,
-                confirm=confirm,
-                seconds=self._timeout if timeout is None else timeout,
-            )
+        options = WriteOptions(
+            user_id=user_id,
+            timestamp=timestamp,
+            data_type=data_type,
+            confirm=confirm,
+            resize=resize,
+            seconds=self._timeout if timeout is None else timeout,
         )
+        await self._engine.writes.write(self._engine.writes.prepare(tag, value, options))
 
     async def write_many(
         self,
@@ -137,14 +145,15 @@ class TagClient:
         timestamp: datetime | None = None,
         data_type: MxDataType | None = None,
         confirm: bool = True,
+        resize: bool = False,
         timeout: float | None = None,
     ) -> tuple[WriteOutcome, ...]:
         """Write many tags, a recipe for example, and return the outcome of each in the given order.
 
         The writes are sent as few bulk commands, in the order of the mapping, but MXAccess may carry them out in any
         order. No error of a single write is raised: see `state` and `error` of its outcome. The keywords are those of
-        `write` and apply to every write; `timeout` is for all of them together. If the call is cancelled, writes that
-        were sent may still happen.
+        `write` and apply to every write; `timeout` is for all of them together. An array that does not fit its tag is
+        NOT_SENT, and does not affect the others. If the call is cancelled, writes that were sent may still happen.
 
         Raises:
             MxGatewayConfigurationError: A tag is not a valid string, or `timeout` is invalid; nothing was sent.
@@ -152,20 +161,16 @@ class TagClient:
             TypeError, ValueError: A value is invalid, see `to_mx_value`; nothing was sent.
             MxGatewayError: The TagClient has ended with this error; nothing was sent.
         """
-        seconds = self._timeout if timeout is None else timeout
-        prepared = [
-            self._engine.writes.prepare(
-                tag,
-                value,
-                user_id=user_id,
-                timestamp=timestamp,
-                data_type=data_type,
-                confirm=confirm,
-                seconds=seconds,
-            )
-            for tag, value in values.items()
-        ]
-        return await self._engine.writes.write_many(prepared)
+        options = WriteOptions(
+            user_id=user_id,
+            timestamp=timestamp,
+            data_type=data_type,
+            confirm=confirm,
+            resize=resize,
+            seconds=self._timeout if timeout is None else timeout,
+        )
+        writes = self._engine.writes
+        return await writes.write_many([writes.prepare(tag, value, options) for tag, value in values.items()])
 
     def watch(self, *tags: str, queue_size: int | None = None, overflow: OverflowPolicy | None = None) -> TagWatch:
         """Return a watch, which yields the changes of tags and what happens to the connection.

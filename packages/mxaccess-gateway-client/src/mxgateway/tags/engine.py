@@ -37,7 +37,7 @@ class TagEngine:
         )
         self.sweeper: Final = Sweeper(self.supervisor, self.subscriptions, options.linger)
         self.reads: Final = TagReads(self.supervisor, target)
-        self.writes: Final = TagWrites(self.supervisor, self.subscriptions, self.sweeper, target)
+        self.writes: Final = TagWrites(self.supervisor, self.subscriptions, self.sweeper, self.reads, target)
 
     async def close(self) -> None:
         """Fail everything that waits, end the watches, and close the session."""

@@ -37,7 +37,8 @@ def to_mx_value(value: MxValueInput, data_type: MxDataType | None = None) -> pb.
     Raises:
         TypeError: the Python type cannot be converted, or not to `data_type`, or a sequence mixes types.
         ValueError: the value does not fit: a naive datetime, an int over 64 bits (or over the 32 or 64 bits of
-            `data_type`), an empty sequence without `data_type`, rows of different lengths, a float too large for FLOAT.
+            `data_type`), an empty sequence without `data_type`, rows of different lengths, a float too large for FLOAT,
+            a SparseArray without `total_length`.
     """
     message = pb.MxValue()
     fill_mx_value(message, value, data_type)
@@ -118,6 +119,8 @@ def _flatten(value: Sequence[object], depth: int = 1) -> tuple[list[int], list[o
 def _fill_sparse_array(message: pb.MxValue, value: SparseArray, data_type: MxDataType | None) -> None:
     if data_type is not None and data_type != value.element_data_type:
         raise TypeError(f"the sparse array has element type {value.element_data_type.name}, not {data_type.name}")
+    if value.total_length is None:
+        raise ValueError("the sparse array has no total_length: pass it, because only a TagClient gets it from the tag")
     message.data_type = to_number(value.element_data_type)
     sparse = message.sparse_array_value
     sparse.element_data_type = message.data_type

@@ -19,6 +19,8 @@ MxValue: TypeAlias = pb.MxValue
 
 # The limit of a COM SAFEARRAY. It also bounds the nesting that a hostile peer can cause.
 MAX_DIMENSIONS: Final = 60
+# The largest length that the message can hold.
+_MAX_LENGTH: Final = 2**32 - 1
 
 MxScalar: TypeAlias = bool | int | float | str | bytes | datetime
 
@@ -32,34 +34,36 @@ class SparseArray:
 
     Attributes:
         element_data_type: data type of the elements.
-        total_length: number of elements of the whole array.
+        total_length: number of elements of the whole array. None is the length of the tag, which only a TagClient can
+            find out.
         elements: the given elements by index. Indices start at 0, although `[N]` in a tag name starts at 1.
 
     Raises:
         TypeError: `element_data_type` is neither a data type nor the name of one.
-        ValueError: an index is outside `total_length`.
+        ValueError: an index is negative, or outside `total_length`.
     """
 
     element_data_type: MxDataType
-    total_length: int
+    total_length: int | None = None
     elements: Mapping[int, MxScalar | None]
 
     def __post_init__(self) -> None:
         # The class is frozen, and a program without a type checker may have passed a name.
         object.__setattr__(self, "element_data_type", MxDataType.parse(self.element_data_type))
-        if not 0 <= self.total_length < 2**32:
-            raise ValueError(f"total_length {self.total_length} is not between 0 and 4294967295")
+        length = _MAX_LENGTH if self.total_length is None else self.total_length
+        if not 0 <= length <= _MAX_LENGTH:
+            raise ValueError(f"total_length {length} is not between 0 and {_MAX_LENGTH}")
         for index in self.elements:
-            if not 0 <= index < self.total_length:
-                raise ValueError(f"index {index} is outside the array of {self.total_length} elements (indices from 0)")
+            if not 0 <= index < length:
+                raise ValueError(f"index {index} is outside the array of {length} elements (indices from 0)")
         object.__setattr__(self, "elements", MappingProxyType(dict(self.elements)))
 
-    def __reduce__(self) -> tuple[Callable[..., SparseArray], tuple[MxDataType, int, dict[int, MxScalar | None]]]:
+    def __reduce__(self) -> tuple[Callable[..., SparseArray], tuple[object, ...]]:
         return _sparse_array, (self.element_data_type, self.total_length, dict(self.elements))
 
 
 def _sparse_array(
-    element_data_type: MxDataType, total_length: int, elements: dict[int, MxScalar | None]
+    element_data_type: MxDataType, total_length: int | None, elements: dict[int, MxScalar | None]
 ) -> SparseArray:
     return SparseArray(element_data_type=element_data_type, total_length=total_length, elements=elements)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mxgateway.errors import ErrorFacts, MxGatewayCommandError
 from mxgateway.tags.watches.changes import TagChange, TagRefused
+from mxgateway.values.arrays import known_length
 
 if TYPE_CHECKING:
     from mxgateway.tags.watches.queue import TagQueue
@@ -35,6 +36,7 @@ class Subscription:
 
     __slots__ = (
         "_informed",
+        "_resized",
         "doubtful",
         "handle",
         "idle_since",
@@ -60,6 +62,8 @@ class Subscription:
         self.idle_since: float = 0.0
         # The watches that know of the refusal.
         self._informed: set[TagQueue] = set()
+        # The last change when a write may have changed the length of the array.
+        self._resized: TagChange | None = None
 
     @property
     def needed(self) -> bool:
@@ -70,6 +74,17 @@ class Subscription:
     def in_use(self) -> bool:
         """Whether a write is in progress, or waits for the lock."""
         return self.users > 0 or self.write_lock.locked()
+
+    @property
+    def array_length(self) -> int | None:
+        """The number of elements of the array according to its last change, or None if it is unknown."""
+        if self.last is None or self.last is self._resized:
+            return None
+        return known_length(self.last.raw.value, self.last.raw.quality)
+
+    def forget_length(self) -> None:
+        """Treat the length of the array as unknown until the next change, because a write may have changed it."""
+        self._resized = self.last
 
     def add_watch(self, queue: TagQueue) -> None:
         """Deliver changes to a watch. The last known value is delivered at once, marked as repeated."""

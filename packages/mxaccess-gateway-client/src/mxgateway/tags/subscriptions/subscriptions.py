@@ -41,7 +41,7 @@ class Subscriptions:
     def __init__(self, *, supervisory: bool) -> None:
         # Called with the outcome of a write, or with the reason why it will never arrive.
         self.on_outcome: Callable[[Subscription, WriteComplete | MxGatewayError], None] | None = None
-        self._supervisory = supervisory
+        self.supervisory: Final = supervisory
         self._by_tag: dict[str, Subscription] = {}
         self._by_handle: dict[int, Subscription] = {}
         self._session: Session | None = None
@@ -283,7 +283,7 @@ class Subscriptions:
         self._awaited = set(added)
         advised = False
         try:
-            refusals = await advise_items(session, self._server_handle, list(added), supervisory=self._supervisory)
+            refusals = await advise_items(session, self._server_handle, list(added), supervisory=self.supervisory)
             self._check_current(session)
             advised = True
         finally:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mxgateway._support.security import refused_for_security
 from mxgateway.errors import (
     ErrorFacts,
     MxAccessError,
@@ -15,13 +16,31 @@ from mxgateway.errors import (
     MxGatewayTransportError,
 )
 from mxgateway.status import MxStatus
+from mxgateway.tags.batching import own_copy
 
 if TYPE_CHECKING:
     from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
     from mxgateway.events.views import WriteComplete
 
-__all__ = ["WriteOutcome", "WriteState", "not_accepted", "outcome_lost", "refused", "timed_out"]
+__all__ = [
+    "WriteOutcome",
+    "WriteState",
+    "explain_refusal",
+    "not_accepted",
+    "outcome_lost",
+    "own_error",
+    "refused",
+    "timed_out",
+]
+
+_PLAIN_ADVISE_HINT: Final = (
+    "under a plain advise MXAccess may refuse this for security: open the TagClient with supervisory=True, "
+    "or use Session.write_secured if the attribute accepts only secured writes"
+)
+_SUPERVISORY_ADVISE_HINT: Final = (
+    "check what the user may write, and use Session.write_secured if the attribute accepts only secured writes"
+)
 
 
 class WriteState(Enum):
@@ -119,3 +138,19 @@ def not_accepted(
     if facts.hresult is None and not facts.statuses:
         return MxGatewayCommandError(f"{tag} was not written, the gateway refused it", facts)
     return MxAccessError(f"{tag} was not written, MXAccess refused it", facts)
+
+
+def explain_refusal(error: MxAccessError, *, supervisory: bool) -> MxAccessError:
+    """Return a refusal for security with a hint on what may allow the write, and any other refusal unchanged."""
+    if not refused_for_security(error):
+        return error
+    return error.with_hint(_SUPERVISORY_ADVISE_HINT if supervisory else _PLAIN_ADVISE_HINT)
+
+
+def own_error(error: MxGatewayError, writes: int) -> MxGatewayError:
+    """Return the error of a call that carried this many writes as one of them would have had it alone."""
+    if writes == 1:
+        return error
+    own = own_copy(error)
+    own.facts = replace(own.facts, method=own.method and own.method.removesuffix("Bulk"))
+    return own

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.errors import ErrorFacts, MxGatewayProtocolError
+from mxgateway.values.arrays import is_array
 from mxgateway.values.encoding import fill_mx_value
 
 if TYPE_CHECKING:
@@ -15,13 +18,48 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mxgateway.session import Session
+    from mxgateway.status import MxDataType
     from mxgateway.tags.batching import SharedCall
     from mxgateway.tags.subscriptions.subscription import Subscription
     from mxgateway.tags.writes.outcomes import WriteOutcome
 
-__all__ = ["CommandKind", "TagWrite", "send_bulk", "send_single"]
+__all__ = ["BRACKETS", "ArrayCheck", "CommandKind", "TagWrite", "WriteOptions", "send_bulk", "send_single"]
 
 CommandKind: TypeAlias = "pb.MxCommandKind.ValueType"
+
+# The end of the name of a whole array.
+BRACKETS: Final = "[]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """The keywords of `TagClient.write`, which apply to each write of `write_many`.
+
+    Attributes:
+        user_id: The user who writes.
+        timestamp: The time of the value, or None.
+        data_type: The type to send, or None.
+        confirm: Whether the caller waits for the WriteComplete event.
+        resize: Whether the write may change the length of an array.
+        seconds: The caller's timeout.
+    """
+
+    user_id: int
+    timestamp: datetime | None
+    data_type: MxDataType | None
+    confirm: bool
+    resize: bool
+    seconds: float
+
+
+class ArrayCheck(Enum):
+    """What the length of the array in the plant is needed for, before an array is written to it."""
+
+    COMPARE = "compare"
+    """The value must have the same length."""
+
+    COMPLETE = "complete"
+    """The value is a sparse array whose total length is still missing."""
 
 
 class TagWrite:
@@ -29,12 +67,12 @@ class TagWrite:
 
     Attributes:
         tag: The tag as the caller named it.
+        reference: The name of its item, which ends in `[]` if the value is a whole array.
         subscription: The tag's subscription, once the write has begun.
         entry: The value and user id; its item handle is filled in when it is sent.
-        timestamp: The time of the value, or None.
-        confirm: Whether the caller waits for the WriteComplete event.
-        seconds: The caller's timeout.
-        deadline: When that timeout is over, by the clock of the event loop.
+        options: The keywords of the call.
+        deadline: When the caller's timeout is over, by the clock of the event loop.
+        check: What must be done with an array before it is sent; None if nothing is left to do.
         outcome: What the caller waits for.
         session: The session in which it was sent; None as long as it certainly has not happened.
         call: The call that carries it at present.
@@ -44,18 +82,18 @@ class TagWrite:
 
     __slots__ = (
         "call",
-        "confirm",
+        "check",
         "deadline",
         "ended",
         "entry",
+        "options",
         "outcome",
-        "seconds",
+        "reference",
         "session",
         "size",
         "subscription",
         "tag",
         "timer",
-        "timestamp",
     )
 
     subscription: Subscription
@@ -65,20 +103,17 @@ class TagWrite:
         tag: str,
         entry: pb.WriteBulkEntry,
         outcome: asyncio.Future[WriteOutcome],
-        *,
-        timestamp: datetime | None,
-        confirm: bool,
-        seconds: float,
+        options: WriteOptions,
         deadline: float,
     ) -> None:
         self.tag: Final = tag
+        self.reference: Final = _reference(tag, entry.value)
         self.entry: Final = entry
         self.size: Final = entry.ByteSize()
         self.outcome: Final = outcome
-        self.timestamp: Final = timestamp
-        self.confirm: Final = confirm
-        self.seconds: Final = seconds
+        self.options: Final = options
         self.deadline: Final = deadline
+        self.check: ArrayCheck | None = None
         self.session: Session | None = None
         self.call: SharedCall[Sequence[pb.BulkWriteResult]] | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -92,18 +127,27 @@ class TagWrite:
     @property
     def kind(self) -> CommandKind:
         """The bulk command that carries it."""
-        return pb.MX_COMMAND_KIND_WRITE_BULK if self.timestamp is None else pb.MX_COMMAND_KIND_WRITE2_BULK
+        return pb.MX_COMMAND_KIND_WRITE_BULK if self.options.timestamp is None else pb.MX_COMMAND_KIND_WRITE2_BULK
+
+
+def _reference(tag: str, message: pb.MxValue) -> str:
+    """Return the name of the item through which a value is written.
+
+    MXAccess accepts a whole array that is written to the bare name of a tag, and ignores it. The gateway appends the
+    `[]` itself, but only if its Galaxy knows that the tag is an array.
+    """
+    return f"{tag}{BRACKETS}" if is_array(message) and not tag.endswith("]") else tag
 
 
 async def send_single(
     session: Session, server_handle: int, write: TagWrite, seconds: float
 ) -> Sequence[pb.BulkWriteResult]:
     """Send one write as Write or Write2, which raise if it is refused. Return no results."""
-    handle, entry = write.subscription.handle, write.entry
-    if write.timestamp is None:
+    handle, entry, timestamp = write.subscription.handle, write.entry, write.options.timestamp
+    if timestamp is None:
         await session.write(server_handle, handle, entry.value, entry.user_id, timeout=seconds)
     else:
-        await session.write2(server_handle, handle, entry.value, write.timestamp, entry.user_id, timeout=seconds)
+        await session.write2(server_handle, handle, entry.value, timestamp, entry.user_id, timeout=seconds)
     return ()
 
 
@@ -130,7 +174,7 @@ async def send_bulk(
             entry.item_handle = handle
             entry.value.CopyFrom(write.entry.value)
             entry.user_id = write.entry.user_id
-            fill_mx_value(entry.timestamp_value, write.timestamp)
+            fill_mx_value(entry.timestamp_value, write.options.timestamp)
     reply = await session.invoke(command, timeout=seconds)
     results = (reply.write_bulk if kind == pb.MX_COMMAND_KIND_WRITE_BULK else reply.write2_bulk).results
     problem = ""

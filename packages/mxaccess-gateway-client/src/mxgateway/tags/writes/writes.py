@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -25,18 +24,26 @@ from mxgateway.errors import (
     MxGatewayWorkerError,
 )
 from mxgateway.tags.batching import Batcher, SharedCall, is_reply_too_large, is_request_too_large, own_copy
-from mxgateway.tags.writes.outcomes import WriteOutcome, WriteState, not_accepted, outcome_lost, refused, timed_out
-from mxgateway.tags.writes.sending import CommandKind, TagWrite, send_bulk, send_single
+from mxgateway.tags.writes.arrays import array_check, check_arrays, fill_value
+from mxgateway.tags.writes.outcomes import (
+    WriteOutcome,
+    WriteState,
+    explain_refusal,
+    not_accepted,
+    outcome_lost,
+    own_error,
+    refused,
+    timed_out,
+)
+from mxgateway.tags.writes.sending import CommandKind, TagWrite, WriteOptions, send_bulk, send_single
 from mxgateway.values import to_mx_value
-from mxgateway.values.encoding import fill_mx_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from mxgateway.events.views import WriteComplete
     from mxgateway.session import Session
-    from mxgateway.status import MxDataType
+    from mxgateway.tags.reads import TagReads
     from mxgateway.tags.subscriptions.subscription import Subscription
     from mxgateway.tags.subscriptions.subscriptions import Subscriptions
     from mxgateway.tags.subscriptions.sweeper import Sweeper
@@ -65,11 +72,14 @@ _NOT_WRITTEN: Final = (
 class TagWrites:
     """Write tags for many callers at once. Each write is sent at most once, and its outcome reaches its own caller."""
 
-    def __init__(self, supervisor: Supervisor, subscriptions: Subscriptions, sweeper: Sweeper, target: str) -> None:
+    def __init__(
+        self, supervisor: Supervisor, subscriptions: Subscriptions, sweeper: Sweeper, reads: TagReads, target: str
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._supervisor = supervisor
         self._subscriptions = subscriptions
         self._sweeper = sweeper
+        self._reads = reads
         self._target = target
         self._batcher: Batcher[CommandKind, TagWrite] = Batcher(
             self._send,
@@ -87,17 +97,7 @@ class TagWrites:
         supervisor.on_end = self._fail_all
         subscriptions.on_outcome = self._match_outcome
 
-    def prepare(
-        self,
-        tag: str,
-        value: MxValueInput,
-        *,
-        user_id: int,
-        timestamp: datetime | None,
-        data_type: MxDataType | None,
-        confirm: bool,
-        seconds: float,
-    ) -> TagWrite:
+    def prepare(self, tag: str, value: MxValueInput, options: WriteOptions) -> TagWrite:
         """Check everything that can be wrong with a write, before it is sent together with the writes of others.
 
         Raises:
@@ -106,21 +106,15 @@ class TagWrites:
         """
         check_tags((tag,))
         entry = pb.WriteBulkEntry()
-        fill_mx_value(entry.value, value, data_type)
-        entry.user_id = user_id
-        if timestamp is not None:
-            to_mx_value(timestamp)
+        fill_value(entry.value, value, options.data_type)
+        entry.user_id = options.user_id
+        if options.timestamp is not None:
+            to_mx_value(options.timestamp)
         self._supervisor.check()
-        deadline = self._loop.time() + check_seconds("timeout", seconds)
-        return TagWrite(
-            tag,
-            entry,
-            self._loop.create_future(),
-            timestamp=timestamp,
-            confirm=confirm,
-            seconds=seconds,
-            deadline=deadline,
-        )
+        deadline = self._loop.time() + check_seconds("timeout", options.seconds)
+        write = TagWrite(tag, entry, self._loop.create_future(), options, deadline)
+        write.check = array_check(write, value)
+        return write
 
     async def write(self, write: TagWrite) -> None:
         """Write one tag and wait for the outcome.
@@ -142,7 +136,7 @@ class TagWrites:
         turns: list[asyncio.Task[None]] = []
         try:
             for write in writes:
-                if self._subscriptions.get(write.tag).in_use:
+                if self._subscriptions.get(write.reference).in_use:
                     turn = asyncio.create_task(self._begin(write), name="mxgateway tags turn")
                     turn.add_done_callback(partial(_turn_ended, write))
                     turns.append(turn)
@@ -164,7 +158,7 @@ class TagWrites:
 
     async def _begin(self, write: TagWrite) -> None:
         """Wait until the earlier writes to the tag have ended, then send this one together with others."""
-        subscription = write.subscription = self._subscriptions.get(write.tag)
+        subscription = write.subscription = self._subscriptions.get(write.reference)
         in_use = subscription.in_use
         subscription.add_user()
         try:
@@ -176,7 +170,7 @@ class TagWrites:
                 await subscription.write_lock.acquire()
         except TimeoutError:
             self._release(subscription)
-            error = timed_out(write.tag, sent=False, seconds=write.seconds, target=self._target)
+            error = timed_out(write.tag, sent=False, seconds=write.options.seconds, target=self._target)
             write.outcome.set_result(WriteOutcome(tag=write.tag, state=WriteState.NOT_SENT, error=error))
         except asyncio.CancelledError:
             self._release(subscription)
@@ -191,13 +185,19 @@ class TagWrites:
         session, server_handle = await self._supervisor.session()
         ready: list[TagWrite] = []
         unready: list[TagWrite] = []
+        unchecked: list[TagWrite] = []
         for write in writes:
-            if not write.ended:
-                is_ready = self._subscriptions.ready_to_write(write.subscription, session)
-                (ready if is_ready else unready).append(write)
+            if write.ended:
+                continue
+            if not self._subscriptions.ready_to_write(write.subscription, session):
+                unready.append(write)
+            else:
+                (ready if write.check is None else unchecked).append(write)
         if unready:
             # Not cancelled with its caller: half a subscription would leave the tag without changes.
             self._supervisor.run(self._subscribe(unready), name="mxgateway tags write")
+        if unchecked:
+            self._supervisor.run(self._check_arrays(unchecked), name="mxgateway tags write")
         if ready:
             await self._send_ready(session, server_handle, kind, ready)
 
@@ -230,10 +230,19 @@ class TagWrites:
             else:
                 self._batcher.submit(write.kind, write)
 
+    async def _check_arrays(self, writes: Sequence[TagWrite]) -> None:
+        """Compare arrays with those in the plant, then send the ones that fit."""
+        seconds = self._seconds_left(writes)
+        for write, error in await check_arrays(self._reads, writes, seconds, target=self._target):
+            if error is not None:
+                self._end(write, error)
+            elif not write.ended:
+                self._batcher.submit(write.kind, write)
+
     async def _send_ready(
         self, session: Session, server_handle: int, kind: CommandKind, writes: Sequence[TagWrite]
     ) -> None:
-        seconds = max(max(write.deadline for write in writes) - self._loop.time(), _MIN_TIMEOUT_SECONDS)
+        seconds = self._seconds_left(writes)
         if len(writes) == 1:
             sending = send_single(session, server_handle, writes[0], seconds)
         else:
@@ -279,7 +288,7 @@ class TagWrites:
                 refusal = not_accepted(write.tag, results[index], target=self._target, session_id=session.session_id)
             if refusal is not None:
                 self._end(write, refusal, state=WriteState.REFUSED)
-            elif not write.confirm and not write.outcome.done():
+            elif not write.options.confirm and not write.outcome.done():
                 # The lock of the tag is held until the outcome arrives.
                 write.outcome.set_result(WriteOutcome(tag=write.tag, state=WriteState.ACCEPTED))
 
@@ -297,9 +306,9 @@ class TagWrites:
             elif isinstance(error, _NOT_WRITTEN) and not is_reply_too_large(error):
                 # No outcome will follow.
                 state = WriteState.NOT_SENT if is_request_too_large(error) else WriteState.REFUSED
-                self._end(write, _own(error, writes), state=state)
+                self._end(write, own_error(error, len(writes)), state=state)
             else:
-                self._end_unknown(write, _own(error, writes))
+                self._end_unknown(write, own_error(error, len(writes)))
 
     def _match_outcome(self, subscription: Subscription, outcome: WriteComplete | MxGatewayError) -> None:
         """End the write in progress to a tag with its WriteComplete event, or with the reason why none will arrive."""
@@ -355,6 +364,10 @@ class TagWrites:
         if write.ended:
             return
         write.ended = True
+        if isinstance(error, MxAccessError) and state is WriteState.REFUSED:
+            error = explain_refusal(error, supervisory=self._subscriptions.supervisory)
+        if write.options.resize and write.session is not None:
+            write.subscription.forget_length()
         self._begun.discard(write)
         if write.timer is not None:
             write.timer.cancel()
@@ -375,8 +388,12 @@ class TagWrites:
         subscription.remove_user()
         self._sweeper.schedule()
 
+    def _seconds_left(self, writes: Sequence[TagWrite]) -> float:
+        """Return the seconds until the last deadline of writes."""
+        return max(max(write.deadline for write in writes) - self._loop.time(), _MIN_TIMEOUT_SECONDS)
+
     def _timeout_error(self, write: TagWrite) -> MxGatewayTimeoutError:
-        return timed_out(write.tag, sent=write.session is not None, seconds=write.seconds, target=self._target)
+        return timed_out(write.tag, sent=write.session is not None, seconds=write.options.seconds, target=self._target)
 
 
 def _turn_ended(write: TagWrite, turn: asyncio.Task[None]) -> None:
@@ -384,12 +401,3 @@ def _turn_ended(write: TagWrite, turn: asyncio.Task[None]) -> None:
     if turn.cancelled() and not write.outcome.done():
         error = MxGatewayUsageError(f"{write.tag} was not written: its task was cancelled from outside")
         write.outcome.set_result(WriteOutcome(tag=write.tag, state=WriteState.NOT_SENT, error=error))
-
-
-def _own(error: MxGatewayError, writes: Sequence[TagWrite]) -> MxGatewayError:
-    """Return the error that a write would have had alone."""
-    if len(writes) == 1:
-        return error
-    own = own_copy(error)
-    own.facts = replace(own.facts, method=own.method and own.method.removesuffix("Bulk"))
-    return own

@@ -89,16 +89,17 @@ async def test_lost_connection_is_shown_above_stale_values(
             await gateway.stop()
             stale = await terminal.wait_for_frame(lambda frame: re.search(r"stale [1-9] s", "".join(frame)))
             await gateway.start()
-            await terminal.wait_for_frame(lambda frame: "restored" in frame[1] and "stale" not in "".join(frame))
+            await terminal.wait_for_frame(lambda frame: "restored" in frame[2] and "stale" not in "".join(frame))
 
     assert fresh[0].startswith("watching 2 tags on 127.0.0.1:")
-    assert fresh[0].endswith(", connected")
-    assert re.search(r"connection lost at [-0-9T:.]+", stale[0])
-    assert [line.split()[0] for line in stale[2:5]] == ["tag", INT, RAMP]
+    assert fresh[1] == "connected"
+    assert re.fullmatch(r"connection lost at [-0-9T:.]+Z, \d s ago", stale[1])
+    assert [line.split()[0] for line in stale[3:6]] == ["tag", INT, RAMP]
+    assert stale[2].startswith("the connection to the gateway failed; reconnecting, the ")
     assert "good" not in "".join(stale)
     # Nothing but frames was written: each has the size of the terminal, and the columns stay where they are.
     assert {len(frame) for frame in terminal.frames} == {24}
-    assert len({frame[2] for frame in terminal.frames}) == 1
+    assert len({frame[3] for frame in terminal.frames}) == 1
     assert re.search(rf"^{re.escape(INT)} +42 .*good \(192\)", terminal.remaining, re.MULTILINE)
     # The warnings of the library follow at the end.
     assert "mxgw-py: warning: " in terminal.remaining
@@ -112,7 +113,7 @@ async def test_messages_go_to_file_while_table_is_on_terminal(
         async with _watching(terminal, INT, stderr=errors):
             await terminal.wait_for_frame(lambda frame: "good" in "".join(frame))
             await gateway.faults.restart()
-            await terminal.wait_for_frame(lambda frame: "restored" in frame[1] and "good" in "".join(frame))
+            await terminal.wait_for_frame(lambda frame: "restored" in frame[2] and "good" in "".join(frame))
 
     assert "mxgw-py: warning: " in errors.read_text(encoding="utf-8")
     assert "warning" not in terminal.text
@@ -157,7 +158,7 @@ async def test_pause_keeps_table_as_it_is(gateway: SimulatedGateway, monkeypatch
         async with _watching(terminal, INT):
             await terminal.wait_for_frame(lambda frame: " 42 " in "".join(frame))
             terminal.press("p")
-            await terminal.wait_for_frame(lambda frame: "PAUSED at" in frame[1])
+            await terminal.wait_for_frame(lambda frame: "PAUSED for" in frame[0])
             gateway.plant[INT].set(43)
             frames = len(terminal.frames)
             paused = await terminal.wait_for_frame(lambda _: len(terminal.frames) > frames + 2)
@@ -191,7 +192,8 @@ async def test_table_wraps_reasons_but_never_tags_and_times(monkeypatch: pytest.
     for tag in (INT, RAMP):
         (row,) = [line for line in terminal.text.splitlines() if line.startswith(tag)]
         assert re.search(rf"\d\d\d\d-\d\d-\d\dT{TIME_OF_DAY}Z$", row)
-    assert f"\n{UNKNOWN} " in terminal.text
+    (row,) = [line for line in terminal.text.splitlines() if line.startswith(UNKNOWN)]
+    assert row.split(maxsplit=1)[1].startswith("Invalid reference")
 
 
 @pytest.mark.usefixtures("gateway")

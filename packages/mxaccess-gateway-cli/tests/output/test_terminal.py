@@ -59,7 +59,7 @@ async def test_readings_are_a_table() -> None:
     status, table, _ = await _run_on_terminal("read", INT, UNKNOWN)
 
     heading, good, failed = (line.split() for line in table.splitlines())
-    assert heading == ["tag", "value", "quality", "time", "reason"]
+    assert heading == ["tag", "value", "quality", "time"]
     assert good[:4] == [INT, "42", "good", "(192)"]
     assert failed[:3] == [UNKNOWN, "Invalid", "reference:"]
     assert status == ExitStatus.MXACCESS

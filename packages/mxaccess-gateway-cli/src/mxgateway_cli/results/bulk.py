@@ -135,7 +135,7 @@ def _read_line(result: BulkReadResult, zone: Zone) -> str:
 
 
 _VERDICT: Final = Column(name="result")
-_REASON: Final = Column(name="reason", is_flexible=True, is_optional=True)
+_REASON: Final = Column(name="reason", is_flexible=True, is_optional=True, spans=True)
 
 _SUBSCRIPTIONS: Final[Layout[SubscribeResult]] = Layout(
     columns=(_VERDICT, Column(name="item handle"), Column(name="tag"), _REASON),

@@ -203,7 +203,7 @@ READINGS: Final[Layout[TagReading]] = Layout(
         Column(name="value", is_flexible=True),
         Column(name="quality"),
         Column(name="time"),
-        Column(name="reason", is_flexible=True, is_optional=True),
+        Column(name="reason", is_flexible=True, is_optional=True, spans=True),
     ),
     cells=_reading_cells,
     line=_reading_line,

@@ -179,7 +179,7 @@ _OUTCOMES: Final[Layout[_Written]] = Layout(
         Column(name="tag"),
         Column(name="old", is_flexible=True, is_optional=True),
         Column(name="new", is_flexible=True),
-        Column(name="reason", is_flexible=True, is_optional=True),
+        Column(name="reason", is_flexible=True, is_optional=True, spans=True),
     ),
     cells=_outcome_cells,
     line=_outcome_line,

@@ -49,11 +49,15 @@ class _Moment:
         """Return the present moment."""
         return cls(when=datetime.now(UTC), monotonic=time.monotonic())
 
+    def age(self) -> str:
+        """Return how long ago it was, in words."""
+        return age(time.monotonic() - self.monotonic)
+
 
 class WatchView:
     """The content of the terminal during a watch.
 
-    The first two lines show the state of the connection. While it is lost, and until the value of a tag arrives again,
+    The first lines show the state of the connection. While it is lost, and until the value of a tag arrives again,
     the row of the tag is marked as stale, with its age.
     """
 
@@ -125,29 +129,29 @@ class WatchView:
 
     def final_lines(self, width: int) -> Sequence[Text]:
         """Return the last values of all tags, and if the connection is lost its state."""
-        head = [line for line in self._head() if line.plain] if self._lost is not None else []
+        head = [] if self._lost is None else self._state()
         is_wide = self._is_wide(width)
         return [*head, *all_lines(self._columns(width), self._live_rows(is_wide=is_wide), width)]
 
     def _head(self) -> list[Text]:
-        if self._paused is not None:
-            state = f"PAUSED at {self._time(self._paused[0])}, the values are of that time; p continues"
-            return [Text(self._title), Text(state, style="bold yellow")]
+        paused = "" if self._paused is None else f", PAUSED for {self._paused[0].age()}"
+        return [Text(f"{self._title}{paused}", style="bold"), *self._state()]
+
+    def _state(self) -> list[Text]:
         if self._lost is None:
-            return [Text(f"{self._title}, connected"), Text(self._notice, style="yellow")]
-        since = f"connection lost at {self._time(self._stale_since)}, {self._stale_age()} ago"
-        return [
-            Text(f"{self._title}, {since}", style=_LOST_STYLE),
-            Text(f"{self._reason(self._lost.error)}; reconnecting, the values are stale", style="yellow"),
-        ]
+            return [Text("connected"), Text(self._notice, style="yellow")]
+        since = f"connection lost at {self._time(self._stale_since)}, {self._stale_since.age()} ago"
+        reason = f"{self._reason(self._lost.error)}; reconnecting, the values are stale"
+        return [Text(since, style=_LOST_STYLE), Text(reason, style="yellow")]
 
     def _foot(self, frame: Frame) -> list[Text]:
         lines: list[Text] = []
         if frame.messages:
             count = f"{len(frame.messages)} messages, printed at the end; the last one: " if frame.messages[1:] else ""
-            lines.append(Text(f"{count}{frame.messages[-1]}", style="dim"))
+            last = frame.messages[-1].removeprefix("mxgw-py: ")
+            lines.append(Text(f"{count}{last}", style="dim"))
         if frame.has_keyboard:
-            lines.append(Text("p pauses, q quits", style="dim"))
+            lines.append(Text("p continues, q quits" if self._paused else "p pauses, q quits", style="dim"))
         return lines
 
     def _columns(self, width: int) -> list[LiveColumn]:
@@ -183,7 +187,7 @@ class WatchView:
     def _live_row(self, row: TagRow, now: float, *, is_wide: bool) -> LiveRow:
         change = row.last
         if change is None or not row.has_value or row.refusal:
-            stale = f"stale {self._stale_age()}: " if row.is_stale and change is not None else ""
+            stale = f"stale {self._stale_since.age()}: " if row.is_stale and change is not None else ""
             style = _STALE_STYLE if row.is_stale else "dim" if change is None and not row.refusal else "red"
             return LiveRow(cells=(row.tag,), rest=f"{stale}{row.reason}", style=style)
         word, _, extra = str(change.quality).partition(", ")
@@ -192,7 +196,7 @@ class WatchView:
         cells = (
             row.tag,
             value.rjust(VALUE_WIDTH) if row.is_number else value,
-            f"stale {self._stale_age()}" if row.is_stale else f"{word})" if extra else word,
+            f"stale {self._stale_since.age()}" if row.is_stale else f"{word})" if extra else word,
             when if is_wide else when.partition("T")[2][:_TIME_OF_DAY_WIDTH],
             str(row.changes),
             row.rate(now),
@@ -210,13 +214,10 @@ class WatchView:
     def _restore(self, restored: WatchRestored, now: _Moment) -> None:
         self._lost = None
         missed = "no changes were missed" if restored.resumed else "changes in the meantime were missed"
-        self._notice = f"restored at {self._time(now)} after {self._stale_age()}; {missed}"
+        self._notice = f"restored at {self._time(now)} after {self._stale_since.age()}; {missed}"
         if restored.resumed:
             for row in self._rows.values():
                 row.is_stale = False
-
-    def _stale_age(self) -> str:
-        return age(time.monotonic() - self._stale_since.monotonic)
 
     def _time(self, moment: _Moment) -> str:
         return format_time(moment.when, self._output.zone)

@@ -156,7 +156,7 @@ class LiveRegion:
         )
         lines = self._view.lines(frame)
         for line in lines:
-            line.truncate(width)
+            line.truncate(width, overflow="ellipsis")
         return Group(*lines[:height])
 
 

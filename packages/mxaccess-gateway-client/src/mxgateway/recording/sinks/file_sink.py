@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, ParamSpec, TypeVar
 
 from filelock import Timeout
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from mxgateway.recording.record import TagRecord
 
@@ -73,6 +73,8 @@ class FileSink(ABC):
         path = self.series.newest() if self.continues or self.series.is_single else self.series.next()
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = self.series.lock
+        # A folder that cannot be written is named as that, while a lock only says that it cannot be acquired.
+        Path(lock.lock_file).touch()
         try:
             lock.acquire()
         except Timeout:

@@ -1,0 +1,69 @@
+"""The command `record`, which writes the changes of tags to files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mxgateway_cli.connecting.gateway_command import gateway_command
+from mxgateway_cli.help import option
+from mxgateway_cli.input import options, tag_options
+from mxgateway_cli.input.quantities import DURATION, SIZE
+
+if TYPE_CHECKING:
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
+
+__all__ = ["record"]
+
+
+@gateway_command(
+    "record",
+    tag_options.tags,
+    option(
+        "--to",
+        "path",
+        required=True,
+        metavar="FILE",
+        help="The file, by its suffix .csv, .jsonl, .sqlite or .parquet, or a folder with --format. It is continued.",
+    ),
+    option(
+        "--format",
+        "file_format",
+        type=click.Choice(["csv", "jsonl", "sqlite", "parquet"]),
+        help="The kind of file, if the suffix does not say it.",
+    ),
+    option("--duration", type=DURATION, metavar="TIME", help="Stop after this time, for example 90s or 8h."),
+    option("--max-records", type=click.IntRange(min=1), metavar="COUNT", help="Stop after this number of changes."),
+    option("--rotate-size", type=SIZE, metavar="SIZE", help="Begin a new file at this size, for example 100MB."),
+    option("--rotate-every", type=DURATION, metavar="TIME", help="Begin a new file after this time, for example 1h."),
+    option(
+        "--flush-interval",
+        type=DURATION,
+        default="1s",
+        show_default=True,
+        metavar="TIME",
+        help="Write to disk at this pace: what is lost at most when the program is killed.",
+    ),
+    options.supervisory,
+    options.client_name,
+    schema="recording",
+)
+async def record(gateway: Gateway, output: Output, *, client_name: str, supervisory: bool, **parameters: Any) -> None:
+    """Record the changes of tags in a file until --duration, --max-records, Ctrl-C or SIGTERM.
+
+    Losses are rows as well: "lost", "restored" and "gap" beside each "change". A file that exists is continued, with a
+    gap for the time in between. When stopped it writes what has arrived, prints a summary and ends with status 0.
+    """
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.record import RecordSettings, record_tags  # noqa: PLC0415
+    from mxgateway_cli.jobs.tag_search import find_tags  # noqa: PLC0415
+
+    selection = {name: parameters.pop(name) for name in ("tags", "tags_file", "match")}
+    settings = RecordSettings(**parameters)
+    sink = settings.sink()
+    tags = await find_tags(gateway, output, **selection)
+    client = await gateway.client()
+    async with client.tags(client_name, supervisory=supervisory) as tag_client:
+        await record_tags(tag_client, tags, sink, output, settings)

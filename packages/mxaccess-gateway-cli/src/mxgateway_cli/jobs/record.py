@@ -1,0 +1,197 @@
+"""Recording of tags in files: a line about its progress on a terminal, and a summary at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from mxgateway.recording import (
+    CsvSink,
+    JsonLinesSink,
+    ParquetSink,
+    Recorder,
+    RecorderOptions,
+    Rotation,
+    SqliteSink,
+)
+from mxgateway_cli.errors import CommandFailure
+from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.output.console import messages_above
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping, Sequence
+
+    from mxgateway import TagClient
+    from mxgateway_cli.output.console import Output
+
+__all__ = ["RecordSettings", "record_tags"]
+
+FileSink = CsvSink | JsonLinesSink | SqliteSink | ParquetSink
+
+_SINKS: Final[Mapping[str, type[FileSink]]] = {
+    "csv": CsvSink,
+    "jsonl": JsonLinesSink,
+    "sqlite": SqliteSink,
+    "parquet": ParquetSink,
+}
+_SUFFIXES: Final[Mapping[str, str]] = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".sqlite": "sqlite",
+    ".db": "sqlite",
+    ".parquet": "parquet",
+}
+_REDRAW_SECONDS: Final = 0.2
+_KILO: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSettings:
+    """What is recorded, and where.
+
+    Attributes:
+        path: The file or folder.
+        file_format: The kind of file, or None for the one of the suffix.
+        duration: Seconds after which the recording ends, or None.
+        max_records: Number of changes after which it ends, or None.
+        rotate_size: Bytes after which a new file begins, or None.
+        rotate_every: Seconds after which a new file begins, or None.
+        flush_interval: Seconds between writes to disk.
+    """
+
+    path: str
+    file_format: str | None
+    duration: float | None
+    max_records: int | None
+    rotate_size: float | None
+    rotate_every: float | None
+    flush_interval: float
+
+    def sink(self) -> FileSink:
+        """Return the sink, which is not open yet.
+
+        Raises:
+            click.UsageError: The kind of file is unknown.
+            MxGatewayConfigurationError: A library for it is missing.
+        """
+        file_format = self.file_format or _SUFFIXES.get(Path(self.path).suffix.lower())
+        if file_format is None:
+            raise click.UsageError(
+                f"--to {self.path}: give --format, or a file that ends in .csv, .jsonl, .sqlite or .parquet"
+            )
+        max_bytes = None if self.rotate_size is None else max(1, int(self.rotate_size))
+        return _SINKS[file_format](self.path, rotation=Rotation(max_bytes=max_bytes, max_seconds=self.rotate_every))
+
+
+async def record_tags(
+    client: TagClient, tags: Sequence[str], sink: FileSink, output: Output, settings: RecordSettings
+) -> None:
+    """Record tags until the settings or a signal end it, then print a summary.
+
+    Raises:
+        MxGatewayError: The watch failed and cannot be restored. What arrived before is written.
+        CommandFailure: The file cannot be written.
+    """
+    options = RecorderOptions(flush_interval=settings.flush_interval)
+    began = time.monotonic()
+    recorder = Recorder(client, sink, *tags, options=options)
+    try:
+        # A signal cancels this task: that is the normal end of a recording.
+        with contextlib.suppress(asyncio.CancelledError):
+            async with recorder, _progress(recorder, sink, output):
+                await recorder.run(duration=settings.duration, max_records=settings.max_records)
+    except OSError as error:
+        text = f"cannot record to {settings.path}: {error.strerror}" if error.strerror else str(error)
+        raise CommandFailure(text, ExitStatus.FAILED) from error
+    _print_summary(recorder, sink, output, time.monotonic() - began)
+
+
+def _print_summary(recorder: Recorder, sink: FileSink, output: Output, seconds: float) -> None:
+    statistics = recorder.statistics
+    files = [str(path) for path in sink.series.existing()]
+    record = {
+        "path": sink.series.name,
+        "records": statistics.written,
+        "changes": statistics.changes,
+        "losses": statistics.losses,
+        "dropped": statistics.dropped,
+        "seconds": round(seconds, 3),
+        "newestFile": files[-1] if files else None,
+        "files": len(files),
+    }
+    losses = "nothing lost" if not statistics.losses else f"{statistics.losses} losses: see kind lost and gap"
+    changes = f"{statistics.changes} change{'' if statistics.changes == 1 else 's'}"
+    output.result(record, f"{sink.series.name}: {changes} in {seconds:.1f} s, {losses}")
+
+
+@contextlib.asynccontextmanager
+async def _progress(recorder: Recorder, sink: FileSink, output: Output) -> AsyncGenerator[None]:
+    """Show a line about the recording on stderr, if that is a terminal, while the block runs."""
+    if output.as_json or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
+    from rich.live import Live  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    line = _ProgressLine(recorder, sink)
+    live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+
+    async def draw() -> None:
+        while True:
+            live.update(Text(line.text(), no_wrap=True, overflow="ellipsis"), refresh=True)
+            await asyncio.sleep(_REDRAW_SECONDS)
+
+    with live, messages_above(console, output.diagnostics):
+        drawing = asyncio.create_task(draw(), name="mxgw-py record progress")
+        try:
+            yield
+        finally:
+            drawing.cancel()
+            await asyncio.wait([drawing])
+
+
+class _ProgressLine:
+    """What a recording has done so far, with its rate since the last line."""
+
+    def __init__(self, recorder: Recorder, sink: FileSink) -> None:
+        self._recorder = recorder
+        self._sink = sink
+        self._last = (time.monotonic(), 0)
+        self._rate = 0.0
+
+    def text(self) -> str:
+        """Return the line."""
+        statistics = self._recorder.statistics
+        now = time.monotonic()
+        when, changes = self._last
+        if now - when >= 1:
+            self._rate = (statistics.changes - changes) / (now - when)
+            self._last = (now, statistics.changes)
+        name = self._sink.path.name if self._sink.path else self._sink.series.name
+        parts = [
+            f"recording to {name}",
+            f"{statistics.changes} changes",
+            f"{self._rate:.0f}/s",
+            f"{statistics.losses} losses",
+            _size_text(self._sink.size),
+            "Ctrl-C ends it",
+        ]
+        return "  ".join(parts)
+
+
+def _size_text(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < _KILO:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= _KILO
+    return f"{size:.1f} TB"

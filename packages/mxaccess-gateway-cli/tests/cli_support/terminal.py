@@ -93,16 +93,31 @@ class PseudoTerminal:
         """What was written after the live display had left the screen."""
         return ESCAPE_SEQUENCE.sub("", self.written.partition(LEAVE_SCREEN)[2])
 
+    @property
+    def waits_for_lines(self) -> bool:
+        """Whether keys reach the program only at the end of a line, as they do outside a live display."""
+        import termios  # noqa: PLC0415
+
+        return bool(termios.tcgetattr(self._master)[3] & termios.ICANON)
+
     async def wait_for_frame(self, condition: Callable[[list[str]], object]) -> list[str]:
         """Wait until the last frame fulfils a condition, and return it."""
+        found: list[list[str]] = []
+
+        def is_found(_: str) -> bool:
+            found.extend(frame for frame in self.frames[-1:] if condition(frame))
+            return bool(found)
+
+        await self.wait_for_text(is_found)
+        return found[0]
+
+    async def wait_for_text(self, condition: Callable[[str], object]) -> None:
+        """Wait until what was written fulfils a condition."""
         end = time.monotonic() + TIMEOUT_SECONDS
-        frames = self.frames
-        while not (frames and condition(frames[-1])):
+        while not condition(self.written):
             if time.monotonic() > end:
-                raise TimeoutError("\n".join(frames[-1] if frames else ["no frame"]))
+                raise TimeoutError(self.text[-4000:])
             await asyncio.sleep(0.02)
-            frames = self.frames
-        return frames[-1]
 
     def _read(self) -> None:
         with contextlib.suppress(OSError):

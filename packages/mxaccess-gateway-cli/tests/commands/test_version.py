@@ -24,3 +24,7 @@ async def test_json_prints_versions_of_dependencies() -> None:
         "grpcio": metadata.version("grpcio"),
         "protobuf": metadata.version("protobuf"),
     }
+
+
+async def test_value_is_the_version_alone() -> None:
+    assert (await succeed("version", "-o", "value")).stdout == f"{VERSION}\n"

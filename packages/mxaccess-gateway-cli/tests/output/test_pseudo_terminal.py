@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import signal
 import sys
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
 
-from cli_support.terminal import PseudoTerminal, Streams, run_with_streams
+from cli_support.command_line import PROGRAM
+from cli_support.terminal import LEAVE_SCREEN, PseudoTerminal, Streams, run_with_streams
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 
@@ -222,3 +224,28 @@ async def test_colours_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, opti
     assert green in await written()
     monkeypatch.setenv("NO_COLOR", variable)
     assert green not in await written(option)
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_suspended_watch_leaves_the_screen_until_it_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _terminal(monkeypatch, 100) as terminal:
+        stream = terminal.stream.fileno()
+        process = await asyncio.create_subprocess_exec(
+            *PROGRAM, "watch", INT, stdin=stream, stdout=stream, stderr=stream
+        )
+        try:
+            await terminal.wait_for_frame(lambda frame: " 42 " in "".join(frame))
+            process.send_signal(signal.SIGTSTP)
+            await terminal.wait_for_text(lambda text: text.endswith(LEAVE_SCREEN))
+            was_line_based = terminal.waits_for_lines
+            process.send_signal(signal.SIGCONT)
+            await terminal.wait_for_text(lambda text: " 42 " in text.rpartition(LEAVE_SCREEN)[2])
+            terminal.press("q")
+            status = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    assert status == ExitStatus.GOOD
+    assert was_line_based

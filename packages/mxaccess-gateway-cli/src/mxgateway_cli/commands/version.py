@@ -9,7 +9,7 @@ import click
 from mxgateway_cli._version import VERSION
 from mxgateway_cli.connecting.gateway_command import build_command
 from mxgateway_cli.output.console import Output
-from mxgateway_cli.output.settings import output_options
+from mxgateway_cli.output.settings import OutputFormat, output_options
 
 __all__ = ["version"]
 
@@ -21,10 +21,12 @@ def _version(context: click.Context, /, **parameters: Any) -> None:
     Needs no gateway.
     """
     output = Output.from_parameters(context, parameters)
-    if output.as_json or output.terminal:
-        output.result(_versions(), VERSION)
-    else:
+    if output.format is OutputFormat.LINES:
         output.line(f"mxgw-py {VERSION}")
+    elif output.format is OutputFormat.VALUE:
+        output.value(VERSION)
+    else:
+        output.result(_versions(), VERSION)
 
 
 def _versions() -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import signal
 import sys
+import threading
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -88,17 +90,22 @@ class LiveRegion:
             get_renderable=self._render,
         )
         self._stack = contextlib.ExitStack()
+        self._screen = contextlib.ExitStack()
         self._quit = asyncio.Event()
         self._drawing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        if sys.stderr.isatty():
-            self._stack.enter_context(self._output.diagnostics.shown_by(self._messages.append))
-            collector = self._stack.enter_context(_LineCollector(self._output.diagnostics.detail))
-            self._stack.enter_context(contextlib.redirect_stderr(collector))
-        self._stack.enter_context(self._keyboard)
-        self._stack.enter_context(self._live)
-        self._live.refresh()
+        try:
+            if sys.stderr.isatty():
+                self._stack.enter_context(self._output.diagnostics.shown_by(self._messages.append))
+                collector = self._stack.enter_context(_LineCollector(self._output.diagnostics.detail))
+                self._stack.enter_context(contextlib.redirect_stderr(collector))
+            self._stack.callback(self._screen.close)
+            self._enter_screen()
+            self._handle_suspension()
+        except BaseException:
+            self._stack.close()
+            raise
         self._drawing = asyncio.create_task(self._draw(), name="mxgw-py live region")
         return self
 
@@ -131,6 +138,25 @@ class LiveRegion:
             await asyncio.wait([working, leaving])
         if ended:
             working.result()
+
+    def _enter_screen(self) -> None:
+        self._screen.enter_context(self._keyboard)
+        self._screen.enter_context(self._live)
+        self._live.refresh()
+
+    def _handle_suspension(self) -> None:
+        """Leave the screen while Ctrl-Z stops the process. Windows has no Ctrl-Z, and only the main thread signals."""
+        if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        self._stack.callback(loop.remove_signal_handler, signal.SIGTSTP)
+
+    def _suspend(self) -> None:
+        self._screen.close()
+        # The process stops here, until the shell continues it.
+        signal.raise_signal(signal.SIGSTOP)
+        self._enter_screen()
 
     async def _draw(self) -> None:
         ticks = 0

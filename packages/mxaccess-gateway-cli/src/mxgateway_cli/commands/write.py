@@ -86,8 +86,8 @@ def _read_recipe(context: click.Context, _: click.Parameter, path: str | None) -
         "--resize",
         is_flag=True,
         environment=False,
-        help="Write an array even if that changes its number of elements. An array that cannot shrink blocks the "
-        "worker of the session.",
+        help="Write an array even if that changes its number of elements. An array of fixed size can block the worker "
+        "of the session.",
     ),
     options.timestamp,
     options.supervisory,

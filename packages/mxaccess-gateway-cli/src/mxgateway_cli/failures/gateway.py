@@ -50,7 +50,7 @@ EXIT_STATUSES: Mapping[type[MxGatewayError], ExitStatus] = {
 _OPTION_NAMES = (*TLS_FIELDS, "server_handle", "item_handle", "session_id")
 _PLAINTEXT = re.compile(r"(?<=\bdrop )plaintext\b|(?<=\bremove )plaintext\b|\bplaintext=True\b")
 _FIELD = re.compile(rf"(?<![\w./\\])({'|'.join(_OPTION_NAMES)})(?![\w./\\])")
-_FLAG = re.compile(r"\b(supervisory|resize)=True\b")
+_FLAG = re.compile(r"\bclient\.tags\(\.\.\., (supervisory)=True\)|\b(resize)=True\b")
 _COMMANDS = re.compile(r"\b(?:Session\.)?(write_secured|advise_supervisory)\b")
 
 
@@ -90,6 +90,6 @@ def _facts(error: MxGatewayError) -> dict[str, Any]:
 def _name_options(message: str) -> str:
     """Replace the names of fields and methods by the options and commands of the command line."""
     message = _FIELD.sub(lambda field: f"--{field.group().replace('_', '-')}", message)
-    message = _FLAG.sub(r"--\1", message)
+    message = _FLAG.sub(lambda flag: f"--{flag[1] or flag[2]}", message)
     message = _COMMANDS.sub(lambda command: command.group(1).replace("_", "-"), message)
     return _PLAINTEXT.sub("--plaintext", message)

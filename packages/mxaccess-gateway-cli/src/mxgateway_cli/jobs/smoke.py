@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Smoke", "smoke_gateway", "smoke_simulated_gateway"]
 
-_SECURITY_HINT = "smoke advises plainly: try write --tag with --supervisory, or write-secured"
+_SECURITY_HINT = "smoke advises plainly: try write with --supervisory, or write-secured"
 
 EventT = TypeVar("EventT", bound=MxEvent)
 

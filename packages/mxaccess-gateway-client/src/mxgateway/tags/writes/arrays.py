@@ -90,7 +90,7 @@ def _apply_length(write: TagWrite, length: int, target: str) -> MxGatewayArrayLe
             write.check = None
             return None
         problem = f"the value has length {needed}, but the array has length {length}"
-        hint = "write the whole array; resize=True writes it anyway, which blocks the worker if the array cannot shrink"
+        hint = "write the whole array; resize=True writes it anyway, which can block the worker if the size is fixed"
     facts = ErrorFacts(method="Write", target=target, array_length=length, value_length=needed, hint=hint)
     return MxGatewayArrayLengthError(f"{write.tag} was not written: {problem}", facts)
 

@@ -35,8 +35,8 @@ __all__ = [
 ]
 
 _PLAIN_ADVISE_HINT: Final = (
-    "under a plain advise MXAccess may refuse this for security: open the TagClient with supervisory=True, "
-    "or use Session.write_secured if the attribute accepts only secured writes"
+    "under a plain advise MXAccess may refuse this for security: use client.tags(..., supervisory=True), "
+    "or Session.write_secured if the attribute accepts only secured writes"
 )
 _SUPERVISORY_ADVISE_HINT: Final = (
     "check what the user may write, and use Session.write_secured if the attribute accepts only secured writes"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import pickle
+from array import array
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -56,12 +58,22 @@ REFUSED: list[tuple[Any, MxDataType | None, type[Exception], str]] = [
     ({"a": 1}, None, TypeError, "of type dict cannot be converted to an MxValue"),
     ({1, 2}, None, TypeError, "of type set cannot be converted to an MxValue"),
     (object(), None, TypeError, "of type object cannot be converted to an MxValue"),
-    (Decimal("1.5"), None, TypeError, "of type Decimal cannot be converted to an MxValue"),
+    (Decimal("1.5"), None, TypeError, "may become a number of several types: pass data_type"),
+    ([Decimal("1.5")], None, TypeError, "pass data_type"),
+    (Decimal("1.5"), MxDataType.INTEGER, ValueError, "1.5 is not a whole number"),
+    (Decimal("NaN"), MxDataType.INTEGER, ValueError, "NaN is not a whole number"),
+    (Decimal("1E+999999999"), MxDataType.INTEGER, ValueError, "is not a whole number of up to 64 bits"),
+    (Decimal(2**63), MxDataType.INTEGER, ValueError, "does not fit in 64 bits"),
+    (Decimal("0.1234567890123456789"), MxDataType.DOUBLE, ValueError, "more digits than a double can hold"),
+    (Decimal("sNaN"), MxDataType.DOUBLE, ValueError, "is not a number"),
+    (Decimal(1), MxDataType.STRING, TypeError, "is not a str"),
+    (Decimal(1), MxDataType.BOOLEAN, TypeError, "is not a bool"),
     (date(2026, 1, 2), None, TypeError, "of type date cannot be converted to an MxValue"),
-    (timedelta(seconds=1), None, TypeError, "of type timedelta cannot be converted to an MxValue"),
+    (timedelta.max, None, ValueError, "cannot be represented exactly as seconds in a double"),
+    (timedelta(seconds=1), MxDataType.DOUBLE, TypeError, "is not a float"),
     (1j, None, TypeError, "of type complex cannot be converted to an MxValue"),
-    (bytearray(b"raw"), None, TypeError, "of type bytearray cannot be converted to an MxValue"),
-    (memoryview(b"raw"), None, TypeError, "of type memoryview cannot be converted to an MxValue"),
+    ([bytearray(b"one"), "two"], None, TypeError, "element 1: 'two' is not bytes"),
+    ((ctypes.c_double * 2)(1, 2), None, TypeError, "a buffer of format '<d' cannot be converted"),
     (1.5, MxDataType.INTEGER, TypeError, "1.5 is not an int"),
     (math.nan, MxDataType.INTEGER, TypeError, "nan is not an int"),
     (True, MxDataType.INTEGER, TypeError, "True is not an int"),
@@ -76,7 +88,7 @@ REFUSED: list[tuple[Any, MxDataType | None, type[Exception], str]] = [
     (2**24 + 1, MxDataType.FLOAT, ValueError, "cannot be represented exactly as a 32-bit float"),
     ("now", MxDataType.TIME, TypeError, "'now' is not a datetime"),
     ("text", MxDataType.UNKNOWN, TypeError, "'text' is not bytes"),
-    (1, MxDataType.ELAPSED_TIME, TypeError, "ELAPSED_TIME: pass an MxValue"),
+    (1, MxDataType.ELAPSED_TIME, TypeError, "1 is not a timedelta"),
     (1, MxDataType.NO_DATA, TypeError, "NO_DATA: pass an MxValue"),
     (1, MxDataType(999), TypeError, "UNRECOGNIZED_999: pass an MxValue"),
     (pb.MxValue(data_type=pb.MX_DATA_TYPE_INTEGER, int32_value=1), MxDataType.DOUBLE, TypeError, "has data type"),
@@ -209,6 +221,68 @@ def test_nanoseconds_are_truncated_to_microseconds() -> None:
 def test_received_time_outside_years_1_to_9999_raises(seconds: int) -> None:
     with pytest.raises(ValueError, match=rf"{seconds} seconds since 1970 is outside the years 1 to 9999"):
         from_mx_value(pb.MxValue(timestamp_value=Timestamp(seconds=seconds)))
+
+
+@pytest.mark.parametrize("raw", [bytearray(b"raw"), memoryview(b"raw"), memoryview(b"-r-a-w")[1::2]])
+def test_bytes_like_object_is_a_raw_value(raw: bytearray | memoryview) -> None:
+    assert to_mx_value(raw) == to_mx_value(b"raw")
+    assert to_mx_value([raw]) == to_mx_value([b"raw"])
+    assert to_mx_value(raw, MxDataType.UNKNOWN) == to_mx_value(b"raw")
+
+
+@pytest.mark.parametrize(
+    ("buffer", "values", "data_type"),
+    [
+        (memoryview(array("d", [1.5, -2.0])), [1.5, -2.0], MxDataType.DOUBLE),
+        (memoryview(array("f", [1.5])), [1.5], MxDataType.FLOAT),
+        (memoryview(array("h", [-7, 7])), [-7, 7], MxDataType.INTEGER),
+        (memoryview(array("q", [2**40])), [2**40], MxDataType.INTEGER),
+        (memoryview(array("h")), [], MxDataType.INTEGER),
+        (memoryview(bytes(range(6))).cast("B", (2, 3)), [[0, 1, 2], [3, 4, 5]], MxDataType.INTEGER),
+        (memoryview(b"\x01\x00").cast("?"), [True, False], MxDataType.BOOLEAN),
+        (array("i", [1, 2]), [1, 2], MxDataType.INTEGER),
+    ],
+)
+def test_other_buffer_is_an_array_of_its_elements(buffer: Any, values: list[object], data_type: MxDataType) -> None:
+    message = to_mx_value(buffer)
+
+    assert from_mx_value(message) == values
+    assert MxDataType(message.data_type) == data_type
+
+
+def test_timedelta_is_an_elapsed_time_in_seconds() -> None:
+    message = to_mx_value(timedelta(days=1, microseconds=250_000))
+
+    assert MxDataType(message.data_type) == MxDataType.ELAPSED_TIME
+    assert message.double_value == 86_400.25
+    assert from_mx_value(to_mx_value([timedelta(seconds=-1), timedelta(0)])) == [-1.0, 0.0]
+
+
+@given(st.timedeltas(timedelta(days=-36_500), timedelta(days=36_500)))
+def test_every_elapsed_time_of_a_century_is_exact(elapsed: timedelta) -> None:
+    assert timedelta(seconds=to_mx_value(elapsed).double_value) == elapsed
+
+
+@pytest.mark.parametrize(
+    ("number", "data_type", "value"),
+    [
+        (Decimal("5.00"), MxDataType.INTEGER, 5),
+        (Decimal(2**40), MxDataType.INTEGER, 2**40),
+        (Decimal("0.1"), MxDataType.DOUBLE, 0.1),
+        (Decimal("1.50"), MxDataType.FLOAT, 1.5),
+        (Decimal("-Infinity"), MxDataType.DOUBLE, -math.inf),
+    ],
+)
+def test_decimal_becomes_the_number_that_data_type_asks_for(
+    number: Decimal, data_type: MxDataType, value: float
+) -> None:
+    assert from_mx_value(to_mx_value(number, data_type)) == value
+    assert from_mx_value(to_mx_value([number], data_type)) == [value]
+
+
+@given(st.floats(allow_nan=False))
+def test_every_double_written_as_a_decimal_is_that_double(number: float) -> None:
+    assert to_mx_value(Decimal(repr(number)), MxDataType.DOUBLE).double_value == number
 
 
 def test_mx_value_is_copied_unchanged() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeGuard, cast
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
@@ -15,8 +16,9 @@ from mxgateway.values.timestamps import check_aware, fill_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
-__all__ = ["INT", "LONG", "ScalarForm", "fits", "form_for_data_type", "form_for_value", "to_number"]
+__all__ = ["INT", "LONG", "ScalarForm", "form_for_data_type", "form_for_value", "needs_64_bits", "to_number"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +53,30 @@ def _check_bool(value: object) -> bool:
     raise TypeError(f"{value!r} is not a bool")
 
 
-def fits(value: int, bits: int) -> bool:
-    """Return whether a signed integer of that many bits can hold the value."""
+def _fits(value: int, bits: int) -> bool:
     # `value in range(...)` would iterate over the whole range if value is a member of an IntEnum.
     return -(1 << bits - 1) <= value < 1 << bits - 1
 
 
+def _is_decimal(value: object) -> TypeGuard[Decimal]:
+    # Importing `decimal` takes a millisecond. If it is not imported, the value cannot be a Decimal.
+    decimal = sys.modules.get("decimal")
+    return decimal is not None and isinstance(value, decimal.Decimal)
+
+
+def needs_64_bits(value: object) -> bool:
+    """Return whether a value is a whole number that 32 bits cannot hold."""
+    return (isinstance(value, int) or (_is_decimal(value) and value.is_finite())) and not -(1 << 31) <= value < 1 << 31
+
+
 def _check_int(value: object, bits: int) -> int:
+    if _is_decimal(value):
+        from mxgateway.values.decimals import to_exact_int  # noqa: PLC0415 - see _is_decimal
+
+        value = to_exact_int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{value!r} is not an int")
-    if not fits(value, bits):
+    if not _fits(value, bits):
         raise ValueError(f"{value} does not fit in {bits} bits")
     return int(value)
 
@@ -84,6 +100,10 @@ def _check_double(value: object) -> float:
         if not exact:
             raise ValueError(f"{value} cannot be represented exactly as a double")
         return float(value)
+    if _is_decimal(value):
+        from mxgateway.values.decimals import to_exact_float  # noqa: PLC0415 - see _is_decimal
+
+        return to_exact_float(value)
     raise TypeError(f"{value!r} is not a float")
 
 
@@ -121,7 +141,44 @@ def _check_bytes(value: object) -> bytes:
 def _check_datetime(value: object) -> datetime:
     if not isinstance(value, datetime):
         raise TypeError(f"{value!r} is not a datetime")
+    if type(value) is not datetime:
+        value = _plain_datetime(value)
     return check_aware(value)
+
+
+def _plain_datetime(value: datetime) -> datetime:
+    """Return a datetime of a subclass, such as a pandas Timestamp, as a datetime."""
+    if value != value:
+        raise ValueError("NaT is not a time")
+    if getattr(value, "nanosecond", 0):
+        raise ValueError(f"{value} has more digits than microseconds: round it, for example with floor('us')")
+    return datetime(
+        value.year,
+        value.month,
+        value.day,
+        value.hour,
+        value.minute,
+        value.second,
+        value.microsecond,
+        tzinfo=value.tzinfo,
+        fold=value.fold,
+    )
+
+
+def _check_timedelta(value: object) -> float:
+    if not isinstance(value, timedelta):
+        raise TypeError(f"{value!r} is not a timedelta")
+    if getattr(value, "nanoseconds", 0):
+        raise ValueError(f"{value} has more digits than microseconds: round it, for example with floor('us')")
+    exact = timedelta(days=value.days, seconds=value.seconds, microseconds=value.microseconds)
+    seconds = exact.total_seconds()
+    try:
+        survives = timedelta(seconds=seconds) == exact
+    except OverflowError:
+        survives = False
+    if not survives:
+        raise ValueError(f"{value} cannot be represented exactly as seconds in a double")
+    return seconds
 
 
 _BOOL = ScalarForm(data_type=pb.MX_DATA_TYPE_BOOLEAN, scalar="bool_value", array="bool_values", check=_check_bool)
@@ -136,6 +193,10 @@ _RAW = ScalarForm(data_type=pb.MX_DATA_TYPE_UNKNOWN, scalar="raw_value", array="
 _TIME = ScalarForm(
     data_type=pb.MX_DATA_TYPE_TIME, scalar="timestamp_value", array="timestamp_values", check=_check_datetime
 )
+# The contract has no field for a duration. System Platform itself shows an elapsed time as a float of seconds.
+_ELAPSED_TIME = ScalarForm(
+    data_type=pb.MX_DATA_TYPE_ELAPSED_TIME, scalar="double_value", array="double_values", check=_check_timedelta
+)
 
 _FORM_OF_DATA_TYPE = {
     MxDataType.BOOLEAN: _BOOL,
@@ -143,6 +204,7 @@ _FORM_OF_DATA_TYPE = {
     MxDataType.DOUBLE: _DOUBLE,
     MxDataType.STRING: _STRING,
     MxDataType.TIME: _TIME,
+    MxDataType.ELAPSED_TIME: _ELAPSED_TIME,
     MxDataType.UNKNOWN: _RAW,
 }
 _TEXT_TYPES = frozenset(
@@ -169,7 +231,7 @@ def form_for_value(value: object) -> ScalarForm:
     if isinstance(value, bool):
         return _BOOL
     if isinstance(value, int):
-        return INT if fits(value, 32) else LONG
+        return LONG if needs_64_bits(value) else INT
     if isinstance(value, float):
         return _DOUBLE
     if isinstance(value, str):
@@ -178,9 +240,14 @@ def form_for_value(value: object) -> ScalarForm:
         return _RAW
     if isinstance(value, datetime):
         return _TIME
+    if isinstance(value, timedelta):
+        return _ELAPSED_TIME
+    if _is_decimal(value):
+        raise TypeError(f"{value!r} may become a number of several types: pass data_type, such as MxDataType.DOUBLE")
     raise TypeError(
         f"{value!r} of type {type(value).__name__} cannot be converted to an MxValue: use None, bool, int, float, str, "
-        "bytes, an aware datetime, a sequence of one of these types, a SparseArray or an MxValue"
+        "bytes, an aware datetime, a timedelta, a sequence or an array of one of these types, a SparseArray or an "
+        "MxValue"
     )
 
 
@@ -190,7 +257,7 @@ def form_for_data_type(data_type: MxDataType, value: object) -> ScalarForm:
     if typed is not None:
         return typed
     if data_type is MxDataType.INTEGER:
-        return LONG if isinstance(value, int) and not fits(value, 32) else INT
+        return LONG if needs_64_bits(value) else INT
     if data_type in _TEXT_TYPES or (data_type in _ENUM_TYPES and isinstance(value, str)):
         return _with_data_type(_STRING, data_type)
     if data_type in _ENUM_TYPES:

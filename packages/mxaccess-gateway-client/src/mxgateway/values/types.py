@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.status import MxDataType
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from decimal import Decimal
 
 __all__ = ["MAX_DIMENSIONS", "MxLists", "MxScalar", "MxValue", "MxValueInput", "MxValueOutput", "SparseArray"]
 
@@ -69,7 +73,29 @@ def _sparse_array(
 
 
 # Nested as deep as an array has dimensions. Every output is a valid input: a value that was read can be written.
-_MxSequences: TypeAlias = Sequence["MxScalar | _MxSequences"]
 MxLists: TypeAlias = list["MxScalar | MxLists"]
-MxValueInput: TypeAlias = MxScalar | _MxSequences | SparseArray | pb.MxValue | None
 MxValueOutput: TypeAlias = MxScalar | MxLists | SparseArray | None
+
+
+class _ArrayLike(Protocol):
+    """A scalar or an array of numpy, or a Series of pandas."""
+
+    @property
+    def dtype(self) -> Any: ...
+
+    def tolist(self) -> Any: ...
+
+
+class _SeriesLike(Protocol):
+    """A Series of polars."""
+
+    @property
+    def dtype(self) -> Any: ...
+
+    def to_list(self) -> Any: ...
+
+
+_InputScalar: TypeAlias = "MxScalar | timedelta | Decimal | bytearray | memoryview | _ArrayLike | _SeriesLike"
+_InputSequence: TypeAlias = Sequence["_InputScalar | _InputSequence"]
+# Text, because `decimal` is not imported only for this.
+MxValueInput: TypeAlias = "_InputScalar | _InputSequence | SparseArray | pb.MxValue | None"

@@ -12,6 +12,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._connect import open_channel, probe, warn_about_plaintext
 from mxgateway._support.awaitable import AwaitableContextManager
+from mxgateway._support.public_names import PublicNames
 from mxgateway._support.validation import wrap_api_key
 from mxgateway.errors import (
     ErrorFacts,
@@ -48,7 +49,7 @@ GATEWAY_PROTOCOL_VERSION: Final = 3
 """Version of the gateway's protocol that this client supports."""
 
 
-class GatewayClient:
+class GatewayClient(PublicNames):
     """A connection to one gateway. `GatewayClient.connect` returns one.
 
     It belongs to the event loop that opened it, and all tasks of that loop can share it. Closing it closes the sessions
@@ -67,18 +68,25 @@ class GatewayClient:
 
     @overload
     @classmethod
+    def connect(
+        cls, endpoint: str, /, **fields: Unpack[ClientOptionsFields]
+    ) -> AwaitableContextManager[GatewayClient]: ...
+
+    @overload
+    @classmethod
     def connect(cls, /, **fields: Unpack[ClientOptionsFields]) -> AwaitableContextManager[GatewayClient]: ...
 
     @classmethod
     def connect(
-        cls, options: ClientOptions | None = None, /, **fields: Unpack[ClientOptionsFields]
+        cls, options: ClientOptions | str | None = None, /, **fields: Unpack[ClientOptionsFields]
     ) -> AwaitableContextManager[GatewayClient]:
         """Connect to a gateway. Await the result, or enter it with `async with`.
 
-        The arguments are a ClientOptions, or its fields as keywords. Waits up to `connect_timeout` seconds for the
-        first reply. If none arrives, spends up to another min(`connect_timeout`, 3) seconds diagnosing why. It fails at
-        once if waiting cannot help: the port is closed, the certificate is not trusted, or the key is invalid. A
-        certificate that is trusted by its fingerprint is checked first, with `connect_timeout` seconds of its own.
+        The arguments are a ClientOptions, or the endpoint and other fields of ClientOptions as keywords. Waits up to
+        `connect_timeout` seconds for the first reply. If none arrives, spends up to another min(`connect_timeout`, 3)
+        seconds diagnosing why. It fails at once if waiting cannot help: the port is closed, the certificate is not
+        trusted, or the key is invalid. A certificate that is trusted by its fingerprint is checked first, with
+        `connect_timeout` seconds of its own.
 
         Raises:
             MxGatewayConfigurationError: a field is invalid, or a certificate file cannot be used.
@@ -89,10 +97,16 @@ class GatewayClient:
             MxGatewayProtocolError: the server at the endpoint is not an MXAccess Gateway.
         """
         wrap_api_key(fields)
-        if options is not None and fields:
+        if isinstance(options, str):
+            if "endpoint" in fields:
+                raise TypeError("connect takes one endpoint: pass it first or as a keyword, not both")
+            fields["endpoint"] = options
+            chosen = ClientOptions(**fields)
+        elif options is not None and fields:
             raise TypeError("connect takes a ClientOptions or its fields, not both")
-        chosen = options if options is not None else ClientOptions(**fields)
-        return AwaitableContextManager(lambda: cls._connect(chosen))
+        else:
+            chosen = options if options is not None else ClientOptions(**fields)
+        return AwaitableContextManager("GatewayClient.connect(...)", lambda: cls._connect(chosen))
 
     @classmethod
     async def _connect(cls, options: ClientOptions) -> GatewayClient:
@@ -125,6 +139,10 @@ class GatewayClient:
     def closed(self) -> bool:
         """Whether `close` has been called."""
         return self._closing is not None or self._channel.closed
+
+    def __repr__(self) -> str:
+        security = "plaintext" if self.options.plaintext else "TLS"
+        return f"<GatewayClient {self.endpoint}, {security}, {'closed' if self.closed else 'open'}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -171,7 +189,7 @@ class GatewayClient:
         from mxgateway.session import OpenSessionOptions  # noqa: PLC0415
 
         chosen = options if options is not None else OpenSessionOptions(**fields)
-        return AwaitableContextManager(lambda: self._open_session(chosen, timeout))
+        return AwaitableContextManager("client.open_session(...)", lambda: self._open_session(chosen, timeout))
 
     def attach_session(self, session_id: str) -> Session:
         """Return a Session for the id of a session that is already open, for example from another process.
@@ -220,7 +238,8 @@ class GatewayClient:
 
         chosen = TagOptions(client_name=options, **fields) if isinstance(options, str) else options
         return AwaitableContextManager(
-            lambda: open_tag_client(self.open_session, chosen, self.endpoint, self.options.timeout)
+            "client.tags(...)",
+            lambda: open_tag_client(self.open_session, chosen, self.endpoint, self.options.timeout),
         )
 
     @property

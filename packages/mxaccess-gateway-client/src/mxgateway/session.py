@@ -14,9 +14,11 @@ from mxgateway._commands.bulk import BulkCommands
 from mxgateway._commands.control import ControlCommands, WorkerInfo
 from mxgateway._commands.items import ItemCommands
 from mxgateway._commands.writes import WriteCommands
+from mxgateway._support.public_names import PublicNames
 from mxgateway._support.validation import check_seconds
 from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTransportError
 from mxgateway.events.stream import EventStream, StreamPlace
+from mxgateway.redaction import redact
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -101,7 +103,7 @@ class SessionInfo:
         )
 
 
-class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlCommands):
+class Session(PublicNames, ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlCommands):
     """A session of the gateway, with a method for each MXAccess command. `GatewayClient.open_session` returns one.
 
     Handles belong to the session that returned them. The gateway runs the commands of a session one after the other,
@@ -147,6 +149,11 @@ class Session(ItemCommands, WriteCommands, BulkCommands, AlarmCommands, ControlC
     def closed(self) -> bool:
         """Whether `close` has closed the session at the gateway."""
         return self._closed
+
+    def __repr__(self) -> str:
+        # An attached session may have an id with anything in it.
+        state = "closed" if self._closed else "open"
+        return f"<Session {redact(self.session_id)} at {self._channel.options.endpoint}, {state}>"
 
     async def __aenter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypedDict, Unpack
 
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 
+from mxgateway._support.public_names import PublicNames
 from mxgateway._support.validation import check_seconds
 from mxgateway.errors import ErrorFacts, MxGatewayConfigurationError, MxGatewayProtocolError
 from mxgateway.galaxy.deploys import DeployWatch
@@ -48,7 +49,7 @@ class GalaxyFilters(TypedDict, total=False):
     historized_only: bool
 
 
-class Galaxy:
+class Galaxy(PublicNames):
     """Read-only access to the object tree of the Galaxy, available as `GatewayClient.galaxy`.
 
     No session is needed, but a key with the scope `metadata:read`. `timeout` in seconds applies to each request; in
@@ -66,6 +67,9 @@ class Galaxy:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+
+    def __repr__(self) -> str:
+        return f"<Galaxy at {self._channel.options.endpoint}>"
 
     async def test_connection(self, *, timeout: float | None = None) -> bool:
         """Return whether the gateway can reach the database of the Galaxy (rpc `TestConnection`)."""

@@ -10,6 +10,7 @@ import grpc.aio
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
+from mxgateway._support.public_names import PublicNames
 from mxgateway.testing.faults import Faults
 from mxgateway.testing.plant.plant import Plant
 from mxgateway.testing.server.admission import Admission
@@ -39,7 +40,7 @@ _STOP_TIMEOUT_SECONDS = 10.0
 _UNLIMITED = 2**31 - 1
 
 
-class SimulatedGateway:
+class SimulatedGateway(PublicNames):
     """An MXAccess Gateway for tests, with a small plant behind it.
 
     It behaves as a real gateway does, including its inconveniences. Where the behaviour of a gateway is not published,

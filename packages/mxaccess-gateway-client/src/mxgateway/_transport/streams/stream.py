@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 
 import grpc
 
+from mxgateway._support.public_names import PublicNames
 from mxgateway._transport.failures import error_from_grpc
 from mxgateway._transport.streams.task_reader import TaskReader
 from mxgateway.errors import ErrorFacts, MxGatewayError, MxGatewayStreamEndedError, MxGatewayUsageError
+from mxgateway.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +33,7 @@ ItemT = TypeVar("ItemT")
 _NOTHING: Final[Iterator[Any]] = iter(())
 
 
-class Stream(ABC, Generic[MessageT, ItemT]):
+class Stream(PublicNames, ABC, Generic[MessageT, ItemT]):
     """A stream of the gateway: an async iterator and an async context manager.
 
     The request is sent when the stream is entered or first iterated. The stream ends normally only when the caller
@@ -78,6 +80,16 @@ class Stream(ABC, Generic[MessageT, ItemT]):
     def is_open(self) -> bool:
         """Whether the request was sent and the stream has not ended since, by a close or by a loss."""
         return self._reader is not None and not self._reader.ended and not self._closed and self._failure is None
+
+    def __repr__(self) -> str:
+        if self._closed:
+            state = "closed"
+        elif self._failure is not None or (self._reader is not None and not self.is_open):
+            state = "ended"
+        else:
+            state = "not begun" if self._reader is None else "open"
+        place = f"{redact(self._session_id)} at " if self._session_id else ""
+        return f"<{type(self).__name__} of {place}{self._channel.options.endpoint}, {state}, {self.pending} pending>"
 
     async def __aenter__(self) -> Self:
         self._ensure_open()

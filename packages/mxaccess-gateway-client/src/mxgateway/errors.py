@@ -7,6 +7,7 @@
     ├── MxGatewayTransportError                     cannot connect, or the connection was lost
     │   └── MxGatewayCertificateError               the gateway's certificate is not the trusted one
     ├── MxGatewayTimeoutError (TimeoutError)        no reply before the deadline
+    │   └── MxGatewayWaitTimeoutError               a tag did not meet a condition in time
     ├── MxGatewayAuthenticationError                the API key is missing or invalid
     ├── MxGatewayAuthorizationError                 the API key lacks a scope
     ├── MxGatewayLimitError                         a limit of the gateway or of this client is exceeded
@@ -228,7 +229,7 @@ class MxGatewayError(Exception):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
-    def __reduce__(self) -> tuple[type[MxGatewayError], tuple[str, ErrorFacts]]:
+    def __reduce__(self) -> tuple[type[MxGatewayError], tuple[Any, ...]]:
         return type(self), (self.summary, self.facts)
 
 

@@ -2,6 +2,8 @@
 
 from mxgateway._watching.items import WatchGap, WatchLost, WatchRestored
 from mxgateway._watching.overflow import OverflowPolicy
+from mxgateway.tags.calls.polling import TagPoll, TagSnapshot
+from mxgateway.tags.calls.waiting import MxGatewayWaitTimeoutError
 from mxgateway.tags.client import TagClient
 from mxgateway.tags.options import TagOptions, TagOptionsFields
 from mxgateway.tags.reading import TagReading
@@ -10,13 +12,16 @@ from mxgateway.tags.watches.watch import TagWatch
 from mxgateway.tags.writes.outcomes import WriteOutcome, WriteState
 
 __all__ = [
+    "MxGatewayWaitTimeoutError",
     "OverflowPolicy",
     "TagChange",
     "TagClient",
     "TagOptions",
     "TagOptionsFields",
+    "TagPoll",
     "TagReading",
     "TagRefused",
+    "TagSnapshot",
     "TagWatch",
     "WatchGap",
     "WatchItem",

@@ -7,16 +7,22 @@ import contextlib
 import warnings
 from typing import TYPE_CHECKING
 
-from mxgateway._support.validation import check_tags
+from mxgateway._support.public_names import PublicNames
+from mxgateway._support.validation import check_seconds, check_tags
 from mxgateway._watching.overflow import check_overflow, check_queue_size
 from mxgateway.errors import MxGatewayConfigurationError
+from mxgateway.redaction import redact
+from mxgateway.tags.calls.names import tag_names
+from mxgateway.tags.calls.plain_values import plain_values
+from mxgateway.tags.calls.polling import TagPoll
+from mxgateway.tags.calls.waiting import wait_for
 from mxgateway.tags.engine import TagEngine
 from mxgateway.tags.watches.queue import new_tag_queue
 from mxgateway.tags.watches.watch import TagWatch
 from mxgateway.tags.writes.sending import WriteOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
     from typing import Self
@@ -27,13 +33,14 @@ if TYPE_CHECKING:
     from mxgateway.status import MxDataType
     from mxgateway.tags.options import TagOptions
     from mxgateway.tags.reading import TagReading
+    from mxgateway.tags.watches.changes import TagChange
     from mxgateway.tags.writes.outcomes import WriteOutcome
-    from mxgateway.values import MxValueInput
+    from mxgateway.values import MxValueInput, MxValueOutput
 
 __all__ = ["TagClient", "open_tag_client"]
 
 
-class TagClient:
+class TagClient(PublicNames):
     """Reads, writes and watches tags by name. `GatewayClient.tags` opens one.
 
     It owns one session and its only event stream. Each tag is added and advised once, however many watches it has, and
@@ -55,6 +62,10 @@ class TagClient:
         """The options of the client."""
         return self._options
 
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else self._engine.describe()
+        return f"<TagClient {redact(self._options.client_name)!r} at {self._engine.target}, {state}>"
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -63,15 +74,15 @@ class TagClient:
     ) -> None:
         await self.close()
 
-    async def read(self, *tags: str, timeout: float | None = None) -> tuple[TagReading, ...]:
+    async def read(self, *tags: str | Iterable[str], timeout: float | None = None) -> tuple[TagReading, ...]:
         """Read tags in one round trip (gateway command ReadBulk) and return one reading per tag, in the same order.
 
-        Concurrent reads are batched. A tag that cannot be read does not affect the others: its reading has an `error`,
-        and its `value` raises it. A tag that sends no value is waited for up to half of `timeout`, at most 5 seconds,
-        which delays the other tags of the batch as well. While the connection is lost the read waits, and after a
-        transient failure it is retried, until `timeout` (in seconds; the client's if None) is over. The name of an
-        array should end in `[]`: without it, MXAccess may refuse to read the array (status detail 1003). Cancelling
-        affects this caller only.
+        The arguments are tags, or one iterable of tags. Concurrent reads are batched. A tag that cannot be read does
+        not affect the others: its reading has an `error`, and its `value` raises it. A tag that sends no value is
+        waited for up to half of `timeout`, at most 5 seconds, which delays the other tags of the batch as well. While
+        the connection is lost the read waits, and after a transient failure it is retried, until `timeout` (in seconds;
+        the client's if None) is over. The name of an array should end in `[]`: without it, MXAccess may refuse to read
+        the array (status detail 1003). Cancelling affects this caller only.
 
         Raises:
             MxGatewayConfigurationError: A tag is not a valid string, or `timeout` is invalid.
@@ -80,7 +91,74 @@ class TagClient:
             MxGatewayLimitError: A value is larger than `max_message_bytes`.
             MxGatewayError: The TagClient has ended with this error.
         """
-        return await self._engine.reads.read(tags, self._timeout if timeout is None else timeout)
+        return await self._engine.reads.read(tag_names(tags), self._seconds(timeout))
+
+    async def read_one(self, tag: str, *, timeout: float | None = None) -> TagReading:
+        """Read one tag, and return its reading. Otherwise the same as `read`."""
+        (reading,) = await self._engine.reads.read((tag,), self._seconds(timeout))
+        return reading
+
+    async def read_values(self, *tags: str | Iterable[str], timeout: float | None = None) -> dict[str, MxValueOutput]:
+        """Read tags, and return the value of each by its tag. Otherwise the same as `read`.
+
+        A value of uncertain quality is returned like a good one.
+
+        Raises:
+            ExceptionGroup: Some tags have no value, or one of bad quality. It names them, and contains one
+                MxAccessError per tag (a ValueError if its value is a timestamp outside the years 1 to 9999).
+            MxGatewayError: The read failed as a whole, see `read`.
+        """
+        return plain_values(await self._engine.reads.read(tag_names(tags), self._seconds(timeout)))
+
+    async def wait_for(
+        self,
+        tag: str,
+        predicate: Callable[[TagChange], object],
+        *,
+        any_quality: bool = False,
+        timeout: float | None = None,
+    ) -> TagChange:
+        """Wait until a tag meets a condition, and return the change that does, the present value included.
+
+        `predicate` is called with each change of the tag, see TagChange. Changes of bad quality, and those without a
+        value, are skipped unless `any_quality` is true. A value that is outdated because the connection is lost does
+        not count; the wait continues until the connection is restored. `timeout` is in seconds, up to a year; None is
+        the client's. Cancelling ends the wait and changes nothing else.
+
+        Raises:
+            MxGatewayWaitTimeoutError: The condition was not met in time. The text says the last value, and `last` is
+                its change. It is an MxGatewayTimeoutError, and so a TimeoutError.
+            MxAccessError: The tag does not exist, or must not be read; see `statuses`. Raised at once.
+            MxGatewayCommandError: The gateway refused the tag. Raised at once.
+            MxGatewayConfigurationError: The tag is not a valid string, or `timeout` is invalid.
+            TypeError: `predicate` is not a plain function.
+            MxGatewayError: The TagClient has ended with this error, see TagWatch. Errors that `predicate` raises are
+                raised unchanged.
+        """
+        engine = self._engine
+        return await wait_for(
+            self.watch((tag,)),
+            predicate,
+            any_quality=any_quality,
+            seconds=check_seconds("timeout", self._seconds(timeout)),
+            supervisor=engine.supervisor,
+            target=engine.target,
+        )
+
+    def poll(self, *tags: str | Iterable[str], every: float = 10.0) -> TagPoll:
+        """Return an async iterator of snapshots, which reads all tags together every `every` seconds.
+
+        The beats are multiples of the period since 1970, so that polls with one period agree: with 10 s, at :00, :10,
+        :20 and so on. The first snapshot follows at the next beat. Beats do not drift. If the caller takes longer than
+        a period, or no reply arrives within one, beats are missed, and the snapshots say so. Nothing is read before it
+        is iterated, and no tag stays advised between the beats: for periods below a second use `watch`.
+
+        Iterating raises the errors of `read`, except for MxGatewayTimeoutError.
+
+        Raises:
+            MxGatewayConfigurationError: There is no tag, a tag is not a valid string, or `every` is less than 0.01 s.
+        """
+        return TagPoll(_required(tags, "poll"), every, lambda names, seconds: self.read(names, timeout=seconds))
 
     async def write(
         self,
@@ -102,6 +180,10 @@ class TagClient:
         must be an aware datetime. `timeout` is in seconds; None is the client's. If the call is cancelled before the
         write was sent, nothing is written; later, cancelling stops only the waiting of this caller.
 
+        A boolean, number, text or time is converted to the type of the tag, if that is known from its present value and
+        nothing is lost: 1 to True, 5.0 or "5" to 5, 5 to "5". Otherwise it is refused. A new tag is waited for up to
+        0.5 seconds, because its first value says its type. With `data_type`, or an MxValue, nothing is converted.
+
         With `confirm=False` the method returns once MXAccess has accepted the write. A refusal that follows is not
         raised, but logged as a warning of the logger `mxgateway.tags`.
 
@@ -118,7 +200,8 @@ class TagClient:
             MxGatewayArrayLengthError: The array has another length, or its length is unknown; see `array_length` and
                 `value_length`. Nothing was sent.
             MxGatewayCommandError: The gateway refused the tag.
-            MxGatewayConfigurationError: The tag is not a valid string, or `timeout` is invalid.
+            MxGatewayConfigurationError: The tag is not a valid string, or `timeout` is invalid, or the value is not
+                exactly one of the tag's type. Nothing was written.
             MxGatewayUsageError: The TagClient is closed, or was opened in another event loop.
             MxGatewayTimeoutError: The write could not be sent in time, or no outcome arrived in time: the text says
                 which. Without an outcome the tag may have been written; the write is not repeated.
@@ -133,7 +216,7 @@ class TagClient:
             data_type=data_type,
             confirm=confirm,
             resize=resize,
-            seconds=self._timeout if timeout is None else timeout,
+            seconds=self._seconds(timeout),
         )
         await self._engine.writes.write(self._engine.writes.prepare(tag, value, options))
 
@@ -167,27 +250,27 @@ class TagClient:
             data_type=data_type,
             confirm=confirm,
             resize=resize,
-            seconds=self._timeout if timeout is None else timeout,
+            seconds=self._seconds(timeout),
         )
         writes = self._engine.writes
         return await writes.write_many([writes.prepare(tag, value, options) for tag, value in values.items()])
 
-    def watch(self, *tags: str, queue_size: int | None = None, overflow: OverflowPolicy | None = None) -> TagWatch:
+    def watch(
+        self, *tags: str | Iterable[str], queue_size: int | None = None, overflow: OverflowPolicy | None = None
+    ) -> TagWatch:
         """Return a watch, which yields the changes of tags and what happens to the connection.
 
-        Nothing is sent before the watch is entered or iterated. `queue_size` (changes) and `overflow` replace those of
-        the TagClient. A slow reader loses its own changes only.
+        The arguments are tags, or one iterable of tags. Nothing is sent before the watch is entered or iterated.
+        `queue_size` (changes) and `overflow` replace those of the TagClient. A slow reader loses its own changes only.
 
         Raises:
             MxGatewayConfigurationError: There is no tag, a tag is not a valid string, `queue_size` is less than 1, or
                 `overflow` is not a policy.
         """
-        if not tags:
-            raise MxGatewayConfigurationError("watch() requires at least one tag name")
-        check_tags(tags)
+        names = _required(tags, "watch")
         size = self._options.queue_size if queue_size is None else check_queue_size(queue_size)
         policy = self._options.overflow if overflow is None else check_overflow(overflow)
-        unique = tuple(dict.fromkeys(tags))
+        unique = tuple(dict.fromkeys(names))
         return TagWatch(self, self._engine, unique, new_tag_queue(size, policy))
 
     async def close(self) -> None:
@@ -202,6 +285,9 @@ class TagClient:
         self._closed = True
         await self._engine.close()
 
+    def _seconds(self, timeout: float | None) -> float:
+        return self._timeout if timeout is None else timeout
+
     def __del__(self) -> None:
         supervisor = self._engine.supervisor
         if self._closed or not supervisor.running:
@@ -210,6 +296,19 @@ class TagClient:
         # Garbage collection may run in any thread, and after the event loop has been closed.
         with contextlib.suppress(RuntimeError):
             supervisor.loop.call_soon_threadsafe(_close_dropped, self._engine)
+
+
+def _required(tags: tuple[str | Iterable[str], ...], method: str) -> tuple[str, ...]:
+    """Return the tags of a call that needs at least one.
+
+    Raises:
+        MxGatewayConfigurationError: There is none, or one is not a valid string.
+    """
+    names = tag_names(tags)
+    if not names:
+        raise MxGatewayConfigurationError(f"{method}() requires at least one tag name")
+    check_tags(names)
+    return names
 
 
 async def open_tag_client(

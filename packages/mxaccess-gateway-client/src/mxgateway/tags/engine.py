@@ -29,6 +29,7 @@ class TagEngine:
         self, open_session: Callable[[], AwaitableContextManager[Session]], options: TagOptions, target: str
     ) -> None:
         self.subscriptions: Final = Subscriptions(supervisory=options.supervisory)
+        self.target: Final = target
         self.supervisor: Final = Supervisor(
             self.subscriptions,
             open_session,
@@ -38,6 +39,13 @@ class TagEngine:
         self.sweeper: Final = Sweeper(self.supervisor, self.subscriptions, options.linger)
         self.reads: Final = TagReads(self.supervisor, target)
         self.writes: Final = TagWrites(self.supervisor, self.subscriptions, self.sweeper, self.reads, target)
+
+    def describe(self) -> str:
+        """Return the session and the state, for a repr."""
+        supervisor = self.supervisor
+        if supervisor.failed:
+            return "ended"
+        return f"{supervisor.session_id or 'no session'}, {'open' if supervisor.ready else 'connection lost'}"
 
     async def close(self) -> None:
         """Fail everything that waits, end the watches, and close the session."""

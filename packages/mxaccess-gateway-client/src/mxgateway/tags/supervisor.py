@@ -95,6 +95,11 @@ class Supervisor:
         return self._failure is not None
 
     @property
+    def session_id(self) -> str | None:
+        """The id of the present session; None while a lost one is being replaced."""
+        return None if self._session is None else self._session.session_id
+
+    @property
     def lost(self) -> MxGatewayError | None:
         """Why events do not arrive at present; set once the watches know of it."""
         return self._lost

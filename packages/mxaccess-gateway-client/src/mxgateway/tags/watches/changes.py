@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from mxgateway._watching.items import WatchGap, WatchLost, WatchRestored
+from mxgateway.errors import ErrorFacts, MxAccessError
 from mxgateway.status import MxStatus, Quality
 from mxgateway.values import MxValueOutput, from_mx_value
 from mxgateway.values.decoding import show_mx_value
@@ -57,12 +58,22 @@ class TagChange:
 
     @property
     def statuses(self) -> tuple[MxStatus, ...]:
-        """Every status of the value. A tag that does not exist is reported here."""
+        """Every status of the value."""
         return tuple(MxStatus.from_message(status) for status in self.raw.statuses)
+
+    @property
+    def error(self) -> MxAccessError | None:
+        """Why there is no valid value, for example because the tag does not exist; None if no status is a failure."""
+        statuses = self.statuses
+        if not any(status.failed for status in statuses):
+            return None
+        return MxAccessError(f"{self.tag} has no valid value", ErrorFacts(method="Advise", statuses=statuses))
 
     def __repr__(self) -> str:
         value = show_mx_value(self.raw.value)
-        return f"TagChange({self.tag!r}, value={value}, quality={self.quality!r}, repeated={self.repeated})"
+        error = self.error
+        reason = "" if error is None else f", error={str(error)!r}"
+        return f"TagChange({self.tag!r}, value={value}, quality={self.quality!r}, repeated={self.repeated}{reason})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mxgateway._support.public_names import PublicNames
 from mxgateway._watching.items import WatchLost
 from mxgateway.errors import MxGatewayError
+from mxgateway.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +24,25 @@ if TYPE_CHECKING:
 __all__ = ["TagWatch"]
 
 
-class TagWatch:
+# The repr of a watch names this many of its tags.
+_MAX_TAGS_IN_REPR: Final = 3
+
+
+class TagWatch(PublicNames):
     """The changes of some tags: an async iterator and an async context manager.
 
     It yields TagChange, and between the changes the status items TagRefused, WatchLost, WatchRestored and WatchGap. A
     watch that begins while the connection is lost yields the last known values first, then WatchLost. It ends normally
-    only when it is closed. Cancelling a wait loses no item. A watch that is dropped is closed when it is garbage
-    collected.
+    only when it is closed. A watch that is dropped is closed when it is garbage collected.
+
+    Cancelling a wait loses no item, and the watch can be iterated again. So `asyncio.timeout` limits how long it is
+    iterated:
+
+        async with tags.watch("TestChildObject.TestInt") as watch:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(60):
+                    async for item in watch:
+                        print(item)
 
     Iterating raises
 
@@ -45,6 +59,7 @@ class TagWatch:
         self._tags = tags
         self._queue = queue
         self._begun = False
+        self._closed = False
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -60,6 +75,13 @@ class TagWatch:
     def dropped(self) -> int:
         """How many changes were dropped or replaced because the reader was slow."""
         return self._queue.dropped
+
+    def __repr__(self) -> str:
+        tags = ", ".join(self._tags[:_MAX_TAGS_IN_REPR])
+        if len(self._tags) > _MAX_TAGS_IN_REPR:
+            tags += f" and {len(self._tags) - _MAX_TAGS_IN_REPR} more"
+        state = "closed" if self._closed else "open" if self._begun else "not begun"
+        return f"<TagWatch of {redact(tags)}, {state}, {self.pending} pending, {self.dropped} dropped>"
 
     async def __aenter__(self) -> Self:
         await self._begin()
@@ -93,7 +115,7 @@ class TagWatch:
 
     def close(self) -> None:
         """End the watch and drop the items it has not delivered. Closing twice is allowed."""
-        self._begun = True
+        self._begun = self._closed = True
         _end(self._engine, self._tags, self._queue)
 
     def __del__(self) -> None:

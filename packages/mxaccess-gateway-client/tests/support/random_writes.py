@@ -7,7 +7,7 @@ import itertools
 import random
 from datetime import UTC, datetime
 
-from mxgateway import MxAccessError, MxGatewayTransportError, TagClient
+from mxgateway import MxAccessError, MxGatewayTransportError, MxValue, TagClient, to_mx_value
 
 _WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -43,7 +43,7 @@ class RandomWriters:
         value = next(self._numbers)
         self.submitted.setdefault(name, []).append(value)
         is_text = self._random.random() < 0.15
-        outcome = await self._outcome(name, f"text {value}" if is_text else value)
+        outcome = await self._outcome(name, to_mx_value(f"text {value}") if is_text else value)
         if isinstance(outcome, MxAccessError):
             assert f"{name} was not written" in str(outcome)
         elif isinstance(outcome, MxGatewayTransportError):
@@ -57,7 +57,7 @@ class RandomWriters:
         else:
             assert not isinstance(outcome, MxAccessError)
 
-    async def _outcome(self, name: str, value: int | str) -> Exception | None:
+    async def _outcome(self, name: str, value: int | MxValue) -> Exception | None:
         timestamp = _WHEN if self._random.random() < 0.2 else None
         try:
             async with asyncio.timeout(self._random.choice([None, None, None, 0.0, 0.0005, 0.002, 0.01])):

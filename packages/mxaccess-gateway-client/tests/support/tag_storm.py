@@ -20,6 +20,7 @@ from mxgateway import (
     TagRefused,
     TagWatch,
     WriteState,
+    to_mx_value,
 )
 from mxgateway.testing import SimulatedGateway
 
@@ -131,8 +132,8 @@ class TagStorm:
         refused = self._random.random() < 0.2
         async with self._impatience():
             try:
-                # The plant refuses a string.
-                await self._tags.write(name, str(value) if refused else value, timeout=self._timeout())
+                # The plant refuses a string, and an MxValue is not converted.
+                await self._tags.write(name, to_mx_value(str(value)) if refused else value, timeout=self._timeout())
             except (MxGatewayError, TimeoutError) as error:
                 if "was not written" in str(error):
                     self._not_written.add((name, value))

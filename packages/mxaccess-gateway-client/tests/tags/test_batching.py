@@ -21,6 +21,7 @@ from mxgateway import (
     MxGatewayTransportError,
     TagClient,
     TagReading,
+    to_mx_value,
 )
 from mxgateway.testing import SimulatedGateway, Tag
 from support.scripted_gateway import ScriptedGateway
@@ -120,7 +121,8 @@ async def test_more_writes_than_the_event_queue_holds_do_not_overflow_it(
 async def test_each_refused_write_raises_for_its_own_caller(
     gateway: SimulatedGateway, tags: TagClient, many: list[str]
 ) -> None:
-    results = await outcomes(*(tags.write(name, "text" if n % 3 == 0 else 7) for n, name in enumerate(many[:90])))
+    text = to_mx_value("text")
+    results = await outcomes(*(tags.write(name, text if n % 3 == 0 else 7) for n, name in enumerate(many[:90])))
 
     for number, (name, result) in enumerate(zip(many, results, strict=False)):
         if number % 3 == 0:

@@ -16,6 +16,7 @@ from mxgateway import (
     MxGatewayUsageError,
     TagChange,
     TagClient,
+    to_mx_value,
 )
 from mxgateway.testing import SimulatedGateway
 from support.random_writes import RandomWriters
@@ -209,7 +210,8 @@ async def test_an_unconfirmed_write_returns_when_accepted_and_keeps_its_order(
         GatewayClient.connect(endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True) as client,
         client.tags("test") as tags,
     ):
-        await asyncio.gather(tags.write(INT, "text", confirm=False), tags.write(STRING, "a", confirm=False))
+        text = to_mx_value("text")
+        await asyncio.gather(tags.write(INT, text, confirm=False), tags.write(STRING, "a", confirm=False))
         assert (gateway.plant[INT].value, gateway.plant[STRING].value) == (42, "Hello")
         second = asyncio.create_task(tags.write(INT, 2))
         gateway.clock.advance(10)

@@ -17,6 +17,7 @@ from mxgateway import (
     MxStatusCategory,
     TagChange,
     TagClient,
+    to_mx_value,
 )
 from mxgateway.testing import SimulatedGateway, Tag
 from support.tagging import (
@@ -71,7 +72,7 @@ async def test_a_refused_outcome_raises_with_every_status(tags: TagClient, gatew
 
 
 async def test_a_refusal_by_the_plant_is_raised_with_the_outcome(tags: TagClient) -> None:
-    for tag, value in ((SECURED, 1), (UNKNOWN, 1), (INT, "text")):
+    for tag, value in ((SECURED, 1), (UNKNOWN, 1), (INT, to_mx_value("text"))):
         with pytest.raises(MxAccessError, match=f"{tag} was not written") as refused:
             await tags.write(tag, value)
         assert refused.value.statuses

@@ -36,6 +36,7 @@ class Subscription:
 
     __slots__ = (
         "_informed",
+        "_outdated",
         "_resized",
         "doubtful",
         "handle",
@@ -53,6 +54,7 @@ class Subscription:
         self.tag: Final = tag
         self.handle: int = 0
         self.last: TagChange | None = None
+        self._outdated: TagChange | None = None
         self.refusal: str = ""
         self.repeated: bool = False
         self.queues: list[TagQueue] = []
@@ -64,6 +66,11 @@ class Subscription:
         self._informed: set[TagQueue] = set()
         # The last change when a write may have changed the length of the array.
         self._resized: TagChange | None = None
+
+    @property
+    def known(self) -> TagChange | None:
+        """The last change of this session, which may be outdated: it says what type the tag has."""
+        return self.last or self._outdated
 
     @property
     def needed(self) -> bool:
@@ -136,10 +143,15 @@ class Subscription:
         if self.refusal:
             raise MxGatewayCommandError(f"{self.tag} was refused: {self.refusal}", ErrorFacts(method="AddItemBulk"))
 
+    def outdate(self) -> None:
+        """Note that changes were lost, so that the last value may be wrong."""
+        self._outdated = self.known
+        self.last = None
+
     def detach(self) -> None:
         """Forget the session to which the handle belonged."""
         self.handle = 0
-        self.last = None
+        self.last = self._outdated = None
         self.repeated = True
         self.doubtful = False
         self.clear_refusal()

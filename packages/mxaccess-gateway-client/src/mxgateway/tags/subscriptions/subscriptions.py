@@ -51,6 +51,8 @@ class Subscriptions:
         # The handles advised last whose first values have not arrived yet.
         self._awaited: set[int] = set()
         self._first_value_arrived = asyncio.Event()
+        # Set whenever a tag without a value gets one.
+        self._value_became_known = asyncio.Event()
         self._events_seen = 0
 
     @property
@@ -110,13 +112,25 @@ class Subscriptions:
                     break
         return False
 
+    async def wait_for_values(self, subscriptions: Iterable[Subscription], seconds: float) -> None:
+        """Wait until each of these tags had a value, or until none got one for a while, at most `seconds`."""
+        missing = list(subscriptions)
+        try:
+            async with asyncio.timeout(seconds):
+                while missing := [each for each in missing if each.handle and each.known is None]:
+                    self._value_became_known.clear()
+                    async with asyncio.timeout(_SILENCE_SECONDS):
+                        await self._value_became_known.wait()
+        except TimeoutError:
+            return
+
     def dispatch(self, event: MxEvent) -> None:
         """Deliver an event to the watches of its tag, or to the write that waits for it."""
         self.count_event(event)
         if isinstance(event, ReplayGap):
             self.announce(WatchGap(dropped=0))
             for known in self._by_tag.values():
-                known.last = None
+                known.outdate()
             return
         subscription = self._by_handle.get(event.raw.item_handle)
         if subscription is None:
@@ -124,6 +138,8 @@ class Subscriptions:
         if isinstance(event, DataChange):
             change = TagChange(subscription.tag, event.raw, repeated=subscription.repeated)
             subscription.repeated = False
+            if subscription.last is None:
+                self._value_became_known.set()
             subscription.last = change
             for queue in subscription.queues:
                 queue.put_change(change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.errors import ErrorFacts, MxGatewayProtocolError
+from mxgateway.tags.writes.conversion import converted
 from mxgateway.values.arrays import is_array
 from mxgateway.values.encoding import fill_mx_value
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
     from datetime import datetime
 
@@ -21,9 +22,19 @@ if TYPE_CHECKING:
     from mxgateway.status import MxDataType
     from mxgateway.tags.batching import SharedCall
     from mxgateway.tags.subscriptions.subscription import Subscription
+    from mxgateway.tags.subscriptions.subscriptions import Subscriptions
     from mxgateway.tags.writes.outcomes import WriteOutcome
 
-__all__ = ["BRACKETS", "ArrayCheck", "CommandKind", "TagWrite", "WriteOptions", "send_bulk", "send_single"]
+__all__ = [
+    "BRACKETS",
+    "ArrayCheck",
+    "CommandKind",
+    "TagWrite",
+    "WriteOptions",
+    "send_bulk",
+    "send_single",
+    "wait_for_types",
+]
 
 CommandKind: TypeAlias = "pb.MxCommandKind.ValueType"
 
@@ -73,6 +84,8 @@ class TagWrite:
         options: The keywords of the call.
         deadline: When the caller's timeout is over, by the clock of the event loop.
         check: What must be done with an array before it is sent; None if nothing is left to do.
+        convertible: Whether the value is converted to the type of the tag, because the caller did not choose a type.
+        type_awaited: Whether the first value of the tag, which says its type, was waited for.
         outcome: What the caller waits for.
         session: The session in which it was sent; None as long as it certainly has not happened.
         call: The call that carries it at present.
@@ -83,6 +96,7 @@ class TagWrite:
     __slots__ = (
         "call",
         "check",
+        "convertible",
         "deadline",
         "ended",
         "entry",
@@ -94,6 +108,7 @@ class TagWrite:
         "subscription",
         "tag",
         "timer",
+        "type_awaited",
     )
 
     subscription: Subscription
@@ -114,6 +129,8 @@ class TagWrite:
         self.options: Final = options
         self.deadline: Final = deadline
         self.check: ArrayCheck | None = None
+        self.convertible: bool = False
+        self.type_awaited: bool = False
         self.session: Session | None = None
         self.call: SharedCall[Sequence[pb.BulkWriteResult]] | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -129,6 +146,23 @@ class TagWrite:
         """The bulk command that carries it."""
         return pb.MX_COMMAND_KIND_WRITE_BULK if self.options.timestamp is None else pb.MX_COMMAND_KIND_WRITE2_BULK
 
+    @property
+    def awaits_type(self) -> bool:
+        """Whether the first value of the tag, which says its type, should be waited for before it is sent."""
+        return self.convertible and not self.type_awaited and self.subscription.known is None
+
+    def convert(self, target: str) -> None:
+        """Convert the value to the type of the tag, if that is known.
+
+        Raises:
+            MxGatewayConfigurationError: The value is not exactly one of that type.
+        """
+        known = self.subscription.known
+        if self.convertible and known is not None:
+            value = converted(self.tag, self.entry.value, known.raw.value, target=target)
+            if value is not None:
+                self.entry.value.CopyFrom(value)
+
 
 def _reference(tag: str, message: pb.MxValue) -> str:
     """Return the name of the item through which a value is written.
@@ -137,6 +171,16 @@ def _reference(tag: str, message: pb.MxValue) -> str:
     `[]` itself, but only if its Galaxy knows that the tag is an array.
     """
     return f"{tag}{BRACKETS}" if is_array(message) and not tag.endswith("]") else tag
+
+
+async def wait_for_types(subscriptions: Subscriptions, writes: Sequence[TagWrite]) -> None:
+    """Wait for the first values of tags, from which their types are known. Some tags send none."""
+    waiting = [write for write in writes if not write.ended and write.awaits_type]
+    if waiting:
+        remaining = min(write.deadline for write in waiting) - asyncio.get_running_loop().time()
+        await subscriptions.wait_for_values([write.subscription for write in waiting], remaining / 2)
+    for write in waiting:
+        write.type_awaited = True
 
 
 async def send_single(

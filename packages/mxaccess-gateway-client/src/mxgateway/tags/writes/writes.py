@@ -15,6 +15,7 @@ from mxgateway.errors import (
     MxGatewayAuthenticationError,
     MxGatewayAuthorizationError,
     MxGatewayCommandError,
+    MxGatewayConfigurationError,
     MxGatewayError,
     MxGatewayLimitError,
     MxGatewaySessionError,
@@ -35,7 +36,7 @@ from mxgateway.tags.writes.outcomes import (
     refused,
     timed_out,
 )
-from mxgateway.tags.writes.sending import CommandKind, TagWrite, WriteOptions, send_bulk, send_single
+from mxgateway.tags.writes.sending import CommandKind, TagWrite, WriteOptions, send_bulk, send_single, wait_for_types
 from mxgateway.values import to_mx_value
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class TagWrites:
         deadline = self._loop.time() + check_seconds("timeout", options.seconds)
         write = TagWrite(tag, entry, self._loop.create_future(), options, deadline)
         write.check = array_check(write, value)
+        write.convertible = options.data_type is None and not isinstance(value, pb.MxValue)
         return write
 
     async def write(self, write: TagWrite) -> None:
@@ -189,10 +191,13 @@ class TagWrites:
         for write in writes:
             if write.ended:
                 continue
-            if not self._subscriptions.ready_to_write(write.subscription, session):
+            is_ready = self._subscriptions.ready_to_write(write.subscription, session)
+            if not is_ready or write.awaits_type:
                 unready.append(write)
-            else:
-                (ready if write.check is None else unchecked).append(write)
+            elif write.check is not None:
+                unchecked.append(write)
+            elif self._convert(write):
+                ready.append(write)
         if unready:
             # Not cancelled with its caller: half a subscription would leave the tag without changes.
             self._supervisor.run(self._subscribe(unready), name="mxgateway tags write")
@@ -200,6 +205,15 @@ class TagWrites:
             self._supervisor.run(self._check_arrays(unchecked), name="mxgateway tags write")
         if ready:
             await self._send_ready(session, server_handle, kind, ready)
+
+    def _convert(self, write: TagWrite) -> bool:
+        """Convert the value of a write to the type of its tag. If that is impossible, end it and return False."""
+        try:
+            write.convert(self._target)
+        except MxGatewayConfigurationError as error:
+            self._end(write, error)
+            return False
+        return True
 
     async def _wait_for_room(self, count: int) -> None:
         """Wait until the gateway's queue has room for the events of `count` more writes."""
@@ -215,6 +229,7 @@ class TagWrites:
             if doubtful:
                 await self._supervisor.change(self._subscriptions.renew(doubtful))
             await self._supervisor.change(self._subscriptions.subscribe(subscriptions))
+            await wait_for_types(self._subscriptions, writes)
             self._supervisor.check()
         except MxGatewayError as error:
             for write in writes:

@@ -6,6 +6,7 @@ from . import contract as contract
 from . import diagnosis as diagnosis
 from . import errors as errors
 from . import events as events
+from . import frames as frames
 from . import galaxy as galaxy
 from . import options as options
 from . import protocol as protocol
@@ -89,12 +90,15 @@ from .status import MxStatus as MxStatus
 from .status import MxStatusCategory as MxStatusCategory
 from .status import MxStatusSource as MxStatusSource
 from .status import Quality as Quality
+from .tags import MxGatewayWaitTimeoutError as MxGatewayWaitTimeoutError
 from .tags import OverflowPolicy as OverflowPolicy
 from .tags import TagChange as TagChange
 from .tags import TagClient as TagClient
 from .tags import TagOptions as TagOptions
+from .tags import TagPoll as TagPoll
 from .tags import TagReading as TagReading
 from .tags import TagRefused as TagRefused
+from .tags import TagSnapshot as TagSnapshot
 from .tags import TagWatch as TagWatch
 from .tags import WatchGap as WatchGap
 from .tags import WatchItem as WatchItem

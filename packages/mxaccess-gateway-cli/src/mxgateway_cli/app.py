@@ -92,6 +92,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "browse": ("galaxy", "Print the object tree, level by level."),
         "galaxy-discover": ("galaxy", "Print all objects below an object, or of the whole Galaxy."),
         "galaxy-last-deploy": ("galaxy", "Print when the Galaxy was last deployed."),
+        "galaxy-status": ("galaxy", "Print how current the gateway's copy of the Galaxy is."),
         "galaxy-test-connection": ("galaxy", "Check that the gateway can reach the Galaxy's database."),
         "galaxy-watch": ("galaxy", "Print the deploys of the Galaxy as they happen."),
     },

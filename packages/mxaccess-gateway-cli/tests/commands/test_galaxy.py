@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any, cast
 
+import grpc
 import pytest
 
 from cli_support.command_line import mxgw_py, read_line, start_process, succeed
@@ -32,8 +34,9 @@ async def test_browse_starts_at_given_object() -> None:
 async def test_browse_requests_only_printed_levels(gateway: SimulatedGateway) -> None:
     await succeed("browse", "--depth", "2")
 
-    # The top level, and the level below its only object.
-    assert len([call for call in gateway.calls if call.rpc == "BrowseChildren"]) == 2
+    # The top level, and the level below its only object. A request for one object reads the version of the copy.
+    requests = [cast("Any", call.request) for call in gateway.calls if call.rpc == "BrowseChildren"]
+    assert len([request for request in requests if request.page_size > 1]) == 2
 
 
 @pytest.mark.usefixtures("gateway")
@@ -150,3 +153,65 @@ async def test_galaxy_watch_ends_after_duration() -> None:
     (line,) = (await succeed("galaxy-watch", "--duration", "0.3")).stdout.splitlines()
 
     assert "deployed 2026-01-05T08:00:00.000Z" in line
+
+
+async def test_status_is_printed_as_far_as_the_gateway_reports_it(gateway: SimulatedGateway) -> None:
+    current = await succeed("galaxy-status", "--json")
+    with gateway.faults.galaxy_down():
+        stale = await succeed("galaxy-status", "--json")
+    with gateway.faults.galaxy_down(snapshot=False):
+        empty = await succeed("galaxy-status", "--json")
+        line = (await succeed("galaxy-status")).stdout
+
+    for result in (current, stale, empty):
+        validate(result.record, schema_of("galaxy-status"))
+    assert current.record["timeOfLastDeploy"] == "2026-01-05T08:00:00Z"
+    assert stale.record == {**current.record, "databaseReachable": False, "mayBeOutdated": True}
+    assert empty.record == {"loaded": False, "databaseReachable": False, "mayBeOutdated": False}
+    assert line == "the gateway has no copy of the Galaxy yet; the Galaxy's database is not reachable\n"
+
+
+@pytest.mark.parametrize("command", ["browse", "galaxy-discover"])
+async def test_objects_of_a_stale_copy_come_with_a_warning(gateway: SimulatedGateway, command: str) -> None:
+    fresh = await succeed(command)
+    with gateway.faults.galaxy_down():
+        stale = await mxgw_py(command)
+
+    assert (stale.status, stale.stdout) == (ExitStatus.GOOD, fresh.stdout)
+    assert "warning: the Galaxy may have been deployed since" in stale.error
+
+
+async def test_empty_cache_is_not_a_failed_connection(gateway: SimulatedGateway) -> None:
+    with gateway.faults.galaxy_down(snapshot=False):
+        result = await mxgw_py("browse", "--json")
+
+    assert result.status == ExitStatus.FAILED
+    error = result.error_record
+    validate(error, "error")
+    assert (error["type"], error["sentByGateway"]) == ("MxGatewayGalaxyUnavailableError", True)
+    assert "the gateway has no copy of the Galaxy yet" in error["error"]
+
+
+async def test_galaxy_is_browsed_where_only_the_galaxy_is_served(gateway: SimulatedGateway) -> None:
+    async with SimulatedGateway(api_key=gateway.api_key, galaxy_only=True) as historian:
+        browsed = await succeed("browse", "--endpoint", historian.endpoint)
+        opened = await mxgw_py("open-session", "--endpoint", historian.endpoint)
+
+    assert browsed.stdout == "TestPlant\n"
+    assert opened.status == ExitStatus.TRANSPORT
+    assert "this server has no MxAccessGateway service" in opened.error
+
+
+async def test_stack_trace_of_the_gateway_is_one_line_and_complete_on_request(gateway: SimulatedGateway) -> None:
+    trace = "InvalidOperationException: no license\n   at Gateway.Browse()\n   at Gateway.Main()"
+    gateway.faults.refuse_next_calls(3, grpc.StatusCode.INTERNAL, trace, rpc="GetLastDeployTime")
+
+    plain = await mxgw_py("galaxy-last-deploy")
+    as_json = await mxgw_py("galaxy-last-deploy", "--json")
+    debug = await mxgw_py("galaxy-last-deploy", "--debug")
+
+    assert plain.status == as_json.status == ExitStatus.FAILED
+    assert "the gateway failed with INTERNAL | InvalidOperationException: no license ... ->" in plain.error
+    validate(as_json.error_record, "error")
+    assert as_json.error_record["details"] == trace
+    assert "   at Gateway.Main()" in debug.stderr.splitlines()

@@ -28,6 +28,7 @@ ENVIRONMENT_ONLY = {
     "max_message_bytes",
     "keepalive_time",
     "keepalive_timeout",
+    "services",
     "use_http_proxy",
 }
 

@@ -17,7 +17,9 @@ from mxgateway import (
     MxGatewayConfigurationError,
     MxGatewayError,
     MxGatewayEventLossError,
+    MxGatewayGalaxyUnavailableError,
     MxGatewayLimitError,
+    MxGatewayServerError,
     MxGatewaySessionError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
@@ -47,6 +49,8 @@ def test_every_client_error_is_expected(kind: type[MxGatewayError]) -> None:
     [
         (MxGatewayConfigurationError, ExitStatus.USAGE),
         (MxGatewayTransportError, ExitStatus.TRANSPORT),
+        (MxGatewayServerError, ExitStatus.FAILED),
+        (MxGatewayGalaxyUnavailableError, ExitStatus.FAILED),
         (MxGatewayVersionError, ExitStatus.TRANSPORT),
         (MxGatewayEventLossError, ExitStatus.TRANSPORT),
         (MxGatewayAuthorizationError, ExitStatus.AUTHENTICATION),

@@ -17,7 +17,19 @@ from support.certificates import Certificates
 from support.hostile_http2 import Answer, after_connecting, framed, hostile_http2
 from support.scripted_gateway import ScriptedGateway, scripted_gateway
 
-CHECKS = ["name", "tcp", "tls", "key", "scopes", "session", "protocol-version", "worker", "close-session", "contract"]
+CHECKS = [
+    "name",
+    "tcp",
+    "tls",
+    "key",
+    "scopes",
+    "galaxy",
+    "session",
+    "protocol-version",
+    "worker",
+    "close-session",
+    "contract",
+]
 # Field 4711 with the text "new", which no message of the contract has.
 UNKNOWN_FIELD = b"\xba\xa6\x02\x03new"
 ALL_SCOPES = ("session:open", "session:close", "invoke:read", "invoke:write", "invoke:secure", "events:read")
@@ -239,3 +251,44 @@ async def test_unreadable_answer_points_at_the_contract() -> None:
     assert _verdicts(result)["contract"] == "failed"
     assert result.records[-1]["finding"] == "an answer cannot be decoded"
     assert result.records[-1]["advice"] == ADVICE
+
+
+async def test_missing_gateway_service_fails_session_check() -> None:
+    async with SimulatedGateway(api_key=API_KEY, galaxy_only=True) as historian:
+        result = await mxgw_py("doctor", "--endpoint", historian.endpoint, "--plaintext", "--json")
+
+    _assert_first_failure(result, "session")
+    assert "serves only the Galaxy" in result.records[CHECKS.index("key")]["finding"]
+    assert "no MxAccessGateway service" in result.error_record["error"]
+    assert result.records[CHECKS.index("scopes")]["scopes"] == {"metadata:read": True}
+
+
+async def test_server_with_only_the_galaxy_passes_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATEWAY_SERVICES", "galaxy")
+    async with SimulatedGateway(api_key=API_KEY, galaxy_only=True) as historian:
+        result = await succeed("doctor", "--endpoint", historian.endpoint, "--plaintext", "--json")
+
+    verdicts = _verdicts(result)
+    assert verdicts["galaxy"] == "ok"
+    assert {verdicts[name] for name in CHECKS[CHECKS.index("session") :]} == {"skipped"}
+
+
+@pytest.mark.parametrize(("snapshot", "words"), [(True, "not reachable"), (False, "no copy of the Galaxy yet")])
+async def test_galaxy_without_its_database_is_a_warning(gateway: SimulatedGateway, snapshot: bool, words: str) -> None:
+    with gateway.faults.galaxy_down(snapshot=snapshot):
+        result = await succeed("doctor", "--json")
+
+    assert _verdicts(result)["galaxy"] == "warning"
+    assert words in result.records[CHECKS.index("galaxy")]["finding"]
+
+
+async def test_failure_of_the_gateway_is_not_one_of_the_connection(gateway: SimulatedGateway) -> None:
+    gateway.faults.refuse_next_calls(1, grpc.StatusCode.INTERNAL, "no license\n   at Start()", rpc="OpenSession")
+
+    result = await mxgw_py("doctor", "--json")
+
+    _assert_first_failure(result, "session")
+    session = result.records[CHECKS.index("session")]
+    assert "the gateway failed with INTERNAL | no license ..." in session["finding"]
+    assert "log" in session["advice"]
+    assert result.status == ExitStatus.FAILED

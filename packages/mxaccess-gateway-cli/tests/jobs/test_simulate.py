@@ -96,3 +96,16 @@ async def test_busy_port_is_named() -> None:
         f"mxgw-py: error: cannot listen on 127.0.0.1:{port}: port {port} is in use; give another --port, "
         "or none for any free port"
     )
+
+
+async def test_simulate_plays_a_server_with_a_stale_galaxy_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with start_process("simulate", "--json", "--galaxy-only", "--galaxy-state", "stale") as simulated:
+        address = json.loads(await read_line(simulated))
+        monkeypatch.setenv("MXGATEWAY_ENDPOINT", address["endpoint"])
+        monkeypatch.setenv("MXGATEWAY_API_KEY", address["apiKey"])
+
+        status = await mxgw_py("galaxy-status", "--plaintext", "--json")
+        session = await mxgw_py("open-session", "--plaintext")
+
+    assert (status.record["loaded"], status.record["databaseReachable"]) == (True, False)
+    assert "no MxAccessGateway service" in session.error

@@ -47,9 +47,11 @@ from .errors import MxGatewayConfigurationError as MxGatewayConfigurationError
 from .errors import MxGatewayError as MxGatewayError
 from .errors import MxGatewayEventLossError as MxGatewayEventLossError
 from .errors import MxGatewayGalaxyChangedError as MxGatewayGalaxyChangedError
+from .errors import MxGatewayGalaxyUnavailableError as MxGatewayGalaxyUnavailableError
 from .errors import MxGatewayLimitError as MxGatewayLimitError
 from .errors import MxGatewayNotFoundError as MxGatewayNotFoundError
 from .errors import MxGatewayProtocolError as MxGatewayProtocolError
+from .errors import MxGatewayServerError as MxGatewayServerError
 from .errors import MxGatewaySessionError as MxGatewaySessionError
 from .errors import MxGatewayStreamEndedError as MxGatewayStreamEndedError
 from .errors import MxGatewayTimeoutError as MxGatewayTimeoutError
@@ -74,6 +76,7 @@ from .galaxy import GalaxyAttribute as GalaxyAttribute
 from .galaxy import GalaxyObject as GalaxyObject
 from .galaxy import GalaxyObjects as GalaxyObjects
 from .galaxy import GalaxyPlace as GalaxyPlace
+from .galaxy import GalaxyStatus as GalaxyStatus
 from .options import ClientOptions as ClientOptions
 from .protocol import ProtocolStatusCode as ProtocolStatusCode
 from .protocol import SessionState as SessionState

@@ -88,12 +88,16 @@ class GatewayClient(PublicNames):
         trusted, or the key is invalid. A certificate that is trusted by its fingerprint is checked first, with
         `connect_timeout` seconds of its own.
 
+        A server that serves only the Galaxy, such as a Historian Gateway, is accepted too: see `services` of
+        ClientOptions.
+
         Raises:
             MxGatewayConfigurationError: a field is invalid, or a certificate file cannot be used.
             MxGatewayTransportError: cannot connect; the hint says why and what to change.
             MxGatewayCertificateError: the gateway's certificate is not the pinned or remembered one.
             MxGatewayTimeoutError: no reply arrived within `connect_timeout`.
             MxGatewayAuthenticationError: the gateway does not accept the key.
+            MxGatewayServerError: the gateway itself failed, see its log.
             MxGatewayProtocolError: the server at the endpoint is not an MXAccess Gateway.
         """
         wrap_api_key(fields)
@@ -129,6 +133,14 @@ class GatewayClient(PublicNames):
     def endpoint(self) -> str:
         """Address of the gateway, `host:port`."""
         return self._channel.options.endpoint
+
+    @property
+    def serves_only_galaxy(self) -> bool:
+        """Whether `connect` has found that the server has no MxAccessGateway service: only `galaxy` works there.
+
+        With `services="galaxy"` the client does not ask for the other service, and this is False.
+        """
+        return self._channel.lacks_gateway
 
     @property
     def certificate_fingerprint(self) -> str | None:
@@ -177,6 +189,7 @@ class GatewayClient(PublicNames):
         for example after a timeout, the session stays open at the gateway until its lease expires.
 
         Raises:
+            MxGatewayProtocolError: the server has no MxAccessGateway service.
             MxGatewayVersionError: the gateway speaks a protocol version that is unknown to this client.
             MxGatewayLimitError: the gateway has reached its limit of sessions.
             MxGatewayAuthorizationError: the key lacks the scope `session:open`.

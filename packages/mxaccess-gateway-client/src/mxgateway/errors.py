@@ -5,7 +5,9 @@
     │   └── MxGatewayArrayLengthError               a written array has another length than the tag
     ├── MxGatewayUsageError (RuntimeError)          closed, busy, or used from another event loop or process
     ├── MxGatewayTransportError                     cannot connect, or the connection was lost
-    │   └── MxGatewayCertificateError               the gateway's certificate is not the trusted one
+    │   ├── MxGatewayCertificateError               the gateway's certificate is not the trusted one
+    │   ├── MxGatewayServerError                    the gateway itself failed; the connection works
+    │   └── MxGatewayGalaxyUnavailableError         the gateway has no copy of the Galaxy yet; the connection works
     ├── MxGatewayTimeoutError (TimeoutError)        no reply before the deadline
     │   └── MxGatewayWaitTimeoutError               a tag did not meet a condition in time
     ├── MxGatewayAuthenticationError                the API key is missing or invalid
@@ -27,17 +29,18 @@ Facts are attributes, and the message is built from them. No error holds the API
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import grpc
 
+from mxgateway.error_facts import ErrorFacts, message_of, redacted
 from mxgateway.protocol import ProtocolStatusCode
 from mxgateway.redaction import redact, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
@@ -59,9 +62,11 @@ __all__ = [
     "MxGatewayError",
     "MxGatewayEventLossError",
     "MxGatewayGalaxyChangedError",
+    "MxGatewayGalaxyUnavailableError",
     "MxGatewayLimitError",
     "MxGatewayNotFoundError",
     "MxGatewayProtocolError",
+    "MxGatewayServerError",
     "MxGatewaySessionError",
     "MxGatewayStreamEndedError",
     "MxGatewayTimeoutError",
@@ -71,52 +76,6 @@ __all__ = [
     "MxGatewayWorkerError",
 ]
 
-_MAX_STATUSES_IN_MESSAGE = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorFacts:
-    """Facts about a failure; a fact that does not apply is None or empty.
-
-    Attributes:
-        method: MXAccess method or gateway rpc.
-        target: endpoint of the gateway, `host:port`.
-        session_id: session that the call belongs to.
-        correlation_id: `client_correlation_id` of the call. The gateway logs it too.
-        timeout: timeout of the call in seconds.
-        grpc_status: gRPC status code of a call that failed as a whole.
-        http_status: HTTP status of a reply that does not come from a gateway, but for example from a proxy.
-        trusted_fingerprints: SHA-256 fingerprints of the pinned or remembered certificates, 64 hex digits each.
-        shown_fingerprint: SHA-256 fingerprint of the certificate that the gateway showed instead, 64 hex digits.
-        protocol_status: status that the gateway set in a normal reply.
-        details: text that came with `grpc_status` or `protocol_status`, redacted.
-        hresult: COM result of an MXAccess refusal, as a signed 32-bit number.
-        statuses: MxStatus entries of the reply: the first 1000, or the first 100 if the reply exceeds 64 KiB.
-        diagnostic_message: message of the worker, redacted.
-        hint: what to check or to change.
-        array_length: number of elements of the array in the plant.
-        value_length: number of elements of the value that was to be written to it.
-        reply: reply message, its texts redacted. A reply that exceeds 64 KiB has lost its payload.
-    """
-
-    method: str | None = None
-    target: str | None = None
-    session_id: str | None = None
-    correlation_id: str | None = None
-    timeout: float | None = None
-    grpc_status: grpc.StatusCode | None = None
-    http_status: int | None = None
-    trusted_fingerprints: tuple[str, ...] = ()
-    shown_fingerprint: str | None = None
-    protocol_status: ProtocolStatusCode | None = None
-    details: str | None = None
-    hresult: int | None = None
-    statuses: tuple[MxStatus, ...] = ()
-    diagnostic_message: str | None = None
-    hint: str | None = None
-    array_length: int | None = None
-    value_length: int | None = None
-    reply: pb.MxCommandReply | None = field(default=None, repr=False)
 
 
 class MxGatewayError(Exception):
@@ -127,7 +86,7 @@ class MxGatewayError(Exception):
         summary = redact(shorten(summary))
         super().__init__(summary)
         self.summary: str = summary
-        self.facts: ErrorFacts = _redacted(facts or ErrorFacts())
+        self.facts: ErrorFacts = redacted(facts or ErrorFacts())
 
     @property
     def method(self) -> str | None:
@@ -160,6 +119,11 @@ class MxGatewayError(Exception):
         return self.facts.grpc_status
 
     @property
+    def sent_by_gateway(self) -> bool:
+        """Whether `grpc_status` was received from the gateway, so that the connection works."""
+        return self.facts.sent_by_gateway
+
+    @property
     def http_status(self) -> int | None:
         """HTTP status of a reply that does not come from a gateway, but for example from a proxy."""
         return self.facts.http_status
@@ -181,7 +145,7 @@ class MxGatewayError(Exception):
 
     @property
     def details(self) -> str | None:
-        """Text that came with `grpc_status` or `protocol_status`, redacted."""
+        """Text that came with `grpc_status` or `protocol_status`, redacted: all lines, up to 16,384 characters."""
         return self.facts.details
 
     @property
@@ -224,7 +188,7 @@ class MxGatewayError(Exception):
         return type(self)(self.summary, replace(self.facts, hint=hint))
 
     def __str__(self) -> str:
-        return _message(self.summary, self.facts)
+        return message_of(self.summary, self.facts)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -250,11 +214,31 @@ class MxGatewayUsageError(MxGatewayError, RuntimeError):
 
 
 class MxGatewayTransportError(MxGatewayError):
-    """The client cannot connect to the gateway, or the connection was lost."""
+    """The client cannot connect to the gateway, or the connection was lost.
+
+    If `sent_by_gateway` is True, the connection works, and the gateway itself sent the status: see the subclasses. If
+    it is none of them, the gateway or the session's worker is UNAVAILABLE at present, or has CANCELLED the call.
+    """
 
 
 class MxGatewayCertificateError(MxGatewayTransportError):
     """The gateway's certificate differs from the pinned or remembered one, or none has been trusted yet."""
+
+
+class MxGatewayServerError(MxGatewayTransportError):
+    """The gateway itself failed, and sent UNKNOWN, INTERNAL or DATA_LOSS. The connection works.
+
+    `details` has what the gateway sent, for example a stack trace; its log has more. What the gateway has done before
+    it failed is unknown.
+    """
+
+
+class MxGatewayGalaxyUnavailableError(MxGatewayTransportError):
+    """The gateway has no copy of the Galaxy yet: its cache was never filled. The connection works.
+
+    The gateway fills its cache when it reaches the Galaxy's database. Try again later, or call
+    `Galaxy.wait_until_loaded`. A gateway that cannot be reached raises MxGatewayTransportError itself.
+    """
 
 
 class MxGatewayTimeoutError(MxGatewayError, TimeoutError):
@@ -385,36 +369,3 @@ PROTOCOL_STATUS_ERRORS: Mapping[ProtocolStatusCode, type[MxGatewayError]] = Mapp
         ProtocolStatusCode.MXACCESS_FAILURE: MxAccessError,
     }
 )
-
-
-def _redacted(facts: ErrorFacts) -> ErrorFacts:
-    texts: dict[str, Any] = {name: redact(shorten(text)) for name, text in _texts(facts)}
-    statuses = tuple(replace(status, diagnostic_text=redact(status.diagnostic_text)) for status in facts.statuses)
-    return replace(facts, statuses=statuses, **texts)
-
-
-def _texts(facts: ErrorFacts) -> Iterator[tuple[str, str]]:
-    for fact in fields(facts):
-        value = getattr(facts, fact.name)
-        if isinstance(value, str):
-            yield fact.name, value
-
-
-def _message(summary: str, facts: ErrorFacts) -> str:
-    where = " ".join(part for part in (facts.method, f"on {facts.target}" if facts.target else None) if part)
-    parts = [shorten(f"{where}: {summary}" if where else summary)]
-    if facts.timeout is not None and facts.grpc_status is grpc.StatusCode.DEADLINE_EXCEEDED:
-        parts[0] += f" ({facts.timeout:g} s)"
-    texts = [text for text in (facts.diagnostic_message, facts.details) if text]
-    # The gateway often repeats one text in both fields.
-    parts += texts[:1] if len(set(texts)) == 1 else texts
-    if facts.hresult is not None and facts.hresult != 0:
-        parts.append(f"hresult 0x{facts.hresult & 0xFFFFFFFF:08X}")
-    failed = [status for status in facts.statuses if status.failed]
-    parts += [shorten(str(status)) for status in failed[:_MAX_STATUSES_IN_MESSAGE]]
-    if len(failed) > _MAX_STATUSES_IN_MESSAGE:
-        parts.append(f"and {len(failed) - _MAX_STATUSES_IN_MESSAGE} more")
-    if facts.session_id:
-        parts.append(shorten(facts.session_id))
-    text = " | ".join(" ".join(part.split()) for part in parts)
-    return f"{text} -> {facts.hint}" if facts.hint else text

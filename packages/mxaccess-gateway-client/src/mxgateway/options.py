@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, get_args
 
 from mxgateway._support.validation import check_seconds, normalize_fingerprint, split_endpoint, wrap_api_key
 from mxgateway.errors import MxGatewayConfigurationError
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
     from mxgateway.auth import ApiKey
 
-__all__ = ["ClientOptions", "ClientOptionsFields", "FilePath"]
+__all__ = ["ClientOptions", "ClientOptionsFields", "FilePath", "Services"]
 
 FilePath: TypeAlias = str | os.PathLike[str]
+
+Services: TypeAlias = Literal["auto", "gateway", "galaxy"]
+"""Which service `connect` asks for: the gateway's own, only the Galaxy, or whichever the server has."""
 
 # Metadata of the fields that make sense only with TLS, and of those of which at most one can be set because each of
 # them decides which certificate is trusted.
@@ -59,6 +62,10 @@ class ClientOptions(metaclass=_WrapsApiKey):
         trust_on_first_use: trust a gateway that is not in `known_gateways_file` yet, add it to the file, and log a
             warning with its fingerprint. The first connection is not protected against a man in the middle; every
             later one is. A gateway that is in the file is never trusted with another certificate.
+        services: which service must answer when connecting. "auto" asks the gateway's own service, `MxAccessGateway`,
+            and if the server does not have it, as a Historian Gateway, the Galaxy; everything but `client.galaxy` then
+            raises MxGatewayProtocolError when it is used. "gateway" requires `MxAccessGateway`. "galaxy" asks only the
+            Galaxy.
         timeout: seconds that a call may take unless the call has a timeout of its own.
         connect_timeout: seconds that `connect` waits for the gateway's first reply.
         close_timeout: seconds that closing a session may take, in `close` and in context managers.
@@ -87,6 +94,7 @@ class ClientOptions(metaclass=_WrapsApiKey):
     certificate_fingerprint: str | None = field(default=None, metadata=_WAY_TO_TRUST)
     known_gateways_file: FilePath | None = field(default=None, metadata=_WAY_TO_TRUST)
     trust_on_first_use: bool = field(default=False, metadata=_TLS)
+    services: Services = "auto"
     timeout: float = 30.0
     connect_timeout: float = 10.0
     close_timeout: float = 5.0
@@ -97,6 +105,9 @@ class ClientOptions(metaclass=_WrapsApiKey):
 
     def __post_init__(self) -> None:
         split_endpoint(self.endpoint)
+        if self.services not in get_args(Services):
+            expected = " or ".join(f'"{name}"' for name in get_args(Services))
+            raise MxGatewayConfigurationError(f"invalid services {self.services!r}: use {expected}")
         self._check_numbers()
         self._check_tls()
 
@@ -169,6 +180,7 @@ class ClientOptionsFields(TypedDict, total=False):
     certificate_fingerprint: str | None
     known_gateways_file: FilePath | None
     trust_on_first_use: bool
+    services: Services
     timeout: float
     connect_timeout: float
     close_timeout: float

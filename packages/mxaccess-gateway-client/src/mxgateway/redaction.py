@@ -139,13 +139,13 @@ def redact(text: str) -> str:
     return "".join([*pieces, text[kept:]])
 
 
-def shorten(text: str) -> str:
-    """Return a text of the gateway unchanged, or redacted and cut if it is longer than 2,000 characters."""
-    if len(text) <= _MAX_STATUS_TEXT_CHARACTERS:
+def shorten(text: str, max_characters: int = _MAX_STATUS_TEXT_CHARACTERS) -> str:
+    """Return a text of the gateway unchanged, or redacted and cut if it is longer than 2,000 or another maximum."""
+    if len(text) <= max_characters:
         return text
     # Redact before cutting: a cut could leave a piece of a secret that is too short to be found.
     end = f"... ({len(text)} characters)"
-    return redact(text[: 2 * _MAX_STATUS_TEXT_CHARACTERS])[: _MAX_STATUS_TEXT_CHARACTERS - len(end)] + end
+    return redact(text[: 2 * max_characters])[: max_characters - len(end)] + end
 
 
 def shows_secret(text: str) -> bool:

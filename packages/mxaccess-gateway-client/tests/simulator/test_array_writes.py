@@ -99,7 +99,7 @@ async def test_brackets_are_appended_only_when_the_galaxy_knows_the_array(
     gateway: SimulatedGateway, session: WireSession
 ) -> None:
     server = await session.register()
-    with gateway.faults.galaxy_down():
+    with gateway.faults.galaxy_down(snapshot=False):
         await session.add_item(server, ARRAY)
     await session.add_item(server, ARRAY)
     assert [item.definition for item in gateway.sessions[0].items] == [ARRAY, f"{ARRAY}[]"]

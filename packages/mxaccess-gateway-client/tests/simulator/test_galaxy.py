@@ -47,21 +47,41 @@ async def last_deploy(wire: Wire) -> galaxy_pb.GetLastDeployTimeReply:
     return await wire.galaxy.GetLastDeployTime(galaxy_pb.GetLastDeployTimeRequest(), metadata=wire.metadata)
 
 
-async def test_connection_test_reports_a_database_that_is_down(gateway: SimulatedGateway, wire: Wire) -> None:
-    async def ok() -> bool:
-        request = galaxy_pb.TestConnectionRequest()
-        return (await wire.galaxy.TestConnection(request, metadata=wire.metadata)).ok
+async def connection_ok(wire: Wire) -> bool:
+    return (await wire.galaxy.TestConnection(galaxy_pb.TestConnectionRequest(), metadata=wire.metadata)).ok
 
-    assert await ok()
+
+async def test_copy_is_served_while_the_database_is_down(gateway: SimulatedGateway, wire: Wire) -> None:
+    assert await connection_ok(wire)
+    before = (await browse(wire)).cache_sequence
     with gateway.faults.galaxy_down():
-        assert not await ok()
-        with refused(grpc.StatusCode.UNAVAILABLE):
-            await discover(wire)
-        with refused(grpc.StatusCode.UNAVAILABLE):
-            await browse(wire)
-        with refused(grpc.StatusCode.UNAVAILABLE):
-            await last_deploy(wire)
-    assert await ok()
+        gateway.plant.deploy()
+        assert not await connection_ok(wire)
+        assert await discovered(wire) == EVERYTHING
+        assert (await browse(wire)).cache_sequence == before
+        assert (await last_deploy(wire)).time_of_last_deploy.ToDatetime(UTC) == datetime(2026, 1, 5, 8, tzinfo=UTC)
+    assert await connection_ok(wire)
+    assert (await browse(wire)).cache_sequence == before + 1
+
+
+async def test_deploys_are_noticed_when_the_database_is_up_again(gateway: SimulatedGateway, wire: Wire) -> None:
+    request = galaxy_pb.WatchDeployEventsRequest()
+    async with streaming(wire.galaxy.WatchDeployEvents(request, metadata=wire.metadata)) as stream:
+        first = await stream.next()
+        with gateway.faults.galaxy_down():
+            gateway.plant.deploy()
+        gateway.plant.deploy()
+        later = [await stream.next() for _ in range(2)]
+        assert [event.sequence for event in later] == [first.sequence + 1, first.sequence + 2]
+
+
+async def test_cache_that_was_never_filled_is_unavailable(gateway: SimulatedGateway, wire: Wire) -> None:
+    with gateway.faults.galaxy_down(snapshot=False):
+        assert not await connection_ok(wire)
+        for question in (discover, browse, last_deploy):
+            with refused(grpc.StatusCode.UNAVAILABLE):
+                await question(wire)
+    assert await discovered(wire) == EVERYTHING
 
 
 async def test_last_deploy_time_is_present_only_after_a_deploy(gateway: SimulatedGateway, wire: Wire) -> None:

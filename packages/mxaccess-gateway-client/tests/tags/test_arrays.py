@@ -31,7 +31,7 @@ INTEGER = MxDataType.INTEGER
 async def test_an_array_is_written_although_the_gateway_appends_no_brackets(
     tags: TagClient, gateway: SimulatedGateway, name: str
 ) -> None:
-    with gateway.faults.galaxy_down():
+    with gateway.faults.galaxy_down(snapshot=False):
         await tags.write(name, [5, 4, 3, 2, 1])
         assert gateway.plant[ARRAY].value == (5, 4, 3, 2, 1)
 

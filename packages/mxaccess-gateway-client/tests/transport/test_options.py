@@ -213,6 +213,7 @@ def test_every_field_has_a_variable(name: str) -> None:
         "max_message_bytes": "2048",
         "certificate_fingerprint": FINGERPRINT,
         "trust_on_first_use": "1",
+        "services": "galaxy",
     }
     environment = {"MXGATEWAY_ENDPOINT": "gateway:5001", f"MXGATEWAY_{name.upper()}": texts.get(name, "7")}
     partner = {

@@ -24,6 +24,7 @@ from mxgateway import (
     MxGatewayError,
     MxGatewayLimitError,
     MxGatewayProtocolError,
+    MxGatewayServerError,
     MxGatewaySessionError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
@@ -44,9 +45,10 @@ CLASSES = [
     if isinstance(each, type) and issubclass(each, MxGatewayError)
 ]
 
+# A status that the gateway sends. With its own failures it raises a subclass of what GRPC_STATUS_ERRORS has.
 OF_GRPC_STATUS = {
     grpc.StatusCode.CANCELLED: MxGatewayTransportError,
-    grpc.StatusCode.UNKNOWN: MxGatewayTransportError,
+    grpc.StatusCode.UNKNOWN: MxGatewayServerError,
     grpc.StatusCode.INVALID_ARGUMENT: MxGatewayCommandError,
     grpc.StatusCode.DEADLINE_EXCEEDED: MxGatewayTimeoutError,
     grpc.StatusCode.NOT_FOUND: MxGatewaySessionError,
@@ -57,9 +59,9 @@ OF_GRPC_STATUS = {
     grpc.StatusCode.ABORTED: MxGatewaySessionError,
     grpc.StatusCode.OUT_OF_RANGE: MxGatewayCommandError,
     grpc.StatusCode.UNIMPLEMENTED: MxGatewayProtocolError,
-    grpc.StatusCode.INTERNAL: MxGatewayTransportError,
+    grpc.StatusCode.INTERNAL: MxGatewayServerError,
     grpc.StatusCode.UNAVAILABLE: MxGatewayTransportError,
-    grpc.StatusCode.DATA_LOSS: MxGatewayTransportError,
+    grpc.StatusCode.DATA_LOSS: MxGatewayServerError,
     grpc.StatusCode.UNAUTHENTICATED: MxGatewayAuthenticationError,
 }
 
@@ -104,6 +106,7 @@ def status_message(code: ProtocolStatusCode) -> pb.ProtocolStatus:
 def test_every_grpc_status_has_an_error_class() -> None:
     assert set(GRPC_STATUS_ERRORS) == set(grpc.StatusCode)
     assert set(OF_GRPC_STATUS) | {grpc.StatusCode.OK} == set(grpc.StatusCode)
+    assert all(issubclass(kind, GRPC_STATUS_ERRORS[status]) for status, kind in OF_GRPC_STATUS.items())
 
 
 def test_every_protocol_status_has_an_error_class() -> None:
@@ -123,6 +126,7 @@ async def test_command_raises_the_class_of_its_grpc_status(
     error = caught.value
     assert type(error) is kind
     assert (error.grpc_status, error.protocol_status, error.details) == (status, None, "as told")
+    assert error.sent_by_gateway
     assert (error.method, error.target, error.session_id) == ("Register", scripted.endpoint, SESSION_ID)
     assert error.correlation_id == scripted.command().client_correlation_id
 
@@ -139,6 +143,7 @@ async def test_stream_raises_the_class_of_its_grpc_status(
     error = caught.value
     assert type(error) is kind
     assert (error.grpc_status, error.details) == (status, "as told")
+    assert error.sent_by_gateway
     assert (error.method, error.target, error.session_id) == ("StreamEvents", scripted.endpoint, SESSION_ID)
 
 
@@ -276,9 +281,9 @@ async def test_long_status_text_is_cut_and_keeps_its_status(
 
 
 async def test_multiline_status_text_becomes_one_line(scripted: ScriptedGateway, scripted_session: Session) -> None:
-    scripted.refusal = (grpc.StatusCode.INTERNAL, "first\r\n  second\n\tthird")
+    scripted.refusal = (grpc.StatusCode.NOT_FOUND, "first\r\n  second\n\tthird")
 
-    with pytest.raises(MxGatewayTransportError, match="first second third"):
+    with pytest.raises(MxGatewaySessionError, match="first second third"):
         await scripted_session.ping()
 
 

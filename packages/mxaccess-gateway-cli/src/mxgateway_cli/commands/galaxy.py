@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from mxgateway_cli.connecting.client import Gateway
     from mxgateway_cli.output.console import Output
 
-__all__ = ["browse", "galaxy_discover", "galaxy_last_deploy", "galaxy_test_connection", "galaxy_watch"]
+__all__ = [
+    "browse",
+    "galaxy_discover",
+    "galaxy_last_deploy",
+    "galaxy_status",
+    "galaxy_test_connection",
+    "galaxy_watch",
+]
 
 _root = click.argument("tag_name", metavar="[OBJECT]", required=False)
 _contained_path = option(
@@ -87,6 +94,16 @@ async def galaxy_last_deploy(gateway: Gateway, output: Output) -> None:
     output.result(last_deploy_record(when), "never" if when is None else format_time(when, output.zone))
 
 
+@gateway_command("galaxy-status", schema="galaxy-status")
+async def galaxy_status(gateway: Gateway, output: Output) -> None:
+    """Print how current the gateway's copy of the Galaxy is, as far as the gateway reports it."""
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.results.galaxy_status import galaxy_status_record, galaxy_status_text  # noqa: PLC0415
+
+    status = await (await gateway.client()).galaxy.status()
+    output.result(galaxy_status_record(status), galaxy_status_text(status, output.zone))
+
+
 @gateway_command(
     "browse",
     _root,
@@ -113,14 +130,19 @@ async def browse(
 
     A level is requested only when it is printed. Filters apply to every level: an object that doesn't match hides the
     objects below it.
+
+    The objects are from the gateway's copy of the Galaxy. On a terminal a last line says when the copy was confirmed.
+    If the gateway does not reach the Galaxy's database, a warning says that the copy may be outdated.
     """
     # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.results.galaxy_status import report_currency  # noqa: PLC0415
     from mxgateway_cli.results.galaxy_tree import GalaxyTree  # noqa: PLC0415
 
     _check_root(tag_name, contained_path)
     filters["include_attributes"] = attributes
-    tree = GalaxyTree((await gateway.client()).galaxy, output, filters, page_size=page_size)
-    await tree.print(tag_name, contained_path, depth)
+    galaxy = (await gateway.client()).galaxy
+    await GalaxyTree(galaxy, output, filters, page_size=page_size).print(tag_name, contained_path, depth)
+    await report_currency(galaxy, output)
 
 
 @gateway_command(
@@ -145,10 +167,12 @@ async def galaxy_discover(
 ) -> None:
     """Print all objects below an object of the Galaxy, by default the whole Galaxy, as they arrive."""
     # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.results.galaxy_status import report_currency  # noqa: PLC0415
     from mxgateway_cli.results.galaxy_tree import print_hierarchy  # noqa: PLC0415
 
     _check_root(tag_name, contained_path)
-    objects = (await gateway.client()).galaxy.discover(
+    galaxy = (await gateway.client()).galaxy
+    objects = galaxy.discover(
         tag_name,
         contained_path=contained_path,
         max_depth=max_depth,
@@ -157,6 +181,7 @@ async def galaxy_discover(
         **filters,
     )
     await print_hierarchy(objects, output)
+    await report_currency(galaxy, output)
 
 
 @gateway_command(

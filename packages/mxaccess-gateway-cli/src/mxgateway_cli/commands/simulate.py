@@ -43,6 +43,14 @@ simulate = build_command(
     option("--key-file", metavar="FILE", help="PEM file with the private key of that certificate."),
     option("--client-ca-file", metavar="FILE", help="Require client certificates issued by this CA (PEM)."),
     option("--plant-file", metavar="FILE", help="The Galaxy to simulate (TOML).  [default: the usual test tags]"),
+    option("--galaxy-only", is_flag=True, help="Serve only the Galaxy, as a Historian Gateway does."),
+    option(
+        "--galaxy-state",
+        type=click.Choice(["current", "stale", "empty"]),
+        default="current",
+        show_default=True,
+        help="The gateway's copy of the Galaxy: stale and empty are without the Galaxy's database.",
+    ),
     output_options,
     schema="simulation",
 )(_simulate)

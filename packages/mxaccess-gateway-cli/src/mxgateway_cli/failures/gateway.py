@@ -12,8 +12,10 @@ from mxgateway import (
     MxGatewayCommandError,
     MxGatewayConfigurationError,
     MxGatewayError,
+    MxGatewayGalaxyUnavailableError,
     MxGatewayLimitError,
     MxGatewayProtocolError,
+    MxGatewayServerError,
     MxGatewaySessionError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
@@ -35,6 +37,9 @@ EXIT_STATUSES: Mapping[type[MxGatewayError], ExitStatus] = {
     MxGatewayConfigurationError: ExitStatus.USAGE,
     MxGatewayUsageError: ExitStatus.FAILED,
     MxGatewayTransportError: ExitStatus.TRANSPORT,
+    # The connection works.
+    MxGatewayServerError: ExitStatus.FAILED,
+    MxGatewayGalaxyUnavailableError: ExitStatus.FAILED,
     MxGatewayProtocolError: ExitStatus.TRANSPORT,
     MxGatewayTimeoutError: ExitStatus.TIMED_OUT,
     MxGatewayAuthenticationError: ExitStatus.AUTHENTICATION,
@@ -72,6 +77,9 @@ def _facts(error: MxGatewayError) -> dict[str, Any]:
         facts["correlationId"] = error.correlation_id
     if error.grpc_status is not None:
         facts["grpcStatus"] = error.grpc_status.name
+        facts["sentByGateway"] = error.sent_by_gateway
+    if error.details and "\n" in error.details:
+        facts["details"] = error.details
     if error.http_status is not None:
         facts["httpStatus"] = error.http_status
     if error.trusted_fingerprints:

@@ -47,6 +47,8 @@ def report_error(error: Exception, diagnostics: Diagnostics) -> ExitStatus:
     failure = describe_error(error)
     if diagnostics.debug:
         diagnostics.detail("".join(_traceback(error)))
+        # The message has only the first line of a stack trace of the gateway.
+        diagnostics.detail(str(failure.facts.get("details", "")))
     diagnostics.error(failure.message, {"type": failure.type, "exitStatus": int(failure.status), **failure.facts})
     return failure.status
 

@@ -14,6 +14,7 @@ from mxgateway import (
     MxGatewayAuthorizationError,
     MxGatewayError,
     MxGatewayProtocolError,
+    MxGatewayServerError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
     MxGatewayVersionError,
@@ -25,6 +26,7 @@ from mxgateway_cli.output.columns import Column
 from mxgateway_cli.output.layouts import Layout, Printer
 from mxgateway_cli.output.records import time_record
 from mxgateway_cli.output.settings import OutputFormat
+from mxgateway_cli.results.galaxy_status import galaxy_status_record, galaxy_status_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from mxgateway import ClientOptions, Session
     from mxgateway.diagnosis import TlsReport
     from mxgateway_cli.output.console import Output
+    from mxgateway_cli.output.formatting import Zone
     from mxgateway_cli.output.formatting import Zone
 
 __all__ = ["CHECKS", "Doctor", "Verdict"]
@@ -42,6 +45,7 @@ CHECKS: Final = (
     "tls",
     "key",
     "scopes",
+    "galaxy",
     "session",
     "protocol-version",
     "worker",
@@ -53,8 +57,10 @@ _EXPIRY_WARNING: Final = timedelta(days=30)
 _CONTRACT_ADVICE: Final = "this gateway's contract differs, run mxgw-py contract"
 # No gateway issues this id. Every call with it is refused, and the error says whether the key has the scope.
 _UNUSED_SESSION_ID: Final = f"session-{'0' * 32}"
+# A database that is down may delay the answer.
+_GALAXY_TIMEOUT_SECONDS: Final = 5.0
 # The scopes that the remaining checks need.
-_REQUIRED_SCOPES: Final = ("session:open", "session:close", "invoke:read")
+_REQUIRED_SCOPES: Final[tuple[str, ...]] = ("session:open", "session:close", "invoke:read")
 _SCOPE_USES: Final = {
     "session:close": "close sessions",
     "invoke:read": "use sessions",
@@ -133,9 +139,7 @@ class Doctor:
             await self._check_gateway()
         except MxGatewayError as error:
             self._answers.add_failure(error)
-            for name in CHECKS[:-1]:
-                if name not in self._finished:
-                    self._print(name, Check(verdict=Verdict.SKIPPED), None)
+            self._skip_remaining_checks()
             self._print_contract()
             raise
         self._print_contract()
@@ -160,6 +164,11 @@ class Doctor:
                 check.facts[key] = list(found)
         self._print("contract", check, None)
 
+    def _skip_remaining_checks(self) -> None:
+        for name in CHECKS[:-1]:
+            if name not in self._finished:
+                self._print(name, Check(verdict=Verdict.SKIPPED), None)
+
     async def _check_network(self) -> None:
         async with self._check("name") as check:
             addresses = await look_up(self._options)
@@ -181,9 +190,17 @@ class Doctor:
             client = await GatewayClient.connect(options)
             client.observe_replies(self._answers.add)
             check.finding = "the gateway accepts the key"
+            if client.serves_only_galaxy:
+                check.finding = "the server accepts the key, but serves only the Galaxy"
+        only_galaxy = client.serves_only_galaxy or options.services == "galaxy"
         async with client:
             async with self._check("scopes") as check:
-                await _check_scopes(client, check)
+                await _check_scopes(client, check, only_galaxy=only_galaxy)
+            async with self._check("galaxy") as check:
+                await _check_galaxy(client, check, self._output.zone, required=only_galaxy)
+            if options.services == "galaxy":
+                self._skip_remaining_checks()
+                return
             # Closing the client also closes the session, whatever the result of the checks.
             session = await self._open_session(client)
             async with self._check("worker") as check:
@@ -309,10 +326,10 @@ _RESULTS: Final[Layout[CheckResult]] = Layout(
 )
 
 
-async def _check_scopes(client: GatewayClient, check: Check) -> None:
+async def _check_scopes(client: GatewayClient, check: Check, *, only_galaxy: bool) -> None:
     """Determine the scopes of the key with calls to a session that does not exist, so nothing can happen."""
     unused = client.attach_session(_UNUSED_SESSION_ID)
-    probes: Mapping[str, Callable[[], Awaitable[object]]] = {
+    probes: dict[str, Callable[[], Awaitable[object]]] = {
         "session:close": unused.close,
         "invoke:read": unused.ping,
         "invoke:write": lambda: unused.write(0, 0, None),
@@ -320,13 +337,17 @@ async def _check_scopes(client: GatewayClient, check: Check) -> None:
         "events:read": lambda: unused.drain_events(1),
         "metadata:read": client.galaxy.test_connection,
     }
+    required = _REQUIRED_SCOPES
+    if only_galaxy:
+        required = ("metadata:read",)
+        probes = {scope: probe for scope, probe in probes.items() if scope in required}
     refusals: dict[str, MxGatewayAuthorizationError] = {}
     for scope, probe in probes.items():
         refusal = await _refusal(probe)
         if refusal is not None:
             refusals[scope] = refusal
     check.facts["scopes"] = {scope: scope not in refusals for scope in probes}
-    for scope in _REQUIRED_SCOPES:
+    for scope in required:
         if scope in refusals:
             check.finding = f"the key lacks {scope}"
             raise refusals[scope]
@@ -336,6 +357,24 @@ async def _check_scopes(client: GatewayClient, check: Check) -> None:
         check.warn(f"the key has {granted}, but not {', '.join(refusals)}", f"grant these scopes if needed: {uses}")
     else:
         check.finding = f"the key has {granted}"
+
+
+async def _check_galaxy(client: GatewayClient, check: Check, zone: Zone, *, required: bool) -> None:
+    """Check how current the gateway's copy of the Galaxy is. Sessions work without it: some failures are warnings."""
+    try:
+        status = await client.galaxy.status(timeout=min(_GALAXY_TIMEOUT_SECONDS, client.options.timeout))
+    except MxGatewayAuthorizationError:
+        check.warn("not checked: the key lacks metadata:read", "grant this scope if programs browse the Galaxy")
+        return
+    except MxGatewayError as error:
+        if required or not isinstance(error, MxGatewayProtocolError | MxGatewayServerError):
+            raise
+        check.warn(f"the Galaxy cannot be browsed: {error.summary}", error.hint or "check the gateway's version")
+        return
+    check.finding = galaxy_status_text(status, zone)
+    check.facts["galaxy"] = galaxy_status_record(status)
+    if not status.loaded or status.may_be_outdated:
+        check.warn(check.finding, "check the gateway's connection to the Galaxy's database, and its log")
 
 
 async def _refusal(probe: Callable[[], Awaitable[object]]) -> MxGatewayAuthorizationError | None:

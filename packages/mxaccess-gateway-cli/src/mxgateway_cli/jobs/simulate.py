@@ -37,6 +37,8 @@ class Simulation:
         key_file: The private key of the certificate (PEM).
         client_ca_file: The CA that client certificates must be issued by (PEM), or None if clients need no certificate.
         plant_file: The Galaxy (TOML), or None for the usual test tags.
+        galaxy_only: Whether only the Galaxy is served.
+        galaxy_state: The state of the gateway's copy of the Galaxy: current, stale or empty.
     """
 
     host: str
@@ -45,6 +47,8 @@ class Simulation:
     key_file: str | None
     client_ca_file: str | None
     plant_file: str | None
+    galaxy_only: bool
+    galaxy_state: str
 
 
 def simulate_gateway(simulation: Simulation, output: Output) -> None:
@@ -55,7 +59,11 @@ def simulate_gateway(simulation: Simulation, output: Output) -> None:
         CommandFailure: The gateway cannot listen on the address.
     """
     gateway = SimulatedGateway(
-        host=simulation.host, port=simulation.port, tls=_tls(simulation), plant=_plant(simulation.plant_file)
+        host=simulation.host,
+        port=simulation.port,
+        tls=_tls(simulation),
+        plant=_plant(simulation.plant_file),
+        galaxy_only=simulation.galaxy_only,
     )
     # A signal is the normal end of the gateway.
     with contextlib.suppress(KeyboardInterrupt):
@@ -71,8 +79,9 @@ async def _serve(gateway: SimulatedGateway, simulation: Simulation, output: Outp
             f"cannot listen on {simulation.host}:{simulation.port}: {problem or error}", ExitStatus.FAILED
         ) from error
     try:
-        _announce(gateway, simulation, output)
-        await asyncio.Event().wait()
+        with _galaxy_in(simulation.galaxy_state, gateway):
+            _announce(gateway, simulation, output)
+            await asyncio.Event().wait()
     finally:
         await gateway.stop()
 
@@ -93,6 +102,12 @@ async def _listening_problem(host: str, port: int) -> str | None:
     server.close()
     await server.wait_closed()
     return None
+
+
+def _galaxy_in(state: str, gateway: SimulatedGateway) -> contextlib.AbstractContextManager[None]:
+    if state == "current":
+        return contextlib.nullcontext()
+    return gateway.faults.galaxy_down(snapshot=state == "stale")
 
 
 def _announce(gateway: SimulatedGateway, simulation: Simulation, output: Output) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import os
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -16,9 +17,10 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
 
 from mxgateway._support.validation import check_seconds
 from mxgateway._transport.arguments import channel_arguments
+from mxgateway._transport.call_status import CallStatus, status_of
 from mxgateway._transport.decoding import redacting_channel
 from mxgateway._transport.exit import live_channels
-from mxgateway._transport.failures import error_from_grpc, error_from_status, status_of
+from mxgateway._transport.failures import error_from_grpc, error_from_status, missing_service_error
 from mxgateway._transport.metadata import AuthorizationMetadata
 from mxgateway.auth import ApiKey
 from mxgateway.errors import ErrorFacts, MxGatewayUsageError
@@ -36,14 +38,14 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("mxgateway.channel")
 
-__all__ = ["Channel", "ReplyT", "RequestT", "StreamMethod"]
+__all__ = ["Channel", "ReplyT", "RequestT", "StreamMethod", "UnaryMethod"]
 
 RequestT = TypeVar("RequestT", bound="Message")
 MessageT = TypeVar("MessageT", bound="Message")
 ReplyT = TypeVar("ReplyT")
 
 
-class _UnaryMethod(Protocol[RequestT, ReplyT]):
+class UnaryMethod(Protocol[RequestT, ReplyT]):
     """A method of a gRPC stub that returns one reply."""
 
     def __call__(
@@ -77,7 +79,9 @@ class Channel:
         self.options: ClientOptions = options
         self._channel = channel
         self._redacting = redacting_channel(channel, api_key)
-        self.gateway: pb_grpc.MxAccessGatewayAsyncStub = pb_grpc.MxAccessGatewayStub(self._redacting)
+        self._gateway: pb_grpc.MxAccessGatewayAsyncStub = pb_grpc.MxAccessGatewayStub(self._redacting)
+        # Set by `connect` if only the Galaxy is served. It does not change afterwards.
+        self.lacks_gateway: bool = False
         self._credentials = credentials
         self._metadata = AuthorizationMetadata(api_key)
         self._loop = asyncio.get_running_loop()
@@ -111,6 +115,16 @@ class Channel:
             options.endpoint, credentials.channel, options=channel_arguments(options, credentials)
         )
         return cls(options, channel, credentials)
+
+    @property
+    def gateway(self) -> pb_grpc.MxAccessGatewayAsyncStub:
+        """The stub of the gateway's own service.
+
+        Raises:
+            MxGatewayProtocolError: `lacks_gateway` is set.
+        """
+        self._check_service()
+        return self._gateway
 
     @cached_property
     def galaxy(self) -> galaxy_pb_grpc.GalaxyRepositoryAsyncStub:
@@ -175,7 +189,7 @@ class Channel:
 
     async def call(
         self,
-        method: _UnaryMethod[RequestT, ReplyT],
+        method: UnaryMethod[RequestT, ReplyT],
         name: str,
         request: RequestT,
         *,
@@ -201,8 +215,7 @@ class Channel:
         """
         self.check_usable()
         seconds = self.options.timeout if timeout is None else check_seconds("timeout", timeout)
-        status: grpc.StatusCode | None = None
-        details: str | None = None
+        ended: CallStatus | None = None
         call = method(request, timeout=seconds, metadata=self._metadata)
         self._calls.add(call)
         try:
@@ -212,9 +225,9 @@ class Channel:
                 if self.observe_reply is not None:
                     self.observe_reply(cast("Message", reply))
                 return reply
-            status, details = grpc.StatusCode.OK, "the reply is missing or cannot be decoded"
+            ended = CallStatus(code=grpc.StatusCode.OK, details="the reply is missing or cannot be decoded")
         except (grpc.aio.AioRpcError, KeyError) as error:
-            status, details = status_of(error)
+            ended = status_of(error)
         except asyncio.CancelledError:
             if not self._closed or _task_is_cancelled():
                 raise
@@ -230,10 +243,14 @@ class Channel:
             correlation_id=getattr(request, "client_correlation_id", None),
             timeout=seconds,
         )
-        if status is None:
+        if ended is None:
             raise MxGatewayUsageError("the client was closed during the call: its outcome is unknown", facts)
-        failure = error_from_grpc(status, details, facts)
-        del details
+        failure = error_from_grpc(ended.code, ended.details, replace(facts, sent_by_gateway=ended.sent_by_gateway))
+        is_unimplemented = ended.code is grpc.StatusCode.UNIMPLEMENTED and failure.http_status is None
+        del ended
+        if is_unimplemented and method in {self._gateway.OpenSession, self._gateway.Invoke}:
+            # Every gateway has these two, whatever its version.
+            failure = missing_service_error(failure.facts)
         raise failure
 
     async def invoke(self, request: pb.MxCommandRequest, name: str, *, timeout: float | None) -> pb.MxCommandReply:
@@ -269,9 +286,11 @@ class Channel:
         Returns None if this version of grpcio has no segregated calls. Use `stream` then.
 
         Raises:
+            MxGatewayProtocolError: the server does not have the gateway's own service.
             MxGatewayUsageError: the client is closed, or was opened in another event loop or process.
         """
         self.check_usable()
+        self._check_service()
         # A local import because grpcio loads this part only on demand; types-grpcio does not have it.
         from grpc.experimental import ChannelOptions  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
 
@@ -337,6 +356,10 @@ class Channel:
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._channel.close()
+
+    def _check_service(self) -> None:
+        if self.lacks_gateway:
+            raise missing_service_error(ErrorFacts(target=self.options.endpoint))
 
     def _misuse(self, summary: str, hint: str) -> MxGatewayUsageError:
         return MxGatewayUsageError(summary, ErrorFacts(target=self.options.endpoint, hint=hint))

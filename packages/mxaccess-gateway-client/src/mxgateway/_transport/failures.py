@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import grpc
 
+from mxgateway._transport.call_status import UNDECODABLE
 from mxgateway.errors import (
     GRPC_STATUS_ERRORS,
     HTTP_STATUS_ERRORS,
@@ -21,6 +22,7 @@ from mxgateway.errors import (
     MxGatewayLimitError,
     MxGatewayNotFoundError,
     MxGatewayProtocolError,
+    MxGatewayServerError,
     MxGatewaySessionError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
@@ -37,16 +39,12 @@ if TYPE_CHECKING:
     from mxgateway.errors import ErrorFacts, MxGatewayError
 
 __all__ = [
-    "UNDECODABLE",
     "error_from_grpc",
     "error_from_reply",
     "error_from_status",
     "is_message_too_large",
-    "status_of",
+    "missing_service_error",
 ]
-
-UNDECODABLE: Final = "Exception deserializing response!"
-"""grpcio's details for a streamed message that protobuf cannot decode; grpc.aio returns None instead."""
 
 # MXAccess returns one status per entry of a command. A reply that is larger than any of MXAccess is reduced to what
 # explains the failure, because searching megabytes for secrets would block the event loop.
@@ -67,7 +65,27 @@ _NO_STATUS = "Stream removed"
 _CHECK_ENDPOINT = "check that the endpoint is the gateway's, and what a proxy in between does with the call"
 _NO_STATUS_HINT = f"the server does not speak gRPC: {_CHECK_ENDPOINT}"
 
+_MISSING_SERVICE_HINT = (
+    "only the Galaxy can be browsed at a server without it, such as a Historian Gateway: use the endpoint of an "
+    "MXAccess Gateway"
+)
+
 _NOT_TRUSTED_HINT = "the gateway's certificate is not trusted, it may be a new one: connect again to find out more"
+
+# The statuses that a gateway sends if it fails itself.
+_FAILURES = frozenset(
+    {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.ABORTED, grpc.StatusCode.DATA_LOSS}
+)
+
+# Summaries of statuses that a server has sent, where those of the error's class would be about something else.
+_SENT_SUMMARIES: Mapping[grpc.StatusCode, str] = MappingProxyType(
+    {
+        **{status: f"the gateway failed with {status.name}" for status in _FAILURES},
+        grpc.StatusCode.CANCELLED: "the gateway cancelled the call (CANCELLED)",
+        grpc.StatusCode.UNAVAILABLE: "the gateway cannot serve the call at present (UNAVAILABLE)",
+        grpc.StatusCode.UNIMPLEMENTED: "the server does not implement the call (UNIMPLEMENTED)",
+    }
+)
 
 _SUMMARIES: Mapping[type[MxGatewayError], str] = MappingProxyType(
     {
@@ -107,16 +125,6 @@ _HTTP_HINTS: Mapping[int, str] = MappingProxyType(
 )
 
 
-def status_of(error: grpc.RpcError | KeyError) -> tuple[grpc.StatusCode, str | None]:
-    """Return the gRPC status and its details for an exception that a call of grpcio raised.
-
-    Some versions of grpcio raise a KeyError for a status number that gRPC does not define.
-    """
-    if isinstance(error, KeyError):
-        return grpc.StatusCode.UNKNOWN, f"gRPC has no status {error}"
-    return error.code(), error.details()
-
-
 def is_message_too_large(error: MxGatewayError) -> bool:
     """Return whether a call failed because a message was larger than this client or the gateway allows."""
     return re.search(_TOO_LARGE_PATTERN, error.details or "") is not None
@@ -125,21 +133,47 @@ def is_message_too_large(error: MxGatewayError) -> bool:
 def error_from_grpc(status: grpc.StatusCode, details: str | None, facts: ErrorFacts) -> MxGatewayError:
     """Return the error for a call that ended with a gRPC status.
 
-    The facts of a call without a session must have no `session_id`.
+    The facts of a call without a session must have no `session_id`. `sent_by_gateway` of the facts says whose failure
+    it is: the gateway's, or that of the connection.
     """
-    text = shorten(details or "")
+    text = details or ""
+    facts = replace(facts, grpc_status=status, details=text)
     answer = re.match(_HTTP_STATUS_PATTERN, text)
     if answer is not None:
-        return _error_from_http(int(answer[1]), replace(facts, grpc_status=status, details=text))
-    if status is grpc.StatusCode.UNKNOWN and text.startswith(_NO_STATUS):
-        facts = replace(facts, hint=_NO_STATUS_HINT)
-    if status is grpc.StatusCode.UNAVAILABLE and "CERTIFICATE_VERIFY_FAILED" in text:
-        facts = replace(facts, hint=_NOT_TRUSTED_HINT)
+        return _error_from_http(int(answer[1]), facts)
+    kind = _kind_of(status, text, facts)
+    hint = facts.hint or _hint_of(status, text, kind, facts)
+    summary = _SENT_SUMMARIES.get(status) if facts.sent_by_gateway else None
+    return kind(summary or _SUMMARIES[kind], replace(facts, hint=hint))
+
+
+def missing_service_error(facts: ErrorFacts) -> MxGatewayProtocolError:
+    """Return the error for a call of the gateway's own service at a server that does not have this service."""
+    facts = replace(facts, hint=_MISSING_SERVICE_HINT)
+    return MxGatewayProtocolError("this server has no MxAccessGateway service", facts)
+
+
+def _kind_of(status: grpc.StatusCode, text: str, facts: ErrorFacts) -> type[MxGatewayError]:
+    if text == UNDECODABLE:
+        return MxGatewayProtocolError
     kinds = SESSIONLESS_GRPC_STATUS_ERRORS if facts.session_id is None else GRPC_STATUS_ERRORS
-    kind = MxGatewayProtocolError if text == UNDECODABLE else kinds.get(status, MxGatewayTransportError)
+    kind = kinds.get(status, MxGatewayTransportError)
+    if kind is MxGatewayTransportError and facts.sent_by_gateway and status in _FAILURES:
+        return MxGatewayServerError
+    return kind
+
+
+def _hint_of(status: grpc.StatusCode, text: str, kind: type[MxGatewayError], facts: ErrorFacts) -> str | None:
+    if facts.sent_by_gateway and status in _FAILURES:
+        search = f", search for {facts.correlation_id}" if facts.correlation_id else ""
+        return f"the gateway's log has more about this failure{search}"
+    if status is grpc.StatusCode.UNKNOWN and text.startswith(_NO_STATUS):
+        return _NO_STATUS_HINT
+    if status is grpc.StatusCode.UNAVAILABLE and "CERTIFICATE_VERIFY_FAILED" in text:
+        return _NOT_TRUSTED_HINT
     if kind is MxGatewayLimitError and re.search(_TOO_LARGE_PATTERN, text):
-        facts = replace(facts, hint="raise max_message_bytes here and on the gateway, or request less at once")
-    return kind(_SUMMARIES[kind], replace(facts, grpc_status=status, details=text, hint=facts.hint or _HINTS.get(kind)))
+        return "raise max_message_bytes here and on the gateway, or request less at once"
+    return _HINTS.get(kind)
 
 
 def _error_from_http(status: int, facts: ErrorFacts) -> MxGatewayError:
@@ -155,7 +189,7 @@ def error_from_status(status: pb.ProtocolStatus, facts: ErrorFacts) -> MxGateway
     """Return the error for a reply that has only a protocol status, which is not OK."""
     code = ProtocolStatusCode(status.code)
     kind = PROTOCOL_STATUS_ERRORS.get(code, MxGatewayCommandError)
-    return kind(_SUMMARIES[kind], replace(facts, protocol_status=code, details=shorten(status.message)))
+    return kind(_SUMMARIES[kind], replace(facts, protocol_status=code, details=status.message))
 
 
 def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayError:
@@ -170,7 +204,7 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayEr
         replace(
             facts,
             protocol_status=code,
-            details=shorten(reply.protocol_status.message),
+            details=reply.protocol_status.message,
             hresult=reply.hresult if reply.HasField("hresult") else None,
             statuses=tuple(MxStatus.from_message(status) for status in reply.statuses),
             diagnostic_message=shorten(reply.diagnostic_message),

@@ -4,6 +4,7 @@ from mxgateway.galaxy.client import Galaxy, GalaxyFilters, GalaxyPlace
 from mxgateway.galaxy.deploys import DeployEvent, DeployWatch
 from mxgateway.galaxy.objects import GalaxyAttribute, GalaxyObject
 from mxgateway.galaxy.pages import GalaxyObjects
+from mxgateway.galaxy.status import GalaxyStatus
 
 __all__ = [
     "DeployEvent",
@@ -14,4 +15,5 @@ __all__ = [
     "GalaxyObject",
     "GalaxyObjects",
     "GalaxyPlace",
+    "GalaxyStatus",
 ]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final, TypeAlias, TypedDict, Unpack
 
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 
 from mxgateway._support.public_names import PublicNames
 from mxgateway._support.validation import check_seconds
-from mxgateway.errors import ErrorFacts, MxGatewayConfigurationError, MxGatewayProtocolError
+from mxgateway.errors import (
+    ErrorFacts,
+    MxGatewayConfigurationError,
+    MxGatewayGalaxyUnavailableError,
+    MxGatewayProtocolError,
+)
+from mxgateway.galaxy.calls import call_galaxy, request_version
 from mxgateway.galaxy.deploys import DeployWatch
 from mxgateway.galaxy.objects import GalaxyObject
 from mxgateway.galaxy.pages import ChildPages, GalaxyObjects, HierarchyPages
+from mxgateway.galaxy.status import GalaxyStatus, request_status
 from mxgateway.values.timestamps import datetime_field, fill_timestamp
 
 if TYPE_CHECKING:
@@ -24,6 +32,8 @@ __all__ = ["Galaxy", "GalaxyFilters", "GalaxyPlace"]
 
 _DEFAULT_PAGE_SIZE: Final = 500
 _MAX_PAGE_SIZE: Final = 5000
+_FIRST_PAUSE_SECONDS: Final = 0.25
+_MAX_PAUSE_SECONDS: Final = 5.0
 
 GalaxyPlace: TypeAlias = int | str | GalaxyObject
 """An object of the Galaxy to start at: its gobject id, its tag name, or a GalaxyObject."""
@@ -59,6 +69,9 @@ class Galaxy(PublicNames):
 
     - MxGatewayAuthorizationError if the key lacks the scope
     - MxGatewayTimeoutError if no reply arrives before the deadline
+    - MxGatewayGalaxyUnavailableError if the gateway has no copy of the Galaxy yet, except in `test_connection` and
+      `status`
+    - MxGatewayServerError if the gateway itself failed
     - MxGatewayTransportError if the connection fails
     - MxGatewayProtocolError if the reply violates the contract, or if the gateway does not serve a Galaxy
     - MxGatewayUsageError if the client is closed, or belongs to another event loop or process
@@ -74,16 +87,16 @@ class Galaxy(PublicNames):
     async def test_connection(self, *, timeout: float | None = None) -> bool:
         """Return whether the gateway can reach the database of the Galaxy (rpc `TestConnection`)."""
         request = galaxy_pb.TestConnectionRequest()
-        reply = await self._channel.call(
-            self._channel.galaxy.TestConnection, "TestConnection", request, timeout=timeout
+        reply = await call_galaxy(
+            self._channel, self._channel.galaxy.TestConnection, "TestConnection", request, timeout
         )
         return reply.ok
 
     async def last_deploy_time(self, *, timeout: float | None = None) -> datetime | None:
         """Return the time of the last deploy in UTC, or None if there was none (rpc `GetLastDeployTime`)."""
         request = galaxy_pb.GetLastDeployTimeRequest()
-        reply = await self._channel.call(
-            self._channel.galaxy.GetLastDeployTime, "GetLastDeployTime", request, timeout=timeout
+        reply = await call_galaxy(
+            self._channel, self._channel.galaxy.GetLastDeployTime, "GetLastDeployTime", request, timeout
         )
         if not reply.present:
             return None
@@ -97,6 +110,37 @@ class Galaxy(PublicNames):
             problem = "the reply reports a deploy but has no deploy time"
         facts = ErrorFacts(method="GetLastDeployTime", target=self._channel.options.endpoint)
         raise MxGatewayProtocolError(problem, facts)
+
+    async def status(self, *, timeout: float | None = None) -> GalaxyStatus:
+        """Return how current the gateway's copy of the Galaxy is, as far as the gateway reports it.
+
+        Sends `TestConnection`, `BrowseChildren` for one object, and `WatchDeployEvents` for its first event. `timeout`
+        in seconds applies to each. An empty cache is not an error here.
+        """
+        return await request_status(self._channel, _checked_timeout(timeout))
+
+    async def wait_until_loaded(self, *, timeout: float = 60.0) -> None:
+        """Wait until the gateway has a copy of the Galaxy, for example after its first start.
+
+        Asks the gateway repeatedly, with pauses of up to 5 seconds. Only an empty cache is waited for: if the gateway
+        cannot be reached or fails, its error is raised at once.
+
+        Raises:
+            MxGatewayGalaxyUnavailableError: the cache was still empty after `timeout` seconds.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + check_seconds("timeout", timeout)
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await request_version(self._channel, "BrowseChildren", None)
+            except MxGatewayGalaxyUnavailableError:
+                if loop.time() + pause > end:
+                    raise
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
     def browse_children(
         self,

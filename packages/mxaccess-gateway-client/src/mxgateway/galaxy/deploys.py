@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final
 from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 
 from mxgateway._transport.streams.stream import Stream
-from mxgateway.errors import MxGatewayEventLossError, MxGatewayLimitError, MxGatewayStreamEndedError
+from mxgateway.errors import MxGatewayError, MxGatewayEventLossError, MxGatewayLimitError, MxGatewayStreamEndedError
+from mxgateway.galaxy.calls import explained
 from mxgateway.values.timestamps import datetime_field
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mxgateway._transport.channel import Channel
-    from mxgateway._transport.streams.reader import Reader
+    from mxgateway._transport.streams.reader import Reader, StreamEnd
 
 __all__ = ["DeployEvent", "DeployWatch"]
 
@@ -85,6 +86,7 @@ class DeployWatch(Stream[galaxy_pb.DeployEvent, DeployEvent]):
     - MxGatewayEventLossError if `sequence` has a gap or runs backwards: deploys were missed
     - MxGatewayAuthorizationError if the key lacks the scope `metadata:read`
     - MxGatewayStreamEndedError if the gateway ended the watch, even with status OK
+    - MxGatewayGalaxyUnavailableError if the gateway has no copy of the Galaxy yet
     - MxGatewayTransportError if the connection was lost
     - MxGatewayUsageError if another task already waits on the watch, or if the client belongs to another event loop or
       process
@@ -93,13 +95,20 @@ class DeployWatch(Stream[galaxy_pb.DeployEvent, DeployEvent]):
     _method = "WatchDeployEvents"
     _hints = MappingProxyType({MxGatewayStreamEndedError: _NEW_WATCH_HINT, MxGatewayLimitError: _NEW_WATCH_HINT})
 
-    def __init__(self, channel: Channel, request: galaxy_pb.WatchDeployEventsRequest) -> None:
-        super().__init__(channel)
+    def __init__(
+        self, channel: Channel, request: galaxy_pb.WatchDeployEventsRequest, *, timeout: float | None = None
+    ) -> None:
+        super().__init__(channel, timeout=timeout)
         self._request = request
         self._last_sequence = 0
 
     def _open_reader(self) -> Reader[galaxy_pb.DeployEvent]:
         return self._read_in_task(self._channel.galaxy.WatchDeployEvents, self._request)
+
+    def _error(self, end: StreamEnd) -> MxGatewayError:
+        error = super()._error(end)
+        # A gateway that has sent its state has a copy of the Galaxy: it then reports something else, such as its end.
+        return error if self._last_sequence else explained(error)
 
     def _item(self, message: galaxy_pb.DeployEvent) -> DeployEvent:
         sequence, last = message.sequence, self._last_sequence

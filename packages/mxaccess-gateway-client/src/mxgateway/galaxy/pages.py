@@ -9,8 +9,6 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
-from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
-
 from mxgateway._transport.failures import is_message_too_large
 from mxgateway.errors import (
     ErrorFacts,
@@ -21,11 +19,14 @@ from mxgateway.errors import (
     MxGatewayProtocolError,
     MxGatewayUsageError,
 )
+from mxgateway.galaxy.calls import call_galaxy, request_version
 from mxgateway.galaxy.objects import GalaxyObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Self
+
+    from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 
     from mxgateway._transport.channel import Channel
 
@@ -70,6 +71,7 @@ class GalaxyObjects(ABC):
     - MxGatewayAuthorizationError if the key lacks the scope `metadata:read`
     - MxGatewayLimitError if a single object exceeds `max_message_bytes`
     - MxGatewayTimeoutError if a page does not arrive before the deadline
+    - MxGatewayGalaxyUnavailableError if the gateway has no copy of the Galaxy yet
     - MxGatewayTransportError if the connection fails
     - MxGatewayUsageError if another task already waits on the iterator, or if the client belongs to another event loop
       or process
@@ -103,6 +105,14 @@ class GalaxyObjects(ABC):
     def total(self) -> int | None:
         """Total number of objects, as counted by the gateway; None before the first object has arrived."""
         return self._total
+
+    @property
+    def version(self) -> int | None:
+        """Number of the gateway's copy of the Galaxy that the objects are from; None before the first one has arrived.
+
+        `Galaxy.status` returns how current this copy is.
+        """
+        return self._version
 
     def __aiter__(self) -> Self:
         return self
@@ -202,9 +212,8 @@ class ChildPages(GalaxyObjects):
     async def _page(self) -> _Page:
         self._request.page_size = self._page_size
         self._request.page_token = self._token
-        reply = await self._channel.call(
-            self._channel.galaxy.BrowseChildren, self._method, self._request, timeout=self._timeout
-        )
+        channel = self._channel
+        reply = await call_galaxy(channel, channel.galaxy.BrowseChildren, self._method, self._request, self._timeout)
         return _Page(
             objects=_objects(reply.children, reply.child_has_children),
             next_token=reply.next_page_token,
@@ -227,26 +236,17 @@ class HierarchyPages(GalaxyObjects):
     async def _page(self) -> _Page:
         self._request.page_size = self._page_size
         self._request.page_token = self._token
-        version = None if self._token else await self._galaxy_version()
-        reply = await self._channel.call(
-            self._channel.galaxy.DiscoverHierarchy, self._method, self._request, timeout=self._timeout
-        )
+        channel = self._channel
+        version = None if self._token else await request_version(channel, "BrowseChildren", self._timeout)
+        reply = await call_galaxy(channel, channel.galaxy.DiscoverHierarchy, self._method, self._request, self._timeout)
         if self._token and not reply.next_page_token:
-            version = await self._galaxy_version()
+            version = await request_version(channel, "BrowseChildren", self._timeout)
         return _Page(
             objects=_objects(reply.objects),
             next_token=reply.next_page_token,
             total=reply.total_object_count,
             version=version,
         )
-
-    async def _galaxy_version(self) -> int:
-        """Request the version of the gateway's copy of the Galaxy, in a reply as small as possible."""
-        request = galaxy_pb.BrowseChildrenRequest(page_size=1, include_attributes=False)
-        reply = await self._channel.call(
-            self._channel.galaxy.BrowseChildren, "BrowseChildren", request, timeout=self._timeout
-        )
-        return reply.cache_sequence
 
 
 def _objects(messages: Iterable[galaxy_pb.GalaxyObject], has_children: Sequence[bool] = ()) -> Iterator[GalaxyObject]:

@@ -142,16 +142,21 @@ class Faults:
             self._world.plant[tag].write_refusal = ()
 
     @contextmanager
-    def galaxy_down(self) -> Generator[None]:
+    def galaxy_down(self, *, snapshot: bool = True) -> Generator[None]:
         """Make the Galaxy's database unavailable within the `with` block.
 
-        The gateway then does not know which attributes are arrays, and appends no `[]`.
+        The gateway then answers from the copy that it has, and does not notice deploys. This is also what a gateway
+        does that was restarted without its database, and serves the snapshot on its disk.
+
+        Args:
+            snapshot: whether the gateway has a copy; False for a gateway whose cache was never filled, which refuses
+                every question about objects and deploys, and does not know which attributes are arrays.
         """
-        self._world.active_faults.galaxy_down = True
+        self._world.galaxy_cache.lose_database(keep_copy=snapshot)
         try:
             yield
         finally:
-            self._world.active_faults.galaxy_down = False
+            self._world.galaxy_cache.reach_database()
 
     @contextmanager
     def silent_tag(self, tag: str) -> Generator[None]:

@@ -60,6 +60,8 @@ class SimulatedGateway(PublicNames):
         ramp_interval: the interval in seconds at which tags with a program change; None if only `plant.step()`
             changes them.
         gateway_protocol_version: the version in the reply to OpenSession.
+        galaxy_only: whether to serve only the Galaxy, as a Historian Gateway does: every rpc of MxAccessGateway is then
+            UNIMPLEMENTED.
         breakable_network: whether to listen behind a TCP proxy, which `faults.frozen_network` needs. It slows down
             every call a little.
 
@@ -80,6 +82,7 @@ class SimulatedGateway(PublicNames):
         write_time: float = 0.0,
         ramp_interval: float | None = 1.0,
         gateway_protocol_version: int = GATEWAY_PROTOCOL_VERSION,
+        galaxy_only: bool = False,
         breakable_network: bool = False,
     ) -> None:
         self.plant: Plant = Plant.default() if plant is None else plant
@@ -98,6 +101,7 @@ class SimulatedGateway(PublicNames):
             **AlarmRpcs(self._world).rpcs(),
         }
         self._galaxy_rpcs = GalaxyRpcs(self._world).rpcs()
+        self._galaxy_only = galaxy_only
         self.faults: Faults = Faults(
             self._world,
             self._sessions,
@@ -209,12 +213,10 @@ class SimulatedGateway(PublicNames):
                 ("grpc.max_send_message_length", self._world.limits.message_bytes),
             ]
         )
-        server.add_generic_rpc_handlers(
-            [
-                self._admission.handler(pb.DESCRIPTOR.services_by_name["MxAccessGateway"], self._gateway_rpcs),
-                self._admission.handler(galaxy_pb.DESCRIPTOR.services_by_name["GalaxyRepository"], self._galaxy_rpcs),
-            ]
-        )
+        services = [(galaxy_pb.DESCRIPTOR.services_by_name["GalaxyRepository"], self._galaxy_rpcs)]
+        if not self._galaxy_only:
+            services.append((pb.DESCRIPTOR.services_by_name["MxAccessGateway"], self._gateway_rpcs))
+        server.add_generic_rpc_handlers([self._admission.handler(service, rpcs) for service, rpcs in services])
         address = self.endpoint if self._network is None else self._address(0)
         if self._tls is None:
             port = server.add_insecure_port(address)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mxgateway.testing.plant.alarm_board import AlarmBoard
+from mxgateway.testing.plant.galaxy_cache import GalaxyCache
 from mxgateway.testing.state.active_faults import ActiveFaults
 from mxgateway.testing.state.clock import Clock
 from mxgateway.testing.state.condition import Condition
@@ -32,6 +33,7 @@ class World:
         active_faults: the faults that a test has switched on.
         changed: notified whenever anything changes that a test can observe.
         alarms: the alarms of the plant.
+        galaxy_cache: the gateway's copy of the Galaxy.
     """
 
     plant: Plant
@@ -43,6 +45,8 @@ class World:
     active_faults: ActiveFaults = field(default_factory=ActiveFaults)
     changed: Condition = field(default_factory=Condition)
     alarms: AlarmBoard = field(init=False)
+    galaxy_cache: GalaxyCache = field(init=False)
 
     def __post_init__(self) -> None:
         self.alarms = AlarmBoard(self.plant, self.clock, self.limits.queued_events)
+        self.galaxy_cache = GalaxyCache(self.plant, self.clock.now)

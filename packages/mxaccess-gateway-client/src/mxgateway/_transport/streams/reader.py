@@ -25,10 +25,12 @@ class StreamEnd:
     Attributes:
         status: the gRPC status, or None if this client ended the stream.
         details: the text of the status.
+        sent_by_gateway: whether the status was received from the gateway.
     """
 
     status: grpc.StatusCode | None
     details: str | None = field(repr=False)  # not redacted yet
+    sent_by_gateway: bool = False
 
     @property
     def refused(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from operator import length_hint
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
@@ -215,7 +216,8 @@ class Stream(PublicNames, ABC, Generic[MessageT, ItemT]):
                 "the gateway ended the stream, which this client did not close", self._facts()
             )
         else:
-            failure = error_from_grpc(end.status, end.details, self._facts())
+            facts = replace(self._facts(), sent_by_gateway=end.sent_by_gateway)
+            failure = error_from_grpc(end.status, end.details, facts)
         hint = self._hints.get(type(failure))
         return failure if hint is None or failure.hint is not None else failure.with_hint(hint)
 

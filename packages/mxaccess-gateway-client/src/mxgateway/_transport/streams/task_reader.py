@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import grpc.aio
 
-from mxgateway._transport.failures import UNDECODABLE, status_of
+from mxgateway._transport.call_status import UNDECODABLE, status_of
 from mxgateway._transport.streams.reader import MAX_PENDING_MESSAGES, StreamEnd
 from mxgateway._transport.streams.signal import Signal
 
@@ -108,8 +108,8 @@ class TaskReader(Generic[MessageT]):
                 if full and not self._call.done():
                     await self._taken.wait()
         except (grpc.aio.AioRpcError, KeyError) as error:
-            status, details = status_of(error)
-            return StreamEnd(status=status, details=details)
+            ended = status_of(error)
+            return StreamEnd(status=ended.code, details=ended.details, sent_by_gateway=ended.sent_by_gateway)
         except asyncio.CancelledError:
             # If the call was cancelled, grpc.aio raises the same error as if this task had been.
             task = asyncio.current_task()

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 import grpc
 from google.protobuf.message import DecodeError
 
+from mxgateway._transport.call_status import UNDECODABLE, status_of
 from mxgateway._transport.exit import live_readers
-from mxgateway._transport.failures import UNDECODABLE, status_of
 from mxgateway._transport.streams.reader import MAX_PENDING_MESSAGES, StreamEnd
 from mxgateway._transport.streams.signal import Signal
 from mxgateway._transport.streams.turn_taking import TurnTaking
@@ -188,8 +188,8 @@ class ThreadReader(Generic[MessageT]):
         try:
             self._read_until_end()
         except grpc.RpcError as error:
-            status, details = status_of(error)
-            end = StreamEnd(status=status, details=details)
+            ended = status_of(error)
+            end = StreamEnd(status=ended.code, details=ended.details, sent_by_gateway=ended.sent_by_gateway)
         except DecodeError:
             end = StreamEnd(status=grpc.StatusCode.INTERNAL, details=UNDECODABLE)
         except Exception as error:  # noqa: BLE001 - the consumer would wait endlessly for a thread that died silently

@@ -45,7 +45,7 @@ class CommandContext:
 
     def with_brackets(self, definition: str) -> str:
         """Append `[]` to the name of an array. Without its Galaxy, the gateway does not know which names are arrays."""
-        if self.world.active_faults.galaxy_down:
+        if self.world.galaxy_cache.copy is None:
             return definition
         return self.world.plant.with_brackets(definition)
 

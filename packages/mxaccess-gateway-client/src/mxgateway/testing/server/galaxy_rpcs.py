@@ -22,6 +22,7 @@ from mxgateway.testing.state.subscriptions import Subscription
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mxgateway.testing.plant.galaxy_cache import GalaxyCopy
     from mxgateway.testing.plant.tags import Tag
     from mxgateway.testing.server.admission import Call
     from mxgateway.testing.server.galaxy_tree import Node
@@ -40,8 +41,8 @@ class GalaxyRpcs:
     """The implementation of GalaxyRepository."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
         self._plant = world.plant
+        self._cache = world.galaxy_cache
 
     def rpcs(self) -> Mapping[str, Rpc]:
         """Return the methods, each with the scope that it requires."""
@@ -54,22 +55,21 @@ class GalaxyRpcs:
         }
 
     async def _test_connection(self, _: galaxy_pb.TestConnectionRequest, __: Call) -> galaxy_pb.TestConnectionReply:
-        return galaxy_pb.TestConnectionReply(ok=not self._world.active_faults.galaxy_down)
+        return galaxy_pb.TestConnectionReply(ok=self._cache.database_reachable)
 
     async def _get_last_deploy_time(
         self, _: galaxy_pb.GetLastDeployTimeRequest, __: Call
     ) -> galaxy_pb.GetLastDeployTimeReply:
-        self._check_up()
-        last_deploy = self._plant.last_deploy
+        deployed_at = self._copy().deployed_at
         return galaxy_pb.GetLastDeployTimeReply(
-            present=last_deploy is not None, time_of_last_deploy=None if last_deploy is None else timestamp(last_deploy)
+            present=deployed_at is not None, time_of_last_deploy=None if deployed_at is None else timestamp(deployed_at)
         )
 
     async def _discover_hierarchy(
         self, request: galaxy_pb.DiscoverHierarchyRequest, call: Call
     ) -> galaxy_pb.DiscoverHierarchyReply:
-        self._check_up()
-        tree = GalaxyTree(self._plant, call.key)
+        copy = self._copy()
+        tree = GalaxyTree(copy, call.key)
         root = _start(tree, request.WhichOneof("root"), request)
         depth = request.max_depth.value if request.HasField("max_depth") else None
         if depth is not None and depth < 0:
@@ -81,7 +81,7 @@ class GalaxyRpcs:
         nodes = tree.walk(tree.top if root is None else (root,), levels)
         galaxy_filter = _filter(request)
         found = [node for node in nodes if galaxy_filter.matches(node)]
-        page, next_page_token = self._page(request, found)
+        page, next_page_token = _page(request, found, copy.deploys)
         return galaxy_pb.DiscoverHierarchyReply(
             objects=[_object(node, _with_attributes(request)) for node in page],
             next_page_token=next_page_token,
@@ -91,63 +91,72 @@ class GalaxyRpcs:
     async def _browse_children(
         self, request: galaxy_pb.BrowseChildrenRequest, call: Call
     ) -> galaxy_pb.BrowseChildrenReply:
-        self._check_up()
-        tree = GalaxyTree(self._plant, call.key)
+        copy = self._copy()
+        tree = GalaxyTree(copy, call.key)
         parent = _start(tree, request.WhichOneof("parent"), request)
         galaxy_filter = _filter(request)
         found = [node for node in (tree.top if parent is None else parent.children) if galaxy_filter.matches(node)]
-        page, next_page_token = self._page(request, found)
+        page, next_page_token = _page(request, found, copy.deploys)
         return galaxy_pb.BrowseChildrenReply(
             children=[_object(node, _with_attributes(request)) for node in page],
             next_page_token=next_page_token,
             total_child_count=len(found),
             child_has_children=[any(galaxy_filter.matches(child) for child in node.children) for node in page],
-            cache_sequence=self._plant.deploys,
+            cache_sequence=copy.deploys,
         )
 
     async def _watch_deploy_events(self, _: galaxy_pb.WatchDeployEventsRequest, call: Call) -> None:
-        self._check_up()
-        subscription = Subscription([self._deploy_event()], _MAX_QUEUED_DEPLOYS)
+        first = self._copy()
+        subscription = Subscription([_deploy_event(first)], _MAX_QUEUED_DEPLOYS)
+        last_sent = first.deploys
 
-        def deployed() -> None:
-            subscription.put(self._deploy_event())
+        def look() -> None:
+            nonlocal last_sent
+            copy = self._cache.copy
+            if copy is not None and copy.deploys != last_sent:
+                last_sent = copy.deploys
+                subscription.put(_deploy_event(copy))
 
-        self._plant.deploy_listeners[deployed] = None
+        self._plant.deploy_listeners[look] = None
+        self._cache.listeners[look] = None
         try:
             while (event := await subscription.next()) is not None:
                 await call.send(event)
         finally:
-            del self._plant.deploy_listeners[deployed]
+            del self._plant.deploy_listeners[look], self._cache.listeners[look]
 
-    def _deploy_event(self) -> galaxy_pb.DeployEvent:
-        last_deploy = self._plant.last_deploy
-        return galaxy_pb.DeployEvent(
-            sequence=self._plant.deploys,
-            observed_at=timestamp(self._world.clock.now()),
-            time_of_last_deploy=None if last_deploy is None else timestamp(last_deploy),
-            object_count=len(self._plant.objects),
-            attribute_count=len(self._plant),
-        )
+    def _copy(self) -> GalaxyCopy:
+        copy = self._cache.copy
+        if copy is None:
+            raise Refused(grpc.StatusCode.UNAVAILABLE, "the Galaxy has not been loaded yet: its database is down")
+        return copy
 
-    def _check_up(self) -> None:
-        if self._world.active_faults.galaxy_down:
-            raise Refused(grpc.StatusCode.UNAVAILABLE, "the Galaxy's database is down")
 
-    def _page(self, request: _RequestT, found: Sequence[Node]) -> tuple[Sequence[Node], str]:
-        """Return the nodes of the requested page, and the token of the next page (empty on the last one)."""
-        if request.page_size < 0:
-            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"page_size must not be negative: {request.page_size}")
-        size = min(request.page_size or _DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE)
-        digest = _digest(request, self._plant.deploys)
-        first = 0
-        if request.page_token:
-            first, token_digest = _read_token(request.page_token)
-            if token_digest != digest:
-                raise Refused(
-                    grpc.StatusCode.INVALID_ARGUMENT, "the page_token is for other filters or for an earlier deploy"
-                )
-        end = first + size
-        return found[first:end], _token(end, digest) if end < len(found) else ""
+def _deploy_event(copy: GalaxyCopy) -> galaxy_pb.DeployEvent:
+    return galaxy_pb.DeployEvent(
+        sequence=copy.deploys,
+        observed_at=timestamp(copy.observed_at),
+        time_of_last_deploy=None if copy.deployed_at is None else timestamp(copy.deployed_at),
+        object_count=len(copy.objects),
+        attribute_count=len(copy.tags),
+    )
+
+
+def _page(request: _RequestT, found: Sequence[Node], deploys: int) -> tuple[Sequence[Node], str]:
+    """Return the nodes of the requested page, and the token of the next page (empty on the last one)."""
+    if request.page_size < 0:
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"page_size must not be negative: {request.page_size}")
+    size = min(request.page_size or _DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE)
+    digest = _digest(request, deploys)
+    first = 0
+    if request.page_token:
+        first, token_digest = _read_token(request.page_token)
+        if token_digest != digest:
+            raise Refused(
+                grpc.StatusCode.INVALID_ARGUMENT, "the page_token is for other filters or for an earlier deploy"
+            )
+    end = first + size
+    return found[first:end], _token(end, digest) if end < len(found) else ""
 
 
 def _start(tree: GalaxyTree, arm: str | None, request: _RequestT) -> Node | None:

@@ -10,8 +10,8 @@ from mxgateway.testing.state.keys import matches_glob
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mxgateway.testing.plant.galaxy_cache import GalaxyCopy
     from mxgateway.testing.plant.objects import PlantObject
-    from mxgateway.testing.plant.plant import Plant
     from mxgateway.testing.plant.tags import Tag
     from mxgateway.testing.state.keys import Key
 
@@ -61,14 +61,14 @@ class GalaxyFilter:
 class GalaxyTree:
     """The tree as one key sees it: all areas, the objects that it gives access to, and the parents of these."""
 
-    def __init__(self, plant: Plant, key: Key) -> None:
+    def __init__(self, galaxy: GalaxyCopy, key: Key) -> None:
         self._can_access_object = key.can_access_object
         self._attributes: dict[str, list[Tag]] = {}
-        for tag in plant:
+        for tag in galaxy:
             if key.can_access_tag(tag.name):
                 self._attributes.setdefault(tag.object_name.casefold(), []).append(tag)
         self._children: dict[str, list[PlantObject]] = {}
-        for each in plant.objects:
+        for each in galaxy.objects:
             self._children.setdefault(each.parent.casefold(), []).append(each)
         self.top: tuple[Node, ...] = self._nodes_under("", 0)
 

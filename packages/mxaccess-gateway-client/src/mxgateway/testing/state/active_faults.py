@@ -39,7 +39,6 @@ class ActiveFaults:
         command_delay: how long a worker waits before each command, in seconds.
         held_states: events by session state. While its event is cleared, no session leaves that state.
         held_commands: events by session id. While its event is cleared, the worker of that session starts no command.
-        galaxy_down: whether the Galaxy's database is down.
     """
 
     refused_calls: deque[RefusedCalls] = field(default_factory=deque[RefusedCalls])
@@ -47,7 +46,6 @@ class ActiveFaults:
     command_delay: float = 0.0
     held_states: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
     held_commands: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
-    galaxy_down: bool = False
 
     def refusal_for(self, rpc: str) -> Refused | None:
         """Return the refusal that a call of this rpc meets, and count the call. Return None if it is not refused."""

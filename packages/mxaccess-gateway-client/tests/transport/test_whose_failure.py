@@ -36,8 +36,8 @@ STACK_TRACE = (
 CONNECTION_FAILED = "the connection to the gateway failed"
 
 
-async def ping(client: GatewayClient) -> object:
-    return await client.attach_session("session-1").ping()
+async def ping(client: GatewayClient) -> None:
+    await client.attach_session("session-1").ping()
 
 
 async def first_event(client: GatewayClient) -> object:

@@ -148,6 +148,7 @@ COMMAND_LINES = (
     "browse",
     "galaxy-discover",
     "galaxy-last-deploy",
+    "galaxy-status",
     "galaxy-test-connection",
     "bench-read-bulk --duration-seconds 0.1",
     "bench-events --duration-seconds 0.1",

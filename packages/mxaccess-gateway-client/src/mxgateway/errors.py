@@ -77,7 +77,6 @@ __all__ = [
 ]
 
 
-
 class MxGatewayError(Exception):
     """Base class of all errors of this library. Each fact of ErrorFacts is an attribute of the same name."""
 

@@ -18,9 +18,9 @@ async def doctor(gateway: Gateway, output: Output) -> None:
     """Check every step from here to a working session, and print what is wrong and what to do about it.
 
     Checks the host name, TCP, TLS with the certificate's names, dates and fingerprint, the API key and its scopes, the
-    Galaxy, the session, the protocol version, the worker, and whether the gateway's answers fit the contract of mxgw-py.
-    The status is that of the first check that failed. The session is always closed. With MXGATEWAY_SERVICES=galaxy, for
-    a server with only the Galaxy, the checks end before the session.
+    Galaxy, the session, the protocol version, the worker, and whether the gateway's answers fit the contract of
+    mxgw-py. The status is that of the first check that failed. The session is always closed. With
+    MXGATEWAY_SERVICES=galaxy, for a server with only the Galaxy, the checks end before the session.
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.doctor import Doctor  # noqa: PLC0415

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from mxgateway.diagnosis import TlsReport
     from mxgateway_cli.output.console import Output
     from mxgateway_cli.output.formatting import Zone
-    from mxgateway_cli.output.formatting import Zone
 
 __all__ = ["CHECKS", "Doctor", "Verdict"]
 

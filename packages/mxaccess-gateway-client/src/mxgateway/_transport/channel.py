@@ -180,9 +180,9 @@ class Channel:
 
     def unary_method(
         self, path: str, request: type[RequestT], reply: type[MessageT]
-    ) -> _UnaryMethod[RequestT, MessageT]:
+    ) -> UnaryMethod[RequestT, MessageT]:
         """Return a method for `call` that is not one of the contract's, by its path `/package.Service/Method`."""
-        method: _UnaryMethod[RequestT, MessageT] = self._redacting.unary_unary(
+        method: UnaryMethod[RequestT, MessageT] = self._redacting.unary_unary(
             path, request_serializer=request.SerializeToString, response_deserializer=reply.FromString
         )
         return method

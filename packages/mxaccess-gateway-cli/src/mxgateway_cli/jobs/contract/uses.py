@@ -42,12 +42,14 @@ _TAG_CLIENT: Final = (
 _SMOKE: Final = "REGISTER ADD_ITEM ADVISE WRITE UN_ADVISE REMOVE_ITEM UNREGISTER"
 # Patterns of tags, and the types of tags that are written, come from the Galaxy.
 _GALAXY: Final = "DiscoverHierarchy BrowseChildren"
+# After the objects `browse` and `galaxy-discover` print how current they are.
+_GALAXY_STATUS: Final = "BrowseChildren TestConnection WatchDeployEvents"
 # The commands that need no gateway, and the one that runs others.
 _WITHOUT_GATEWAY: Final = frozenset({"version", "simulate", "contract", "batch"})
 # The commands that are not named after the only command kind that they send.
 _USES: Final[Mapping[str, Uses]] = {
     "smoke": _uses(f"{_SESSION} StreamEvents", _SMOKE),
-    "doctor": _uses(f"{_SESSION} TestConnection", "WRITE WRITE_SECURED DRAIN_EVENTS GET_WORKER_INFO"),
+    "doctor": _uses(f"{_SESSION} {_GALAXY_STATUS}", "WRITE WRITE_SECURED DRAIN_EVENTS GET_WORKER_INFO"),
     "read": _uses(f"{_SESSION} {_GALAXY}", "REGISTER READ_BULK"),
     "watch": _uses(f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK"),
     "record": _uses(f"{_SESSION} StreamEvents {_GALAXY}", _TAG_CLIENT),
@@ -69,8 +71,9 @@ _USES: Final[Mapping[str, Uses]] = {
     "acknowledge-alarm": _uses("AcknowledgeAlarm"),
     "session-active-alarms": _uses("", "QUERY_ACTIVE_ALARMS"),
     "acknowledge-alarm-by-guid": _uses("", "ACKNOWLEDGE_ALARM"),
-    "browse": _uses("BrowseChildren"),
-    "galaxy-discover": _uses(_GALAXY),
+    "browse": _uses(_GALAXY_STATUS),
+    "galaxy-discover": _uses(f"{_GALAXY} {_GALAXY_STATUS}"),
+    "galaxy-status": _uses(_GALAXY_STATUS),
     "galaxy-last-deploy": _uses("GetLastDeployTime"),
     "galaxy-test-connection": _uses("TestConnection"),
     "galaxy-watch": _uses("WatchDeployEvents"),

@@ -79,6 +79,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "write-secured2-bulk": ("bulk.writes", "Write on behalf of users, with a timestamp."),
     },
     "Alarms": {
+        "watch-alarms": ("alarms", "Watch the active alarms, reconnecting after a lost connection."),
         "stream-alarms": ("alarms", "Print the gateway's alarms as they change."),
         "query-active-alarms": ("alarms", "Print the active alarms."),
         "acknowledge-alarm": ("alarms", "Acknowledge an alarm."),

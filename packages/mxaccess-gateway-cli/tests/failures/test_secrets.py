@@ -50,6 +50,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "stream-events": ["--max-events", "1"],
     "subscribe-bulk": ["--items", "TestObject.TestInt"],
     "watch": ["TestObject.TestInt", "--duration", "0.5"],
+    "watch-alarms": ["--duration", "0.3"],
     "write": ["TestObject.TestInt", "1"],
 }
 VALUES: dict[str, str] = {

@@ -23,6 +23,7 @@ __all__ = [
     "stream_alarms",
     "subscribe_alarms",
     "unsubscribe_alarms",
+    "watch_alarms",
 ]
 
 _PROVIDERS: Final = ("alarmmgr", "subtag")
@@ -66,6 +67,53 @@ async def stream_alarms(gateway: Gateway, output: Output, *, filter_prefix: str,
             limit=max_messages,
             seconds=gateway.time_limit,
         )
+
+
+@gateway_command(
+    "watch-alarms",
+    _filter_prefix,
+    option(
+        "--max-events",
+        type=click.IntRange(min=1),
+        metavar="COUNT",
+        help="Stop after this number of changes and status items.",
+    ),
+    option(
+        "--duration",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Stop after this time, even if nothing changed.",
+    ),
+    _operator,
+    schema="alarm-watch",
+)
+async def watch_alarms(
+    gateway: Gateway,
+    output: Output,
+    *,
+    filter_prefix: str,
+    max_events: int | None,
+    duration: float | None,
+    operator: str,
+) -> None:
+    """Watch the active alarms and their changes, as a live table on a terminal, until an option or Ctrl-C ends it.
+
+    In the table, an alarm is acknowledged by typing its number, Enter, a comment and Enter; the arrow and page keys
+    scroll, and q quits. After a lost connection the command reconnects, reports "lost" and "restored", and prints what
+    changed in the meantime. Needs no session.
+    """
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.alarm_watch.job import watch_alarms as run  # noqa: PLC0415
+
+    client = await gateway.client()
+    await run(
+        client,
+        output,
+        filter_prefix=filter_prefix,
+        operator=operator,
+        max_events=max_events,
+        duration=duration,
+    )
 
 
 @gateway_command("query-active-alarms", _filter_prefix, schema="active-alarm")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
-from mxgateway import ActiveAlarm, AlarmFeedItem, AlarmProviderStatus, AlarmSnapshotComplete, AlarmTransition
+from mxgateway import (
+    ActiveAlarm,
+    AlarmConditionState,
+    AlarmFeedItem,
+    AlarmProviderStatus,
+    AlarmSnapshotComplete,
+    AlarmTransition,
+)
 from mxgateway_cli.output.columns import Column
 from mxgateway_cli.output.formatting import format_time
 from mxgateway_cli.output.layouts import Layout
@@ -17,10 +24,20 @@ if TYPE_CHECKING:
 
     from mxgateway_cli.output.formatting import Zone
 
-__all__ = ["ACTIVE_ALARMS", "ALARM_FEED"]
+__all__ = [
+    "ACTIVE_ALARMS",
+    "ALARM_COLUMNS",
+    "ALARM_FEED",
+    "alarm_cells",
+    "alarm_line",
+    "alarm_record",
+    "alarm_time",
+    "provider_line",
+]
 
 
-def _alarm_record(alarm: ActiveAlarm) -> dict[str, Any]:
+def alarm_record(alarm: ActiveAlarm) -> dict[str, Any]:
+    """Return an alarm as the protobuf JSON of its ActiveAlarmSnapshot."""
     return message_record(alarm.raw, f"the alarm {alarm.alarm_full_reference}")
 
 
@@ -28,7 +45,7 @@ def _feed_record(item: AlarmFeedItem) -> dict[str, Any]:
     """Return the item as the protobuf JSON of its AlarmFeedMessage."""
     match item:
         case ActiveAlarm():
-            return {"activeAlarm": _alarm_record(item)}
+            return {"activeAlarm": alarm_record(item)}
         case AlarmTransition():
             description = f"the alarm {item.alarm_full_reference}"
             return {"transition": message_record(item.raw.on_alarm_transition, description)}
@@ -45,23 +62,29 @@ def _feed_line(item: AlarmFeedItem, zone: Zone = UTC) -> str:
         case ActiveAlarm():
             return _active_line(item, zone)
         case AlarmTransition():
-            return _line(item, item.transition_kind.words, zone)
+            return alarm_line(item, item.transition_kind.words, zone)
         case AlarmSnapshotComplete():
             return "end of the active alarms; changes follow"
         case AlarmProviderStatus():
-            degraded = ", degraded" if item.degraded else ""
-            reason = f": {item.reason}" if item.reason else ""
-            return f"alarm provider: {item.mode.words}{degraded}{reason}"
+            return provider_line(item)
         case _:
             return "message of an unknown kind; --json shows its content"
 
 
+def provider_line(status: AlarmProviderStatus) -> str:
+    """Return the status of the alarm provider as a line."""
+    degraded = ", degraded" if status.degraded else ""
+    reason = f": {status.reason}" if status.reason else ""
+    return f"alarm provider: {status.mode.words}{degraded}{reason}"
+
+
 def _active_line(alarm: ActiveAlarm, zone: Zone = UTC) -> str:
-    return _line(alarm, alarm.current_state.words, zone)
+    return alarm_line(alarm, alarm.current_state.words, zone)
 
 
-def _line(alarm: ActiveAlarm | AlarmTransition, state: str, zone: Zone) -> str:
-    when = format_time(_time(alarm), zone)
+def alarm_line(alarm: ActiveAlarm | AlarmTransition, state: str, zone: Zone) -> str:
+    """Return an alarm as a line, with this text as its state."""
+    when = format_time(alarm_time(alarm), zone)
     description = f" {alarm.description}" if alarm.description else ""
     comment = f": {alarm.operator_comment}" if alarm.operator_comment else ""
     operator = f" ({alarm.operator_user}{comment})" if alarm.operator_user or comment else ""
@@ -73,7 +96,7 @@ def _feed_cells(item: AlarmFeedItem) -> Sequence[object]:
         case ActiveAlarm():
             return ("active alarm", *_active_cells(item))
         case AlarmTransition():
-            return ("transition", *_cells(item, item.transition_kind.words))
+            return ("transition", *alarm_cells(item, item.transition_kind.words))
         case AlarmSnapshotComplete():
             return ("snapshot complete", None, None, None, None, _feed_line(item), None, None)
         case AlarmProviderStatus():
@@ -83,13 +106,14 @@ def _feed_cells(item: AlarmFeedItem) -> Sequence[object]:
 
 
 def _active_cells(alarm: ActiveAlarm) -> Sequence[object]:
-    return _cells(alarm, alarm.current_state.words)
+    return alarm_cells(alarm, alarm.current_state.words)
 
 
-def _cells(alarm: ActiveAlarm | AlarmTransition, state: str) -> Sequence[object]:
+def alarm_cells(alarm: ActiveAlarm | AlarmTransition, state: str) -> Sequence[object]:
+    """Return the values of ALARM_COLUMNS, with this text as the state."""
     operator, comment = alarm.operator_user, alarm.operator_comment
     return (
-        _time(alarm),
+        alarm_time(alarm),
         state,
         alarm.alarm_full_reference,
         alarm.severity,
@@ -103,9 +127,12 @@ def _feed_values(item: AlarmFeedItem) -> Iterable[object]:
     return (item.alarm_full_reference,) if isinstance(item, (ActiveAlarm, AlarmTransition)) else ()
 
 
-def _time(alarm: ActiveAlarm | AlarmTransition) -> datetime | None:
+def alarm_time(alarm: ActiveAlarm | AlarmTransition) -> datetime | None:
+    """Return when the alarm last changed, or None if that is unknown or cannot be represented."""
+    is_cleared = isinstance(alarm, ActiveAlarm) and alarm.current_state is AlarmConditionState.INACTIVE
     try:
-        return alarm.transition_timestamp or alarm.original_raise_timestamp
+        # A raised alarm may have only the time at which it was raised.
+        return alarm.transition_timestamp or (None if is_cleared else alarm.original_raise_timestamp)
     except ValueError:
         return None
 
@@ -126,22 +153,23 @@ def _feed_style(item: AlarmFeedItem) -> str:
             return "dim"
 
 
-_COLUMNS: Final = tuple(
+ALARM_COLUMNS: Final = tuple(
     Column(name=name) for name in ("time", "state", "alarm", "severity", "description", "operator", "comment")
 )
+"""The columns of an alarm."""
 
 ACTIVE_ALARMS: Final[Layout[ActiveAlarm]] = Layout(
-    columns=_COLUMNS,
+    columns=ALARM_COLUMNS,
     cells=_active_cells,
     line=_active_line,
     values=lambda alarm: (alarm.alarm_full_reference,),
-    record=_alarm_record,
+    record=alarm_record,
     style=_active_style,
 )
 """The layout of active alarms."""
 
 ALARM_FEED: Final[Layout[AlarmFeedItem]] = Layout(
-    columns=(Column(name="kind"), *_COLUMNS),
+    columns=(Column(name="kind"), *ALARM_COLUMNS),
     cells=_feed_cells,
     line=_feed_line,
     values=_feed_values,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mxgateway_cli.output.console import Output
     from mxgateway_cli.output.formatting import Zone
 
-__all__ = ["READINGS", "WATCH_ITEMS", "TagSample", "change_reason", "print_readings", "status_line"]
+__all__ = ["READINGS", "WATCH_ITEMS", "TagSample", "change_reason", "lost_reason", "print_readings", "status_line"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def status_line(item: WatchItem | TagSample, zone: Zone = UTC) -> str:
         case TagRefused():
             return f"refused: {item.tag}: {item.error_message}"
         case WatchLost():
-            return f"lost: values are stale until the connection is restored: {_reason(item)}"
+            return f"lost: values are stale until the connection is restored: {lost_reason(item)}"
         case WatchRestored(resumed=True):
             return "restored: no changes were missed"
         case WatchRestored():
@@ -162,7 +162,7 @@ def _watch_record(item: WatchItem | TagSample) -> dict[str, Any]:
         case TagRefused():
             return {"kind": "refused", "tag": item.tag, "errorMessage": item.error_message}
         case WatchLost():
-            return {"kind": "lost", "reason": _reason(item)}
+            return {"kind": "lost", "reason": lost_reason(item)}
         case WatchRestored():
             return {"kind": "restored", "resumed": item.resumed}
         case WatchGap():
@@ -183,7 +183,8 @@ def _watch_style(item: WatchItem | TagSample) -> str:
     return quality_style(item.quality) if isinstance(item, TagChange) else "bold red"
 
 
-def _reason(lost: WatchLost) -> str:
+def lost_reason(lost: WatchLost) -> str:
+    """Return why a watch is lost, on one line."""
     failure = describe_gateway_error(lost.error)
     return " ".join((failure.message if failure else str(lost.error)).split())
 

@@ -103,6 +103,11 @@ class WatchView:
         elif isinstance(item, TagChange):
             self._rows[item.tag].is_stale = False
 
+    @property
+    def is_typing(self) -> bool:
+        """Return False: there is nothing to type."""
+        return False
+
     def press(self, key: str) -> None:
         """Pause or continue on p; scroll on the arrow and page keys."""
         if key != _PAUSE_KEY:

@@ -54,6 +54,11 @@ class Frame:
 class LiveView(Protocol):
     """The content of a live region."""
 
+    @property
+    def is_typing(self) -> bool:
+        """Whether the user is typing a text, which may contain the key that ends the display."""
+        ...
+
     def lines(self, frame: Frame) -> Sequence[Text]:
         """Return what the terminal shows now: at most `frame.height` lines of at most `frame.width` cells."""
         ...
@@ -165,7 +170,7 @@ class LiveRegion:
             ticks += 1
             keys = self._keyboard.read()
             for key in keys:
-                if key == _QUIT_KEY:
+                if key == _QUIT_KEY and not self._view.is_typing:
                     self._quit.set()
                 else:
                     self._view.press(key)

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-__all__ = ["REDACTED", "Secret", "SecretBytes", "hide", "redact", "redact_message", "shorten", "shows_secret"]
+__all__ = [
+    "REDACTED",
+    "Secret",
+    "SecretBytes",
+    "discard_unknown_fields",
+    "hide",
+    "redact",
+    "redact_message",
+    "shorten",
+    "shows_secret",
+]
 
 REDACTED: Final = "***"
 
@@ -161,12 +171,17 @@ def redact_message(message: Message) -> None:
     """
     search = _BoundedSearch()
     _redact_fields(message, search.redact)
-    # The known fields are free of secrets now. Serialize a copy: protobuf's pure-Python backend caches sizes.
-    rest = type(message)()
-    rest.CopyFrom(message)
-    serialized = rest.SerializeToString().decode("latin-1")
-    if search.redact(serialized) != serialized:
-        message.DiscardUnknownFields()
+    if any(search.redact(text) != text for text in _unknown_texts(message)):
+        discard_unknown_fields(message)
+
+
+def discard_unknown_fields(message: Message) -> None:
+    """Discard the fields of a message, and of the messages in it, that this version does not know."""
+    message.DiscardUnknownFields()
+    # New messages, because protobuf's pure-Python backend keeps the sizes that it has computed with unknown fields.
+    known = type(message)()
+    known.CopyFrom(message)
+    message.CopyFrom(known)
 
 
 def _redact_fields(message: Message, redact: Callable[[str], str]) -> None:
@@ -183,6 +198,29 @@ def _redact_fields(message: Message, redact: Callable[[str], str]) -> None:
                 _redact_values(message, field.name, redact_bytes)
             case _:
                 pass
+
+
+def _unknown_texts(message: Message) -> Iterator[str]:
+    """Yield the contents of the unknown fields of a message and of the messages in it."""
+    # Local imports, see _redact_messages.
+    from google.protobuf.message import Message  # noqa: PLC0415
+    from google.protobuf.unknown_fields import UnknownFieldSet  # noqa: PLC0415
+
+    waiting: list[Any] = [message]
+    while waiting:
+        each = waiting.pop()
+        fields = UnknownFieldSet(each) if isinstance(each, Message) else each
+        for data in (fields[index].data for index in range(len(fields))):
+            if isinstance(data, bytes):
+                yield data.decode("latin-1")
+            elif isinstance(data, int):
+                yield (data & (1 << 64) - 1).to_bytes(8, "little").decode("latin-1")
+            else:
+                # A group: the unknown fields in it.
+                waiting.append(data)
+        for field, value in each.ListFields() if isinstance(each, Message) else ():
+            if field.message_type is not None:
+                waiting += (value,) if isinstance(value, Message) else value
 
 
 def _redact_messages(value: Message | Iterable[Message], redact: Callable[[str], str]) -> None:

@@ -29,7 +29,7 @@ from mxgateway.errors import (
     MxGatewayWorkerError,
 )
 from mxgateway.protocol import ProtocolStatusCode
-from mxgateway.redaction import redact_message, shorten
+from mxgateway.redaction import discard_unknown_fields, redact_message, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,10 +217,7 @@ def error_from_reply(reply: pb.MxCommandReply, facts: ErrorFacts) -> MxGatewayEr
 
 def _drop_payload_of_large_reply(reply: pb.MxCommandReply) -> None:
     del reply.statuses[_MAX_STATUSES:]
-    if _size_of(reply) <= _LARGE_REPLY_BYTES:
-        return
-    reply.DiscardUnknownFields()
-    if _size_of(reply) <= _LARGE_REPLY_BYTES:
+    if reply.ByteSize() <= _LARGE_REPLY_BYTES:
         return
     reply.ClearField("return_value")
     payload = reply.WhichOneof("payload")
@@ -231,10 +228,4 @@ def _drop_payload_of_large_reply(reply: pb.MxCommandReply) -> None:
     reply.protocol_status.message = shorten(reply.protocol_status.message)
     for status in reply.statuses:
         status.diagnostic_text = shorten(status.diagnostic_text)
-
-
-def _size_of(reply: pb.MxCommandReply) -> int:
-    """Return the size in bytes, of a copy: protobuf's pure-Python backend caches it, unknown fields included."""
-    copy = type(reply)()
-    copy.CopyFrom(reply)
-    return copy.ByteSize()
+    discard_unknown_fields(reply)

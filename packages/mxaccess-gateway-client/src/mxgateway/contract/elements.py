@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import (
         Descriptor,
-        EnumDescriptor,
         FieldDescriptor,
         FileDescriptor,
-        ServiceDescriptor,
     )
 
 __all__ = ["Contract", "Element", "Group", "groups_of"]
@@ -58,18 +56,19 @@ Contract: TypeAlias = Mapping[str, Mapping[str, Group]]
 
 def groups_of(file: FileDescriptor) -> Iterator[tuple[str, Group]]:
     """Yield every message, enum and service of a file with its full name."""
-    for top in file.message_types_by_name.values():
-        yield from _message_groups(top)
-    for enum in file.enum_types_by_name.values():
-        yield enum.full_name, _enum_group(enum)
-    for service in file.services_by_name.values():
-        yield service.full_name, _service_group(service)
+    # Of a file only: protobuf's pure-Python backend cannot return the declaration of a message that was linked later.
+    proto = descriptor_pb2.FileDescriptorProto()
+    file.CopyToProto(proto)
+    for message in proto.message_type:
+        yield from _message_groups(file.message_types_by_name[message.name], message)
+    for enum in proto.enum_type:
+        yield f"{file.package}.{enum.name}", _enum_group(enum)
+    for service in proto.service:
+        yield f"{file.package}.{service.name}", _service_group(service)
 
 
-def _message_groups(descriptor: Descriptor) -> Iterator[tuple[str, Group]]:
+def _message_groups(descriptor: Descriptor, proto: descriptor_pb2.DescriptorProto) -> Iterator[tuple[str, Group]]:
     """Yield a message and everything that is declared in it."""
-    proto = descriptor_pb2.DescriptorProto()
-    descriptor.CopyToProto(proto)
     elements = {
         declared.name: _field_element(descriptor.fields_by_name[declared.name], declared, proto)
         for declared in proto.field
@@ -77,10 +76,10 @@ def _message_groups(descriptor: Descriptor) -> Iterator[tuple[str, Group]]:
     ranges = ((reserved.start, reserved.end - 1) for reserved in proto.reserved_range)
     facts = _reserved_facts(ranges, proto.reserved_name)
     yield descriptor.full_name, Group(kind="message", element_kind="field", elements=elements, facts=facts)
-    for nested in descriptor.nested_types:
-        yield from _message_groups(nested)
-    for enum in descriptor.enum_types:
-        yield enum.full_name, _enum_group(enum)
+    for nested in proto.nested_type:
+        yield from _message_groups(descriptor.nested_types_by_name[nested.name], nested)
+    for enum in proto.enum_type:
+        yield f"{descriptor.full_name}.{enum.name}", _enum_group(enum)
 
 
 def _field_element(
@@ -101,18 +100,14 @@ def _field_element(
     return Element(number=declared.number, facts=facts)
 
 
-def _enum_group(descriptor: EnumDescriptor) -> Group:
-    proto = descriptor_pb2.EnumDescriptorProto()
-    descriptor.CopyToProto(proto)
+def _enum_group(proto: descriptor_pb2.EnumDescriptorProto) -> Group:
     elements = {value.name: Element(number=value.number) for value in proto.value}
     ranges = ((reserved.start, reserved.end) for reserved in proto.reserved_range)
     facts = _reserved_facts(ranges, proto.reserved_name)
     return Group(kind="enum", element_kind="value", elements=elements, facts=facts)
 
 
-def _service_group(descriptor: ServiceDescriptor) -> Group:
-    proto = descriptor_pb2.ServiceDescriptorProto()
-    descriptor.CopyToProto(proto)
+def _service_group(proto: descriptor_pb2.ServiceDescriptorProto) -> Group:
     elements = {
         method.name: Element(
             facts={

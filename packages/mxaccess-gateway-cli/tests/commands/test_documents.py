@@ -39,7 +39,7 @@ def test_every_exit_status_is_in_readme_table(status: ExitStatus) -> None:
 @pytest.mark.skipif(shutil.which("bash") is None or sys.platform == "win32", reason="the snippets are for a Unix shell")
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.split(" --")[0].strip().replace("\n", " "))
 @pytest.mark.usefixtures("gateway")
-async def test_readme_snippet_works(snippet: str) -> None:
+async def test_readme_snippet_works(snippet: str, tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shell = await asyncio.create_subprocess_exec(
         "bash",
@@ -47,6 +47,7 @@ async def test_readme_snippet_works(snippet: str) -> None:
         "pipefail",
         "-c",
         snippet,
+        cwd=tmp_path,
         env=os.environ | {"PATH": path},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

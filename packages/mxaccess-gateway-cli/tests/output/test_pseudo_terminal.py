@@ -80,13 +80,14 @@ async def test_progress_on_terminal_leaves_results_in_file(
     assert terminal.text
 
 
-@pytest.mark.parametrize("columns", [60, 100])
+# A value that is left out because it has not changed is current nevertheless.
+@pytest.mark.parametrize(("columns", "options"), [(60, ()), (100, ("--changes-only",))])
 async def test_lost_connection_is_shown_above_stale_values(
-    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, columns: int
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, columns: int, options: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("TZ", "UTC")
     with _terminal(monkeypatch, columns) as terminal:
-        async with _watching(terminal, INT, RAMP):
+        async with _watching(terminal, INT, RAMP, *options):
             fresh = await terminal.wait_for_frame(lambda frame: "".join(frame).count("good (192)") == 2)
             await gateway.stop()
             stale = await terminal.wait_for_frame(lambda frame: re.search(r"stale [1-9] s", "".join(frame)))

@@ -41,7 +41,8 @@ class TagRow:
         last: The last shown change, or None before the first one.
         changes: Number of shown changes.
         refusal: Why the tag is not watched, or an empty text.
-        is_stale: Whether the value may have changed since.
+        stale_since: Since when the value may have changed without a notice, in seconds of the monotonic clock; None if
+            it is current.
     """
 
     tag: str
@@ -49,9 +50,16 @@ class TagRow:
     last: TagChange | None = None
     changes: int = 0
     refusal: str = ""
-    is_stale: bool = False
+    stale_since: float | None = None
     _arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=_MAX_ARRIVALS))
     _numbers: deque[float] = field(default_factory=lambda: deque(maxlen=TREND_WIDTH))
+
+    def mark(self, now: float, *, is_stale: bool) -> None:
+        """Note whether the value is stale. A tag without a value cannot be."""
+        if not is_stale or self.last is None:
+            self.stale_since = None
+        elif self.stale_since is None:
+            self.stale_since = now
 
     def add(self, change: TagChange, now: float) -> None:
         """Take a change, or the last one again in the next snapshot."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, overload
 
 from rich.text import Text
 
@@ -19,7 +20,7 @@ from mxgateway_cli.results.events import quality_style
 from mxgateway_cli.results.tags import TagSample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from mxgateway import MxGatewayError, WatchItem
     from mxgateway_cli.output.console import Output
@@ -67,8 +68,9 @@ class WatchView:
         self._rows = {tag: TagRow(tag=tag, started=start.monotonic) for tag in tags}
         self._title = f"watching {len(self._rows)} {'tag' if len(self._rows) == 1 else 'tags'} on {endpoint}"
         self._table = LiveTable()
-        self._stale_since = start
+        self._tag_width = max(len("tag"), *(len(printable(tag)) for tag in self._rows))
         self._lost: WatchLost | None = None
+        self._lost_since = start
         self._notice = ""
         self._has_bars = output.console.encoding.startswith("utf")
         # While the table is paused: since when, and its rows of that moment.
@@ -80,28 +82,27 @@ class WatchView:
         match item:
             case TagChange():
                 self._rows[item.tag].add(item, now.monotonic)
-                self._rows[item.tag].is_stale = False
+                self._rows[item.tag].mark(now.monotonic, is_stale=False)
             case TagSample():
                 if item.change is not None:
                     self._rows[item.tag].add(item.change, now.monotonic)
-                self._rows[item.tag].is_stale = item.is_stale
+                self._rows[item.tag].mark(now.monotonic, is_stale=item.is_stale)
             case TagRefused():
                 self._rows[item.tag].refusal = f"refused: {item.error_message}"
             case WatchLost():
-                self._lost = item
-                self._mark_stale(now)
+                self._lost, self._lost_since = item, now
+                self._mark_all(now, is_stale=True)
             case WatchRestored():
                 self._restore(item, now)
             case WatchGap():
                 self._notice = f"changes are missing since {self._time(now)}; the current values follow"
-                self._mark_stale(now)
+                self._mark_all(now, is_stale=True)
 
     def confirm(self, item: WatchItem | TagSample) -> None:
         """Mark the shown value of a tag as current: an item that differs too little has arrived."""
-        if isinstance(item, TagSample):
-            self._rows[item.tag].is_stale = item.is_stale
-        elif isinstance(item, TagChange):
-            self._rows[item.tag].is_stale = False
+        if isinstance(item, (TagChange, TagSample)):
+            is_stale = isinstance(item, TagSample) and item.is_stale
+            self._rows[item.tag].mark(time.monotonic(), is_stale=is_stale)
 
     @property
     def is_typing(self) -> bool:
@@ -113,15 +114,13 @@ class WatchView:
         if key != _PAUSE_KEY:
             self._table.press(key)
         elif self._paused is None:
-            width = self._output.console.width
-            self._paused = (_Moment.now(), self._live_rows(is_wide=self._is_wide(width)))
+            self._paused = (_Moment.now(), list(self._live_rows(self._output.console.width)))
         else:
             self._paused = None
 
     def lines(self, frame: Frame) -> Sequence[Text]:
         """Return the state, as many rows as fit, and a line on messages and keys."""
-        is_wide = self._is_wide(frame.width)
-        rows = self._live_rows(is_wide=is_wide) if self._paused is None else self._paused[1]
+        rows = self._live_rows(frame.width) if self._paused is None else self._paused[1]
         head, foot = self._head(), self._foot(frame)
         table = self._table.lines(
             self._columns(frame.width),
@@ -135,8 +134,7 @@ class WatchView:
     def final_lines(self, width: int) -> Sequence[Text]:
         """Return the last values of all tags, and if the connection is lost its state."""
         head = [] if self._lost is None else self._state()
-        is_wide = self._is_wide(width)
-        return [*head, *all_lines(self._columns(width), self._live_rows(is_wide=is_wide), width)]
+        return [*head, *all_lines(self._columns(width), self._live_rows(width), width)]
 
     def _head(self) -> list[Text]:
         paused = "" if self._paused is None else f", PAUSED for {self._paused[0].age()}"
@@ -145,7 +143,7 @@ class WatchView:
     def _state(self) -> list[Text]:
         if self._lost is None:
             return [Text("connected"), Text(self._notice, style="yellow")]
-        since = f"connection lost at {self._time(self._stale_since)}, {self._stale_since.age()} ago"
+        since = f"connection lost at {self._time(self._lost_since)}, {self._lost_since.age()} ago"
         reason = f"{self._reason(self._lost.error)}; reconnecting, the values are stale"
         return [Text(since, style=_LOST_STYLE), Text(reason, style="yellow")]
 
@@ -168,9 +166,8 @@ class WatchView:
         return [replace(column, width=narrow.get(column.heading, column.width)) for column in columns]
 
     def _wide_columns(self) -> list[LiveColumn]:
-        tag_width = max(3, *(len(printable(tag)) for tag in self._rows))
         columns = [
-            LiveColumn(heading="tag", width=tag_width, importance=9, is_cut_in_middle=True),
+            LiveColumn(heading="tag", width=self._tag_width, importance=9, is_cut_in_middle=True),
             LiveColumn(heading="value", width=VALUE_WIDTH, importance=9),
             LiveColumn(heading="quality", width=_QUALITY_WIDTH, importance=9),
             LiveColumn(heading="time", width=len(self._time(_Moment.now())), importance=6),
@@ -181,48 +178,45 @@ class WatchView:
             columns.append(LiveColumn(heading="trend", width=TREND_WIDTH, importance=4))
         return [*columns, LiveColumn(heading="reason", width=_MIN_REASON_WIDTH, importance=1, grows=True)]
 
-    def _is_wide(self, width: int) -> bool:
-        """Return whether there is room for times with their date and offset next to the other columns."""
-        return self._columns(width) == self._wide_columns()
-
-    def _live_rows(self, *, is_wide: bool) -> list[LiveRow]:
+    def _live_rows(self, width: int) -> Sequence[LiveRow]:
+        """Return the rows, each of which is built when it is drawn: most of a thousand tags are out of sight."""
         now = time.monotonic()
-        return [self._live_row(row, now, is_wide=is_wide) for row in self._rows.values()]
+        # Whether there is room for times with their date and offset next to the other columns.
+        is_wide = self._columns(width) == self._wide_columns()
+        return _Rows(list(self._rows.values()), lambda row: self._live_row(row, now, is_wide=is_wide))
 
     def _live_row(self, row: TagRow, now: float, *, is_wide: bool) -> LiveRow:
         change = row.last
+        stale = "" if row.stale_since is None else f"stale {age(now - row.stale_since)}"
         if change is None or not row.has_value or row.refusal:
-            stale = f"stale {self._stale_since.age()}: " if row.is_stale and change is not None else ""
-            style = _STALE_STYLE if row.is_stale else "dim" if change is None and not row.refusal else "red"
-            return LiveRow(cells=(row.tag,), rest=f"{stale}{row.reason}", style=style)
+            prefix = f"{stale}: " if stale else ""
+            style = _STALE_STYLE if stale else "dim" if change is None and not row.refusal else "red"
+            return LiveRow(cells=(row.tag,), rest=f"{prefix}{row.reason}", style=style)
         word, _, extra = str(change.quality).partition(", ")
         when = format_timestamp(change, self._output.zone)
         value = row.value(self._output.zone)
         cells = (
             row.tag,
             value.rjust(VALUE_WIDTH) if row.is_number else value,
-            f"stale {self._stale_since.age()}" if row.is_stale else f"{word})" if extra else word,
+            stale or (f"{word})" if extra else word),
             when if is_wide else when.partition("T")[2][:_TIME_OF_DAY_WIDTH],
             str(row.changes),
             row.rate(now),
             *((row.trend(),) if self._has_bars else ()),
             row.reason,
         )
-        return LiveRow(cells=cells, style=_STALE_STYLE if row.is_stale else quality_style(change.quality))
+        return LiveRow(cells=cells, style=_STALE_STYLE if stale else quality_style(change.quality))
 
-    def _mark_stale(self, now: _Moment) -> None:
-        if self._lost is None or not any(row.is_stale for row in self._rows.values()):
-            self._stale_since = now
+    def _mark_all(self, now: _Moment, *, is_stale: bool) -> None:
         for row in self._rows.values():
-            row.is_stale = row.last is not None
+            row.mark(now.monotonic, is_stale=is_stale)
 
     def _restore(self, restored: WatchRestored, now: _Moment) -> None:
         self._lost = None
         missed = "no changes were missed" if restored.resumed else "changes in the meantime were missed"
-        self._notice = f"restored at {self._time(now)} after {self._stale_since.age()}; {missed}"
+        self._notice = f"restored at {self._time(now)} after {self._lost_since.age()}; {missed}"
         if restored.resumed:
-            for row in self._rows.values():
-                row.is_stale = False
+            self._mark_all(now, is_stale=False)
 
     def _time(self, moment: _Moment) -> str:
         return format_time(moment.when, self._output.zone)
@@ -232,3 +226,25 @@ class WatchView:
         failure = describe_gateway_error(error) if self._output.diagnostics.debug else None
         text = failure.message if failure else f"{error.summary}; {error.hint}" if error.hint else error.summary
         return printable(" ".join(text.split()))
+
+
+class _Rows(Sequence[LiveRow]):
+    """Rows that are built when they are used."""
+
+    def __init__(self, rows: list[TagRow], build: Callable[[TagRow], LiveRow]) -> None:
+        self._rows = rows
+        self._build = build
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> LiveRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[LiveRow]: ...
+
+    def __getitem__(self, index: int | slice) -> LiveRow | list[LiveRow]:
+        if isinstance(index, slice):
+            return [self._build(row) for row in self._rows[index]]
+        return self._build(self._rows[index])

@@ -159,8 +159,9 @@ class LiveRegion:
 
     def _suspend(self) -> None:
         self._screen.close()
-        # The process stops here, until the shell continues it.
-        signal.raise_signal(signal.SIGSTOP)
+        if sys.platform != "win32":
+            # The process stops here, until the shell continues it.
+            signal.raise_signal(signal.SIGSTOP)
         self._enter_screen()
 
     async def _draw(self) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import csv
 import io
 import json
+import signal
+import sys
 from typing import Any
 
 import pytest
@@ -110,3 +112,21 @@ async def test_status_item_is_a_row_of_csv_and_a_warning_beside_values(
     assert rows[DOUBLE]["reason"]
     assert values.stdout == "42\n"
     assert f"refused: {DOUBLE}: " in values.error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process")
+@pytest.mark.usefixtures("gateway")
+async def test_missed_snapshots_are_left_out_with_a_warning() -> None:
+    async with start_process("watch", INT, "--every", "0.1", "-o", "csv") as process:
+        for _ in range(3):
+            await read_line(process)
+        process.send_signal(signal.SIGSTOP)
+        # The time that the process misses.
+        await asyncio.sleep(0.6)
+        process.send_signal(signal.SIGCONT)
+        for _ in range(3):
+            await read_line(process)
+        process.terminate()
+        result = await wait_for_exit(process)
+
+    assert "left out snapshots because this process was held up: " in result.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import signal
 import sys
@@ -250,3 +251,18 @@ async def test_suspended_watch_leaves_the_screen_until_it_continues(monkeypatch:
 
     assert status == ExitStatus.GOOD
     assert was_line_based
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_messages_of_a_long_outage_are_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _terminal(monkeypatch, 100) as terminal:
+        async with _watching(terminal, INT):
+            await terminal.wait_for_frame(lambda frame: " 42 " in "".join(frame))
+            for number in range(1, 31):
+                logging.getLogger("mxgateway.tags").warning("attempt %d", number)
+            frame = await terminal.wait_for_frame(lambda frame: "attempt 30" in "".join(frame))
+
+    assert "30 messages; the last one: warning: attempt 30" in frame
+    assert "10 earlier messages are left out" in terminal.remaining
+    printed = re.findall(r"warning: attempt (\d+)", terminal.remaining)
+    assert printed == [str(number) for number in range(11, 31)]

@@ -150,7 +150,7 @@ class WatchView:
     def _foot(self, frame: Frame) -> list[Text]:
         lines: list[Text] = []
         if frame.messages:
-            count = f"{len(frame.messages)} messages, printed at the end; the last one: " if frame.messages[1:] else ""
+            count = f"{len(frame.messages)} messages; the last one: " if frame.messages[1:] else ""
             last = frame.messages[-1].removeprefix("mxgw-py: ")
             lines.append(Text(f"{count}{last}", style="dim"))
         if frame.has_keyboard:

@@ -158,7 +158,7 @@ async def test_live_table_scrolls_and_counts_hidden_rows(monkeypatch: pytest.Mon
 
 
 async def test_pause_keeps_table_as_it_is(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    with _terminal(monkeypatch, 120) as terminal:
+    with _terminal(monkeypatch, 140) as terminal:
         async with _watching(terminal, INT):
             await terminal.wait_for_frame(lambda frame: " 42 " in "".join(frame))
             terminal.press("p")
@@ -171,8 +171,8 @@ async def test_pause_keeps_table_as_it_is(gateway: SimulatedGateway, monkeypatch
 
     assert _row(paused, INT).split()[1] == "42"
     assert "PAUSED" not in "".join(continued)
-    # The trend shows both values.
-    assert "▁█" in _row(continued, INT)
+    # One change since the start, from the lower to the higher value.
+    assert re.search(r" 2 +1/min +▁█$", _row(continued, INT))
 
 
 @pytest.mark.usefixtures("gateway")

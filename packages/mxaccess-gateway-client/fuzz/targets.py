@@ -17,7 +17,6 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from scripted_channel import Script, ScriptedChannel
 
 from mxgateway import (
-    ClientOptions,
     GatewayClient,
     MxGatewayError,
     Session,
@@ -26,8 +25,6 @@ from mxgateway import (
     WriteSecured2BulkEntry,
     WriteSecuredBulkEntry,
 )
-from mxgateway._connecting.gateways import Gateways
-from mxgateway._transport.channel import Channel
 from mxgateway._transport.decoding import UNREADABLE_BYTES
 
 __all__ = ["CALLS", "STREAMS", "TARGETS", "Target"]
@@ -151,14 +148,8 @@ def _loop() -> asyncio.Runner:
 
 async def _with_client(script: bytes, use: Callable[[GatewayClient], Awaitable[None]]) -> None:
     channel = ScriptedChannel(Script(script))
-
-    async def connect(_: ClientOptions) -> Channel:
-        return channel
-
-    gateways = Gateways(channel.options, connect)
-    await gateways.connect()
     try:
-        await use(GatewayClient(gateways))
+        await use(GatewayClient(channel))
     except MxGatewayError as error:
         check_error(error)
     finally:

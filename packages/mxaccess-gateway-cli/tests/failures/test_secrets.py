@@ -45,6 +45,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "galaxy-watch": ["--max-events", "1"],
     "read": ["TestObject.TestInt"],
     "read-bulk": ["--items", "TestObject.TestInt"],
+    "record": ["TestObject.TestInt", "--max-records", "1"],
     "smoke": ["--item", "TestObject.TestInt", "--timeout", "2"],
     "stream-alarms": ["--max-messages", "1"],
     "stream-events": ["--max-events", "1"],
@@ -54,6 +55,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "write": ["TestObject.TestInt", "1"],
 }
 VALUES: dict[str, str] = {
+    "--to": "values.csv",
     "--timestamp": "2026-01-05T08:00:00Z",
     "--type": "int32",
     "--guid": GUID,
@@ -77,8 +79,9 @@ def search() -> SecretSearch:
 
 
 @pytest.fixture
-async def echoing(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EchoingGateway]:
+async def echoing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[EchoingGateway]:
     """A gateway that echoes secrets; the environment holds its endpoint, the key, the password and a session id."""
+    monkeypatch.chdir(tmp_path)
     async with echoing_gateway() as gateway:
         for name, text in {
             "ENDPOINT": gateway.endpoint,

@@ -6,6 +6,7 @@ from . import contract as contract
 from . import diagnosis as diagnosis
 from . import errors as errors
 from . import events as events
+from . import forwarding as forwarding
 from . import frames as frames
 from . import galaxy as galaxy
 from . import options as options
@@ -78,7 +79,6 @@ from .galaxy import GalaxyObjects as GalaxyObjects
 from .galaxy import GalaxyPlace as GalaxyPlace
 from .galaxy import GalaxyStatus as GalaxyStatus
 from .options import ClientOptions as ClientOptions
-from .options import GatewayEndpoint as GatewayEndpoint
 from .protocol import ProtocolStatusCode as ProtocolStatusCode
 from .protocol import SessionState as SessionState
 from .session import OpenSessionOptions as OpenSessionOptions

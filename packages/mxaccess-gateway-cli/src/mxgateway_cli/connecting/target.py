@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -91,12 +90,7 @@ _TLS_OPTIONS = (
 TLS_FIELDS: Final = tuple(each.field for each in _TLS_OPTIONS)
 
 _DECLARATIONS: tuple[Callable[[Any], Any], ...] = (
-    option(
-        "--endpoint",
-        section=_SECTION,
-        metavar="HOST:PORT",
-        help="The gateway, for example localhost:5000. Several, separated by commas: the first one that answers.",
-    ),
+    option("--endpoint", section=_SECTION, metavar="HOST:PORT", help="The gateway, for example localhost:5000."),
     option(
         "--api-key-env",
         section=_SECTION,
@@ -136,14 +130,12 @@ class Target:
     """The gateway named by the command line and the environment. The command line overrides the environment.
 
     Attributes:
-        endpoints: The gateways, of which the first one that answers is used. Empty if none was given.
-        fields: The other fields of ClientOptions that have an option of their own.
+        fields: The fields of ClientOptions that have an option of their own. `endpoint` is missing if none was given.
         api_key_env: The environment variable that holds the API key, or None if a file does.
         api_key_file: The text file that holds the key, or None.
         timeout_given: Whether the user set the timeout.
     """
 
-    endpoints: tuple[str, ...]
     fields: ClientOptionsFields
     api_key_env: str | None
     api_key_file: str | None
@@ -167,9 +159,10 @@ class Target:
         )
         fields = {"plaintext": plaintext, "timeout": parameters.pop("timeout"), **tls_fields}
         fields["trust_on_first_use"] = bool(tls_fields["trust_on_first_use"])
-        endpoints = parameters.pop("endpoint") or os.environ.get("MXGATEWAY_ENDPOINTS") or ""
+        endpoint = parameters.pop("endpoint")
+        if endpoint:
+            fields["endpoint"] = endpoint
         return cls(
-            endpoints=tuple(part.strip() for part in endpoints.split(",") if part.strip()),
             fields=cast("ClientOptionsFields", fields),
             api_key_env=api_key_env,
             api_key_file=api_key_file,

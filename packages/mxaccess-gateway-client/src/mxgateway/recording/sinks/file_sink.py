@@ -105,13 +105,16 @@ class FileSink(ABC):
         finally:
             self.series.lock.release()
 
+    def _set_size(self, size: int) -> None:
+        self.size = size
+
     @abstractmethod
     def _open(self, path: Path) -> datetime | None:
-        """Open a file, set `size`, and return when its last record was received."""
+        """Open a file, set its size, and return when its last record was received."""
 
     @abstractmethod
     def _write(self, records: Sequence[TagRecord]) -> None:
-        """Write records to disk and set `size`."""
+        """Write records to disk and set the size."""
 
     @abstractmethod
     def _close(self) -> None:

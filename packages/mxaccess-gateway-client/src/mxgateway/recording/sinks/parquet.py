@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final
 
 from mxgateway._support.extras import import_extra
 from mxgateway.recording.columns import COLUMNS, columns_of
@@ -41,8 +41,8 @@ class ParquetSink(FileSink):
         MxGatewayConfigurationError: pyarrow is not installed.
     """
 
-    suffix = ".parquet"
-    by_date = True
+    suffix: ClassVar[str] = ".parquet"
+    by_date: ClassVar[bool] = True
     _stream: BinaryIO
     _writer: Any
 
@@ -57,7 +57,7 @@ class ParquetSink(FileSink):
         self._stream = _in_progress(path).open("xb")
         # Its own id tells whether its batches are in the Parquet file already.
         self._writer = pa.ipc.new_stream(self._stream, _schema().with_metadata({_ID: secrets.token_hex(16)}))
-        self.size = 0
+        self._set_size(0)
         return last
 
     def _write(self, records: Sequence[TagRecord]) -> None:
@@ -68,7 +68,7 @@ class ParquetSink(FileSink):
             raise OSError(f"cannot write to {self.path}: {error}") from error
         self._stream.flush()
         os.fsync(self._stream.fileno())
-        self.size = self._stream.tell()
+        self._set_size(self._stream.tell())
 
     def _close(self) -> None:
         self._writer.close()

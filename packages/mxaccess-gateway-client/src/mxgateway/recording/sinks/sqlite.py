@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from mxgateway.recording.row import Row, iso_time, row_of, typed_value
 from mxgateway.recording.sinks.file_sink import FileSink
@@ -54,7 +54,7 @@ class SqliteSink(FileSink):
     session id and sequence, is not stored twice.
     """
 
-    suffix = ".sqlite"
+    suffix: ClassVar[str] = ".sqlite"
     _connection: sqlite3.Connection
 
     def _open(self, path: Path) -> datetime | None:
@@ -85,7 +85,7 @@ class SqliteSink(FileSink):
     def _measure(self) -> None:
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
         (page_size,) = self._connection.execute("PRAGMA page_size").fetchone()
-        self.size = pages * page_size
+        self._set_size(pages * page_size)
 
 
 def _columns(row: Row) -> tuple[object, ...]:

@@ -50,7 +50,7 @@ class _TextSink(FileSink):
         if end < (size := self._file.seek(0, os.SEEK_END)):
             _logger.warning("%s: removed %d bytes of a record that was not complete", path, size - end)
             self._file.truncate(end)
-        self.size = end
+        self._set_size(end)
         if end == 0:
             self._append(self.header)
         if end <= len(self.header):
@@ -71,7 +71,7 @@ class _TextSink(FileSink):
         self._file.write(data)
         self._file.flush()
         os.fsync(self._file.fileno())
-        self.size += len(data)
+        self._set_size(self.size + len(data))
 
     def _find_last_record(self) -> tuple[int, int]:
         """Return where the last complete record begins and ends, in bytes."""
@@ -100,8 +100,8 @@ class CsvSink(_TextSink):
     does not apply is empty. A file that exists is continued.
     """
 
-    suffix = ".csv"
-    header = (",".join(Row._fields) + "\n").encode()
+    suffix: ClassVar[str] = ".csv"
+    header: ClassVar[bytes] = (",".join(Row._fields) + "\n").encode()
 
     def _encode(self, rows: Sequence[Row]) -> bytes:
         text = io.StringIO(newline="")
@@ -149,7 +149,7 @@ class JsonLinesSink(_TextSink):
     left out. A file that exists is continued.
     """
 
-    suffix = ".jsonl"
+    suffix: ClassVar[str] = ".jsonl"
 
     def _encode(self, rows: Sequence[Row]) -> bytes:
         return "".join([json.dumps(json_record(row), ensure_ascii=False) + "\n" for row in rows]).encode("utf-8")

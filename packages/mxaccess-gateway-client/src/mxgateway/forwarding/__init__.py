@@ -1,0 +1,22 @@
+"""Forward the changes of tags, and every loss among them, to a broker."""
+
+from mxgateway.forwarding.errors import BrokerUnavailableError
+from mxgateway.forwarding.forwarder import Forwarder, ForwarderStatistics
+from mxgateway.forwarding.jetstream import JetStreamOptions, JetStreamSink
+from mxgateway.forwarding.naming import decode_name, encode_name, mqtt_topic, nats_subject
+from mxgateway.forwarding.payload import Payload
+from mxgateway.forwarding.spool import Spool
+
+__all__ = [
+    "BrokerUnavailableError",
+    "Forwarder",
+    "ForwarderStatistics",
+    "JetStreamOptions",
+    "JetStreamSink",
+    "Payload",
+    "Spool",
+    "decode_name",
+    "encode_name",
+    "mqtt_topic",
+    "nats_subject",
+]

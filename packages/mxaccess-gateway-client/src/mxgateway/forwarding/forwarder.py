@@ -1,0 +1,175 @@
+"""Forwarder: from a watch through a spool to a broker, with every loss as a record."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from mxgateway.forwarding.spool import Spool
+from mxgateway.recording import Recorder, RecorderOptions
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from mxgateway.forwarding.spool import SpooledBatch
+    from mxgateway.recording import RecorderStatistics, Sink
+    from mxgateway.tags import TagClient
+
+__all__ = ["Forwarder", "ForwarderStatistics"]
+
+_logger = logging.getLogger("mxgateway.forwarding")
+
+_FIRST_DELAY_SECONDS: Final = 0.1
+_LONGEST_DELAY_SECONDS: Final = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class ForwarderStatistics:
+    """What a Forwarder has done so far.
+
+    Attributes:
+        received: What was received from the gateway and spooled.
+        acknowledged: Records that the broker has acknowledged.
+        last_acknowledged: When the broker last acknowledged records, in UTC.
+        failures: How often the broker was lost or could not be reached.
+        connected: Whether the broker acknowledges at present.
+    """
+
+    received: RecorderStatistics
+    acknowledged: int = 0
+    last_acknowledged: datetime | None = None
+    failures: int = 0
+    connected: bool = False
+
+
+class Forwarder:
+    """Hands the changes of tags, and every loss among them, to a broker.
+
+    What the broker has not acknowledged waits in the spool, in order, and the watch is never held back. An async
+    context manager: entering opens the spool and begins the watch, leaving closes all.
+
+    Args:
+        client: The TagClient that watches the tags.
+        sink: The broker.
+        tags: The names of the tags.
+        spool: Where records wait; by default in memory.
+        options: How records are collected into batches, see RecorderOptions.
+    """
+
+    def __init__(
+        self,
+        client: TagClient,
+        sink: Sink,
+        *tags: str,
+        spool: Spool | None = None,
+        options: RecorderOptions | None = None,
+    ) -> None:
+        self.spool: Final = spool or Spool()
+        self._sink = sink
+        self._recorder = Recorder(client, self.spool, *tags, options=options or RecorderOptions(flush_interval=0.01))
+        self.statistics: Final = ForwarderStatistics(received=self._recorder.statistics)
+        self._is_open = False
+
+    async def __aenter__(self) -> Self:
+        """Open the spool and begin the watch.
+
+        Raises:
+            OSError: The spool cannot be opened.
+            MxGatewayError: See TagWatch.
+        """
+        await self._recorder.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._close_sink()
+        await self._recorder.__aexit__(kind, error, traceback)
+
+    async def run(self, *, duration: float | None = None, drain_seconds: float = 10.0) -> ForwarderStatistics:
+        """Forward until `stop` is called or `duration` seconds have passed.
+
+        Then, and also when this call is cancelled, it tries to deliver what waits for up to `drain_seconds`. What is
+        not delivered stays in the spool's file for the next start.
+
+        Raises:
+            MxGatewayError: The watch has ended with this error, or the broker's options are wrong.
+            OSError: The spool cannot be written.
+        """
+        delivering = asyncio.create_task(self._deliver(), name="mxgateway forwarder delivery")
+        receiving = asyncio.create_task(self._recorder.run(duration=duration), name="mxgateway forwarder receipt")
+        try:
+            await asyncio.wait([delivering, receiving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._recorder.stop()
+            await asyncio.wait([receiving])
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(drain_seconds):
+                    await self._drained(delivering)
+            delivering.cancel()
+            await asyncio.wait([delivering])
+        if not delivering.cancelled():
+            delivering.result()
+        receiving.result()
+        return self.statistics
+
+    def stop(self) -> None:
+        """End `run` once what waits is delivered, or after its `drain_seconds`."""
+        self._recorder.stop()
+
+    async def _drained(self, delivering: asyncio.Task[None]) -> None:
+        while self.spool.records and not delivering.done():
+            acknowledged = asyncio.create_task(self.spool.wait_for_removal())
+            try:
+                await asyncio.wait([acknowledged, delivering], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                acknowledged.cancel()
+
+    async def _deliver(self) -> None:
+        delay = 0.0
+        batch: SpooledBatch | None = None
+        while True:
+            batch = batch or await self.spool.next()
+            if batch is None:
+                await self.spool.wait()
+                continue
+            try:
+                await self._write(batch)
+            except OSError as error:
+                self._note_failure(error)
+                await self._close_sink()
+                delay = min(_LONGEST_DELAY_SECONDS, max(_FIRST_DELAY_SECONDS, 2 * delay))
+                await asyncio.sleep(delay)
+                continue
+            delay = 0.0
+            await self.spool.acknowledge(batch)
+            statistics = self.statistics
+            statistics.connected = True
+            statistics.acknowledged += len(batch.records)
+            statistics.last_acknowledged = datetime.now(UTC)
+            batch = None
+
+    async def _write(self, batch: SpooledBatch) -> None:
+        if not self._is_open:
+            await self._sink.open()
+            self._is_open = True
+            if self.statistics.failures:
+                _logger.info("the broker is back: %d records wait", self.spool.records)
+        await self._sink.write(batch.records)
+
+    def _note_failure(self, error: OSError) -> None:
+        # Once for each time the broker is lost, not for each attempt.
+        level = logging.WARNING if self.statistics.connected or not self.statistics.failures else logging.DEBUG
+        _logger.log(level, "cannot deliver, %d records wait in the spool: %s", self.spool.records, error)
+        self.statistics.connected = False
+        self.statistics.failures += 1
+
+    async def _close_sink(self) -> None:
+        self._is_open = False
+        with contextlib.suppress(OSError):
+            await self._sink.close()

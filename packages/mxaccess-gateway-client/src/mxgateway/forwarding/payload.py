@@ -1,0 +1,60 @@
+"""Payload: records as the bytes of messages."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from mxgateway.recording import RecordKind
+from mxgateway.recording.row import iso_time, json_record, json_value, row_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mxgateway.recording import TagRecord
+
+__all__ = ["Payload", "encode_records", "record_id"]
+
+
+class Payload(StrEnum):
+    """What a message contains."""
+
+    JSON = "json"
+    """The record as JSON, with the keys of JSON Lines; several records in one message are JSON Lines."""
+    PROTOBUF = "protobuf"
+    """The event of the gateway, `mxaccess_gateway.v1.MxEvent`; a record that is no change is JSON."""
+    VTQ = "vtq"
+    """JSON of value, time and quality alone, as AVEVA's own MQTT products publish it; other records are JSON."""
+
+
+def encode_records(records: Sequence[TagRecord], payload: Payload) -> bytes:
+    """Return records as one message; more than one only as JSON."""
+    if payload is Payload.JSON:
+        return "\n".join([json.dumps(json_record(row_of(record)), ensure_ascii=False) for record in records]).encode()
+    (record,) = records
+    if record.kind is not RecordKind.CHANGE:
+        return json.dumps(json_record(row_of(record)), ensure_ascii=False).encode()
+    if payload is Payload.PROTOBUF:
+        return record.event.SerializeToString()
+    return json.dumps(_vtq(record), ensure_ascii=False).encode()
+
+
+def record_id(record: TagRecord) -> str:
+    """Return what identifies a record: `<session id>:<sequence>` for a change.
+
+    A repeated value, and a record that is no change, have the nanoseconds of their arrival in their id.
+    """
+    if record.kind is RecordKind.CHANGE:
+        identity = f"{record.event.session_id}:{record.event.worker_sequence}"
+        return f"{identity}:{record.received_nanoseconds}" if record.repeated else identity
+    return f"{record.kind}:{record.tag}:{record.received_nanoseconds}"
+
+
+def _vtq(record: TagRecord) -> dict[str, Any]:
+    row = row_of(record)
+    return {
+        "value": json_value(row.value),
+        "timestamp": None if row.source_time is None else iso_time(row.source_time),
+        "quality": row.quality,
+    }

@@ -1,0 +1,130 @@
+"""The spool keeps records in order until they are acknowledged, and tells what it had to drop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mxgateway import MxGatewayConfigurationError
+from mxgateway.forwarding import Spool
+from mxgateway.recording import TagRecord
+from support.recording import LOST, WHEN, change
+
+
+async def delivered(spool: Spool) -> list[TagRecord]:
+    """Acknowledge all batches and return their records."""
+    records: list[TagRecord] = []
+    while batch := await spool.next():
+        records += batch.records
+        await spool.acknowledge(batch)
+    return records
+
+
+def numbers(records: list[TagRecord]) -> list[object]:
+    """Return the values of changes, and the kinds of other records."""
+    return [record.value if record.kind == "change" else record.kind.value for record in records]
+
+
+async def test_records_come_back_as_they_were_and_in_order(tmp_path: Path) -> None:
+    records = [change("Öl", 1, "A.Ö"), change([1.5, 2.5], 2), LOST]
+    spool = Spool(tmp_path / "spool.sqlite")
+    await spool.open()
+    await spool.write(records[:2])
+    await spool.write(records[2:])
+    assert spool.records == 3
+    assert await delivered(spool) == records
+    assert (spool.records, spool.bytes) == (0, 0)
+    await spool.close()
+
+
+async def test_what_is_not_acknowledged_is_there_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    spool = Spool(path)
+    assert await spool.open() is None
+    for number in range(3):
+        await spool.write([change(number)])
+    first = await spool.next()
+    assert first is not None
+    await spool.acknowledge(first)
+    await spool.next()
+    await spool.close()
+
+    spool = Spool(path)
+    assert await spool.open() == WHEN
+    assert numbers(await delivered(spool)) == [1, 2]
+    await spool.close()
+    assert await spool.open() == WHEN
+    assert await delivered(spool) == []
+    await spool.close()
+
+
+async def test_a_full_spool_drops_the_oldest_and_leaves_a_gap() -> None:
+    size = len("x" * 1000)
+    spool = Spool(max_bytes=5 * size)
+    await spool.open()
+    for number in range(10):
+        await spool.write([change(f"{number}" + "x" * size, number), change("y", number)])
+    assert spool.dropped == 12
+    assert spool.bytes <= 5 * size
+
+    records = await delivered(spool)
+    assert [record.kind.value for record in records] == ["gap", *["change"] * 8]
+    assert records[0].detail.startswith("12 changes received from 2026-01-02T03:04:05.678+00:00 to ")
+    assert str(records[1].value).startswith("6x")
+    await spool.close()
+
+
+async def test_what_is_being_delivered_is_not_dropped_and_its_gap_comes_behind_it(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    spool = Spool(path, max_bytes=300)
+    await spool.open()
+    await spool.write([change(0, 0)])
+    batch = await spool.next()
+    for number in range(1, 10):
+        await spool.write([change(number, number)])
+    await spool.close()
+
+    spool = Spool(path, max_bytes=300)
+    await spool.open()
+    assert batch is not None
+    again = await spool.next()
+    assert again is not None
+    assert numbers(list(again.records)) == numbers(list(batch.records)) == [0]
+    await spool.acknowledge(again)
+    rest = numbers(await delivered(spool))
+    assert rest[0] == "gap"
+    assert rest[1:] == list(range(10 - len(rest[1:]), 10))
+    await spool.close()
+
+
+async def test_records_that_are_too_old_are_dropped() -> None:
+    spool = Spool(max_seconds=3600)
+    await spool.open()
+    await spool.write([change(1)])
+    await spool.write([TagRecord(kind=LOST.kind, received_nanoseconds=2**62, detail="later")])
+    assert numbers(await delivered(spool)) == ["gap", "lost"]
+    await spool.close()
+
+
+async def test_two_programs_cannot_use_the_same_spool(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    await spool.open()
+    with pytest.raises(OSError, match=r"another program uses the spool .*spool\.sqlite"):
+        await Spool(tmp_path / "spool.sqlite").open()
+    await spool.close()
+
+
+async def test_a_file_that_is_no_spool_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other"
+    await asyncio.to_thread(path.write_text, "something else altogether, longer than a header\n" * 100)
+    with pytest.raises(OSError, match="other is not a spool"):
+        await Spool(path).open()
+
+
+@pytest.mark.parametrize("limits", [{"max_bytes": 0}, {"max_seconds": -1.0}])
+def test_limits_must_be_positive(limits: dict[str, Any]) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="must be positive"):
+        Spool(**limits)

@@ -20,27 +20,28 @@ from mxgateway_cli.jobs.contract.uses import uses_of
 from support.reflecting_server import reflecting, reflecting_server
 
 GATEWAY = "mxaccess_gateway/v1/mxaccess_gateway.proto"
-TIMEOUT_MS = pb.ReadBulkCommand.DESCRIPTOR.fields_by_name["timeout_ms"].number
+INTERVAL = pb.SetBufferedUpdateIntervalCommand.DESCRIPTOR.fields_by_name["update_interval_milliseconds"].number
 
 
 def changed(files: Mapping[str, FileDescriptorProto]) -> None:
-    """Change a field of bulk reads, add a field to acknowledgements, and remove an rpc."""
+    """Remove an rpc, change the number of a field, and add a field."""
+    methods = files[GATEWAY].service[0].method
+    methods.remove(next(method for method in methods if method.name == "QueryActiveAlarms"))
     messages = {message.name: message for message in files[GATEWAY].message_type}
-    next(field for field in messages["ReadBulkCommand"].field if field.name == "timeout_ms").number = 900
-    messages["AcknowledgeAlarmReply"].field.add(
+    interval = messages["SetBufferedUpdateIntervalCommand"].field
+    next(field for field in interval if field.name == "update_interval_milliseconds").number = 900
+    messages["WorkerInfoReply"].field.add(
         name="plant", number=901, type=FieldDescriptorProto.TYPE_STRING, label=FieldDescriptorProto.LABEL_OPTIONAL
     )
-    methods = files[GATEWAY].service[0].method
-    methods.remove(next(method for method in methods if method.name == "StreamAlarms"))
 
 
 DIFFERENCES = [
-    "field mxaccess_gateway.v1.AcknowledgeAlarmReply.plant = 901: missing here; affects acknowledge-alarm",
-    "rpc mxaccess_gateway.v1.MxAccessGateway.StreamAlarms: missing there; affects stream-alarms",
+    "rpc mxaccess_gateway.v1.MxAccessGateway.QueryActiveAlarms: missing there; affects query-active-alarms",
     (
-        f"field mxaccess_gateway.v1.ReadBulkCommand.timeout_ms: number {TIMEOUT_MS} here, 900 there; "
-        "affects read, watch, write, read-bulk, bench-read-bulk, bench-events"
+        "field mxaccess_gateway.v1.SetBufferedUpdateIntervalCommand.update_interval_milliseconds: "
+        f"number {INTERVAL} here, 900 there; affects set-buffered-update-interval"
     ),
+    "field mxaccess_gateway.v1.WorkerInfoReply.plant = 901: missing here; affects doctor, worker-info",
 ]
 
 
@@ -67,8 +68,12 @@ async def test_differences_match_schema(their_file: Path) -> None:
 
     for record in result.records:
         validate(record, "contract")
-    assert [record["commands"] for record in result.records][:2] == [["acknowledge-alarm"], ["stream-alarms"]]
-    assert [result.records[-1][key] for key in ("fact", "here", "there")] == ["number", str(TIMEOUT_MS), "900"]
+    assert [record["commands"] for record in result.records] == [
+        ["query-active-alarms"],
+        ["set-buffered-update-interval"],
+        ["doctor", "worker-info"],
+    ]
+    assert [result.records[1][key] for key in ("fact", "here", "there")] == ["number", str(INTERVAL), "900"]
     validate(result.error_record, "error")
 
 

@@ -129,7 +129,7 @@ async def test_calls_are_recorded(gateway: SimulatedGateway) -> None:
     assert all(not call.running for call in gateway.calls)
 
 
-@pytest.mark.parametrize("limits", [Limits(recorded_calls=3), Limits(recorded_bytes=3200)], ids=["calls", "bytes"])
+@pytest.mark.parametrize("limits", [Limits(recorded_calls=3), Limits(recorded_bytes=3400)], ids=["calls", "bytes"])
 async def test_recorded_calls_are_limited_in_number_and_size(limits: Limits) -> None:
     async with SimulatedGateway(limits=limits) as gateway, connected(gateway) as wire:
         session = await wire.open_session()

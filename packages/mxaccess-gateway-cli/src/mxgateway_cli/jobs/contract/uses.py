@@ -67,6 +67,7 @@ _USES: Final[Mapping[str, Uses]] = {
     "read-bulk": _uses(_GALAXY, "READ_BULK"),
     "write-secured": _uses("", "WRITE_SECURED WRITE_SECURED2"),
     "stream-alarms": _uses("StreamAlarms"),
+    "watch-alarms": _uses("StreamAlarms AcknowledgeAlarm"),
     "query-active-alarms": _uses("QueryActiveAlarms"),
     "acknowledge-alarm": _uses("AcknowledgeAlarm"),
     "session-active-alarms": _uses("", "QUERY_ACTIVE_ALARMS"),

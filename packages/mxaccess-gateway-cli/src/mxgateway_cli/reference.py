@@ -28,6 +28,10 @@ _WRITE_NOTE = """\
 The environment never triggers a write and never turns off a check: the tags, `--file`, `--yes` and `--resize` of
 `write`, and `smoke --write`, have no variable."""
 
+_FORMER_NOTE = """\
+Names of earlier versions, and of the gateway's command lines in other languages. They still work, with their variables,
+and are not shown anywhere else."""
+
 
 def reference() -> str:
     """Return the reference as Markdown."""
@@ -44,6 +48,7 @@ def reference() -> str:
                     shared.setdefault(each.section, {})[each.opts[0]] = each
     for section, declared in shared.items():
         parts += [f"## {section} options", "\n".join(_table(declared.values()))]
+    parts += ["## Former names", _FORMER_NOTE, "\n".join(_former_names())]
     parts += ["## Exit statuses", "\n".join(_statuses())]
     return "\n\n".join(parts) + "\n"
 
@@ -73,8 +78,22 @@ def _table(options: Iterable[Option]) -> Iterator[str]:
     for option in options:
         names = ", ".join(option.opts)
         flag = names if option.is_flag else f"{names} {option.metavar}"
-        variable = f"`{option.envvar}`" if isinstance(option.envvar, str) else ""
+        variables = [option.envvar] if isinstance(option.envvar, str) else option.envvar or []
+        variable = f"`{variables[0]}`" if variables else ""
         yield f"| `{flag}` | {variable} | {_meaning(option)} |"
+
+
+def _former_names() -> Iterator[str]:
+    yield "| command | former name | now |"
+    yield "|---|---|---|"
+    for name in (name for names in COMMANDS.values() for name in names):
+        for option in _command(name).params:
+            if isinstance(option, Option):
+                for former in option.former:
+                    yield f"| `{name}` | `{former}` | `{option.opts[0]}` |"
+                if option.instead is not None:
+                    yield f"| `{name}` | `{option.opts[0]}` | `{option.instead}` |"
+    yield "| `stream-alarms` | `--timeout`, as the end of the stream | `--duration` |"
 
 
 def _meaning(option: Option) -> str:

@@ -35,7 +35,7 @@ async def test_filter_prefix_ignores_case() -> None:
 @pytest.mark.usefixtures("gateway")
 async def test_json_prints_messages_of_gateway() -> None:
     active = (await succeed("query-active-alarms", "--json")).record
-    feed = (await succeed("stream-alarms", "--max-messages", "3", "--json")).records
+    feed = (await succeed("stream-alarms", "--count", "3", "--json")).records
 
     validate(active, schema_of("query-active-alarms"))
     for record in feed:
@@ -56,7 +56,7 @@ async def test_alarm_transition_is_printed_as_it_happens() -> None:
     async with start_process("stream-alarms", "--json") as process:
         for _ in range(3):
             await read_line(process)
-        await succeed("acknowledge-alarm", "--reference", ALARM, "--comment", "on my way", "--operator", "someone")
+        await succeed("acknowledge-alarm", ALARM, "--comment", "on my way", "--operator", "someone")
         transition = json.loads(await read_line(process))
         process.terminate()
         result = await wait_for_exit(process)
@@ -69,7 +69,7 @@ async def test_alarm_transition_is_printed_as_it_happens() -> None:
 
 
 async def test_acknowledgement_sends_comment_and_operator(gateway: SimulatedGateway) -> None:
-    arguments = ["--reference", ALARM, "--comment", "on my way", "--operator", "someone", "--json"]
+    arguments = [ALARM, "--comment", "on my way", "--operator", "someone", "--json"]
     record = (await succeed("acknowledge-alarm", *arguments)).record
 
     validate(record, schema_of("acknowledge-alarm"))
@@ -80,13 +80,13 @@ async def test_acknowledgement_sends_comment_and_operator(gateway: SimulatedGate
 
 @pytest.mark.usefixtures("gateway")
 async def test_unknown_alarm_is_refused_by_mxaccess() -> None:
-    result = await mxgw_py("acknowledge-alarm", "--reference", "SimulatedGalaxy!TestArea.NoSuchAlarm")
+    result = await mxgw_py("acknowledge-alarm", "SimulatedGalaxy!TestArea.NoSuchAlarm")
 
     assert result.status == ExitStatus.MXACCESS
 
 
 async def test_invalid_alarm_reference_is_refused_before_it_is_sent(gateway: SimulatedGateway) -> None:
-    result = await mxgw_py("acknowledge-alarm", "--reference", "nonsense")
+    result = await mxgw_py("acknowledge-alarm", "nonsense")
 
     assert result.status == ExitStatus.USAGE
     assert "Provider!Group.Tag" in result.error
@@ -102,8 +102,8 @@ async def test_key_without_events_scope_is_refused(gateway: SimulatedGateway, mo
 async def test_subscribed_alarms_arrive_in_session_events(gateway: SimulatedGateway, session: Session) -> None:
     expression = r"\\Node\SimulatedGalaxy!TestArea"
     subscribed = (await succeed("subscribe-alarms", "--subscription-expression", expression, "--json")).record
-    await succeed("acknowledge-alarm", "--reference", ALARM)
-    event = (await succeed("stream-events", "--max-events", "1", "--json")).record
+    await succeed("acknowledge-alarm", ALARM)
+    event = (await succeed("stream-events", "--count", "1", "--json")).record
     unsubscribed = (await succeed("unsubscribe-alarms", "--json")).record
 
     for record in (subscribed, unsubscribed):

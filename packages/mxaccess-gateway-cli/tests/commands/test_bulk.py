@@ -39,7 +39,7 @@ def _results(result: Result, command: str) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("server")
 async def test_items_are_subscribed_and_unsubscribed_in_one_round_trip(gateway: SimulatedGateway) -> None:
-    subscribed = _results(await succeed("subscribe-bulk", "--items", f"{INT}, {DOUBLE}", "--json"), "subscribe-bulk")
+    subscribed = _results(await succeed("subscribe-bulk", INT, DOUBLE, "--json"), "subscribe-bulk")
     handles = ",".join(str(entry["itemHandle"]) for entry in subscribed)
     unsubscribed = _results(await succeed("unsubscribe-bulk", "--item-handles", handles, "--json"), "unsubscribe-bulk")
 
@@ -51,7 +51,7 @@ async def test_items_are_subscribed_and_unsubscribed_in_one_round_trip(gateway: 
 
 @pytest.mark.usefixtures("server")
 async def test_items_are_added_advised_and_removed_in_bulk() -> None:
-    added = _results(await succeed("add-item-bulk", "--items", f"{INT},{DOUBLE}", "--json"), "add-item-bulk")
+    added = _results(await succeed("add-item-bulk", INT, DOUBLE, "--json"), "add-item-bulk")
     handles = ",".join(str(entry["itemHandle"]) for entry in added)
 
     for command in ("advise-item-bulk", "un-advise-item-bulk", "remove-item-bulk"):
@@ -61,7 +61,7 @@ async def test_items_are_added_advised_and_removed_in_bulk() -> None:
 
 @pytest.mark.usefixtures("server")
 async def test_failed_entry_keeps_its_position_and_sets_status_6() -> None:
-    added = (await succeed("add-item-bulk", "--items", INT, "--json")).record["results"][0]["itemHandle"]
+    added = (await succeed("add-item-bulk", INT, "--json")).record["results"][0]["itemHandle"]
 
     result = await mxgw_py("advise-item-bulk", "--item-handles", f"{added},4711", "--json")
 
@@ -82,7 +82,7 @@ async def test_pipe_gets_one_line_per_entry() -> None:
 async def test_advised_tag_is_read_from_cache(session: Session, server: int) -> None:
     await _subscribed(session, server, INT)
 
-    result = await succeed("read-bulk", "--items", f"{INT},{DOUBLE}", "--timeout-ms", "500", "--json")
+    result = await succeed("read-bulk", INT, DOUBLE, "--worker-timeout", "500ms", "--json")
 
     integer, double = _results(result, "read-bulk")
     assert (integer["wasCached"], integer["value"]["int32Value"]) == (True, 42)
@@ -91,14 +91,14 @@ async def test_advised_tag_is_read_from_cache(session: Session, server: int) -> 
 
 @pytest.mark.usefixtures("server")
 async def test_read_bulk_sends_worker_timeout(gateway: SimulatedGateway) -> None:
-    await succeed("read-bulk", "--items", INT, "--timeout-ms", "1500")
+    await succeed("read-bulk", INT, "--worker-timeout", "1500ms")
 
     assert last_command(gateway).read_bulk.timeout_ms == 1500
 
 
 @pytest.mark.usefixtures("server")
 async def test_unreadable_tag_is_failed_entry() -> None:
-    result = await mxgw_py("read-bulk", "--items", f"{INT},{UNKNOWN}")
+    result = await mxgw_py("read-bulk", INT, UNKNOWN)
 
     assert result.status == ExitStatus.MXACCESS
     assert [line.split()[:2] for line in result.stdout.splitlines()] == [["ok", INT], ["FAILED", UNKNOWN]]

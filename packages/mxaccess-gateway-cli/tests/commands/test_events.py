@@ -31,7 +31,7 @@ async def _started_stream(gateway: SimulatedGateway, *arguments: object) -> asyn
 async def test_stream_ends_after_max_events(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2, 3)
 
-    records = (await succeed("stream-events", "--max-events", "3", "--json")).records
+    records = (await succeed("stream-events", "--count", "3", "--json")).records
 
     assert [record["value"]["int32Value"] for record in records] == [42, 1, 2]
     assert [record["workerSequence"] for record in records] == ["1", "2", "3"]
@@ -44,7 +44,7 @@ async def test_stream_ends_after_duration_with_status_0(gateway: SimulatedGatewa
 
 @pytest.mark.usefixtures("advised_item")
 async def test_events_are_printed_as_they_arrive(gateway: SimulatedGateway) -> None:
-    stream = await _started_stream(gateway, "--max-events", "2", "--json")
+    stream = await _started_stream(gateway, "--count", "2", "--json")
     await _change(gateway, 7)
 
     assert [record["value"]["int32Value"] for record in (await stream).records] == [42, 7]
@@ -53,10 +53,10 @@ async def test_events_are_printed_as_they_arrive(gateway: SimulatedGateway) -> N
 @pytest.mark.usefixtures("advised_item")
 async def test_stream_resumes_after_sequence(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2)
-    first = await succeed("stream-events", "--max-events", "2", "--json")
+    first = await succeed("stream-events", "--count", "2", "--json")
 
     last = first.records[-1]["workerSequence"]
-    second = await succeed("stream-events", "--after-sequence", last, "--max-events", "1", "--json")
+    second = await succeed("stream-events", "--after-sequence", last, "--count", "1", "--json")
 
     assert second.record["workerSequence"] == str(int(last) + 1)
 
@@ -64,11 +64,11 @@ async def test_stream_resumes_after_sequence(gateway: SimulatedGateway) -> None:
 @pytest.mark.usefixtures("advised_item")
 async def test_lost_events_are_printed_with_warning(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2, 3)
-    await succeed("stream-events", "--max-events", "4")
+    await succeed("stream-events", "--count", "4")
     (view,) = gateway.sessions
     gateway.faults.age_out_replay(view.session_id)
 
-    result = await mxgw_py("stream-events", "--after-sequence", "1", "--max-events", "1", "--json")
+    result = await mxgw_py("stream-events", "--after-sequence", "1", "--count", "1", "--json")
 
     assert result.status == ExitStatus.GOOD
     assert result.record["replayGap"]["requestedAfterSequence"] == "1"
@@ -79,7 +79,7 @@ async def test_lost_events_are_printed_with_warning(gateway: SimulatedGateway) -
 async def test_pipe_gets_one_line_per_event(advised_item: tuple[int, int]) -> None:
     await succeed("write", "--type", "int32", "--value", "5")
 
-    lines = (await succeed("stream-events", "--max-events", "3")).stdout.splitlines()
+    lines = (await succeed("stream-events", "--count", "3")).stdout.splitlines()
 
     server_handle, item_handle = advised_item
     assert lines[0].startswith("1 ")
@@ -92,7 +92,7 @@ async def test_control_characters_in_values_are_escaped(gateway: SimulatedGatewa
     server_handle = await session.register("tests")
     await session.advise(server_handle, await session.add_item(server_handle, "TestChildObject.TestString"))
 
-    (line,) = (await succeed("stream-events", "--max-events", "1")).stdout.splitlines()
+    (line,) = (await succeed("stream-events", "--count", "1")).stdout.splitlines()
 
     assert line.isprintable()
     assert line.endswith(r" a\x1b[2Jb\nc")
@@ -163,7 +163,7 @@ async def test_timeout_of_gateway_is_not_mistaken_for_duration(
 async def test_drained_events_are_printed_and_removed(gateway: SimulatedGateway) -> None:
     await _change(gateway, 1, 2)
 
-    first = await succeed("drain-events", "--max-events", "1", "--json")
+    first = await succeed("drain-events", "--count", "1", "--json")
     rest = await succeed("drain-events", "--json")
 
     assert [record["value"]["int32Value"] for record in first.records + rest.records] == [42, 1, 2]
@@ -172,7 +172,7 @@ async def test_drained_events_are_printed_and_removed(gateway: SimulatedGateway)
 
 @pytest.mark.usefixtures("session")
 @pytest.mark.parametrize(
-    "arguments", [["--after-sequence", "-1"], ["--max-events", "0"], ["--duration", "0"], ["--duration", "soon"]]
+    "arguments", [["--after-sequence", "-1"], ["--count", "0"], ["--duration", "0"], ["--duration", "soon"]]
 )
 async def test_invalid_limit_is_usage_error(arguments: list[str]) -> None:
     result = await mxgw_py("stream-events", *arguments)

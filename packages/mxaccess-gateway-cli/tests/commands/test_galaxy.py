@@ -92,7 +92,7 @@ async def test_page_size_does_not_change_output() -> None:
         (["--template", "$Pump"], ["TestPump (Pump)"]),
         (["--template", "$TestChildObject", "--historized-only"], ["TestChildObject"]),
         (["TestArea", "--alarm-bearing-only"], ["TestChildObject"]),
-        (["TestPlant", "--max-depth", "0"], ["TestPlant"]),
+        (["TestPlant", "--depth", "0"], ["TestPlant"]),
     ],
 )
 async def test_filters_are_combined(filters: list[str], found: list[str]) -> None:
@@ -136,7 +136,7 @@ async def test_unreachable_galaxy_database_fails(gateway: SimulatedGateway) -> N
 
 
 async def test_deploy_is_printed_as_it_happens(gateway: SimulatedGateway) -> None:
-    async with start_process("galaxy-watch", "--json", "--max-events", "2") as process:
+    async with start_process("galaxy-watch", "--json", "--count", "2") as process:
         present = json.loads(await read_line(process))
         gateway.plant.deploy()
         deployed = json.loads(await read_line(process))

@@ -19,7 +19,7 @@ def _items(gateway: SimulatedGateway) -> list[ItemView]:
 async def test_commands_share_handles(gateway: SimulatedGateway) -> None:
     server_handle = (await succeed("register", "--client-name", "script")).stdout.strip()
     item_handle = (
-        await succeed("add-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt")
+        await succeed("add-item", "--server-handle", server_handle, "TestChildObject.TestInt")
     ).stdout.strip()
     handles = ("--server-handle", server_handle, "--item-handle", item_handle)
 
@@ -34,13 +34,13 @@ async def test_commands_share_handles(gateway: SimulatedGateway) -> None:
     await succeed("remove-item", *handles)
     assert not _items(gateway)
     await succeed("unregister", "--server-handle", server_handle)
-    result = await mxgw_py("add-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt")
+    result = await mxgw_py("add-item", "--server-handle", server_handle, "TestChildObject.TestInt")
     assert result.status == ExitStatus.MXACCESS
 
 
 async def test_handles_have_protobuf_json_names(session: Session) -> None:
     server = (await succeed("register", "--json")).record
-    item = (await succeed("add-item", "--server-handle", server["serverHandle"], "--item", "X.Y", "--json")).record
+    item = (await succeed("add-item", "--server-handle", server["serverHandle"], "X.Y", "--json")).record
 
     assert server == {"sessionId": session.session_id, "serverHandle": server["serverHandle"]}
     assert item == {**server, "itemHandle": item["itemHandle"]}
@@ -49,7 +49,7 @@ async def test_handles_have_protobuf_json_names(session: Session) -> None:
 async def test_add_item_sends_context(gateway: SimulatedGateway, session: Session) -> None:
     server_handle = await session.register("tests")
 
-    await succeed("add-item", "--server-handle", server_handle, "--item", "TestInt", "--context", "TestChildObject")
+    await succeed("add-item", "--server-handle", server_handle, "TestInt", "--context", "TestChildObject")
 
     assert [item.definition for item in _items(gateway)] == ["TestChildObject.TestInt"]
     assert gateway.calls[-1].rpc == "Invoke"
@@ -81,12 +81,10 @@ async def test_buffered_item_is_added_with_update_interval(gateway: SimulatedGat
     server_handle = await session.register("tests")
 
     item = (
-        await succeed(
-            "add-buffered-item", "--server-handle", server_handle, "--item", "TestChildObject.TestInt", "--json"
-        )
+        await succeed("add-buffered-item", "--server-handle", server_handle, "TestChildObject.TestInt", "--json")
     ).record
     interval = await succeed(
-        "set-buffered-update-interval", "--server-handle", server_handle, "--interval-ms", 250, "--json"
+        "set-buffered-update-interval", "--server-handle", server_handle, "--interval", "250ms", "--json"
     )
 
     assert [view.item_handle for view in _items(gateway)] == [item["itemHandle"]]

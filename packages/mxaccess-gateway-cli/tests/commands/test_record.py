@@ -31,7 +31,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 @pytest.mark.usefixtures("gateway")
 async def test_changes_are_in_the_file_and_a_summary_is_printed(tmp_path: Path) -> None:
     path = tmp_path / "values.csv"
-    result = await succeed("record", INT, STRING, "--to", path, "--max-records", 2)
+    result = await succeed("record", INT, STRING, "--to", path, "--count", 2)
 
     assert result.stdout.startswith(f"{path}: 2 changes in ")
     assert result.stdout.endswith(" s, nothing lost\n")
@@ -42,7 +42,7 @@ async def test_changes_are_in_the_file_and_a_summary_is_printed(tmp_path: Path) 
 @pytest.mark.usefixtures("gateway")
 async def test_json_summary_names_the_newest_file(tmp_path: Path) -> None:
     folder = tmp_path / "recording"
-    arguments = ("record", INT, "--to", f"{folder}/", "--format", "jsonl", "--max-records", 1, "--json")
+    arguments = ("record", INT, "--to", f"{folder}/", "--format", "jsonl", "--count", 1, "--json")
     record = (await succeed(*arguments)).record
 
     validate(record, "recording")
@@ -54,7 +54,7 @@ async def test_json_summary_names_the_newest_file(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("gateway")
 async def test_a_second_recording_continues_the_file_and_tells_the_gap(tmp_path: Path) -> None:
     path = tmp_path / "values.csv"
-    arguments = ("record", INT, "--to", path, "--max-records", 1)
+    arguments = ("record", INT, "--to", path, "--count", 1)
     await succeed(*arguments)
     result = await succeed(*arguments)
 
@@ -67,7 +67,7 @@ async def test_a_second_recording_continues_the_file_and_tells_the_gap(tmp_path:
 @pytest.mark.usefixtures("gateway")
 async def test_the_suffix_says_what_kind_of_file_it_is(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"values.{suffix}"
-    await succeed("record", INT, "--to", path, "--max-records", 1)
+    await succeed("record", INT, "--to", path, "--count", 1)
     head = (await asyncio.to_thread(path.read_bytes))[:6]
 
     beginnings = {"csv": b"kind,t", "jsonl": b'{"kind', "ndjson": b'{"kind', "parquet": b"PAR1"}
@@ -129,7 +129,7 @@ async def test_a_terminal_shows_the_progress_in_one_line(
 ) -> None:
     for name, value in {"COLUMNS": "100", "LINES": "24", "TERM": "xterm-256color"}.items():
         monkeypatch.setenv(name, value)
-    arguments = ("record", INT, "--to", str(tmp_path / "values.csv"), "--max-records", "2", "--flush-interval", "10ms")
+    arguments = ("record", INT, "--to", str(tmp_path / "values.csv"), "--count", "2", "--flush-interval", "10ms")
     with PseudoTerminal(100, 24) as terminal, (tmp_path / "stdout").open("w", encoding="utf-8") as stdout:
         streams = Streams(stdout=stdout, stderr=terminal.stream)
         running = asyncio.create_task(asyncio.to_thread(run_with_streams, arguments, streams))

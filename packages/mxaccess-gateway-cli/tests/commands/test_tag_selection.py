@@ -178,13 +178,13 @@ async def test_bulk_command_without_tags_is_usage_error(command: str) -> None:
     result = await mxgw_py(command, "--server-handle", "1")
 
     assert result.status == ExitStatus.USAGE
-    assert "no tags: give --items A,B, or --tags-file FILE" in result.error
+    assert "no tags: give TAG..., for example TestChildObject.TestInt, or --tags-file FILE" in result.error
 
 
 @pytest.mark.usefixtures("gateway")
 async def test_benchmark_takes_tags_from_file(save: Save) -> None:
     tag_list = save(f"{INT}\n{DOUBLE}\n")
 
-    result = await succeed("bench-read-bulk", "--tags-file", tag_list, "--duration-seconds", "0.1")
+    result = await succeed("bench-read-bulk", "--tags-file", tag_list, "--duration", "0.1")
 
     assert "calls/s of 2 tags" in result.stdout

@@ -155,7 +155,7 @@ async def test_tag_and_handle_contradict_each_other() -> None:
 
 @pytest.mark.usefixtures("gateway")
 async def test_watch_starts_with_current_values() -> None:
-    lines = (await succeed("watch", INT, READ_ONLY, "--max-events", "2")).stdout.splitlines()
+    lines = (await succeed("watch", INT, READ_ONLY, "--count", "2")).stdout.splitlines()
 
     assert sorted(line.split(" ", 1)[1] for line in lines) == [f"{INT} good (192) 42", f"{READ_ONLY} good (192) 7"]
 
@@ -209,7 +209,7 @@ async def test_missing_tag_is_usage_error(gateway: SimulatedGateway, command: st
 async def test_watch_advises_as_supervisory_client_on_request(
     gateway: SimulatedGateway, option: tuple[str, ...], kind: str
 ) -> None:
-    await succeed("watch", INT, "--max-events", "1", *option)
+    await succeed("watch", INT, "--count", "1", *option)
 
     commands = [cast("Any", call.request).command for call in gateway.calls if call.rpc == "Invoke"]
     sent = [command.WhichOneof("payload") for command in commands]

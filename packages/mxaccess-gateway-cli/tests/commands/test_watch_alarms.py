@@ -29,7 +29,7 @@ STOPPED = f"SimulatedGalaxy!TestArea2.{STOPPED_TAG}"
 
 @pytest.mark.usefixtures("gateway")
 async def test_pipe_gets_a_line_per_alarm_then_end_of_active_alarms() -> None:
-    raised, complete, provider = (await succeed("watch-alarms", "--max-events", "3")).stdout.splitlines()
+    raised, complete, provider = (await succeed("watch-alarms", "--count", "3")).stdout.splitlines()
 
     assert raised.split(" ", 1)[1] == f"raised {HOT} severity 700 Too hot [in the list of active alarms: active]"
     assert complete == "end of the active alarms; changes follow"
@@ -46,7 +46,7 @@ async def test_duration_ends_the_watch_normally() -> None:
 async def test_json_reports_changes_losses_and_what_changed_in_the_meantime(gateway: SimulatedGateway) -> None:
     async with start_process("watch-alarms", "--json") as process:
         records = [json.loads(await read_line(process)) for _ in range(3)]
-        await succeed("acknowledge-alarm", "--reference", HOT, "--comment", "on my way", "--operator", "someone")
+        await succeed("acknowledge-alarm", HOT, "--comment", "on my way", "--operator", "someone")
         records.append(json.loads(await read_line(process)))
         gateway.faults.end_alarm_feeds()
         gateway.plant[HOT_TAG].set(0)

@@ -45,7 +45,7 @@ async def test_small_changes_are_left_out(
 
 
 async def test_change_of_quality_is_never_left_out(gateway: SimulatedGateway) -> None:
-    async with start_process("watch", DOUBLE, "--deadband", "1000", "--json", "--max-events", "2") as process:
+    async with start_process("watch", DOUBLE, "--deadband", "1000", "--json", "--count", "2") as process:
         await read_line(process)
         gateway.plant[DOUBLE].set(3.2, quality=64)
         changed = json.loads(await read_line(process))
@@ -56,7 +56,7 @@ async def test_change_of_quality_is_never_left_out(gateway: SimulatedGateway) ->
 
 @pytest.mark.usefixtures("gateway")
 async def test_snapshots_have_a_row_per_tag_at_each_beat() -> None:
-    arguments = ("watch", INT, UNKNOWN, "--every", "0.2", "--max-events", "6")
+    arguments = ("watch", INT, UNKNOWN, "--every", "0.2", "--count", "6")
     records = (await succeed(*arguments, "--json")).records
     text = (await succeed(*arguments, "--output", "csv")).stdout
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -93,7 +93,7 @@ async def test_snapshots_continue_while_the_connection_is_lost(gateway: Simulate
 @pytest.mark.usefixtures("gateway")
 async def test_first_snapshot_does_not_wait_for_the_beat() -> None:
     async with asyncio.timeout(20):
-        assert (await succeed("watch", INT, "--every", "3600", "--max-events", "1", "-o", "value")).stdout == "42\n"
+        assert (await succeed("watch", INT, "--every", "3600", "--count", "1", "-o", "value")).stdout == "42\n"
 
 
 async def test_status_item_is_a_row_of_csv_and_a_warning_beside_values(
@@ -102,8 +102,8 @@ async def test_status_item_is_a_row_of_csv_and_a_warning_beside_values(
     scopes = "session:open", "session:close", "invoke:read", "events:read"
     monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.add_key(*scopes, galaxy=(INT,)))
 
-    table = await succeed("watch", INT, DOUBLE, "--max-events", "2", "-o", "csv")
-    values = await mxgw_py("watch", INT, DOUBLE, "--max-events", "2", "-o", "value")
+    table = await succeed("watch", INT, DOUBLE, "--count", "2", "-o", "csv")
+    values = await mxgw_py("watch", INT, DOUBLE, "--count", "2", "-o", "value")
 
     rows = {row["tag"]: row for row in csv.DictReader(io.StringIO(table.stdout))}
     assert (rows[INT]["kind"], rows[INT]["value"], rows[DOUBLE]["kind"]) == ("change", "42", "refused")

@@ -34,7 +34,7 @@ ENVIRONMENT_ONLY = {
 
 
 async def _smoke(*arguments: object) -> Result:
-    return await mxgw_py("smoke", "--item", ITEM, *arguments)
+    return await mxgw_py("smoke", ITEM, *arguments)
 
 
 def test_every_field_of_client_options_is_an_option_or_set_by_environment() -> None:
@@ -54,9 +54,7 @@ async def test_all_options_can_come_from_command_line(
         monkeypatch.delenv(name)
     monkeypatch.setenv("PLANT_7_KEY", gateway.api_key)
 
-    await succeed(
-        "smoke", "--endpoint", gateway.endpoint, "--api-key-env", "PLANT_7_KEY", "--plaintext", "--item", ITEM
-    )
+    await succeed("smoke", "--endpoint", gateway.endpoint, "--api-key-env", "PLANT_7_KEY", "--plaintext", ITEM)
 
 
 @pytest.mark.usefixtures("gateway")

@@ -32,7 +32,7 @@ async def _run(*arguments: object) -> Result:
 
 @pytest.mark.usefixtures("_environment")
 async def test_ctrl_c_closes_session_of_smoke_test(gateway: SimulatedGateway) -> None:
-    async with start_process("smoke", "--item", "TestChildObject.TestNotConnected", "--timeout", "50") as process:
+    async with start_process("smoke", "TestChildObject.TestNotConnected", "--timeout", "50") as process:
         await gateway.wait_for(lambda: gateway.sessions and gateway.sessions[0].last_sequence, timeout=20)
         process.send_signal(signal.SIGINT)
         result = await wait_for_exit(process)
@@ -82,7 +82,7 @@ async def test_closed_stdout_ends_stream_silently(gateway: SimulatedGateway) -> 
 
 
 async def test_usage_error_is_one_line_on_stderr() -> None:
-    result = await _run("smoke", "--plaintext", "--tls", "--item", ITEM)
+    result = await _run("smoke", "--plaintext", "--tls", ITEM)
 
     assert (result.status, result.stdout) == (ExitStatus.USAGE, "")
     assert "--plaintext and --tls" in result.error
@@ -92,7 +92,7 @@ async def test_failed_connection_prints_no_grpc_log(certificates: Certificates) 
     async with SimulatedGateway(tls=certificates.gateway.server()) as gateway:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("MXGATEWAY_API_KEY", gateway.api_key)
-            result = await _run("smoke", "--item", ITEM, "--endpoint", gateway.endpoint)
+            result = await _run("smoke", ITEM, "--endpoint", gateway.endpoint)
 
     assert result.status == ExitStatus.TRANSPORT
     assert "--ca-file" in result.error

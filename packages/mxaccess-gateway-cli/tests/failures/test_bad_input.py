@@ -70,7 +70,7 @@ async def closed_port() -> int:
 async def test_invalid_endpoint_is_usage_error(monkeypatch: pytest.MonkeyPatch, endpoint: str, hint: str) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
 
-    await _refused(ExitStatus.USAGE, hint, "smoke", "--item", ITEM, "--endpoint", endpoint)
+    await _refused(ExitStatus.USAGE, hint, "smoke", ITEM, "--endpoint", endpoint)
 
 
 async def test_missing_endpoint_is_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ async def test_certificate_of_untrusted_ca_is_refused(
 async def test_wrong_key_is_authentication_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY + "x")
 
-    await _refused(ExitStatus.AUTHENTICATION, "API key", "smoke", "--item", ITEM)
+    await _refused(ExitStatus.AUTHENTICATION, "API key", "smoke", ITEM)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_missing_scope_is_authentication_error(
 ) -> None:
     monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.add_key(*scopes))
 
-    await _refused(ExitStatus.AUTHENTICATION, missing, "smoke", "--item", ITEM, "--write", "1", "--type", "int32")
+    await _refused(ExitStatus.AUTHENTICATION, missing, "smoke", ITEM, "--write", "1", "--type", "int32")
     assert not gateway.sessions
 
 

@@ -12,7 +12,7 @@ from mxgateway_cli.exit_status import ExitStatus
     ("arguments", "suggestion"),
     [
         (("read", "A.B", "--timout", "3"), ": did you mean --timeout?"),
-        (("watch", "A.B", "--max-event", "3"), ": did you mean --max-events?"),
+        (("watch", "A.B", "--coun", "3"), ": did you mean --count?"),
         (("read", "A.B", "--fingerprint", "ab"), ": did you mean --certificate-fingerprint?"),
         (("read", "A.B", "--csv"), ": did you mean --output csv?"),
         (("read", "A.B", "--nonsense"), ""),

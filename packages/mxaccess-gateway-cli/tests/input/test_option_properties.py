@@ -195,7 +195,7 @@ def run_quietly(arguments: list[str]) -> tuple[int, str]:
 
 
 NAMES = [name for commands in COMMANDS.values() for name in commands]
-LINES = some.lists(some.sampled_from([*NAMES, "--json", "--item", "--help", "'", '"']) | TEXTS, max_size=5)
+LINES = some.lists(some.sampled_from([*NAMES, "--json", "--help", "'", '"']) | TEXTS, max_size=5)
 
 
 @settings(SETTINGS, max_examples=60)

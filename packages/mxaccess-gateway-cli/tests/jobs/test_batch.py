@@ -73,9 +73,9 @@ async def test_lines_share_session(stdin: io.StringIO) -> None:
     result = await _batch(
         stdin,
         "register --client-name batch",
-        f"add-item --server-handle 1 --item {INT}",
+        f"add-item --server-handle 1 {INT}",
         "advise --server-handle 1 --item-handle 1",
-        "stream-events --max-events 1 --json",
+        "stream-events --count 1 --json",
     )
 
     registered, added, _, events = _answers(result)

@@ -9,7 +9,7 @@ from cli_support.schemas import validate
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 
-SHORT = ["--duration-seconds", "0.3"]
+SHORT = ["--duration", "0.3"]
 KEYS = [
     "language",
     "durationMs",
@@ -39,9 +39,9 @@ async def test_bulk_read_figures_match_other_command_lines() -> None:
 
 
 async def test_bulk_size_above_item_count_repeats_items(gateway: SimulatedGateway) -> None:
-    items = "TestChildObject.TestInt,TestChildObject.TestDouble"
+    tags = ("TestChildObject.TestInt", "TestChildObject.TestDouble")
 
-    record = (await succeed("bench-read-bulk", "--items", items, "--bulk-size", "5", *SHORT, "--json")).record
+    record = (await succeed("bench-read-bulk", *tags, "--bulk-size", "5", *SHORT, "--json")).record
 
     assert record["totalReadResults"] == 5 * record["totalCalls"]
     assert len([call for call in gateway.calls if call.rpc == "OpenSession"]) == 1
@@ -58,7 +58,7 @@ async def test_temporary_failures_are_counted(gateway: SimulatedGateway) -> None
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MXGATEWAY_TIMEOUT", "0.2")
         with gateway.faults.silent_tag("TestChildObject.TestInt"):
-            result = await mxgw_py("bench-read-bulk", "--items", "TestChildObject.TestInt", *SHORT, "--json")
+            result = await mxgw_py("bench-read-bulk", "TestChildObject.TestInt", *SHORT, "--json")
 
     validate(result.record, "read-bulk-figures")
     assert result.record["failedCalls"] + result.record["successfulCalls"] == result.record["totalCalls"]
@@ -88,7 +88,7 @@ async def test_tag_that_cannot_be_advised_ends_benchmark(
 @pytest.mark.usefixtures("gateway")
 @pytest.mark.parametrize("command", ["bench-read-bulk", "bench-events"])
 async def test_unknown_tag_ends_benchmark_before_measuring(command: str) -> None:
-    result = await mxgw_py(command, "--items", "TestChildObject.TestInt,NoSuchObject_999.NoSuchAttr", *SHORT)
+    result = await mxgw_py(command, "TestChildObject.TestInt", "NoSuchObject_999.NoSuchAttr", *SHORT)
 
     assert result.status == ExitStatus.MXACCESS
     assert result.stdout == ""

@@ -125,11 +125,11 @@ async def test_unusable_files_are_usage_errors(tmp_path: Path) -> None:
 
 # Command lines of a session with one advised item, in an order in which each of them can succeed.
 COMMAND_LINES = (
-    "smoke --item TestChildObject.TestInt --write 1 --type int32",
+    "smoke TestChildObject.TestInt --write 1 --type int32",
     "doctor",
     "read TestChildObject.TestInt",
     "read --match TestChildObject.TestI*",
-    "watch TestChildObject.TestInt --max-events 1",
+    "watch TestChildObject.TestInt --count 1",
     "write TestChildObject.TestInt 3",
     "write --tag TestChildObject.TestInt --type int32 --value 1",
     "write --type int32 --value 2",
@@ -138,16 +138,16 @@ COMMAND_LINES = (
     "ping",
     "worker-info",
     "register",
-    "add-item --item TestChildObject.TestDouble",
-    "add-item --item TestInt --context TestChildObject",
-    "stream-events --max-events 1",
+    "add-item TestChildObject.TestDouble",
+    "add-item TestInt --context TestChildObject",
+    "stream-events --count 1",
     "drain-events",
-    "subscribe-bulk --items TestChildObject.TestInt",
-    "read-bulk --items TestChildObject.TestInt",
+    "subscribe-bulk TestChildObject.TestInt",
+    "read-bulk TestChildObject.TestInt",
     "write-bulk --item-handles 1 --type int32 --values 1",
     "suspend",
     "activate",
-    "stream-alarms --max-messages 1",
+    "stream-alarms --count 1",
     "query-active-alarms",
     "session-active-alarms",
     "browse",
@@ -155,8 +155,8 @@ COMMAND_LINES = (
     "galaxy-last-deploy",
     "galaxy-status",
     "galaxy-test-connection",
-    "bench-read-bulk --duration-seconds 0.1",
-    "bench-events --duration-seconds 0.1",
+    "bench-read-bulk --duration 0.1",
+    "bench-events --duration 0.1",
 )
 
 

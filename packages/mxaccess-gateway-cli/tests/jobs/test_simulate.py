@@ -24,7 +24,7 @@ async def test_smoke_reaches_simulate_in_another_process(monkeypatch: pytest.Mon
         monkeypatch.setenv("MXGATEWAY_ENDPOINT", address["endpoint"])
         monkeypatch.setenv("MXGATEWAY_API_KEY", address["apiKey"])
 
-        async with start_process("smoke", "--plaintext", "--item", ITEM) as smoke:
+        async with start_process("smoke", "--plaintext", ITEM) as smoke:
             result = await wait_for_exit(smoke)
 
         assert (result.status, result.stderr) == (ExitStatus.GOOD, "")
@@ -51,7 +51,7 @@ async def test_simulate_serves_tls(certificates: Certificates, monkeypatch: pyte
         monkeypatch.setenv("MXGATEWAY_ENDPOINT", address["endpoint"])
         monkeypatch.setenv("MXGATEWAY_API_KEY", address["apiKey"])
 
-        result = await mxgw_py("smoke", "--item", ITEM, "--ca-file", certificates.ca)
+        result = await mxgw_py("smoke", ITEM, "--ca-file", certificates.ca)
 
     assert (result.status, result.stderr) == (ExitStatus.GOOD, "")
 
@@ -64,7 +64,7 @@ async def test_simulate_loads_plant_file(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setenv("MXGATEWAY_ENDPOINT", address["endpoint"])
         monkeypatch.setenv("MXGATEWAY_API_KEY", address["apiKey"])
 
-        result = await mxgw_py("smoke", "--plaintext", "--item", "Tank.Level")
+        result = await mxgw_py("smoke", "--plaintext", "Tank.Level")
 
     assert "Tank.Level: good (192) 2.5" in result.stdout
 

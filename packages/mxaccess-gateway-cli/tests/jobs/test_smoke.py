@@ -27,7 +27,7 @@ STEPS = [
 
 @pytest.mark.usefixtures("gateway")
 async def test_smoke_prints_every_step_and_value() -> None:
-    result = await succeed("smoke", "--item", ITEM)
+    result = await succeed("smoke", ITEM)
 
     lines = [line.split() for line in result.stdout.splitlines()]
     assert [(verdict, step) for verdict, step, *_ in lines] == [("ok", step) for step in STEPS]
@@ -37,7 +37,7 @@ async def test_smoke_prints_every_step_and_value() -> None:
 
 @pytest.mark.usefixtures("gateway")
 async def test_json_prints_one_record_per_step() -> None:
-    records = (await succeed("smoke", "--item", ITEM, "--json")).records
+    records = (await succeed("smoke", ITEM, "--json")).records
 
     assert [record["step"] for record in records] == STEPS
     assert all(record["ok"] for record in records)
@@ -52,7 +52,7 @@ async def test_smoke_simulate_starts_own_gateway(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_smoke_write_waits_for_outcome(gateway: SimulatedGateway) -> None:
-    result = await succeed("smoke", "--item", ITEM, "--write", "123", "--type", "int32", "--json")
+    result = await succeed("smoke", ITEM, "--write", "123", "--type", "int32", "--json")
 
     by_step = {record["step"]: record for record in result.records}
     assert list(by_step) == [*STEPS[:6], "write", "write-complete", *STEPS[6:]]
@@ -66,21 +66,21 @@ async def test_environment_never_triggers_smoke_write(
     monkeypatch.setenv("MXGATEWAY_WRITE", "1")
     monkeypatch.setenv("MXGATEWAY_TYPE", "int32")
 
-    await succeed("smoke", "--item", ITEM)
+    await succeed("smoke", ITEM)
 
     assert gateway.plant[ITEM].value == 42
 
 
 @pytest.mark.usefixtures("gateway")
 async def test_smoke_waits_until_uncertain_value_becomes_good() -> None:
-    result = await succeed("smoke", "--item", "TestChildObject.TestSettling")
+    result = await succeed("smoke", "TestChildObject.TestSettling")
 
     assert "TestChildObject.TestSettling: good (192) 9" in result.stdout
 
 
 @pytest.mark.usefixtures("gateway")
 async def test_value_without_good_quality_fails_with_last_quality() -> None:
-    result = await mxgw_py("smoke", "--item", "TestChildObject.TestUncertain", "--timeout", "0.3")
+    result = await mxgw_py("smoke", "TestChildObject.TestUncertain", "--timeout", "0.3")
 
     assert result.status == ExitStatus.FAILED
     assert "no value of good quality within 0.3 s; the last quality was uncertain (64)" in result.error
@@ -89,7 +89,7 @@ async def test_value_without_good_quality_fails_with_last_quality() -> None:
 
 @pytest.mark.usefixtures("gateway")
 async def test_unknown_item_fails_at_once_with_mxaccess_reason() -> None:
-    result = await mxgw_py("smoke", "--item", "NoSuchObject_999.NoSuchAttr", "--json")
+    result = await mxgw_py("smoke", "NoSuchObject_999.NoSuchAttr", "--json")
 
     assert result.status == ExitStatus.MXACCESS
     assert result.records[-1]["step"] == "close-session"
@@ -100,7 +100,7 @@ async def test_unknown_item_fails_at_once_with_mxaccess_reason() -> None:
 
 @pytest.mark.usefixtures("gateway")
 async def test_refused_write_is_mxaccess_error() -> None:
-    result = await mxgw_py("smoke", "--item", "TestChildObject.TestReadOnly", "--write", "1", "--type", "int32")
+    result = await mxgw_py("smoke", "TestChildObject.TestReadOnly", "--write", "1", "--type", "int32")
 
     assert result.status == ExitStatus.MXACCESS
     assert "TestChildObject.TestReadOnly is view only" in result.error
@@ -113,7 +113,7 @@ async def test_smoke_closes_session_when_step_fails(gateway: SimulatedGateway, r
     count = 2 if rpc == "Invoke" else 1
     gateway.faults.refuse_next_calls(count, grpc.StatusCode.RESOURCE_EXHAUSTED, "too much", rpc=rpc)
 
-    result = await mxgw_py("smoke", "--item", ITEM)
+    result = await mxgw_py("smoke", ITEM)
 
     assert result.status == ExitStatus.SESSION
     assert "too much" in result.error
@@ -123,7 +123,7 @@ async def test_smoke_closes_session_when_step_fails(gateway: SimulatedGateway, r
 async def test_timeout_leaves_no_session(gateway: SimulatedGateway) -> None:
     gateway.faults.delay_commands(30)
 
-    result = await mxgw_py("smoke", "--item", ITEM, "--timeout", "0.3")
+    result = await mxgw_py("smoke", ITEM, "--timeout", "0.3")
 
     assert result.status == ExitStatus.TIMED_OUT
     assert "Register" in result.error
@@ -131,7 +131,7 @@ async def test_timeout_leaves_no_session(gateway: SimulatedGateway) -> None:
 
 async def test_write_without_outcome_may_still_happen() -> None:
     async with SimulatedGateway(write_time=60) as gateway:
-        arguments = ["--endpoint", gateway.endpoint, "--plaintext", "--item", ITEM, "--timeout", "0.5"]
+        arguments = ["--endpoint", gateway.endpoint, "--plaintext", ITEM, "--timeout", "0.5"]
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("MXGATEWAY_API_KEY", gateway.api_key)
             result = await mxgw_py("smoke", *arguments, "--write", "5", "--type", "int32")
@@ -144,7 +144,7 @@ async def test_write_without_outcome_may_still_happen() -> None:
 async def test_failure_to_close_session_is_reported(gateway: SimulatedGateway) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.PERMISSION_DENIED, "not now", rpc="CloseSession")
 
-    result = await mxgw_py("smoke", "--item", ITEM)
+    result = await mxgw_py("smoke", ITEM)
 
     assert result.status == ExitStatus.AUTHENTICATION
     assert "CloseSession" in result.stderr
@@ -153,9 +153,9 @@ async def test_failure_to_close_session_is_reported(gateway: SimulatedGateway) -
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        ([], "--item"),
-        (["--item", ITEM, "--write", "1"], "--type"),
-        (["--item", ITEM, "--write", "one", "--type", "int32"], "invalid int32 'one'"),
+        ([], "give TAG, for example mxgw-py smoke TestChildObject.TestInt"),
+        ([ITEM, "--write", "1"], "--type"),
+        ([ITEM, "--write", "one", "--type", "int32"], "invalid int32 'one'"),
         (["--simulate", "--endpoint", "localhost:5000"], "--simulate"),
     ],
 )
@@ -171,7 +171,7 @@ async def test_invalid_options_are_refused_before_anything_is_sent(
 
 
 async def test_smoke_ends_its_advise(gateway: SimulatedGateway) -> None:
-    await succeed("smoke", "--item", ITEM)
+    await succeed("smoke", ITEM)
 
     sent = [call.request for call in gateway.calls if isinstance(call.request, pb.MxCommandRequest)]
     kinds = [request.command.WhichOneof("payload") or "" for request in sent]

@@ -137,7 +137,7 @@ async def test_keys_of_json_are_in_the_order_of_the_contract(gateway: SimulatedG
     for tag in (INT, STRING, UNKNOWN):
         await session.advise(server_handle, await session.add_item(server_handle, tag))
 
-    for record in (await succeed("stream-events", "--max-events", "3", "--json")).records:
+    for record in (await succeed("stream-events", "--count", "3", "--json")).records:
         validate(record, "event")
         _check_order(record, pb.MxEvent.DESCRIPTOR)
 
@@ -177,7 +177,7 @@ async def test_single_result_has_every_format(session: Session) -> None:
 
 @pytest.mark.usefixtures("gateway")
 async def test_figures_become_columns_of_csv() -> None:
-    (row,) = _rows((await succeed("bench-events", "--duration-seconds", "0.2", "-o", "csv")).stdout)
+    (row,) = _rows((await succeed("bench-events", "--duration", "0.2", "-o", "csv")).stdout)
 
     assert row["events_by_family_on_data_change"] == row["total_events"] == "6"
 
@@ -197,7 +197,7 @@ async def test_galaxy_becomes_rows() -> None:
 @pytest.mark.usefixtures("gateway")
 @pytest.mark.parametrize("command", ["doctor", "smoke"])
 async def test_steps_become_rows(command: str) -> None:
-    arguments = ("--item", INT) if command == "smoke" else ()
+    arguments = (INT,) if command == "smoke" else ()
     rows = _rows((await succeed(command, *arguments, "-o", "csv")).stdout)
     first = json.loads((await succeed(command, *arguments, "--json")).stdout.splitlines()[0])
 

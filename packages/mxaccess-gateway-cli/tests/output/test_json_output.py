@@ -22,16 +22,16 @@ SESSION_COMMANDS: list[list[str]] = [
     ["ping"],
     ["worker-info"],
     ["register"],
-    ["add-item", "--item", "TestChildObject.TestDouble"],
-    ["add-buffered-item", "--item", "TestChildObject.TestInt"],
-    ["set-buffered-update-interval", "--interval-ms", "100"],
+    ["add-item", "TestChildObject.TestDouble"],
+    ["add-buffered-item", "TestChildObject.TestInt"],
+    ["set-buffered-update-interval", "--interval", "100ms"],
     ["advise"],
     ["advise-supervisory"],
     WRITE,
     ["authenticate-user", "--user", "operator"],
     ["archestra-user-to-id", "--user-guid", "6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01"],
     ["write-secured", "--current-user-id", "1", "--type", "int32", "--value", "6"],
-    ["stream-events", "--max-events", "2"],
+    ["stream-events", "--count", "2"],
     ["drain-events"],
     ["suspend"],
     ["activate"],
@@ -97,7 +97,7 @@ async def test_versions_match_schema() -> None:
 
 @pytest.mark.usefixtures("gateway")
 async def test_steps_of_smoke_test_match_schema() -> None:
-    result = await succeed("smoke", "--item", "TestChildObject.TestInt", "--write", "1", "--type", "int32", "--json")
+    result = await succeed("smoke", "TestChildObject.TestInt", "--write", "1", "--type", "int32", "--json")
 
     for record in result.records:
         validate(record, "step")
@@ -106,7 +106,7 @@ async def test_steps_of_smoke_test_match_schema() -> None:
 async def test_steps_of_failed_smoke_test_match_schema(gateway: SimulatedGateway) -> None:
     gateway.faults.refuse_next_calls(1, grpc.StatusCode.UNAVAILABLE, rpc="OpenSession")
 
-    result = await mxgw_py("smoke", "--item", "TestChildObject.TestInt", "--json")
+    result = await mxgw_py("smoke", "TestChildObject.TestInt", "--json")
 
     for record in result.records:
         validate(record, "step")
@@ -119,7 +119,7 @@ async def test_events_of_every_value_type_match_schema(session: Session, item: s
     server_handle = await session.register("tests")
     await session.advise(server_handle, await session.add_item(server_handle, f"TestChildObject.{item}"))
 
-    validate((await succeed("stream-events", "--max-events", "1", "--json")).record, "event")
+    validate((await succeed("stream-events", "--count", "1", "--json")).record, "event")
 
 
 async def test_buffered_changes_operations_and_gaps_match_schema(
@@ -130,7 +130,7 @@ async def test_buffered_changes_operations_and_gaps_match_schema(
     gateway.faults.complete_operation(session.session_id, *advised_item)
     events = (await succeed("stream-events", "--duration", "1.5", "--json")).records
     gateway.faults.age_out_replay(session.session_id)
-    gap = await mxgw_py("stream-events", "--after-sequence", "1", "--max-events", "1", "--json")
+    gap = await mxgw_py("stream-events", "--after-sequence", "1", "--count", "1", "--json")
 
     for record in [*events, gap.record]:
         validate(record, "event")
@@ -157,7 +157,7 @@ async def test_json_keeps_64_bit_integers_as_strings_and_includes_quality_0(sess
     for name in ("TestChildObject.TestLong", "NoSuchObject_999.NoSuchAttr"):
         await session.advise(server_handle, await session.add_item(server_handle, name))
 
-    _, long, unknown = (await succeed("stream-events", "--max-events", "3", "--json")).records
+    _, long, unknown = (await succeed("stream-events", "--count", "3", "--json")).records
 
     assert (long["value"]["int64Value"], long["workerSequence"]) == ("5000000000", "2")
     assert unknown["quality"] == 0
@@ -168,7 +168,7 @@ async def test_value_shaped_like_key_of_another_client_is_redacted(gateway: Simu
     gateway.plant["TestChildObject.TestString"].set("key mxgw_99_of-somebody-else, noted")
 
     read = await succeed("read", "TestChildObject.TestString", *mode)
-    watch = await succeed("watch", "TestChildObject.TestString", "--max-events", "1", *mode)
+    watch = await succeed("watch", "TestChildObject.TestString", "--count", "1", *mode)
 
     for result in (read, watch):
         assert "mxgw_" not in result.stdout

@@ -63,8 +63,8 @@ def _row(frame: list[str], tag: str) -> str:
     ("arguments", "expected"),
     [
         (("galaxy-discover",), "TestMachine_006\n"),
-        (("bench-read-bulk", "--duration-seconds", "0.3"), "calls/s"),
-        (("bench-events", "--duration-seconds", "0.3"), "events/s"),
+        (("bench-read-bulk", "--duration", "0.3"), "calls/s"),
+        (("bench-events", "--duration", "0.3"), "events/s"),
     ],
     ids=["galaxy-discover", "bench-read-bulk", "bench-events"],
 )
@@ -178,7 +178,7 @@ async def test_pause_keeps_table_as_it_is(gateway: SimulatedGateway, monkeypatch
 async def test_table_without_keyboard_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     with _terminal(monkeypatch, 100) as terminal:
         streams = Streams(stdout=terminal.stream, stderr=terminal.stream)
-        status = await asyncio.to_thread(run_with_streams, ("watch", INT, "--max-events", "1"), streams)
+        status = await asyncio.to_thread(run_with_streams, ("watch", INT, "--count", "1"), streams)
 
     assert status == ExitStatus.GOOD
     assert INT in terminal.remaining
@@ -204,7 +204,7 @@ async def test_steps_on_terminal_leave_error_in_file(monkeypatch: pytest.MonkeyP
     errors = tmp_path / "errors"
     with _terminal(monkeypatch, 100) as terminal, errors.open("w", encoding="utf-8") as stderr:
         streams = Streams(stdout=terminal.stream, stderr=stderr)
-        status = await asyncio.to_thread(run_with_streams, ("smoke", "--item", UNKNOWN), streams)
+        status = await asyncio.to_thread(run_with_streams, ("smoke", UNKNOWN), streams)
 
     assert status == ExitStatus.MXACCESS
     assert "FAILED  data-change" in terminal.text

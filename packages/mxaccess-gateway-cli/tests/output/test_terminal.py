@@ -68,14 +68,14 @@ async def test_readings_are_a_table() -> None:
 async def test_bulk_results_are_a_table(session: Session) -> None:
     server_handle = await session.register("tests")
 
-    _, table, _ = await _run_on_terminal("subscribe-bulk", "--server-handle", str(server_handle), "--items", INT)
+    _, table, _ = await _run_on_terminal("subscribe-bulk", "--server-handle", str(server_handle), INT)
 
     assert table.splitlines()[1].split() == ["ok", "1", INT]
 
 
 @pytest.mark.usefixtures("gateway")
 async def test_watch_leaves_last_value_of_each_tag() -> None:
-    status, shown, _ = await _run_on_terminal("watch", INT, "TestChildObject.TestDouble", "--max-events", "2")
+    status, shown, _ = await _run_on_terminal("watch", INT, "TestChildObject.TestDouble", "--count", "2")
 
     last = [line.split() for line in shown.splitlines()[-3:]]
     assert last[0] == ["tag", "value", "quality", "time", "changes", "rate", "trend", "reason"]
@@ -101,7 +101,7 @@ async def test_terminal_is_prompted_for_missing_password(session: Session, monke
 
 @pytest.mark.usefixtures("gateway")
 async def test_figures_are_a_table_and_progress_is_on_stderr() -> None:
-    _, table, progress = await _run_on_terminal("bench-read-bulk", "--duration-seconds", "0.3")
+    _, table, progress = await _run_on_terminal("bench-read-bulk", "--duration", "0.3")
 
     assert re.search(r"^latency ms +p50 ", table, re.MULTILINE)
     assert "seconds" in progress

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mxgateway_cli.connecting.gateway_command import gateway_command
-from mxgateway_cli.help import option
+from mxgateway_cli.help import argument, former_option, option
 from mxgateway_cli.input import options
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _PROVIDERS: Final = ("alarmmgr", "subtag")
+_EXAMPLE_GUID: Final = "6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01"
 
 _filter_prefix = option(
     "--filter-prefix",
@@ -44,13 +45,16 @@ _operator_full_name = option("--operator-full-name", default="", metavar="NAME",
 @gateway_command(
     "stream-alarms",
     _filter_prefix,
-    option("--max-messages", type=click.IntRange(min=1), metavar="COUNT", help="Stop after this number of messages."),
+    options.count("Stop after this number of messages.", "--max-messages"),
+    options.duration("Stop after this time, for example 8h, even if no alarm changed."),
     schema="alarm-message",
 )
-async def stream_alarms(gateway: Gateway, output: Output, *, filter_prefix: str, max_messages: int | None) -> None:
+async def stream_alarms(
+    gateway: Gateway, output: Output, *, filter_prefix: str, count: int | None, duration: float | None
+) -> None:
     """Print the gateway's alarms as they change: first the active alarms, then every change.
 
-    Stops after --max-messages, after --timeout if given, or on Ctrl-C. Needs no session.
+    Stops after --count, after --duration, or on Ctrl-C. Needs no session.
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.consume import consume  # noqa: PLC0415
@@ -64,26 +68,17 @@ async def stream_alarms(gateway: Gateway, output: Output, *, filter_prefix: str,
             feed,
             # Flush only after the last queued item: faster for many, and immediate for a single one.
             lambda item: printer.print(item, flush=feed.pending == 0),
-            limit=max_messages,
-            seconds=gateway.time_limit,
+            limit=count,
+            # The command lines of other languages end the stream by --timeout.
+            seconds=gateway.time_limit if duration is None else duration,
         )
 
 
 @gateway_command(
     "watch-alarms",
     _filter_prefix,
-    option(
-        "--max-events",
-        type=click.IntRange(min=1),
-        metavar="COUNT",
-        help="Stop after this number of changes and status items.",
-    ),
-    option(
-        "--duration",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="Stop after this time, even if nothing changed.",
-    ),
+    options.count("Stop after this number of changes and status items.", "--max-events"),
+    options.duration("Stop after this time, for example 8h, even if nothing changed."),
     _operator,
     schema="alarm-watch",
 )
@@ -92,7 +87,7 @@ async def watch_alarms(
     output: Output,
     *,
     filter_prefix: str,
-    max_events: int | None,
+    count: int | None,
     duration: float | None,
     operator: str,
 ) -> None:
@@ -111,7 +106,7 @@ async def watch_alarms(
         output,
         filter_prefix=filter_prefix,
         operator=operator,
-        max_events=max_events,
+        max_events=count,
         duration=duration,
     )
 
@@ -132,21 +127,20 @@ async def query_active_alarms(gateway: Gateway, output: Output, *, filter_prefix
 
 @gateway_command(
     "acknowledge-alarm",
-    option(
-        "--reference",
-        required=True,
-        metavar="ALARM",
-        help="The alarm: Provider!Group.Tag, as it is printed.",
-    ),
+    argument("alarm", metavar="ALARM", example="'Galaxy!Area.Object.Alarm'"),
+    former_option("--reference", target="alarm", instead="ALARM"),
     _comment,
     _operator,
     schema="acknowledged-alarm",
 )
-async def acknowledge_alarm(gateway: Gateway, output: Output, *, reference: str, comment: str, operator: str) -> None:
-    """Acknowledge an alarm. Needs no session."""
+async def acknowledge_alarm(gateway: Gateway, output: Output, *, alarm: str, comment: str, operator: str) -> None:
+    """Acknowledge an alarm: Provider!Group.Tag, as it is printed. Needs no session.
+
+    In a Unix shell put it in single quotes, because of the exclamation mark.
+    """
     client = await gateway.client()
-    await client.acknowledge_alarm(reference, comment, operator)
-    output.result({"alarmFullReference": reference, "acknowledged": True}, f"acknowledged {reference}")
+    await client.acknowledge_alarm(alarm, comment, operator)
+    output.result({"alarmFullReference": alarm, "acknowledged": True}, f"acknowledged {alarm}")
 
 
 @gateway_command(
@@ -155,6 +149,7 @@ async def acknowledge_alarm(gateway: Gateway, output: Output, *, reference: str,
     option(
         "--subscription-expression",
         required=True,
+        example=r"'\\Node\Galaxy!Area'",
         metavar="EXPRESSION",
         help=r"The alarms, as an expression of System Platform: \\Node\Galaxy!Area.",
     ),
@@ -201,7 +196,7 @@ async def session_active_alarms(gateway: Gateway, output: Output, *, session_id:
 @gateway_command(
     "acknowledge-alarm-by-guid",
     options.session_id,
-    option("--alarm-guid", required=True, metavar="GUID", help="The alarm's GUID."),
+    option("--alarm-guid", required=True, example=_EXAMPLE_GUID, metavar="GUID", help="The alarm's GUID."),
     _comment,
     _operator,
     _operator_node,
@@ -236,9 +231,15 @@ async def acknowledge_alarm_by_guid(
 @gateway_command(
     "acknowledge-alarm-by-name",
     options.session_id,
-    option("--alarm-name", required=True, metavar="NAME", help="The alarm's name, the Tag of Provider!Group.Tag."),
-    option("--provider-name", required=True, metavar="NAME", help="The alarm's provider."),
-    option("--group-name", required=True, metavar="NAME", help="The alarm's group."),
+    option(
+        "--alarm-name",
+        required=True,
+        example="Object.Alarm",
+        metavar="NAME",
+        help="The alarm's name, the Tag of Provider!Group.Tag.",
+    ),
+    option("--provider-name", required=True, example="Galaxy", metavar="NAME", help="The alarm's provider."),
+    option("--group-name", required=True, example="Area", metavar="NAME", help="The alarm's group."),
     _comment,
     _operator,
     _operator_node,

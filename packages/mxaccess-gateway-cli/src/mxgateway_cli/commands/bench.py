@@ -9,7 +9,7 @@ import click
 
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
-from mxgateway_cli.input import tag_options
+from mxgateway_cli.input import options, tag_options
 
 if TYPE_CHECKING:
     from mxgateway_cli.connecting.client import Gateway
@@ -23,50 +23,40 @@ _bulk_size = option(
     "--bulk-size",
     type=click.IntRange(min=1),
     metavar="COUNT",
-    help="Number of tags; if there are fewer --items, they are repeated.  "
-    f"[default: all items, or {_DEFAULT_BULK_SIZE} test tags]",
+    help="Number of tags; if fewer are given, they are repeated.  "
+    f"[default: all tags, or {_DEFAULT_BULK_SIZE} test tags]",
 )
-_items = tag_options.optional_items(
-    "The tags, separated by commas.  [default: TestMachine_001.TestChangingInt and following]"
-)
-_duration = option(
-    "--duration-seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
-    show_default="10",
-    metavar="SECONDS",
-    help="Duration of the measurement.",
-)
+_duration = options.duration("Duration of the measurement.", "--duration-seconds", default="10s")
 
 
-@gateway_command("bench-read-bulk", _bulk_size, _items, _duration, schema="read-bulk-figures")
+@gateway_command("bench-read-bulk", tag_options.optional_tags, _bulk_size, _duration, schema="read-bulk-figures")
 async def bench_read_bulk(
-    gateway: Gateway, output: Output, *, bulk_size: int | None, duration_seconds: float, **selection: Any
+    gateway: Gateway, output: Output, *, bulk_size: int | None, duration: float, **selection: Any
 ) -> None:
     """Advise tags, read them in bulk repeatedly, and print calls per second and latencies in milliseconds.
 
-    Opens its own session and closes it.
+    Without tags it uses TestMachine_001.TestChangingInt and following. Opens its own session and closes it.
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs import bench as job  # noqa: PLC0415
 
     tags = await _tags(gateway, output, bulk_size, **selection)
-    await job.bench_read_bulk(await gateway.client(), tags, output, seconds=duration_seconds)
+    await job.bench_read_bulk(await gateway.client(), tags, output, seconds=duration)
 
 
-@gateway_command("bench-events", _bulk_size, _items, _duration, schema="event-figures")
+@gateway_command("bench-events", tag_options.optional_tags, _bulk_size, _duration, schema="event-figures")
 async def bench_events(
-    gateway: Gateway, output: Output, *, bulk_size: int | None, duration_seconds: float, **selection: Any
+    gateway: Gateway, output: Output, *, bulk_size: int | None, duration: float, **selection: Any
 ) -> None:
     """Advise tags, receive their events as fast as possible, and print events per second.
 
-    Opens its own session and closes it.
+    Without tags it uses TestMachine_001.TestChangingInt and following. Opens its own session and closes it.
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs import bench as job  # noqa: PLC0415
 
     tags = await _tags(gateway, output, bulk_size, **selection)
-    await job.bench_events(await gateway.client(), tags, output, seconds=duration_seconds)
+    await job.bench_events(await gateway.client(), tags, output, seconds=duration)
 
 
 async def _tags(gateway: Gateway, output: Output, bulk_size: int | None, **selection: Any) -> tuple[str, ...]:

@@ -28,13 +28,8 @@ __all__ = ["drain_events", "stream_events"]
         metavar="SEQUENCE",
         help="Resume after the event with this workerSequence; 0 starts a new stream.",
     ),
-    option("--max-events", type=click.IntRange(min=1), metavar="COUNT", help="Stop after this number of events."),
-    option(
-        "--duration",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="Stop after this time, even if no events arrived.",
-    ),
+    options.count("Stop after this number of events.", "--max-events"),
+    options.duration("Stop after this time, for example 90s, even if no events arrived."),
     schema="event",
 )
 async def stream_events(
@@ -43,10 +38,10 @@ async def stream_events(
     *,
     session_id: str,
     after_sequence: int,
-    max_events: int | None,
+    count: int | None,
     duration: float | None,
 ) -> None:
-    """Print the events of a session as they arrive, until --max-events, --duration or Ctrl-C.
+    """Print the events of a session as they arrive, until --count, --duration or Ctrl-C.
 
     The session stays open, but a gateway closes it 30 seconds after its last stream has ended.
     """
@@ -54,24 +49,19 @@ async def stream_events(
     from mxgateway_cli.jobs.events import print_events  # noqa: PLC0415
 
     session = await gateway.attach(session_id)
-    await print_events(session, output, after_sequence=after_sequence, max_events=max_events, duration=duration)
+    await print_events(session, output, after_sequence=after_sequence, max_events=count, duration=duration)
 
 
 @gateway_command(
     "drain-events",
     options.session_id,
-    option(
-        "--max-events",
-        type=click.IntRange(min=1, max=2**32 - 1),
-        metavar="COUNT",
-        help="Maximum number of events.  [default: all]",
-    ),
+    options.count("Maximum number of events.  [default: all]", "--max-events", limit=2**32 - 1),
     schema="event",
 )
-async def drain_events(gateway: Gateway, output: Output, *, session_id: str, max_events: int | None) -> None:
+async def drain_events(gateway: Gateway, output: Output, *, session_id: str, count: int | None) -> None:
     """Remove the queued events of a session, oldest first, and print them. No stream delivers them afterwards."""
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.events import print_drained_events  # noqa: PLC0415
 
     session = await gateway.attach(session_id)
-    print_drained_events(output, await session.drain_events(max_events or 0))
+    print_drained_events(output, await session.drain_events(count or 0))

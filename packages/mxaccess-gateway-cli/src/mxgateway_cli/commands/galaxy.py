@@ -9,7 +9,8 @@ import click
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.errors import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.help import option
+from mxgateway_cli.help import argument, option
+from mxgateway_cli.input import options
 from mxgateway_cli.input.values import parse_timestamp
 from mxgateway_cli.output.formatting import format_time
 
@@ -28,7 +29,7 @@ __all__ = [
     "galaxy_watch",
 ]
 
-_root = click.argument("tag_name", metavar="[OBJECT]", required=False)
+_root = argument("tag_name", metavar="[OBJECT]", required=False)
 _contained_path = option(
     "--contained-path", metavar="PATH", help="Start at this path of contained names instead: TestPlant/Line1/Pump."
 )
@@ -149,7 +150,13 @@ async def browse(
     "galaxy-discover",
     _root,
     _contained_path,
-    option("--max-depth", type=click.IntRange(min=0), metavar="LEVELS", help="Maximum depth.  [default: unlimited]"),
+    option(
+        "--depth",
+        former=["--max-depth"],
+        type=click.IntRange(min=0),
+        metavar="LEVELS",
+        help="Number of levels below the object.  [default: unlimited]",
+    ),
     _attributes,
     _filters,
     schema="galaxy-object",
@@ -160,7 +167,7 @@ async def galaxy_discover(
     *,
     tag_name: str | None,
     contained_path: str | None,
-    max_depth: int | None,
+    depth: int | None,
     attributes: bool,
     page_size: int,
     **filters: Any,
@@ -175,7 +182,7 @@ async def galaxy_discover(
     objects = galaxy.discover(
         tag_name,
         contained_path=contained_path,
-        max_depth=max_depth,
+        max_depth=depth,
         page_size=page_size,
         include_attributes=attributes,
         **filters,
@@ -191,17 +198,12 @@ async def galaxy_discover(
         metavar="TIME",
         help="Time of the last known deploy, ISO 8601 with a time zone: 2026-01-05T08:00:00Z.",
     ),
-    option("--max-events", type=click.IntRange(min=1), metavar="COUNT", help="Stop after this number of deploys."),
-    option(
-        "--duration",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="Stop after this time, even if no deploys happened.",
-    ),
+    options.count("Stop after this number of deploys.", "--max-events"),
+    options.duration("Stop after this time, for example 8h, even if no deploys happened."),
     schema="deploy-event",
 )
 async def galaxy_watch(
-    gateway: Gateway, output: Output, *, last_seen: str | None, max_events: int | None, duration: float | None
+    gateway: Gateway, output: Output, *, last_seen: str | None, count: int | None, duration: float | None
 ) -> None:
     """Print the deploys of the Galaxy as they happen, starting with the last one, until an option or Ctrl-C ends it."""
     # Imported late so that --help doesn't load grpc.
@@ -213,7 +215,7 @@ async def galaxy_watch(
     client = await gateway.client()
     printer = Printer(output, DEPLOYS)
     async with client.galaxy.watch_deploys(last_known) as deploys:
-        await consume(deploys, printer.print, limit=max_events, seconds=duration)
+        await consume(deploys, printer.print, limit=count, seconds=duration)
 
 
 def _check_root(tag_name: str | None, contained_path: str | None) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from mxgateway_cli.connecting.gateway_command import gateway_command
-from mxgateway_cli.help import option
-from mxgateway_cli.input import options
+from mxgateway_cli.help import former_option, option
+from mxgateway_cli.input import options, tag_options
+from mxgateway_cli.input.quantities import DURATION, parse_milliseconds
 
 if TYPE_CHECKING:
     from mxgateway import MxStatus
@@ -29,6 +30,9 @@ __all__ = [
     "unregister",
 ]
 
+# Of a signed 32-bit integer.
+_MAX_INTERVAL_MS: Final = 2**31 - 1
+
 
 @gateway_command("register", options.session_id, options.client_name, schema="server")
 async def register(gateway: Gateway, output: Output, *, session_id: str, client_name: str) -> None:
@@ -45,10 +49,10 @@ async def unregister(gateway: Gateway, output: Output, *, session_id: str, serve
 
 
 @gateway_command(
-    "add-item", options.session_id, options.server_handle, options.item, options.item_context, schema="item"
+    "add-item", options.session_id, options.server_handle, tag_options.tag(), options.item_context, schema="item"
 )
 async def add_item(
-    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item: str, item_context: str | None
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, tag: str, item_context: str | None
 ) -> None:
     """Add an item by its reference (AddItem, with --context AddItem2) and print its item handle.
 
@@ -56,21 +60,26 @@ async def add_item(
     """
     session = await gateway.attach(session_id)
     if item_context:
-        item_handle = await session.add_item2(server_handle, item, item_context)
+        item_handle = await session.add_item2(server_handle, tag, item_context)
     else:
-        item_handle = await session.add_item(server_handle, item)
+        item_handle = await session.add_item(server_handle, tag)
     output.result(_item_record(session_id, server_handle, item_handle), str(item_handle))
 
 
 @gateway_command(
-    "add-buffered-item", options.session_id, options.server_handle, options.item, options.item_context, schema="item"
+    "add-buffered-item",
+    options.session_id,
+    options.server_handle,
+    tag_options.tag(),
+    options.item_context,
+    schema="item",
 )
 async def add_buffered_item(
-    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, item: str, item_context: str | None
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, tag: str, item_context: str | None
 ) -> None:
     """Add an item whose changes are delivered in batches (AddBufferedItem) and print its item handle."""
     session = await gateway.attach(session_id)
-    item_handle = await session.add_buffered_item(server_handle, item, item_context or "")
+    item_handle = await session.add_buffered_item(server_handle, tag, item_context or "")
     output.result(_item_record(session_id, server_handle, item_handle), str(item_handle))
 
 
@@ -79,21 +88,32 @@ async def add_buffered_item(
     options.session_id,
     options.server_handle,
     option(
-        "--interval-ms",
+        "--interval",
         required=True,
+        example="500ms",
+        type=DURATION,
+        metavar="TIME",
+        help="The interval, for example 500ms; it is sent in whole milliseconds.",
+    ),
+    former_option(
+        "--interval-ms",
+        target="interval",
+        instead="--interval 500ms",
         type=click.IntRange(min=0, max=2**31 - 1),
-        metavar="MS",
-        help="The interval in milliseconds.",
+        parse=parse_milliseconds,
     ),
     schema="update-interval",
 )
 async def set_buffered_update_interval(
-    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, interval_ms: int
+    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, interval: float
 ) -> None:
     """Set how often the buffered items of a server raise events (SetBufferedUpdateInterval)."""
-    await (await gateway.attach(session_id)).set_buffered_update_interval(server_handle, interval_ms)
-    record = {"sessionId": session_id, "serverHandle": server_handle, "updateIntervalMilliseconds": interval_ms}
-    output.result(record, f"buffered items of server {server_handle} raise events every {interval_ms} ms")
+    milliseconds = round(interval * 1000)
+    if milliseconds > _MAX_INTERVAL_MS:
+        raise click.UsageError("--interval must be less than 25 days")
+    await (await gateway.attach(session_id)).set_buffered_update_interval(server_handle, milliseconds)
+    record = {"sessionId": session_id, "serverHandle": server_handle, "updateIntervalMilliseconds": milliseconds}
+    output.result(record, f"buffered items of server {server_handle} raise events every {milliseconds} ms")
 
 
 @gateway_command("remove-item", options.session_id, options.server_handle, options.item_handle, schema="item")

@@ -25,6 +25,7 @@ __all__ = ["record"]
         "--to",
         "path",
         required=True,
+        example="values.csv",
         metavar="FILE",
         help="The file, by its suffix .csv, .jsonl, .sqlite or .parquet, or a folder with --format. It is continued.",
     ),
@@ -34,8 +35,8 @@ __all__ = ["record"]
         type=click.Choice(["csv", "jsonl", "sqlite", "parquet"]),
         help="The kind of file, if the suffix does not say it.",
     ),
-    option("--duration", type=DURATION, metavar="TIME", help="Stop after this time, for example 90s or 8h."),
-    option("--max-records", type=click.IntRange(min=1), metavar="COUNT", help="Stop after this number of changes."),
+    options.duration("Stop after this time, for example 90s or 8h."),
+    options.count("Stop after this number of changes.", "--max-records"),
     option("--rotate-size", type=SIZE, metavar="SIZE", help="Begin a new file at this size, for example 100MB."),
     option("--rotate-every", type=DURATION, metavar="TIME", help="Begin a new file after this time, for example 1h."),
     option(
@@ -51,7 +52,7 @@ __all__ = ["record"]
     schema="recording",
 )
 async def record(gateway: Gateway, output: Output, *, client_name: str, supervisory: bool, **parameters: Any) -> None:
-    """Record the changes of tags in a file until --duration, --max-records, Ctrl-C or SIGTERM.
+    """Record the changes of tags in a file until --duration, --count, Ctrl-C or SIGTERM.
 
     Losses are rows as well: "lost", "restored" and "gap" beside each "change". A file that exists is continued, with a
     gap for the time in between. When stopped it writes what has arrived, prints a summary and ends with status 0.

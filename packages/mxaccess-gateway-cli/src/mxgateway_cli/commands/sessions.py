@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import click
-
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
 from mxgateway_cli.input import options
+from mxgateway_cli.input.quantities import DURATION
 
 if TYPE_CHECKING:
     from mxgateway_cli.connecting.client import Gateway
@@ -29,8 +28,8 @@ __all__ = ["close_session", "open_session", "ping", "session_state", "shutdown_w
     ),
     option(
         "--command-timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
+        type=DURATION,
+        metavar="TIME",
         help="Maximum duration of a command in the gateway.  [default: set by the gateway]",
     ),
     option(
@@ -120,8 +119,8 @@ async def worker_info(gateway: Gateway, output: Output, *, session_id: str) -> N
     options.session_id,
     option(
         "--grace-period",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
+        type=DURATION,
+        metavar="TIME",
         help="How long the worker may take to exit on its own.  [default: set by the gateway]",
     ),
     schema="worker-shutdown",

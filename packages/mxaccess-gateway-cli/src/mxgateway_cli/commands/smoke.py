@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from mxgateway_cli.connecting.gateway_command import build_command
 from mxgateway_cli.connecting.target import Target, connection_options
 from mxgateway_cli.help import option
-from mxgateway_cli.input import options
+from mxgateway_cli.input import options, tag_options
 from mxgateway_cli.input.value_types import ValueType
 from mxgateway_cli.input.values import parse_value
 from mxgateway_cli.output.console import Output
@@ -18,30 +18,29 @@ from mxgateway_cli.output.settings import output_options
 
 __all__ = ["smoke"]
 
-_SIMULATED_ITEM: Final = "TestChildObject.TestInt"
-
 
 @click.pass_context
 def _smoke(context: click.Context, /, **parameters: Any) -> None:
     """Test a gateway: register, add an item, advise it, wait for a good value, write if requested, and undo all steps.
 
-    Prints each step with its duration. The session is always closed, also on Ctrl-C.
+    TAG is the item to test; with --simulate it may be left out. Prints each step with its duration. The session is
+    always closed, also on Ctrl-C.
     """
     output = Output.from_parameters(context, parameters)
     target = Target.from_parameters(context, parameters)
-    item, text, value_type = parameters["item"], parameters["write"], parameters["value_type"]
+    item, text, value_type = parameters["tag"], parameters["write"], parameters["value_type"]
     simulate = parameters["simulate"]
     if simulate and context.get_parameter_source("endpoint") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--simulate and --endpoint contradict each other: give only one of them")
     if item is None and not simulate:
-        raise click.UsageError(f"no item: give --item REFERENCE, for example --item {_SIMULATED_ITEM}")
+        raise click.UsageError(f"no tag: give TAG, for example mxgw-py smoke {tag_options.EXAMPLE_TAG}")
     if text is not None and value_type is None:
         raise click.UsageError("--write needs the type to send: give --type, for example --type int32")
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.smoke import Smoke, smoke_gateway, smoke_simulated_gateway  # noqa: PLC0415
 
     settings = Smoke(
-        item=item or _SIMULATED_ITEM,
+        item=item or tag_options.EXAMPLE_TAG,
         client_name=parameters["client_name"],
         value=None if text is None else parse_value(value_type, text),
         timeout=target.timeout,
@@ -54,11 +53,7 @@ def _smoke(context: click.Context, /, **parameters: Any) -> None:
 
 smoke = build_command(
     "smoke",
-    option(
-        "--item",
-        metavar="REFERENCE",
-        help=f"The item to test.  [default with --simulate: {_SIMULATED_ITEM}]",
-    ),
+    tag_options.tag(metavar="[TAG]", required=False),
     # Not from the environment: a write to a plant must be requested on the command line.
     option(
         "--write", environment=False, metavar="VALUE", help="Also write this value; never read from the environment."

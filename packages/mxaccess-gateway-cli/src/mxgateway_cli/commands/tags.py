@@ -9,6 +9,7 @@ import click
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
 from mxgateway_cli.input import options, tag_options
+from mxgateway_cli.input.quantities import DURATION
 
 if TYPE_CHECKING:
     from mxgateway_cli.connecting.client import Gateway
@@ -38,18 +39,8 @@ async def read(gateway: Gateway, output: Output, *, client_name: str, **selectio
 @gateway_command(
     "watch",
     tag_options.tags,
-    option(
-        "--max-events",
-        type=click.IntRange(min=1),
-        metavar="COUNT",
-        help="Stop after this number of changes and status items.",
-    ),
-    option(
-        "--duration",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="Stop after this time, even if nothing changed.",
-    ),
+    options.count("Stop after this number of changes and status items.", "--max-events"),
+    options.duration("Stop after this time, for example 90s, even if nothing changed."),
     option(
         "--changes-only",
         is_flag=True,
@@ -63,9 +54,9 @@ async def read(gateway: Gateway, output: Output, *, client_name: str, **selectio
     ),
     option(
         "--every",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="Show a snapshot of all tags at this pace instead of each change.",
+        type=DURATION,
+        metavar="TIME",
+        help="Show a snapshot of all tags at this pace, for example 10s, instead of each change.",
     ),
     options.supervisory,
     options.client_name,
@@ -75,7 +66,7 @@ async def watch(
     gateway: Gateway,
     output: Output,
     *,
-    max_events: int | None,
+    count: int | None,
     duration: float | None,
     changes_only: bool,
     deadband: float | None,
@@ -84,7 +75,7 @@ async def watch(
     client_name: str,
     **selection: Any,
 ) -> None:
-    """Watch tags by name, as a live table on a terminal, until --max-events, --duration or Ctrl-C.
+    """Watch tags by name, as a live table on a terminal, until --count, --duration or Ctrl-C.
 
     After a lost connection it reconnects and reports it: "lost", "restored", and "gap" where changes are missing. In
     the table p pauses, the arrow and page keys scroll, and q quits. Opens its own session and closes it.
@@ -94,7 +85,7 @@ async def watch(
     from mxgateway_cli.jobs.watch.watch import WatchSettings, watch_tags  # noqa: PLC0415
 
     settings = WatchSettings(
-        max_events=max_events, duration=duration, changes_only=changes_only, deadband=deadband, every=every
+        max_events=count, duration=duration, changes_only=changes_only, deadband=deadband, every=every
     )
     tags = await find_tags(gateway, output, **selection)
     client = await gateway.client()

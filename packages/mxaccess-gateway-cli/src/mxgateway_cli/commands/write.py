@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from mxgateway_cli.connecting.gateway_command import gateway_command
-from mxgateway_cli.help import Command, option
+from mxgateway_cli.help import Command, argument, option
 from mxgateway_cli.input import options
 from mxgateway_cli.input.value_types import TYPES_HELP, ValueType
 from mxgateway_cli.input.values import parse_timestamp, parse_value
@@ -61,7 +61,7 @@ def _read_recipe(context: click.Context, _: click.Parameter, path: str | None) -
 
 @gateway_command(
     "write",
-    click.argument("words", metavar="[TAG VALUE]...", nargs=-1),
+    argument("words", metavar="[TAG VALUE]...", nargs=-1, example=_EXAMPLE),
     option(
         "--type",
         "value_type",
@@ -93,7 +93,7 @@ def _read_recipe(context: click.Context, _: click.Parameter, path: str | None) -
     options.supervisory,
     options.user_id,
     options.client_name,
-    option("--tag", environment=False, hidden=True, metavar="NAME", help="The tag to write, with --value."),
+    option("--tag", environment=False, hidden=True, instead="TAG VALUE", help="The tag to write, with --value."),
     option("--session-id", metavar="ID", help="By handles: the open session."),
     option("--server-handle", type=int, metavar="HANDLE", help="By handles: the server handle."),
     option("--item-handle", type=int, metavar="HANDLE", help="By handles: the item handle of an advised item."),

@@ -78,7 +78,7 @@ def _read_password(_: click.Context, __: click.Parameter, name: str) -> Secret:
     "authenticate-user",
     options.session_id,
     options.server_handle,
-    option("--user", required=True, metavar="NAME", help="The user to check."),
+    option("--user", required=True, example="operator", metavar="NAME", help="The user to check."),
     option(
         "--password-env",
         "password",
@@ -103,7 +103,13 @@ async def authenticate_user(
     "archestra-user-to-id",
     options.session_id,
     options.server_handle,
-    option("--user-guid", required=True, metavar="GUID", help="The ArchestrA user's GUID."),
+    option(
+        "--user-guid",
+        required=True,
+        example="6f1d6c1e-6a52-4a30-9f2a-0d5b7f3f1a01",
+        metavar="GUID",
+        help="The ArchestrA user's GUID.",
+    ),
     schema="user",
 )
 async def archestra_user_to_id(

@@ -53,7 +53,7 @@ class Gateway:
 
     Attributes:
         options: The client's options for this gateway.
-        time_limit: The seconds given by `--timeout`, or None if the user set no timeout.
+        time_limit: The seconds given by `--timeout` on the command line, or None.
     """
 
     def __init__(self, options: ClientOptions, connections: Connections, *, time_limit: float | None) -> None:

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from mxgateway_cli.help import option
+from mxgateway_cli.input.quantities import DURATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,11 +110,11 @@ _DECLARATIONS: tuple[Callable[[Any], Any], ...] = (
     option(
         "--timeout",
         section=_SECTION,
-        type=float,
-        metavar="SECONDS",
+        type=DURATION,
+        metavar="TIME",
         default=DEFAULT_TIMEOUT_SECONDS,
-        show_default=f"{DEFAULT_TIMEOUT_SECONDS:g}",
-        help="Maximum duration of each call and of each wait.",
+        show_default=f"{DEFAULT_TIMEOUT_SECONDS:g}s",
+        help="Maximum duration of each call and of each wait, for example 500ms or 1m.",
     ),
 )
 
@@ -134,12 +135,14 @@ class Target:
         api_key_env: The environment variable that holds the API key, or None if a file does.
         api_key_file: The text file that holds the key, or None.
         timeout_given: Whether the user set the timeout.
+        time_limit: The timeout if it is on the command line, or None.
     """
 
     fields: ClientOptionsFields
     api_key_env: str | None
     api_key_file: str | None
     timeout_given: bool
+    time_limit: float | None
 
     @classmethod
     def from_parameters(cls, context: click.Context, parameters: dict[str, Any]) -> Target:
@@ -157,7 +160,8 @@ class Target:
         api_key_env, api_key_file = _choose_key(
             sources, parameters.pop("api_key_env") or None, parameters.pop("api_key_file") or None
         )
-        fields = {"plaintext": plaintext, "timeout": parameters.pop("timeout"), **tls_fields}
+        timeout: float = parameters.pop("timeout")
+        fields = {"plaintext": plaintext, "timeout": timeout, **tls_fields}
         fields["trust_on_first_use"] = bool(tls_fields["trust_on_first_use"])
         endpoint = parameters.pop("endpoint")
         if endpoint:
@@ -167,6 +171,7 @@ class Target:
             api_key_env=api_key_env,
             api_key_file=api_key_file,
             timeout_given=sources.is_given("timeout"),
+            time_limit=timeout if sources.is_on_command_line("timeout") else None,
         )
 
     @property
@@ -179,11 +184,6 @@ class Target:
         """Whether the connection uses TLS and no option says which certificate to trust."""
         has_choice = any(self.fields.get(each.field) for each in _TLS_OPTIONS if each.trust is not None)
         return not has_choice and not self.fields.get("plaintext")
-
-    @property
-    def time_limit(self) -> float | None:
-        """The timeout if the user set one, or None."""
-        return self.timeout if self.timeout_given else None
 
 
 class _Sources:

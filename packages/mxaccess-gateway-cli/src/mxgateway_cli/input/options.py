@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
 
 from mxgateway_cli.help import option
 from mxgateway_cli.input.lists import parse_handles
+from mxgateway_cli.input.quantities import DURATION
 from mxgateway_cli.input.value_types import TYPES_HELP, ValueType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "DEFAULT_CLIENT_NAME",
     "client_name",
+    "count",
     "current_user_id",
-    "item",
+    "duration",
     "item_context",
     "item_handle",
     "item_handles",
@@ -27,18 +34,56 @@ __all__ = [
     "verifier_user_id",
 ]
 
+FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
+
 DEFAULT_CLIENT_NAME: Final = "mxgw-py"
 
-session_id = option("--session-id", required=True, metavar="ID", help="The open session, as printed by open-session.")
+
+def count(text: str, *former: str, limit: int | None = None) -> Callable[[FunctionT], FunctionT]:
+    """Declare `--count`, with former names, and None as default value."""
+    return option("--count", type=click.IntRange(min=1, max=limit), metavar="COUNT", former=former, help=text)
+
+
+def duration(text: str, *former: str, default: str | None = None) -> Callable[[FunctionT], FunctionT]:
+    """Declare `--duration`, in seconds, with former names."""
+    return option(
+        "--duration",
+        type=DURATION,
+        default=default,
+        show_default=default is not None,
+        metavar="TIME",
+        former=former,
+        help=text,
+    )
+
+
+session_id = option(
+    "--session-id",
+    required=True,
+    example="session-0123abcd",
+    metavar="ID",
+    help="The open session, as printed by open-session.",
+)
 server_handle = option(
-    "--server-handle", required=True, type=int, metavar="HANDLE", help="The server handle, as printed by register."
+    "--server-handle",
+    required=True,
+    example="1",
+    type=int,
+    metavar="HANDLE",
+    help="The server handle, as printed by register.",
 )
 item_handle = option(
-    "--item-handle", required=True, type=int, metavar="HANDLE", help="The item handle, as printed by add-item."
+    "--item-handle",
+    required=True,
+    example="1",
+    type=int,
+    metavar="HANDLE",
+    help="The item handle, as printed by add-item.",
 )
 item_handles = option(
     "--item-handles",
     required=True,
+    example="1,2",
     callback=parse_handles,
     metavar="LIST",
     help="The item handles, separated by commas, as printed by add-item-bulk or subscribe-bulk.",
@@ -50,12 +95,6 @@ client_name = option(
     metavar="NAME",
     help="The name to register with MXAccess.",
 )
-item = option(
-    "--item",
-    required=True,
-    metavar="REFERENCE",
-    help="The item's reference, for example TestChildObject.TestInt; the name of an array ends in [].",
-)
 item_context = option(
     "--context", "item_context", metavar="OBJECT", help="The object that the reference is relative to (AddItem2)."
 )
@@ -63,6 +102,7 @@ value_type = option(
     "--type",
     "value_type",
     required=True,
+    example="int32",
     type=ValueType(),
     metavar="TYPE",
     help=f"The type to send: {TYPES_HELP}.",
@@ -71,12 +111,14 @@ value = option(
     "--value",
     "text",
     required=True,
+    example="5",
     metavar="TEXT",
     help="The value. Separate the elements of an array with commas, or give a JSON array.",
 )
 values = option(
     "--values",
     required=True,
+    example="5,6",
     metavar="LIST",
     help="One value per item handle, separated by commas or as a JSON array; arrays as a JSON array of arrays.",
 )
@@ -102,6 +144,7 @@ user_id = option(
 current_user_id = option(
     "--current-user-id",
     required=True,
+    example="1",
     type=int,
     metavar="ID",
     help="The user who writes, as printed by authenticate-user.",

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 else:
     NumberType = click.ParamType
 
-__all__ = ["DURATION", "SIZE"]
+__all__ = ["DURATION", "SIZE", "parse_milliseconds"]
 
-_QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) *([a-z]*)", re.IGNORECASE)
+_QUANTITY: Final = re.compile(r"((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?) *([a-z]*)", re.IGNORECASE)
+# The system calls that wait take 64-bit integers of nanoseconds.
+_MAX_NUMBER: Final = 1e18
 
 
 class _Quantity(NumberType):
@@ -39,6 +41,8 @@ class _Quantity(NumberType):
         number = float(match[1]) * factor
         if number <= 0:
             self.fail(f"the {self.name} must be more than 0", param, ctx)
+        if number > _MAX_NUMBER:
+            self.fail(f"the {self.name} is too large", param, ctx)
         return number
 
 
@@ -52,3 +56,8 @@ SIZE: Final = _Quantity(
     "500kB or 100MB",
 )
 """Bytes, for example of `1000`, `500kB`, `100MB` or `1GiB`."""
+
+
+def parse_milliseconds(_: click.Context, __: click.Parameter, milliseconds: int) -> float:
+    """Return the seconds of a number of milliseconds. The callback of an option."""
+    return milliseconds / 1000

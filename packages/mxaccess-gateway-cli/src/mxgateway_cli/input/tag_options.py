@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import click
-
-from mxgateway_cli.help import option
+from mxgateway_cli.help import argument, former_option, option
 from mxgateway_cli.input.lists import parse_references
 from mxgateway_cli.input.tag_lists import read_tag_list
 from mxgateway_cli.input.text_source import STDIN
@@ -14,11 +12,13 @@ from mxgateway_cli.input.text_source import STDIN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["items_or_tag_list", "optional_items", "tags"]
+    import click
+
+__all__ = ["EXAMPLE_TAG", "optional_tags", "tag", "tags"]
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
-_REFERENCES_HELP: Final = "The items' references, separated by commas; the name of an array ends in []."
+EXAMPLE_TAG: Final = "TestChildObject.TestInt"
 
 
 def _read_stdin(context: click.Context, _: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -50,20 +50,31 @@ _match = option(
 
 def tags(function: FunctionT) -> FunctionT:
     """Declare the argument TAG..., `--tags-file` and `--match`, the keywords of `find_tags`."""
-    argument = click.argument("tags", metavar="TAG...", nargs=-1, callback=_read_stdin)
-    return argument(_tags_file(_match(function)))
+    return _declare_tags(function, metavar="TAG...")
 
 
-def items_or_tag_list(function: FunctionT) -> FunctionT:
-    """Declare `--items`, `--tags-file` and `--match`, the keywords of `find_tags`."""
-    return optional_items(_REFERENCES_HELP)(function)
+def optional_tags(function: FunctionT) -> FunctionT:
+    """Declare the same for a command that has tags of its own if it is given none."""
+    return _declare_tags(function, metavar="[TAG]...")
 
 
-def optional_items(text: str) -> Callable[[FunctionT], FunctionT]:
-    """Declare the same options with another help text of `--items`."""
-    items = option("--items", "tags", callback=parse_references, metavar="LIST", help=text)
+def tag(*, metavar: str = "TAG", required: bool = True) -> Callable[[FunctionT], FunctionT]:
+    """Declare the argument TAG of a command that takes a single tag, the keyword `tag`."""
 
     def declare(function: FunctionT) -> FunctionT:
-        return items(_tags_file(_match(function)))
+        former = former_option("--item", target="tag", instead="TAG")
+        return argument("tag", metavar=metavar, required=required, example=EXAMPLE_TAG)(former(function))
 
     return declare
+
+
+def _declare_tags(function: FunctionT, *, metavar: str) -> FunctionT:
+    names = argument(
+        "tags",
+        metavar=metavar,
+        nargs=-1,
+        example=None if metavar.startswith("[") else EXAMPLE_TAG,
+        callback=_read_stdin,
+    )
+    former = former_option("--items", target="tags", instead="TAG...", parse=parse_references)
+    return names(former(_tags_file(_match(function))))

@@ -61,7 +61,7 @@ class RecordSettings:
         path: The file or folder.
         file_format: The kind of file, or None for the one of the suffix.
         duration: Seconds after which the recording ends, or None.
-        max_records: Number of changes after which it ends, or None.
+        count: Number of changes after which it ends, or None.
         rotate_size: Bytes after which a new file begins, or None.
         rotate_every: Seconds after which a new file begins, or None.
         flush_interval: Seconds between writes to disk.
@@ -70,7 +70,7 @@ class RecordSettings:
     path: str
     file_format: str | None
     duration: float | None
-    max_records: int | None
+    count: int | None
     rotate_size: float | None
     rotate_every: float | None
     flush_interval: float
@@ -107,7 +107,7 @@ async def record_tags(
         # A signal cancels this task: that is the normal end of a recording.
         with contextlib.suppress(asyncio.CancelledError):
             async with recorder, _progress(recorder, sink, output):
-                await recorder.run(duration=settings.duration, max_records=settings.max_records)
+                await recorder.run(duration=settings.duration, max_records=settings.count)
     except OSError as error:
         text = f"cannot record to {settings.path}: {error.strerror}" if error.strerror else str(error)
         raise CommandFailure(text, ExitStatus.FAILED) from error

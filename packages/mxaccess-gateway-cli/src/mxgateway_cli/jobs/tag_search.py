@@ -10,6 +10,7 @@ import click
 from mxgateway_cli.errors import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.input.tag_lists import unique_tags
+from mxgateway_cli.input.tag_options import EXAMPLE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,26 +22,28 @@ if TYPE_CHECKING:
 __all__ = ["find_tags", "match_tags"]
 
 _WILDCARDS: Final = {"*": ".*", "?": "."}
-_EXAMPLE_TAG: Final = "TestChildObject.TestInt"
 _EXAMPLE_PATTERN: Final = "'TestMachine_*.TestSine'"
 
 
 async def find_tags(
-    gateway: Gateway, output: Output, *, tags: Sequence[str] | None, tags_file: Sequence[str], match: bool
+    gateway: Gateway, output: Output, *, tags: Sequence[str], tags_file: Sequence[str], match: bool
 ) -> tuple[str, ...]:
     """Return the tags of a command, each once, in the given order. The keywords are the options of `tag_options`.
 
     The number of tags that match a pattern is printed as a note. Nothing is sent unless there is a pattern.
 
     Raises:
-        click.UsageError: There is no tag, or a pattern that is not to be looked up or has no attribute.
+        click.UsageError: There is no tag, a tag contains a comma, or a pattern is not to be looked up or has no
+            attribute.
         CommandFailure: No tag of the Galaxy matches a pattern.
         MxGatewayError: The Galaxy cannot be read.
     """
-    names = [*(tags or ()), *tags_file]
+    names = [*tags, *tags_file]
     if not names:
-        argument = "--items A,B" if tags is None else f"TAG..., for example {_EXAMPLE_TAG}"
-        raise click.UsageError(f"no tags: give {argument}, or --tags-file FILE")
+        raise click.UsageError(f"no tags: give TAG..., for example {EXAMPLE_TAG}, or --tags-file FILE")
+    for name in names:
+        if "," in name:
+            raise click.UsageError(f"{name!r} contains a comma: separate tags by spaces")
     patterns = [name for name in names if _is_pattern(name)]
     if not match:
         if patterns:

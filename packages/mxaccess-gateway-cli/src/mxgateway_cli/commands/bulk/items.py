@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mxgateway_cli.connecting.gateway_command import gateway_command
-from mxgateway_cli.help import option
+from mxgateway_cli.help import former_option, option
 from mxgateway_cli.input import options, tag_options
+from mxgateway_cli.input.quantities import DURATION, parse_milliseconds
 
 if TYPE_CHECKING:
     from mxgateway import SubscribeResult
@@ -30,7 +31,7 @@ __all__ = [
     "subscribe-bulk",
     options.session_id,
     options.server_handle,
-    tag_options.items_or_tag_list,
+    tag_options.tags,
     schema="bulk-subscription",
 )
 async def subscribe_bulk(
@@ -60,7 +61,7 @@ async def unsubscribe_bulk(
     "add-item-bulk",
     options.session_id,
     options.server_handle,
-    tag_options.items_or_tag_list,
+    tag_options.tags,
     schema="bulk-subscription",
 )
 async def add_item_bulk(
@@ -113,18 +114,30 @@ async def remove_item_bulk(
     "read-bulk",
     options.session_id,
     options.server_handle,
-    tag_options.items_or_tag_list,
+    tag_options.tags,
     option(
-        "--timeout-ms",
-        type=click.IntRange(min=0, max=2**32 - 1),
-        default=0,
-        metavar="MILLISECONDS",
+        "--worker-timeout",
+        type=DURATION,
+        metavar="TIME",
         help="How long the worker waits for the value of a tag that is not advised.  [default: set by the worker]",
+    ),
+    former_option(
+        "--timeout-ms",
+        target="worker_timeout",
+        instead="--worker-timeout 500ms",
+        type=click.IntRange(min=0, max=2**32 - 1),
+        parse=parse_milliseconds,
     ),
     schema="bulk-reading",
 )
 async def read_bulk(
-    gateway: Gateway, output: Output, *, session_id: str, server_handle: int, timeout_ms: int, **selection: Any
+    gateway: Gateway,
+    output: Output,
+    *,
+    session_id: str,
+    server_handle: int,
+    worker_timeout: float | None,
+    **selection: Any,
 ) -> None:
     """Read many tags in one round trip and print a reading of each.
 
@@ -135,7 +148,7 @@ async def read_bulk(
 
     items = await _find(gateway, output, **selection)
     session = await gateway.attach(session_id)
-    results = await session.read_bulk(server_handle, items, worker_timeout=timeout_ms / 1000 or None)
+    results = await session.read_bulk(server_handle, items, worker_timeout=worker_timeout or None)
     print_read_results(output, session_id, server_handle, results)
 
 

@@ -31,6 +31,7 @@ __all__ = ["write2_bulk", "write_bulk", "write_secured2_bulk", "write_secured_bu
 _timestamp = option(
     "--timestamp",
     required=True,
+    example="2026-01-05T08:00:00Z",
     metavar="TIME",
     help="The timestamp of all values, ISO 8601 with a time zone: 2026-01-05T08:00:00Z.",
 )

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "read": ("tags", "Read tags."),
         "watch": ("tags", "Watch tags, reconnecting after a lost connection."),
         "record": ("record", "Record the changes of tags in a file, losses included."),
+        "forward": ("forward", "Hand the changes of tags to a broker, losses included."),
         "write": ("write", "Write tags and wait for their outcomes, or write an item by its handles."),
     },
     "Sessions": {

@@ -5,6 +5,7 @@ from mxgateway.forwarding.forwarder import Forwarder, ForwarderStatistics
 from mxgateway.forwarding.jetstream import JetStreamOptions, JetStreamSink
 from mxgateway.forwarding.naming import decode_name, encode_name, mqtt_topic, nats_subject
 from mxgateway.forwarding.payload import Payload
+from mxgateway.forwarding.shards import Shard
 from mxgateway.forwarding.spool import Spool
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "JetStreamOptions",
     "JetStreamSink",
     "Payload",
+    "Shard",
     "Spool",
     "decode_name",
     "encode_name",

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder", "RecorderOptions", "RecorderStatistics"]
 
-_KINDS_WITH_LOSSES: Final = frozenset({RecordKind.GAP, RecordKind.LOST})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderOptions:
@@ -58,7 +56,8 @@ class RecorderStatistics:
     Attributes:
         written: Records that the sink has made durable.
         changes: How many of those are changes.
-        losses: How many of those are gaps or lost connections.
+        gaps: How many of those say that changes are missing.
+        lost: How many of those say that the connection or the session was lost.
         dropped: Changes that were dropped because the sink was slow.
         batches: How often the sink was called.
         last_written: When the sink last made records durable, in UTC.
@@ -66,10 +65,16 @@ class RecorderStatistics:
 
     written: int = 0
     changes: int = 0
-    losses: int = 0
+    gaps: int = 0
+    lost: int = 0
     dropped: int = 0
     batches: int = 0
     last_written: datetime | None = None
+
+    @property
+    def losses(self) -> int:
+        """Records that report missing changes, or that some may be missing: gaps and lost connections."""
+        return self.gaps + self.lost
 
 
 class Recorder:
@@ -208,7 +213,8 @@ class Recorder:
         statistics = self.statistics
         statistics.written += len(records)
         statistics.changes += sum(record.kind is RecordKind.CHANGE for record in records)
-        statistics.losses += sum(record.kind in _KINDS_WITH_LOSSES for record in records)
+        statistics.gaps += sum(record.kind is RecordKind.GAP for record in records)
+        statistics.lost += sum(record.kind is RecordKind.LOST for record in records)
         statistics.dropped = self._watch.dropped
         statistics.batches += 1
         statistics.last_written = datetime.now(UTC)

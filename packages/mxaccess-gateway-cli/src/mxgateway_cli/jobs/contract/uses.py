@@ -52,6 +52,7 @@ _USES: Final[Mapping[str, Uses]] = {
     "doctor": _uses(f"{_SESSION} {_GALAXY_STATUS}", "WRITE WRITE_SECURED DRAIN_EVENTS GET_WORKER_INFO"),
     "read": _uses(f"{_SESSION} {_GALAXY}", "REGISTER READ_BULK"),
     "watch": _uses(f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK"),
+    "forward": _uses(f"{_SESSION} StreamEvents {_GALAXY}", _TAG_CLIENT),
     "record": _uses(f"{_SESSION} StreamEvents {_GALAXY}", _TAG_CLIENT),
     "write": _uses(
         f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK WRITE WRITE2 WRITE_BULK WRITE2_BULK"

@@ -1,0 +1,114 @@
+"""The command `forward`, which hands the changes of tags to a broker."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mxgateway.redaction import Secret, hide
+from mxgateway_cli.connecting.gateway_command import gateway_command
+from mxgateway_cli.help import option
+from mxgateway_cli.input import options, tag_options
+from mxgateway_cli.input.quantities import DURATION, SIZE
+
+if TYPE_CHECKING:
+    from mxgateway_cli.connecting.client import Gateway
+    from mxgateway_cli.output.console import Output
+
+__all__ = ["forward"]
+
+
+def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | None:
+    """Return the password in an environment variable, None if it is not set. The callback of an option."""
+    password = os.environ.get(name, "")
+    return hide(Secret.password(password)) if password else None
+
+
+@gateway_command(
+    "forward",
+    tag_options.tags,
+    option(
+        "--to",
+        "broker",
+        required=True,
+        metavar="URL",
+        help="The NATS server, such as nats://localhost:4222 or tls://nats.plant:4222; several with commas.",
+    ),
+    option("--stream", default="MXGATEWAY", show_default=True, metavar="NAME", help="The stream; created if missing."),
+    option(
+        "--subject-prefix",
+        default="mxgateway",
+        show_default=True,
+        metavar="PREFIX",
+        help="What the subjects begin with: PREFIX.OBJECT.ATTRIBUTE.",
+    ),
+    option(
+        "--payload",
+        type=click.Choice(["json", "protobuf", "vtq"]),
+        default="json",
+        show_default=True,
+        help="What a message contains: the record as JSON, the gateway's event, or value, time and quality alone.",
+    ),
+    option(
+        "--batch",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="COUNT",
+        help="Put this number of records into a message, as JSON Lines with the subject PREFIX.$batch.",
+    ),
+    option(
+        "--spool",
+        metavar="FILE",
+        help="Keep what is not acknowledged in this file, so that a restart loses none of it; without, in memory.",
+    ),
+    option(
+        "--spool-limit",
+        type=SIZE,
+        default="1GB",
+        show_default=True,
+        metavar="SIZE",
+        help="Drop the oldest records above this size, and say so in a gap record.",
+    ),
+    option("--shard", metavar="I/N", help="Take only part I of N of the tags: 2/4 in the second of four processes."),
+    option("--duration", type=DURATION, metavar="TIME", help="Stop after this time, for example 8h."),
+    option(
+        "--metrics",
+        metavar="HOST:PORT",
+        help="Serve /metrics for Prometheus and /healthz here, for example on 127.0.0.1:9464.",
+    ),
+    option("--broker-user", metavar="NAME", help="The user at the broker."),
+    option(
+        "--broker-password-env",
+        "broker_password",
+        default="MXGATEWAY_BROKER_PASSWORD",
+        show_default=True,
+        metavar="VARIABLE",
+        callback=_read_secret,
+        help="The environment variable with the user's password.",
+    ),
+    option("--broker-credentials-file", metavar="FILE", help="A NATS credentials file (.creds)."),
+    option("--broker-ca-file", metavar="FILE", help="The CA of the broker's certificate (PEM), for tls://."),
+    options.supervisory,
+    options.client_name,
+    schema="forwarding",
+)
+async def forward(gateway: Gateway, output: Output, *, client_name: str, supervisory: bool, **parameters: Any) -> None:
+    """Hand the changes of tags to NATS JetStream until --duration, Ctrl-C or SIGTERM, each once and in order.
+
+    Losses are messages as well, with the subject PREFIX.$status. While the broker is away the records wait. When
+    stopped it delivers what waits for up to 10 seconds, prints a summary and ends with status 0.
+    """
+    # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.forward import ForwardSettings, forward_tags  # noqa: PLC0415
+    from mxgateway_cli.jobs.tag_search import find_tags  # noqa: PLC0415
+
+    selection = {name: parameters.pop(name) for name in ("tags", "tags_file", "match")}
+    settings = ForwardSettings(**parameters)
+    sink = settings.sink()
+    tags = settings.part_of(await find_tags(gateway, output, **selection))
+    client = await gateway.client()
+    async with client.tags(client_name, supervisory=supervisory) as tag_client:
+        await forward_tags(tag_client, tags, sink, output, settings)

@@ -1,0 +1,139 @@
+"""Forwarding of tags to a broker, with metrics and a summary at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from mxgateway.forwarding import Forwarder, JetStreamOptions, JetStreamSink, Payload, Shard, Spool
+from mxgateway_cli.errors import CommandFailure
+from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.jobs.metrics import serve_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mxgateway import TagClient
+    from mxgateway.redaction import Secret
+    from mxgateway_cli.output.console import Output
+
+__all__ = ["ForwardSettings", "forward_tags"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardSettings:
+    """What is forwarded, and where.
+
+    Attributes:
+        broker: The servers, separated by commas.
+        stream: The stream.
+        subject_prefix: What the subjects begin with.
+        payload: What a message contains.
+        batch: Records in a message.
+        spool: The file of the spool, or None for memory.
+        spool_limit: The most bytes of records that wait.
+        shard: The part of the tags as `I/N`, or None for all.
+        duration: Seconds after which forwarding ends, or None.
+        metrics: Where metrics are served, as `HOST:PORT`, or None.
+        broker_user: The user at the broker, or None.
+        broker_password: The user's password, or None.
+        broker_credentials_file: A NATS credentials file, or None.
+        broker_ca_file: The CA of the broker's certificate, or None.
+    """
+
+    broker: str
+    stream: str
+    subject_prefix: str
+    payload: str
+    batch: int
+    spool: str | None
+    spool_limit: float
+    shard: str | None
+    duration: float | None
+    metrics: str | None
+    broker_user: str | None
+    broker_password: Secret | None
+    broker_credentials_file: str | None
+    broker_ca_file: str | None
+
+    def sink(self) -> JetStreamSink:
+        """Return the sink, which is not connected yet.
+
+        Raises:
+            MxGatewayConfigurationError: A setting is invalid, or nats-py is missing.
+        """
+        return JetStreamSink(
+            JetStreamOptions(
+                servers=[server.strip() for server in self.broker.split(",")],
+                stream=self.stream,
+                subject_prefix=self.subject_prefix,
+                payload=Payload(self.payload),
+                records_per_message=self.batch,
+                user=self.broker_user,
+                password=self.broker_password,
+                credentials_file=self.broker_credentials_file,
+                ca_file=self.broker_ca_file,
+            )
+        )
+
+    def part_of(self, tags: Sequence[str]) -> tuple[str, ...]:
+        """Return the tags of the shard.
+
+        Raises:
+            MxGatewayConfigurationError: The shard is invalid.
+            click.UsageError: It has none of the tags.
+        """
+        if self.shard is None:
+            return tuple(tags)
+        shard = Shard.parse(self.shard)
+        part = tuple(tag for tag in tags if shard.takes(tag))
+        if not part:
+            raise click.UsageError(f"--shard {self.shard} has none of the {len(tags)} tags: use fewer parts")
+        return part
+
+
+async def forward_tags(
+    client: TagClient, tags: Sequence[str], sink: JetStreamSink, output: Output, settings: ForwardSettings
+) -> None:
+    """Forward tags until the duration or a signal ends it, then print a summary.
+
+    Raises:
+        MxGatewayError: The watch failed and cannot be restored, or the broker's settings are wrong.
+        CommandFailure: The spool cannot be used, or the metrics cannot be served.
+    """
+    began = time.monotonic()
+    spool = Spool(settings.spool, max_bytes=int(settings.spool_limit))
+    forwarder = Forwarder(client, sink, *tags, spool=spool)
+    try:
+        # A signal cancels this task: that is the normal end of forwarding.
+        with serve_metrics(settings.metrics, forwarder), contextlib.suppress(asyncio.CancelledError):
+            async with forwarder:
+                await forwarder.run(duration=settings.duration)
+    except OSError as error:
+        text = f"cannot use the spool {settings.spool}: {error.strerror}" if error.strerror else str(error)
+        raise CommandFailure(text, ExitStatus.FAILED) from error
+    _print_summary(forwarder, output, settings, time.monotonic() - began)
+
+
+def _print_summary(forwarder: Forwarder, output: Output, settings: ForwardSettings, seconds: float) -> None:
+    statistics, spool = forwarder.statistics, forwarder.spool
+    record = {
+        "stream": settings.stream,
+        "received": statistics.received.written,
+        "acknowledged": statistics.acknowledged,
+        "spooled": spool.records,
+        "dropped": spool.dropped + statistics.received.dropped,
+        "gaps": statistics.received.gaps,
+        "gatewayLost": statistics.received.lost,
+        "brokerFailures": statistics.failures,
+        "seconds": round(seconds, 3),
+    }
+    rest = ""
+    if spool.records:
+        rest = f", {spool.records} wait in {settings.spool}" if settings.spool else f", {spool.records} were lost"
+    output.result(record, f"{settings.stream}: {statistics.acknowledged} records acknowledged in {seconds:.1f} s{rest}")

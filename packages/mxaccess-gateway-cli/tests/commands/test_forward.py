@@ -1,0 +1,128 @@
+"""Forwarding tags to a broker from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cli_support.command_line import mxgw_py, start_process, succeed, wait_for_exit
+from cli_support.schemas import validate
+from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.jobs.metrics import METRICS
+from support.nats import NatsServer
+
+INT, STRING = "TestChildObject.TestInt", "TestChildObject.TestString"
+STREAM = ("--stream", "PLANT", "--subject-prefix", "plant")
+
+
+@pytest.fixture
+async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    """A NATS server with JetStream."""
+    server = NatsServer(tmp_path / "nats")
+    await server.start()
+    yield server
+    await server.kill()
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_changes_are_messages_and_a_summary_is_printed(nats_server: NatsServer) -> None:
+    result = await succeed("forward", INT, STRING, "--to", nats_server.url, *STREAM, "--duration", "300ms", "--json")
+
+    validate(result.record, "forwarding")
+    assert (result.record["acknowledged"], result.record["spooled"], result.record["gaps"]) == (2, 0, 0)
+    messages = await nats_server.messages("PLANT")
+    assert sorted((message.subject, json.loads(message.data)["value"]) for message in messages) == [
+        (f"plant.{INT}", 42),
+        (f"plant.{STRING}", "Hello"),
+    ]
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_shards_share_the_tags(nats_server: NatsServer) -> None:
+    for index in (1, 2):
+        shard = ("--stream", f"PLANT{index}", "--subject-prefix", f"plant{index}", "--shard", f"{index}/2")
+        result = await mxgw_py("forward", INT, STRING, "--to", nats_server.url, *shard, "--duration", "300ms")
+        if result.status == ExitStatus.USAGE:
+            assert f"--shard {index}/2 has none of the 2 tags" in result.error
+        else:
+            assert result.status == ExitStatus.GOOD
+    other = await mxgw_py("forward", INT, "--to", nats_server.url, "--shard", "3/2")
+    assert "shard 3/2: the first number is 1 to the second" in other.error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "error"),
+    [
+        (("--to", "http://x"), ExitStatus.USAGE, "must begin with nats:// or tls://"),
+        (("--to", "nats://x", "--metrics", "9464"), ExitStatus.USAGE, "use HOST:PORT, for example 127.0.0.1:9464"),
+        (("--to", "nats://x", "--batch", "2", "--payload", "vtq"), ExitStatus.USAGE, "must be JSON, not vtq"),
+        (("--to", "nats://x", "--spool", "/dev/null/spool"), ExitStatus.FAILED, "/dev/null/spool"),
+    ],
+)
+@pytest.mark.usefixtures("gateway")
+async def test_what_cannot_work_is_named(arguments: tuple[str, ...], status: ExitStatus, error: str) -> None:
+    result = await mxgw_py("forward", INT, *arguments)
+
+    assert result.status == status
+    assert error in result.error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+async def test_metrics_and_health_follow_the_broker_and_sigterm_ends_well(
+    gateway: SimulatedGateway, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    spool = ("--spool", str(tmp_path / "spool"), "--metrics", f"127.0.0.1:{port}")
+    async with start_process("forward", INT, "--to", nats_server.url, *STREAM, *spool) as process:
+        await until_answer(port, "/metrics", "mxgateway_forward_acknowledged_total 1.0")
+        assert await get(port, "/healthz") == (200, "ok\n")
+        await nats_server.kill()
+        gateway.plant[INT].set(7)
+        await until_answer(port, "/healthz", "the broker is away, 1 records wait")
+        await nats_server.start()
+        await until_answer(port, "/metrics", "mxgateway_forward_acknowledged_total 2.0")
+        _, metrics = await get(port, "/metrics")
+        process.send_signal(signal.SIGTERM)
+        result = await wait_for_exit(process)
+
+    assert result.status == ExitStatus.GOOD
+    assert result.stdout.startswith("PLANT: 2 records acknowledged in ")
+    assert "cannot deliver" in result.stderr
+    assert all(f"# HELP {name.removesuffix('_total')}" in metrics for name in METRICS)
+    assert [json.loads(message.data)["value"] for message in await nats_server.messages("PLANT")] == [42, 7]
+
+
+async def get(port: int, path: str) -> tuple[int, str]:
+    """Return the status and the text of an answer over HTTP."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+    finally:
+        writer.close()
+    return int(head.split()[1]), body
+
+
+async def until_answer(port: int, path: str, text: str) -> None:
+    """Wait until an answer contains a text."""
+    answer = ""
+    try:
+        async with asyncio.timeout(20):
+            while text not in answer:
+                await asyncio.sleep(0.02)
+                try:
+                    _, answer = await get(port, path)
+                except OSError:
+                    continue
+    except TimeoutError:
+        raise AssertionError(f"{text!r} never came: {answer}") from None

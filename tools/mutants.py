@@ -4,7 +4,8 @@ cosmic-ray makes the changes (mutants) in a copy of the repository. For each mut
 client run. Ends with status 0 if enough mutants were killed, 1 if too many survived, 2 if the tests fail without one.
 
 Not changed, because no test could notice it or because it promises nothing: annotations, what only type checkers read,
-arguments of log calls, and the numbers of module constants, which are limits and delays.
+arguments of log calls, and the numbers of module constants, which are limits and delays; and the arguments of
+`@dataclass`, which are tested for all public classes together.
 
 A mutant that makes the tests hang counts as killed, and is printed as a timeout: on a busy machine, try those again.
 """
@@ -62,6 +63,7 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
         "transport/test_cancellation.py",
     ),
     "_transport/tls": ("transport/test_tls.py", "transport/test_fingerprints.py", "transport/test_known_gateways.py"),
+    "_watching": ("tags/test_watch_queues.py", "tags/test_recovery_delays.py", "tags/test_faults.py", "alarms"),
     "events": ("events", "alarms"),
     "tags": (
         "tags/test_reads.py",
@@ -72,6 +74,7 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
         "tags/test_batching.py",
         "tags/test_defects.py",
     ),
+    "tags/calls": ("tags/calls",),
     "tags/reads.py": (
         "tags/test_reads.py",
         "tags/test_read_timeouts.py",
@@ -108,6 +111,8 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
     ),
     "tags/writes": (
         "tags/test_writes.py",
+        "tags/test_arrays.py",
+        "tags/test_conversion.py",
         "tags/test_write_refusals.py",
         "tags/test_outcomes.py",
         "tags/test_write_many.py",
@@ -286,7 +291,8 @@ def _unmutated(node: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(node, ast.If):
         yield from [node] if ast.unparse(node.test) == "TYPE_CHECKING" else []
     elif isinstance(node, ast.Call):
-        yield from [node] if ast.unparse(node.func).startswith("_logger.") else []
+        function = ast.unparse(node.func)
+        yield from [node] if function == "dataclass" or function.startswith("_logger.") else []
 
 
 def is_worth_trying(mutant: Mutant, code: Code) -> bool:

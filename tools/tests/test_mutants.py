@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 LIMIT: Final = 5 * 1024
 
 
+@dataclass(frozen=True)
+class Options: ...
+
+
 @overload
 def double(value: int | None, *, times: int = 2) -> int | str: ...
 
@@ -57,6 +61,7 @@ def test_every_module_of_the_listed_parts_has_tests() -> None:
         ("1024", "core/NumberReplacer", False),
         ("TYPE_CHECKING:", "core/AddNot", False),
         ("@overload", "core/RemoveDecorator", False),
+        ("True", "core/ReplaceTrueWithFalse", False),  # tested for all public dataclasses together
         ("|", "core/ReplaceBinaryOperator_BitOr_Add", False),
         ("+", "core/ReplaceBinaryOperator_Add_Sub", False),  # in the log call
         ("value * times", "core/ReplaceComparisonOperator_Is_Eq", False),

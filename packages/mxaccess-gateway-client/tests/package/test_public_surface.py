@@ -92,6 +92,18 @@ def test_every_public_class_has_a_docstring() -> None:
             assert public.__doc__, name
 
 
+def test_public_dataclasses_are_frozen_slotted_and_keyword_only() -> None:
+    classes = [getattr(mxgateway, name) for name in mxgateway.__all__]
+    checked = [each for each in classes if isinstance(each, type) and dataclasses.is_dataclass(each)]
+    assert len(checked) > 10
+    for each in checked:
+        parameters: typing.Any = each.__dict__.get("__dataclass_params__")
+        assert parameters is None or parameters.frozen, each
+        assert "__slots__" in each.__dict__, each
+        positional = [name for name, field in each.__dataclass_fields__.items() if field.init and not field.kw_only]
+        assert not positional, each
+
+
 def test_every_module_lists_what_it_exports() -> None:
     for name, module in sys.modules.items():
         if name.startswith("mxgateway.") and not name.startswith("mxgateway.testing"):

@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mxgateway_cli._version import VERSION
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.failures.report import report_error
+from mxgateway_cli.failures.suggestions import unknown_command
 from mxgateway_cli.output.console import Diagnostics, discard_output
 from mxgateway_cli.output.settings import requests_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["COMMANDS", "app", "run"]
+    from click.shell_completion import CompletionItem
+
+__all__ = ["COMMANDS", "FIRST_COMMANDS", "app", "run"]
 
 # Section of the help -> command -> the module in mxgateway_cli.commands that defines it, and its summary.
 COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Getting started": {
+        "help": ("help", "List all commands by subject, or explain a command."),
         "version": ("version", "Print the versions of mxgw-py and its dependencies."),
         "smoke": ("smoke", "Test a gateway step by step, then clean up."),
         "doctor": ("doctor", "Diagnose the way from here to a working session."),
@@ -34,7 +39,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "watch": ("tags", "Watch tags, reconnecting after a lost connection."),
         "record": ("record", "Record the changes of tags in a file, losses included."),
         "forward": ("forward", "Hand the changes of tags to a broker, losses included."),
-        "write": ("write", "Write tags and wait for their outcomes, or write an item by its handles."),
+        "write": ("write", "Write tags and wait for their outcomes."),
     },
     "Sessions": {
         "open-session": ("sessions", "Open a session, leave it open and print its id."),
@@ -105,10 +110,24 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
 }
 
-_EPILOG = (
-    "Every option can also be set in the environment: --session-id by MXGATEWAY_SESSION_ID, --endpoint by "
-    "MXGATEWAY_ENDPOINT. The API key is read from MXGATEWAY_API_KEY or from a file, never from an option."
+# The commands on the first screen.
+FIRST_COMMANDS: Sequence[str] = (
+    "simulate",
+    "doctor",
+    "browse",
+    "read",
+    "watch",
+    "write",
+    "record",
+    "watch-alarms",
 )
+_EPILOG = (
+    "Every option can also be set in the environment: --endpoint by MXGATEWAY_ENDPOINT. The API key is read from "
+    "MXGATEWAY_API_KEY or from a file, never from an option."
+)
+_SUMMARIES: Mapping[str, str] = {
+    name: summary for commands in COMMANDS.values() for name, (_, summary) in commands.items()
+}
 _PROGRAM = "mxgw-py"
 _COMPLETION_VARIABLE = "_MXGW_PY_COMPLETE"
 _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
@@ -131,11 +150,46 @@ class _App(click.Group):
                 return command
         return None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the commands by section."""
-        for section, commands in COMMANDS.items():
-            with formatter.section(section):
-                formatter.write_dl([(name, summary) for name, (_, summary) in commands.items()])
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that a command line begins with, and the rest of the command line.
+
+        Raises:
+            click.UsageError: There is no such command. The message names near ones.
+        """
+        name = args[0]
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
+            raise click.UsageError(unknown_command(name, self.list_commands(ctx)), ctx)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the completions of a command or an option."""
+        # The group would import all commands.
+        return [*self.complete_commands(incomplete), *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def complete_commands(self, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that start with a text, as completions."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only for shell completion
+
+        return [CompletionItem(name, help=_SUMMARIES[name]) for name in _SUMMARIES if name.startswith(incomplete)]
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the usage line."""
+        formatter.write_usage(ctx.command_path, "COMMAND [ARGUMENTS] [OPTIONS]")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands that are used first, and where all others are, so that it fits on a small screen."""
+        with formatter.section("First commands"):
+            formatter.write_dl([(name, _SUMMARIES[name]) for name in FIRST_COMMANDS])
+        with formatter.section("More"):
+            formatter.write_dl(
+                [
+                    ("help", f"List all {len(_SUMMARIES)} commands by subject."),
+                    ("help COMMAND", "Show the options of a command."),
+                    ("--version", "Show the version."),
+                ]
+            )
 
 
 @click.group(
@@ -146,6 +200,7 @@ class _App(click.Group):
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
+@click.version_option(VERSION, "-V", "--version", prog_name=_PROGRAM, message="%(prog)s %(version)s")
 @click.pass_context
 def app(context: click.Context) -> None:
     """Talk to an MXAccess Gateway from the command line."""

@@ -68,8 +68,9 @@ def _describe(name: str, command: Command, own: list[Option]) -> Iterator[str]:
         yield "\n".join(_table(own))
     sections = {each.section for each in command.params if isinstance(each, Option)} - {COMMAND_SECTION}
     also = " and ".join(f"[{section} options](#{section.lower()}-options)" for section in sorted(sections))
-    schema = f"[{command.schema}](src/mxgateway_cli/schemas/{command.schema}.schema.json)"
-    yield f"Also accepts {also}. Schema of the output with `--json`: {schema}."
+    if sections:
+        schema = f"[{command.schema}](src/mxgateway_cli/schemas/{command.schema}.schema.json)"
+        yield f"Also accepts {also}. Schema of the output with `--json`: {schema}."
 
 
 def _table(options: Iterable[Option]) -> Iterator[str]:

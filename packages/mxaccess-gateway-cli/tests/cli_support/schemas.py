@@ -29,4 +29,5 @@ def schema_of(command_name: str) -> str:
     """Return the name of a command's schema."""
     command = app.get_command(click.Context(app), command_name)
     assert isinstance(command, Command)
+    assert command.schema is not None
     return command.schema

@@ -26,6 +26,7 @@ FORMER_NAMES = {
     "bench-events": ["--items", "--duration-seconds"],
     "bench-read-bulk": ["--items", "--duration-seconds"],
     "drain-events": ["--max-events"],
+    "forward": ["--items"],
     "galaxy-discover": ["--max-depth"],
     "galaxy-watch": ["--max-events"],
     "read": ["--items"],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib import metadata
 
+import pytest
+
 from cli_support.command_line import succeed
 from mxgateway import GATEWAY_PROTOCOL_VERSION
 from mxgateway_cli._version import VERSION
@@ -11,6 +13,11 @@ from mxgateway_cli._version import VERSION
 
 async def test_pipe_gets_version_in_one_line() -> None:
     assert (await succeed("version")).stdout == f"mxgw-py {VERSION}\n"
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+async def test_option_prints_version(option: str) -> None:
+    assert (await succeed(option)).stdout == f"mxgw-py {VERSION}\n"
 
 
 async def test_json_prints_versions_of_dependencies() -> None:

@@ -39,7 +39,7 @@ def _loaded_by(*arguments: str) -> str:
     return finished.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("arguments", [["version"], ["--help"], []])
+@pytest.mark.parametrize("arguments", [["version"], ["--version"], ["--help"], [], ["help"], ["help", "read"]])
 def test_version_and_help_load_neither_grpc_nor_asyncio(arguments: list[str]) -> None:
     assert _loaded_by(*arguments) == "HEAVY [] STATUS 0"
 

@@ -1,6 +1,8 @@
-"""An unknown option is answered with near options that the command has."""
+"""An unknown command or option is answered with near ones that exist."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 
@@ -29,3 +31,39 @@ async def test_only_near_options_of_command_are_suggested(arguments: tuple[str, 
     assert result.error == (
         f"mxgw-py: error: unknown option {option}{suggestion} (see 'mxgw-py {arguments[0]} --help')"
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "suggestion"),
+    [
+        ("raed", "read"),
+        ("read_bulk", "read-bulk"),
+        ("status", "doctor, session-state or galaxy-status"),
+        ("ls", "browse"),
+        ("alarms", "watch-alarms, query-active-alarms or stream-alarms"),
+        ("Get", "read"),
+        ("subscribe", "watch, subscribe-bulk or subscribe-alarms"),
+    ],
+)
+async def test_unknown_command_is_answered_with_near_commands(word: str, suggestion: str) -> None:
+    result = await mxgw_py(word, "A.B")
+
+    assert result.status == ExitStatus.USAGE
+    assert f"unknown command {word!r}: did you mean {suggestion}" in result.error
+
+
+async def test_words_about_settings_are_answered_too() -> None:
+    assert re.search(r"did you mean .*doctor", (await mxgw_py("config")).error)
+
+
+async def test_far_word_has_no_suggestion() -> None:
+    assert (await mxgw_py("zzz")).error == "mxgw-py: error: unknown command 'zzz' (see 'mxgw-py --help')"
+
+
+async def test_tag_in_place_of_command_is_answered_with_read() -> None:
+    assert "give mxgw-py read Pump.Level (see" in (await mxgw_py("Pump.Level")).error
+
+
+async def test_option_before_command_is_answered_with_its_place() -> None:
+    assert "options follow the command" in (await mxgw_py("--endpoint", "plant:5001", "read", "A.B")).error
+    assert "did you mean --version?" in (await mxgw_py("--versoin")).error

@@ -87,7 +87,7 @@ async def test_lines_share_session(stdin: io.StringIO) -> None:
 @pytest.mark.parametrize(
     ("line", "status", "text"),
     [
-        ("nonsense", 2, "No such command"),
+        ("raed", 2, "did you mean read?"),
         ("read", 2, "TAG..."),
         ("advise --server-handle 1 --item-handle 1", 6, "Advise"),
         ("ping --session-id session-00000000000000000000000000000000", 5, "session-0000"),

@@ -179,7 +179,7 @@ def test_every_command_says_what_it_sends(name: str) -> None:
     uses = uses_of(name)
 
     assert {f"MX_COMMAND_KIND_{kind}" for kind in uses.kinds} <= set(pb.MxCommandKind.keys())
-    assert elements_used(uses.rpcs) or name in {"version", "simulate", "contract", "batch"}
+    assert elements_used(uses.rpcs) or name in {"help", "version", "simulate", "contract", "batch"}
 
 
 def kind_of(request: pb.MxCommandRequest) -> str:

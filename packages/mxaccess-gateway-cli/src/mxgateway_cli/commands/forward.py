@@ -11,7 +11,7 @@ from mxgateway.redaction import Secret, hide
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
 from mxgateway_cli.input import options, tag_options
-from mxgateway_cli.input.quantities import DURATION, SIZE
+from mxgateway_cli.input.quantities import SIZE
 
 if TYPE_CHECKING:
     from mxgateway_cli.connecting.client import Gateway
@@ -33,6 +33,7 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
         "--to",
         "broker",
         required=True,
+        example="nats://localhost:4222",
         metavar="URL",
         help="The NATS server, such as nats://localhost:4222 or tls://nats.plant:4222; several with commas.",
     ),
@@ -73,7 +74,7 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
         help="Drop the oldest records above this size, and say so in a gap record.",
     ),
     option("--shard", metavar="I/N", help="Take only part I of N of the tags: 2/4 in the second of four processes."),
-    option("--duration", type=DURATION, metavar="TIME", help="Stop after this time, for example 8h."),
+    options.duration("Stop after this time, for example 8h."),
     option(
         "--metrics",
         metavar="HOST:PORT",

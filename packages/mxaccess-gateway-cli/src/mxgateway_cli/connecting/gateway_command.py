@@ -65,7 +65,7 @@ def gateway_command(
 
 
 def build_command(
-    name: str, *declarations: _Declaration, schema: str, cls: type[Command] = Command
+    name: str, *declarations: _Declaration, schema: str | None, cls: type[Command] = Command
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Turn a function into a command with these options, which its help lists in this order."""
 

@@ -11,6 +11,7 @@ import click
 from mxgateway_cli.errors import CommandFailure, Failure
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.failures.suggestions import suggested_options
+from mxgateway_cli.help import Command
 
 if TYPE_CHECKING:
     from mxgateway_cli.output.console import Diagnostics
@@ -67,6 +68,8 @@ def _usage_message(error: click.UsageError) -> str:
         if name.startswith("--api-key"):
             return f"unknown option {name}: {_KEY_HINT}"
         message = _unknown_option(error, name)
+    elif isinstance(error, click.MissingParameter):
+        message = _missing_parameter(error)
     else:
         # An unexpected argument may be a password.
         message = _EXTRA_ARGUMENTS.sub(r"\1", _one_line(error.format_message()))
@@ -75,12 +78,26 @@ def _usage_message(error: click.UsageError) -> str:
     return f"{message} (see '{error.ctx.command_path} --help')"
 
 
+def _missing_parameter(error: click.MissingParameter) -> str:
+    parameter, command = error.param, None if error.ctx is None else error.ctx.command
+    if parameter is None or not isinstance(command, Command):
+        return _one_line(error.format_message())
+    if isinstance(parameter, click.Option):
+        what = f"option {parameter.opts[0]}"
+    else:
+        what = f"argument {parameter.metavar or parameter.human_readable_name}"
+    variable = f" (or set {parameter.envvar})" if isinstance(parameter.envvar, str) else ""
+    return f"missing {what}{variable}, for example: {command.example}"
+
+
 def _unknown_option(error: click.NoSuchOption, name: str) -> str:
     options = () if error.ctx is None else [flag for each in error.ctx.command.params for flag in each.opts]
     suggestions = suggested_options(name, [each for each in options if each.startswith("--")])
-    return (
-        f"unknown option {name}: did you mean {' or '.join(suggestions)}?" if suggestions else f"unknown option {name}"
-    )
+    if suggestions:
+        return f"unknown option {name}: did you mean {' or '.join(suggestions)}?"
+    if error.ctx is not None and isinstance(error.ctx.command, click.Group):
+        return f"unknown option {name}: options follow the command, for example: mxgw-py read TAG {name} ..."
+    return f"unknown option {name}"
 
 
 def _one_line(text: str) -> str:

@@ -36,9 +36,11 @@ def converted(tag: str, value: pb.MxValue, known: pb.MxValue, *, target: str) ->
     Raises:
         MxGatewayConfigurationError: the value is not exactly one of that type.
     """
+    if value.data_type == known.data_type or value.is_null or value.data_type not in _CONVERTERS:
+        return None
     data_type = MxDataType(known.data_type)
     convert = _CONVERTERS.get(data_type)
-    if convert is None or value.is_null or value.data_type == known.data_type or value.data_type not in _CONVERTERS:
+    if convert is None:
         return None
     python = from_mx_value(value)
     if isinstance(python, list) != known.HasField("array_value") or value.HasField("sparse_array_value"):

@@ -41,6 +41,7 @@ PACKAGES = ("mxaccess-gateway-proto", "mxaccess-gateway-client", "mxaccess-gatew
 # longest tests, such as the storms, are left out.
 TESTS_OF: Mapping[str, tuple[str, ...]] = {
     "_commands": ("commands", "hostile/test_bulk_replies.py"),
+    "_connecting": ("connecting", "tags/test_failover.py", "transport/test_connect.py"),
     "_transport": (
         "transport/test_connect.py",
         "transport/test_closing.py",
@@ -93,6 +94,13 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
         "tags/test_defects.py",
         "tags/test_recovery.py",
     ),
+    "tags/tag_session.py": (
+        "tags/test_faults.py",
+        "tags/test_outcomes.py",
+        "tags/test_defects.py",
+        "tags/test_recovery.py",
+        "tags/test_failover.py",
+    ),
     "tags/supervisor.py": (
         "tags/test_faults.py",
         "tags/test_recovery_delays.py",
@@ -101,6 +109,7 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
         "tags/test_outcomes.py",
         "tags/test_defects.py",
         "tags/test_recovery.py",
+        "tags/test_failover.py",
     ),
     "tags/watches": (
         "tags/test_watches.py",

@@ -42,7 +42,9 @@ SHORT = tuple(
     PACKAGES / path
     for path in (
         "mxaccess-gateway-client/tests/commands",
-        "mxaccess-gateway-client/tests/values",
+        "mxaccess-gateway-client/tests/values/test_message_properties.py",
+        "mxaccess-gateway-client/tests/values/test_status.py",
+        "mxaccess-gateway-client/tests/values/test_values.py",
         "mxaccess-gateway-client/tests/alarms",
         "mxaccess-gateway-client/tests/hostile/test_messages.py",
         "mxaccess-gateway-client/tests/simulator/test_commands.py",

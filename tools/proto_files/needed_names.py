@@ -18,6 +18,11 @@ def needed_names(differences: Iterable[Difference], sources: Iterable[Path]) -> 
     for difference in differences:
         if difference.there is None or difference.fact == "name":
             name = difference.name.rpartition(".")[2]
-            files = sorted(path.name for path, used in words.items() if name in used)
+            files = sorted(_in_package(path) for path, used in words.items() if name in used)
             if files:
                 yield f"{difference.kind} {difference.name}: used in {', '.join(files)}"
+
+
+def _in_package(path: Path) -> str:
+    """Return a source file as `mxgateway/client.py`."""
+    return Path(*path.parts[path.parts.index("src") + 1 :]).as_posix()

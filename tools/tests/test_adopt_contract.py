@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 
 from mxgateway.contract import our_descriptors
+from support.reflecting_server import reflecting, reflecting_server
 
 GATEWAY = "mxaccess_gateway/v1/mxaccess_gateway.proto"
 GALAXY = "mxaccess_gateway/v1/galaxy_repository.proto"
@@ -138,8 +140,17 @@ def test_names_that_the_client_needs_are_reported(
     printed = capsys.readouterr()
     (line,) = (line for line in printed.out.splitlines() if line.startswith("missing, but needed: "))
     assert line.startswith("missing, but needed: field mxaccess_gateway.v1.ReadBulkCommand.timeout_ms: used in ")
-    assert "bulk.py" in line
+    assert "mxgateway/_commands/bulk.py" in line
     assert regenerated == [adopt_contract.REGENERATE[:1]]
+
+
+async def test_contract_of_running_gateway_is_adopted(protos: Path, regenerated: list[Sequence[Sequence[str]]]) -> None:
+    async with reflecting_server(reflecting(other_numbers_and_additions)) as endpoint:
+        status = await asyncio.to_thread(adopt_contract.main, ["--live", endpoint, "--plaintext"])
+
+    assert status == 0
+    assert "  int32 quality = 60; // likely\n" in (protos / GATEWAY).read_text(encoding="utf-8")
+    assert regenerated == [adopt_contract.REGENERATE]
 
 
 def test_gateway_without_the_galaxy_leaves_its_file_alone(adopt: Adopt, protos: Path) -> None:

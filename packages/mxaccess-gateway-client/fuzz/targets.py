@@ -17,6 +17,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from scripted_channel import Script, ScriptedChannel
 
 from mxgateway import (
+    ClientOptions,
     GatewayClient,
     MxGatewayError,
     Session,
@@ -25,6 +26,8 @@ from mxgateway import (
     WriteSecured2BulkEntry,
     WriteSecuredBulkEntry,
 )
+from mxgateway._connecting.gateways import Gateways
+from mxgateway._transport.channel import Channel
 from mxgateway._transport.decoding import UNREADABLE_BYTES
 
 __all__ = ["CALLS", "STREAMS", "TARGETS", "Target"]
@@ -148,8 +151,14 @@ def _loop() -> asyncio.Runner:
 
 async def _with_client(script: bytes, use: Callable[[GatewayClient], Awaitable[None]]) -> None:
     channel = ScriptedChannel(Script(script))
+
+    async def connect(_: ClientOptions) -> Channel:
+        return channel
+
+    gateways = Gateways(channel.options, connect)
+    await gateways.connect()
     try:
-        await use(GatewayClient(channel))
+        await use(GatewayClient(gateways))
     except MxGatewayError as error:
         check_error(error)
     finally:

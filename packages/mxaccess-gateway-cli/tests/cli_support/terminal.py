@@ -20,7 +20,7 @@ from mxgateway_cli.app import run
 ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 HOME = "\x1b[H"
 LEAVE_SCREEN = "\x1b[?1049l"
-TIMEOUT_SECONDS = 8.0
+TIMEOUT_SECONDS = 15.0
 
 
 class Terminal(io.StringIO):

@@ -9,7 +9,9 @@ import pytest
 
 from cli_support.command_line import mxgw_py, read_line, start_process, succeed, wait_for_exit
 from cli_support.schemas import validate
+from mxgateway import TagOptions
 from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.commands.tags import DEFAULT_FAILOVER_SECONDS
 from mxgateway_cli.exit_status import ExitStatus
 
 INT, READ_ONLY, UNKNOWN = "TestChildObject.TestInt", "TestChildObject.TestReadOnly", "NoSuchObject_999.NoSuchAttr"
@@ -181,6 +183,29 @@ async def test_watch_prints_status_items_between_changes(gateway: SimulatedGatew
     assert kinds[3]["repeated"] is True
     assert result.status == ExitStatus.INTERRUPTED
     assert "Traceback" not in result.stderr
+
+
+async def test_watch_goes_to_next_gateway_when_its_own_stays_away(gateway: SimulatedGateway) -> None:
+    async with SimulatedGateway(ramp_interval=None, api_key=gateway.api_key) as preferred:
+        endpoints = f"{preferred.endpoint},{gateway.endpoint}"
+        async with start_process("watch", INT, "--json", "--endpoint", endpoints, "--failover-after", "0.3") as process:
+            records = [json.loads(await read_line(process))]
+            await preferred.stop()
+            while records[-1]["kind"] != "change" or len(records) == 1:
+                records.append(json.loads(await read_line(process)))
+            process.terminate()
+            await wait_for_exit(process)
+
+    for record in records:
+        validate(record, "watch")
+    assert [record["kind"] for record in records] == ["change", "lost", "restored", "change"]
+    assert records[2]["endpoint"] == gateway.endpoint
+    assert "missedSince" in records[2]
+    assert records[3]["repeated"] is True
+
+
+def test_failover_after_has_default_of_library() -> None:
+    assert TagOptions(client_name="test").failover_after == DEFAULT_FAILOVER_SECONDS
 
 
 async def test_watch_ends_when_all_tags_are_refused(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:

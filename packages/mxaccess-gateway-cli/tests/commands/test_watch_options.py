@@ -6,6 +6,8 @@ import asyncio
 import csv
 import io
 import json
+import signal
+import sys
 from typing import Any
 
 import pytest
@@ -56,7 +58,7 @@ async def test_change_of_quality_is_never_left_out(gateway: SimulatedGateway) ->
 
 @pytest.mark.usefixtures("gateway")
 async def test_snapshots_have_a_row_per_tag_at_each_beat() -> None:
-    arguments = ("watch", INT, UNKNOWN, "--every", "0.2", "--count", "6")
+    arguments = ("watch", INT, UNKNOWN, "--every", "0.3", "--count", "6")
     records = (await succeed(*arguments, "--json")).records
     text = (await succeed(*arguments, "--output", "csv")).stdout
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -66,11 +68,11 @@ async def test_snapshots_have_a_row_per_tag_at_each_beat() -> None:
     assert [record["tag"] for record in records] == [INT, UNKNOWN] * 3
     assert len({record["time"] for record in records}) == 3
     assert {record["kind"] for record in records} == {"sample"}
-    assert [(row["tag"], row["value"], row["stale"]) for row in rows[:2]] == [
+    assert [(row["tag"], row["value"], row["stale"]) for row in rows[-2:]] == [
         (INT, "42", "false"),
         (UNKNOWN, "", "false"),
     ]
-    assert "Invalid reference" in rows[1]["reason"]
+    assert "Invalid reference" in rows[-1]["reason"]
 
 
 async def test_snapshots_continue_while_the_connection_is_lost(gateway: SimulatedGateway) -> None:
@@ -110,3 +112,21 @@ async def test_status_item_is_a_row_of_csv_and_a_warning_beside_values(
     assert rows[DOUBLE]["reason"]
     assert values.stdout == "42\n"
     assert f"refused: {DOUBLE}: " in values.error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process")
+@pytest.mark.usefixtures("gateway")
+async def test_missed_snapshots_are_left_out_with_a_warning() -> None:
+    async with start_process("watch", INT, "--every", "0.1", "-o", "csv") as process:
+        for _ in range(3):
+            await read_line(process)
+        process.send_signal(signal.SIGSTOP)
+        # The time that the process misses.
+        await asyncio.sleep(0.6)
+        process.send_signal(signal.SIGCONT)
+        for _ in range(3):
+            await read_line(process)
+        process.terminate()
+        result = await wait_for_exit(process)
+
+    assert "left out snapshots because this process was held up: " in result.stderr

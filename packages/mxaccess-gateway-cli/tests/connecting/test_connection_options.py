@@ -20,9 +20,12 @@ from support.certificates import Certificates
 from support.scripted_gateway import listening
 
 ITEM = "TestChildObject.TestInt"
-# Fields of ClientOptions without an option: the environment sets them. The key has options of its own.
+# Fields of ClientOptions without an option: the environment sets them. The key has options of its own, and --endpoint
+# takes several endpoints.
 ENVIRONMENT_ONLY = {
     "api_key",
+    "endpoints",
+    "shuffle_endpoints",
     "connect_timeout",
     "close_timeout",
     "max_message_bytes",
@@ -69,6 +72,31 @@ async def test_command_line_overrides_environment(gateway: SimulatedGateway, mon
     monkeypatch.setenv("MXGATEWAY_ENDPOINT", "nobody.invalid:5000")
 
     assert (await _smoke("--endpoint", gateway.endpoint)).status == ExitStatus.GOOD
+
+
+@pytest.mark.parametrize("variable", ["MXGATEWAY_ENDPOINT", "MXGATEWAY_ENDPOINTS", None])
+async def test_first_of_several_gateways_that_answers_is_used(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, variable: str | None
+) -> None:
+    endpoints = f"127.0.0.1:1,{gateway.endpoint}"
+    monkeypatch.delenv("MXGATEWAY_ENDPOINT")
+    if variable is not None:
+        monkeypatch.setenv(variable, endpoints)
+
+    result = await _smoke("--json", *(() if variable else ("--endpoint", endpoints)))
+
+    assert result.status == ExitStatus.GOOD
+    assert result.records[0]["endpoint"] == gateway.endpoint
+    assert f"{gateway.endpoint} is used, because 127.0.0.1:1 cannot be" in result.stderr
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_failure_of_all_gateways_names_each() -> None:
+    result = await _smoke("--endpoint", "127.0.0.1:1,127.0.0.1:2")
+
+    assert result.status == ExitStatus.TRANSPORT
+    assert "127.0.0.1:1: " in result.error
+    assert "127.0.0.1:2: " in result.error
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -292,3 +292,30 @@ async def test_failure_of_the_gateway_is_not_one_of_the_connection(gateway: Simu
     assert "the gateway failed with INTERNAL | no license ..." in session["finding"]
     assert "log" in session["advice"]
     assert result.status == ExitStatus.FAILED
+
+
+async def test_each_of_several_gateways_is_checked(gateway: SimulatedGateway) -> None:
+    async with SimulatedGateway(api_key=API_KEY, gateway_protocol_version=99) as newer:
+        endpoints = [gateway.endpoint, newer.endpoint]
+        result = await mxgw_py("doctor", "--endpoint", ",".join(endpoints), "--plaintext", "--json")
+
+    for record in result.records:
+        validate(record, "check")
+    by_endpoint = {
+        endpoint: {record["check"]: record["verdict"] for record in result.records if record["endpoint"] == endpoint}
+        for endpoint in endpoints
+    }
+    assert [list(verdicts) for verdicts in by_endpoint.values()] == [CHECKS, CHECKS]
+    assert "failed" not in by_endpoint[gateway.endpoint].values()
+    assert by_endpoint[newer.endpoint]["protocol-version"] == "failed"
+    assert result.status == ExitStatus.TRANSPORT
+
+
+async def test_failed_gateway_does_not_end_the_check_of_the_next(gateway: SimulatedGateway) -> None:
+    result = await mxgw_py("doctor", "--endpoint", f"127.0.0.1:1,{gateway.endpoint}", "--plaintext")
+
+    lines = result.stdout.splitlines()
+    assert lines[0] == "127.0.0.1:1"
+    assert gateway.endpoint in lines
+    assert any(line.startswith("ok      close-session") for line in lines)
+    assert result.status == ExitStatus.TRANSPORT

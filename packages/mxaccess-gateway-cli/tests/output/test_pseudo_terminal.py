@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import signal
 import sys
@@ -157,7 +158,7 @@ async def test_live_table_scrolls_and_counts_hidden_rows(monkeypatch: pytest.Mon
 
 
 async def test_pause_keeps_table_as_it_is(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    with _terminal(monkeypatch, 120) as terminal:
+    with _terminal(monkeypatch, 140) as terminal:
         async with _watching(terminal, INT):
             await terminal.wait_for_frame(lambda frame: " 42 " in "".join(frame))
             terminal.press("p")
@@ -170,8 +171,8 @@ async def test_pause_keeps_table_as_it_is(gateway: SimulatedGateway, monkeypatch
 
     assert _row(paused, INT).split()[1] == "42"
     assert "PAUSED" not in "".join(continued)
-    # The trend shows both values.
-    assert "▁█" in _row(continued, INT)
+    # One change since the start, from the lower to the higher value.
+    assert re.search(r" 2 +1/min +▁█$", _row(continued, INT))
 
 
 @pytest.mark.usefixtures("gateway")
@@ -250,3 +251,18 @@ async def test_suspended_watch_leaves_the_screen_until_it_continues(monkeypatch:
 
     assert status == ExitStatus.GOOD
     assert was_line_based
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_messages_of_a_long_outage_are_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _terminal(monkeypatch, 100) as terminal:
+        async with _watching(terminal, INT):
+            await terminal.wait_for_frame(lambda frame: " 42 " in "".join(frame))
+            for number in range(1, 31):
+                logging.getLogger("mxgateway.tags").warning("attempt %d", number)
+            frame = await terminal.wait_for_frame(lambda frame: "attempt 30" in "".join(frame))
+
+    assert "30 messages; the last one: warning: attempt 30" in frame
+    assert "10 earlier messages are left out" in terminal.remaining
+    printed = re.findall(r"warning: attempt (\d+)", terminal.remaining)
+    assert printed == [str(number) for number in range(11, 31)]

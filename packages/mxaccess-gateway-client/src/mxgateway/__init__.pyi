@@ -79,6 +79,7 @@ from .galaxy import GalaxyObjects as GalaxyObjects
 from .galaxy import GalaxyPlace as GalaxyPlace
 from .galaxy import GalaxyStatus as GalaxyStatus
 from .options import ClientOptions as ClientOptions
+from .options import GatewayEndpoint as GatewayEndpoint
 from .protocol import ProtocolStatusCode as ProtocolStatusCode
 from .protocol import SessionState as SessionState
 from .session import OpenSessionOptions as OpenSessionOptions

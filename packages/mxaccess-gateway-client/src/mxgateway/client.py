@@ -1,28 +1,21 @@
-"""GatewayClient: the connection to one gateway."""
+"""GatewayClient: the connection to a gateway, one of several if the options name several."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, overload
+from typing import TYPE_CHECKING, overload
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway._connect import open_channel, probe, warn_about_plaintext
+from mxgateway._connecting.gateways import Gateways
+from mxgateway._sessions import OpenSessions
 from mxgateway._support.awaitable import AwaitableContextManager
 from mxgateway._support.public_names import PublicNames
 from mxgateway._support.validation import wrap_api_key
-from mxgateway.errors import (
-    ErrorFacts,
-    MxGatewayConfigurationError,
-    MxGatewayError,
-    MxGatewayProtocolError,
-    MxGatewayVersionError,
-)
+from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.options import ClientOptions
-from mxgateway.redaction import redact_message, shows_secret
+from mxgateway.protocol import GATEWAY_PROTOCOL_VERSION
+from mxgateway.redaction import shows_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +24,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from mxgateway._connecting.gateways import Gateway
     from mxgateway._transport.channel import Channel
     from mxgateway.alarms.active import ActiveAlarms
     from mxgateway.alarms.feed import AlarmFeed
@@ -41,25 +35,23 @@ if TYPE_CHECKING:
     from mxgateway.tags.client import TagClient
     from mxgateway.tags.options import TagOptions, TagOptionsFields
 
-_logger = logging.getLogger("mxgateway.client")
-
 __all__ = ["GATEWAY_PROTOCOL_VERSION", "GatewayClient"]
-
-GATEWAY_PROTOCOL_VERSION: Final = 3
-"""Version of the gateway's protocol that this client supports."""
 
 
 class GatewayClient(PublicNames):
-    """A connection to one gateway. `GatewayClient.connect` returns one.
+    """A connection to a gateway. `GatewayClient.connect` returns one.
+
+    If the options name several `endpoints`, the client's own calls go to the gateway that `connect` has chosen, until a
+    TagClient or an alarm watch of this client goes to another one: then they follow. `endpoint` names the gateway. A
+    session stays at the gateway where it was opened.
 
     It belongs to the event loop that opened it, and all tasks of that loop can share it. Closing it closes the sessions
     that it opened.
     """
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._sessions: set[Session] = set()
-        self._opening: set[asyncio.Task[Session]] = set()
+    def __init__(self, gateways: Gateways) -> None:
+        self._gateways = gateways
+        self._sessions = OpenSessions()
         self._closing: asyncio.Task[None] | None = None
 
     @overload
@@ -88,6 +80,13 @@ class GatewayClient(PublicNames):
         trusted, or the key is invalid. A certificate that is trusted by its fingerprint is checked first, with
         `connect_timeout` seconds of its own.
 
+        With several `endpoints` the gateways are tried one after the other, each with these times, and the first one
+        that answers is used: `endpoint` says which, and so does the logger `mxgateway.client`.
+
+        If all of several gateways fail, the error names each endpoint with its reason, and `endpoint_errors` has their
+        errors. It is of the class of these errors if they have the same one. If not, it is an MxGatewayTransportError,
+        or of the class of the first if no further attempt can succeed anywhere.
+
         A server that serves only the Galaxy, such as a Historian Gateway, is accepted too: see `services` of
         ClientOptions.
 
@@ -114,25 +113,23 @@ class GatewayClient(PublicNames):
 
     @classmethod
     async def _connect(cls, options: ClientOptions) -> GatewayClient:
-        warn_about_plaintext(options)
-        channel = await open_channel(options)
+        gateways = Gateways(options)
         try:
-            await probe(channel)
+            await gateways.connect()
         except BaseException:
-            await channel.close()
+            await gateways.close()
             raise
-        _logger.debug("connected to %s", options.endpoint)
-        return cls(channel)
+        return cls(gateways)
 
     @property
     def options(self) -> ClientOptions:
         """Options of the client."""
-        return self._channel.options
+        return self._gateways.options
 
     @property
     def endpoint(self) -> str:
-        """Address of the gateway, `host:port`."""
-        return self._channel.options.endpoint
+        """Address of the gateway for the client's own calls, `host:port`."""
+        return self._gateways.current.endpoint
 
     @property
     def serves_only_galaxy(self) -> bool:
@@ -153,7 +150,7 @@ class GatewayClient(PublicNames):
         return self._closing is not None or self._channel.closed
 
     def __repr__(self) -> str:
-        security = "plaintext" if self.options.plaintext else "TLS"
+        security = "plaintext" if self._channel.options.plaintext else "TLS"
         return f"<GatewayClient {self.endpoint}, {security}, {'closed' if self.closed else 'open'}>"
 
     async def __aenter__(self) -> Self:
@@ -202,7 +199,9 @@ class GatewayClient(PublicNames):
         from mxgateway.session import OpenSessionOptions  # noqa: PLC0415
 
         chosen = options if options is not None else OpenSessionOptions(**fields)
-        return AwaitableContextManager("client.open_session(...)", lambda: self._open_session(chosen, timeout))
+        return AwaitableContextManager(
+            "client.open_session(...)", lambda: self._sessions.open(self._channel, chosen, timeout)
+        )
 
     def attach_session(self, session_id: str) -> Session:
         """Return a Session for the id of a session that is already open, for example from another process.
@@ -230,7 +229,7 @@ class GatewayClient(PublicNames):
 
         Nothing is sent. The gateway ends an unused session when its lease expires.
         """
-        self._sessions.discard(session)
+        self._sessions.release(session)
 
     def tags(
         self, options: TagOptions | str, /, **fields: Unpack[TagOptionsFields]
@@ -252,7 +251,7 @@ class GatewayClient(PublicNames):
         chosen = TagOptions(client_name=options, **fields) if isinstance(options, str) else options
         return AwaitableContextManager(
             "client.tags(...)",
-            lambda: open_tag_client(self.open_session, chosen, self.endpoint, self.options.timeout),
+            lambda: open_tag_client(self._gateways, self._open_session_at, chosen, self.options.timeout),
         )
 
     @property
@@ -368,71 +367,15 @@ class GatewayClient(PublicNames):
             self._closing = asyncio.create_task(self._close(), name=f"mxgateway close {self.endpoint}")
         await asyncio.shield(self._closing)
 
-    async def _open_session(self, options: OpenSessionOptions, timeout: float | None) -> Session:
-        self._channel.check_usable()
-        if self._closing is not None:
-            # The channel still works while the client closes, but nothing would close a session opened now.
-            raise self._channel.closed_error()
-        opening = asyncio.create_task(self._request_session(options, timeout), name="mxgateway open session")
-        self._opening.add(opening)
-        opening.add_done_callback(self._opening.discard)
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            # The gateway may still open the session: close it when its id is known.
-            self._channel.start_task(_close_when_opened(opening), name="mxgateway close unwanted session")
-            raise
+    @property
+    def _channel(self) -> Channel:
+        return self._gateways.current.channel
 
-    async def _request_session(self, options: OpenSessionOptions, timeout: float | None) -> Session:
-        from mxgateway.session import Session, SessionInfo  # noqa: PLC0415 - see open_session
+    async def _open_session_at(self, gateway: Gateway) -> Session:
+        from mxgateway.session import OpenSessionOptions  # noqa: PLC0415 - see open_session
 
-        channel = self._channel
-        request = pb.OpenSessionRequest(
-            requested_backend=options.requested_backend,
-            client_session_name=options.client_session_name,
-            client_correlation_id=channel.new_correlation_id(),
-        )
-        if options.command_timeout is not None:
-            request.command_timeout.FromNanoseconds(round(options.command_timeout * 1e9))
-        reply = await channel.call(channel.gateway.OpenSession, "OpenSession", request, timeout=timeout)
-        channel.check_status(reply, "OpenSession", request)
-        facts = ErrorFacts(method="OpenSession", target=self.endpoint)
-        if shows_secret(reply.session_id):
-            redact_message(reply)
-            raise MxGatewayProtocolError("the session id in the reply contains the API key", facts)
-        if not reply.session_id:
-            raise MxGatewayProtocolError("the reply is OK but has no session id", facts)
-        session = Session(channel, SessionInfo.from_reply(reply))
-        if reply.gateway_protocol_version != GATEWAY_PROTOCOL_VERSION:
-            redact_message(reply)
-            async with session:
-                raise MxGatewayVersionError(
-                    f"the gateway speaks protocol version {reply.gateway_protocol_version}, but this client supports "
-                    f"version {GATEWAY_PROTOCOL_VERSION}",
-                    replace(
-                        facts,
-                        session_id=session.session_id,
-                        hint="use a release of the client that supports the gateway's version",
-                    ),
-                )
-        self._sessions = {each for each in self._sessions if not each.closed} | {session}
-        return session
+        return await self._sessions.open(gateway.channel, OpenSessionOptions(), None)
 
     async def _close(self) -> None:
-        if self._opening:
-            await asyncio.wait(self._opening, timeout=self.options.close_timeout)
-        await asyncio.gather(*(_close_session(session) for session in self._sessions if not session.closed))
-        await self._channel.close()
-
-
-async def _close_session(session: Session) -> None:
-    try:
-        await session.close()
-    except MxGatewayError as error:
-        _logger.warning("closing %s failed: %s", session.session_id, error)
-
-
-async def _close_when_opened(opening: asyncio.Task[Session]) -> None:
-    with suppress(MxGatewayError):
-        session = await opening
-        await session.close()
+        await self._sessions.close(self.options.close_timeout)
+        await self._gateways.close()

@@ -43,6 +43,7 @@ class ErrorFacts:
         http_status: HTTP status of a reply that does not come from a gateway, but for example from a proxy.
         trusted_fingerprints: SHA-256 fingerprints of the pinned or remembered certificates, 64 hex digits each.
         shown_fingerprint: SHA-256 fingerprint of the certificate that the gateway showed instead, 64 hex digits.
+        endpoint_errors: MxGatewayError of each gateway, if none of several could be used.
         protocol_status: status that the gateway set in a normal reply.
         details: text that came with `grpc_status` or `protocol_status`, redacted: all lines, up to 16,384 characters.
             The message of the error shows only the first line of a stack trace or another long text.
@@ -65,6 +66,7 @@ class ErrorFacts:
     http_status: int | None = None
     trusted_fingerprints: tuple[str, ...] = ()
     shown_fingerprint: str | None = None
+    endpoint_errors: tuple[Exception, ...] = ()
     protocol_status: ProtocolStatusCode | None = None
     details: str | None = None
     hresult: int | None = None

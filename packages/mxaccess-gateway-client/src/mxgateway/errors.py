@@ -138,6 +138,11 @@ class MxGatewayError(Exception):
         return self.facts.shown_fingerprint
 
     @property
+    def endpoint_errors(self) -> tuple[MxGatewayError, ...]:
+        """Error of each gateway, if none of several could be used."""
+        return tuple(error for error in self.facts.endpoint_errors if isinstance(error, MxGatewayError))
+
+    @property
     def protocol_status(self) -> ProtocolStatusCode | None:
         """Status that the gateway set in a normal reply."""
         return self.facts.protocol_status

@@ -1,21 +1,21 @@
-"""How to reach and trust a gateway: ClientOptions."""
+"""How to reach and trust a gateway, or several: ClientOptions and GatewayEndpoint."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, get_args
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, Unpack, get_args
 
 from mxgateway._support.validation import check_seconds, normalize_fingerprint, split_endpoint, wrap_api_key
 from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.redaction import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mxgateway.auth import ApiKey
 
-__all__ = ["ClientOptions", "ClientOptionsFields", "FilePath", "Services"]
+__all__ = ["ClientOptions", "ClientOptionsFields", "FilePath", "GatewayEndpoint", "Services"]
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
@@ -26,6 +26,8 @@ Services: TypeAlias = Literal["auto", "gateway", "galaxy"]
 # them decides which certificate is trusted.
 _TLS: dict[str, bool] = {"tls": True}
 _WAY_TO_TRUST: dict[str, bool] = {"tls": True, "way_to_trust": True}
+
+_CLIENT_CERTIFICATE: Final = frozenset({"client_certificate_file", "client_key_file"})
 
 _ENVIRONMENT_PREFIX = "MXGATEWAY_"
 _TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
@@ -43,12 +45,55 @@ class _WrapsApiKey(type):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayEndpoint(metaclass=_WrapsApiKey):
+    """One of several endpoints in ClientOptions, with the fields in which it differs from the others.
+
+    A field that is None has the value of the same field in ClientOptions, with three exceptions: an endpoint with
+    `plaintext=True` uses no TLS field of ClientOptions, one with a `ca_file`, `certificate_fingerprint` or
+    `known_gateways_file` of its own trusts in no other way, and a client certificate and its key come from the same
+    object.
+
+    Attributes:
+        endpoint: `host:port`, as in ClientOptions.
+        api_key: the API key for this gateway.
+        plaintext: whether to connect to this gateway without TLS.
+        ca_file: a PEM file with the certificates to trust.
+        server_name_override: the name to expect in this gateway's certificate.
+        client_certificate_file: a PEM file with the client's certificate chain.
+        client_key_file: a PEM file with the unencrypted private key of `client_certificate_file`.
+        certificate_fingerprint: SHA-256 of this gateway's certificate, 64 hex digits; colons are allowed.
+        known_gateways_file: a file of known gateways, as in ClientOptions.
+        trust_on_first_use: whether to trust this gateway on first use, as in ClientOptions.
+
+    Raises:
+        MxGatewayConfigurationError: the API key is invalid. The other fields are checked together with those of the
+            ClientOptions.
+    """
+
+    endpoint: str
+    api_key: ApiKey | str | None = None
+    plaintext: bool | None = None
+    ca_file: FilePath | None = None
+    server_name_override: str | None = None
+    client_certificate_file: FilePath | None = None
+    client_key_file: FilePath | None = None
+    certificate_fingerprint: str | None = None
+    known_gateways_file: FilePath | None = None
+    trust_on_first_use: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions(metaclass=_WrapsApiKey):
-    """How to reach a gateway, how to trust it, and how to authenticate to it.
+    """How to reach a gateway, or one of several, how to trust it, and how to authenticate to it.
 
     Attributes:
         endpoint: `host:port`, by convention port 5000 for plaintext and 5001 for TLS. An IPv6 address is written in
-            brackets, `[::1]:5001`.
+            brackets, `[::1]:5001`. Empty if `endpoints` is set.
+        endpoints: the gateways of a redundant pair, or more, instead of `endpoint`: each a `host:port`, or a
+            GatewayEndpoint whose key or certificate differs from the other fields here. The client uses the first one
+            that answers. The first one in the order is the preferred one.
+        shuffle_endpoints: use `endpoints` in a random order, which each client draws once, to spread clients over the
+            gateways.
         api_key: the API key, as text or as an ApiKey. None sends no key, and a gateway then refuses every call.
         plaintext: connect without TLS. The client never falls back to plaintext by itself.
         ca_file: a PEM file with the certificates to trust instead of the default roots.
@@ -67,7 +112,7 @@ class ClientOptions(metaclass=_WrapsApiKey):
             raises MxGatewayProtocolError when it is used. "gateway" requires `MxAccessGateway`. "galaxy" asks only the
             Galaxy.
         timeout: seconds that a call may take unless the call has a timeout of its own.
-        connect_timeout: seconds that `connect` waits for the gateway's first reply.
+        connect_timeout: seconds that `connect` waits for the first reply of each gateway.
         close_timeout: seconds that closing a session may take, in `close` and in context managers.
         max_message_bytes: the largest message in bytes, in each direction.
         keepalive_time: seconds without traffic after which the client probes the connection while a call or a stream
@@ -81,10 +126,12 @@ class ClientOptions(metaclass=_WrapsApiKey):
 
     Raises:
         MxGatewayConfigurationError: a field is out of range, or fields contradict each other. The message names the
-            field.
+            field, and the endpoint if it is one of several.
     """
 
-    endpoint: str
+    endpoint: str = ""
+    endpoints: Sequence[str | GatewayEndpoint] = ()
+    shuffle_endpoints: bool = False
     api_key: ApiKey | str | None = None
     plaintext: bool = False
     ca_file: FilePath | None = field(default=None, metadata=_WAY_TO_TRUST)
@@ -104,12 +151,19 @@ class ClientOptions(metaclass=_WrapsApiKey):
     use_http_proxy: bool = False
 
     def __post_init__(self) -> None:
-        split_endpoint(self.endpoint)
         if self.services not in get_args(Services):
             expected = " or ".join(f'"{name}"' for name in get_args(Services))
             raise MxGatewayConfigurationError(f"invalid services {self.services!r}: use {expected}")
         self._check_numbers()
         self._check_tls()
+        if isinstance(self.endpoints, str):
+            raise MxGatewayConfigurationError("endpoints must be a list of endpoints, not a str")
+        # The class is frozen. A tuple is hashable, and the caller cannot change it afterwards.
+        object.__setattr__(self, "endpoints", tuple(self.endpoints))
+        if self.endpoints:
+            self._check_endpoints()
+        else:
+            split_endpoint(self.endpoint)
 
     @classmethod
     def from_env(
@@ -117,26 +171,75 @@ class ClientOptions(metaclass=_WrapsApiKey):
     ) -> ClientOptions:
         """Return options from environment variables: MXGATEWAY_ENDPOINT, MXGATEWAY_API_KEY and so on, one per field.
 
-        Fields given as keywords override the environment. An empty variable counts as not set.
+        Fields given as keywords override the environment. An empty variable counts as not set. Several endpoints are
+        separated by commas, in MXGATEWAY_ENDPOINTS or in MXGATEWAY_ENDPOINT.
 
         Raises:
-            MxGatewayConfigurationError: MXGATEWAY_ENDPOINT is missing, or a variable is invalid. The message names the
-                variable.
+            MxGatewayConfigurationError: MXGATEWAY_ENDPOINT and MXGATEWAY_ENDPOINTS are both missing or both set, or a
+                variable is invalid. The message names the variable.
             TypeError: a keyword is not a field.
         """
         wrap_api_key(changes)
         texts = _variables(os.environ if environment is None else environment)
         # A traceback that shows local variables must not show the whole environment.
         environment = None
+        if changes.get("endpoint") or changes.get("endpoints"):
+            texts.pop("endpoint", None)
+            texts.pop("endpoints", None)
+        elif {"endpoint", "endpoints"} <= texts.keys():
+            raise MxGatewayConfigurationError(
+                "MXGATEWAY_ENDPOINT and MXGATEWAY_ENDPOINTS are both set: set only one of them"
+            )
+        elif "," in texts.get("endpoint", ""):
+            texts["endpoints"] = texts.pop("endpoint")
         values: dict[str, Any] = {}
         for option in fields(cls):
             if option.name in texts and option.name not in changes:
                 variable = _ENVIRONMENT_PREFIX + option.name.upper()
                 values[option.name] = _from_text(variable, texts[option.name], option.default)
         values.update(changes)
-        if "endpoint" not in values:
-            raise MxGatewayConfigurationError("no endpoint: set MXGATEWAY_ENDPOINT to host:port")
+        if not values.get("endpoint") and not values.get("endpoints"):
+            raise MxGatewayConfigurationError(
+                "no endpoint: set MXGATEWAY_ENDPOINT to host:port, or to several, separated by commas"
+            )
         return cls(**values)
+
+    def by_endpoint(self) -> tuple[ClientOptions, ...]:
+        """Return the options of each endpoint by itself, in the given order; without `endpoints` only these options."""
+        return tuple(map(self._of_endpoint, self.endpoints)) or (self,)
+
+    def _of_endpoint(self, given: str | GatewayEndpoint) -> ClientOptions:
+        own: dict[str, Any] = {"endpoint": given} if isinstance(given, str) else _given(given)
+        tls = [option for option in fields(self) if "tls" in option.metadata]
+        ways = [option.name for option in tls if "way_to_trust" in option.metadata]
+        dropped: set[str] = set()
+        if own.get("plaintext"):
+            dropped = {option.name for option in tls}
+        if own.keys() & ways:
+            dropped |= {*ways, "trust_on_first_use"}
+        if own.keys() & _CLIENT_CERTIFICATE:
+            dropped |= _CLIENT_CERTIFICATE
+        changes: dict[str, Any] = {option.name: option.default for option in tls if option.name in dropped}
+        changes.update(own)
+        return replace(self, endpoints=(), **changes)
+
+    def _check_endpoints(self) -> None:
+        if self.endpoint:
+            raise MxGatewayConfigurationError("endpoint and endpoints are both set: set only one of them")
+        seen: set[tuple[str, int]] = set()
+        for each in self.endpoints:
+            endpoint = each if isinstance(each, str) else each.endpoint
+            host, port = split_endpoint(endpoint)
+            if (host.lower(), port) in seen:
+                raise MxGatewayConfigurationError(f"endpoints has {endpoint} twice")
+            seen.add((host.lower(), port))
+            problem = None
+            try:
+                self._of_endpoint(each)
+            except MxGatewayConfigurationError as error:
+                problem = error.summary
+            if problem is not None:
+                raise MxGatewayConfigurationError(f"endpoint {endpoint}: {problem}")
 
     def _check_numbers(self) -> None:
         for name in ("timeout", "connect_timeout", "close_timeout", "keepalive_time", "keepalive_timeout"):
@@ -171,6 +274,8 @@ class ClientOptionsFields(TypedDict, total=False):
     """The fields of ClientOptions as keywords."""
 
     endpoint: str
+    endpoints: Sequence[str | GatewayEndpoint]
+    shuffle_endpoints: bool
     api_key: ApiKey | str | None
     plaintext: bool
     ca_file: FilePath | None
@@ -190,6 +295,12 @@ class ClientOptionsFields(TypedDict, total=False):
     use_http_proxy: bool
 
 
+def _given(endpoint: GatewayEndpoint) -> dict[str, Any]:
+    """Return the fields of an endpoint that are set."""
+    values = {option.name: getattr(endpoint, option.name) for option in fields(endpoint)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the text of each field whose variable is set."""
     names = [option.name for option in fields(ClientOptions)]
@@ -203,6 +314,8 @@ def _from_text(name: str, text: str, default: object) -> object:
         if text.lower() in _TRUE_WORDS | _FALSE_WORDS:
             return text.lower() in _TRUE_WORDS
         raise MxGatewayConfigurationError(f"invalid {name} {text!r}: use 1 or 0")
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(","))
     if isinstance(default, (int, float)):
         try:
             return type(default)(text)

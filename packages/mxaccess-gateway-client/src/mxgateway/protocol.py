@@ -7,11 +7,14 @@ The generated code defines the numbers. A number that is unknown to this version
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Self
+from typing import Final, Self
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-__all__ = ["OpenEnum", "ProtocolStatusCode", "SessionState"]
+__all__ = ["GATEWAY_PROTOCOL_VERSION", "OpenEnum", "ProtocolStatusCode", "SessionState"]
+
+GATEWAY_PROTOCOL_VERSION: Final = 3
+"""Version of the gateway's protocol that this client supports."""
 
 
 class OpenEnum(IntEnum):

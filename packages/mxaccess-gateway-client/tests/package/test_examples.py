@@ -19,7 +19,7 @@ ALARM = f"SimulatedGalaxy!TestArea.{ALARM_TAG}"
 # The library's warnings, which Python writes to stderr if logging is not configured.
 LOST_AND_RESTORED = (
     r"event stream of '\S+' lost: .*\n(.* is not restored yet, .*\n)*"
-    r"event stream of '\S+' restored in a new session\n"
+    r"event stream of '\S+' restored in a new session at \S+\n"
 )
 
 

@@ -21,7 +21,7 @@ from mxgateway.testing import SimulatedGateway
 from support.certificates import Certificates
 from support.faults.fault_proxy import FaultProxy
 from support.nginx import Nginx, nginx_before
-from support.tagging import following, following_change, until_value
+from support.tagging import RESUMED, following, following_change, until_value
 
 INT = "TestChildObject.TestInt"
 
@@ -129,7 +129,7 @@ async def test_watch_outlives_idle_timeouts_of_proxy(gateway: SimulatedGateway, 
         # nginx breaks the stream repeatedly; the session and its items remain.
         for _ in range(2):
             assert isinstance(await following(watch), WatchLost)
-            assert await following(watch) == WatchRestored(resumed=True)
+            assert await following(watch) == RESUMED
         gateway.plant[INT].set(4711)
         between = await until_value(watch, 4711)
         assert {type(item) for item in between[:-1]} <= {WatchLost, WatchRestored}
@@ -172,7 +172,7 @@ async def test_watch_recovers_when_proxy_reload_breaks_its_stream(gateway: Simul
         for number in (1, 2):
             await nginx.reload()
             assert isinstance(await following(watch), WatchLost)
-            assert await following(watch) == WatchRestored(resumed=True)
+            assert await following(watch) == RESUMED
             gateway.plant[INT].set(number)
             await until_value(watch, number)
         assert len(gateway.sessions) == 1

@@ -18,8 +18,25 @@ DOUBLE = "TestChildObject.TestDouble"
 ARRAY = "TestChildObject.TestIntArray"
 UNKNOWN = "NoSuchObject_999.NoSuchAttr"
 
-RESUMED = WatchRestored(resumed=True)
-REPLACED = WatchRestored(resumed=False)
+
+class Restored:
+    """Equal to every WatchRestored with the same `resumed`."""
+
+    def __init__(self, *, resumed: bool) -> None:
+        self._resumed = resumed
+
+    def __eq__(self, item: object) -> bool:
+        return isinstance(item, WatchRestored) and item.resumed is self._resumed
+
+    def __hash__(self) -> int:
+        return hash(self._resumed)
+
+    def __repr__(self) -> str:
+        return f"Restored(resumed={self._resumed})"
+
+
+RESUMED = Restored(resumed=True)
+REPLACED = Restored(resumed=False)
 
 
 def add_tags(gateway: SimulatedGateway, count: int) -> list[str]:
@@ -99,6 +116,13 @@ async def lost(watch: TagWatch) -> MxGatewayError:
     item = await following(watch)
     assert isinstance(item, WatchLost), item
     return item.error
+
+
+async def restored(watch: TagWatch) -> WatchRestored:
+    """Return the next item of a watch, which must be a WatchRestored."""
+    item = await following(watch)
+    assert isinstance(item, WatchRestored), item
+    return item
 
 
 async def sent(gateway: SimulatedGateway, write: Coroutine[None, None, None], count: int = 1) -> asyncio.Task[None]:

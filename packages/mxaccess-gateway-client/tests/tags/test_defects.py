@@ -154,7 +154,7 @@ async def test_cancelled_tasks_of_a_tag_client_are_reported_at_once(tags: TagCli
 async def test_a_worker_that_hangs_after_a_reconnect_is_replaced(
     gateway: SimulatedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mxgateway.tags.supervisor._RESUME_SECONDS", 0.3)
+    monkeypatch.setattr("mxgateway.tags.tag_session._RESUME_SECONDS", 0.3)
     async with client.tags("test", reconnect_delay=0.01) as tags, tags.watch(INT) as watch:
         await following_change(watch)
         first = gateway.sessions[0].session_id

@@ -19,11 +19,11 @@ from mxgateway import (
     TagChange,
     TagClient,
     WatchLost,
-    WatchRestored,
 )
 from mxgateway.testing import SimulatedGateway
 from support.tagging import (
     INT,
+    REPLACED,
     STRING,
     advised,
     commands,
@@ -174,7 +174,7 @@ async def test_a_write_without_a_reply_may_have_happened_and_replaces_the_sessio
             with pytest.raises(MxGatewayTimeoutError, match=f"{INT} may have been written"):
                 await tags.write(INT, 1, timeout=0.05)
             assert isinstance(await following(watch), WatchLost)
-            assert await following(watch) == WatchRestored(resumed=False)
+            assert await following(watch) == REPLACED
         assert gateway.sessions[0].session_id != session
         await tags.write(INT, 2)
 
@@ -205,7 +205,7 @@ async def test_a_write_of_a_lost_session_may_have_happened(
 
         assert lost.value.method == "Write"
         assert isinstance(await following(watch), WatchLost)
-        assert await following(watch) == WatchRestored(resumed=False)
+        assert await following(watch) == REPLACED
         slow_gateway.clock.advance(10)
         assert (await following_change(watch)).value == 42
         assert writes(slow_gateway) == 1

@@ -208,6 +208,8 @@ def test_environment_variables_set_fields() -> None:
 def test_every_field_has_a_variable(name: str) -> None:
     texts = {
         "endpoint": "other:1",
+        "endpoints": "other:1,another:1",
+        "shuffle_endpoints": "1",
         "plaintext": "1",
         "use_http_proxy": "1",
         "max_message_bytes": "2048",
@@ -215,7 +217,9 @@ def test_every_field_has_a_variable(name: str) -> None:
         "trust_on_first_use": "1",
         "services": "galaxy",
     }
-    environment = {"MXGATEWAY_ENDPOINT": "gateway:5001", f"MXGATEWAY_{name.upper()}": texts.get(name, "7")}
+    environment = {f"MXGATEWAY_{name.upper()}": texts.get(name, "7")}
+    if name != "endpoints":
+        environment.setdefault("MXGATEWAY_ENDPOINT", "gateway:5001")
     partner = {
         "client_certificate_file": "client_key_file",
         "client_key_file": "client_certificate_file",

@@ -19,10 +19,10 @@ async def doctor(gateway: Gateway, output: Output) -> None:
 
     Checks the host name, TCP, TLS with the certificate's names, dates and fingerprint, the API key and its scopes, the
     Galaxy, the session, the protocol version, the worker, and whether the gateway's answers fit the contract of
-    mxgw-py. The status is that of the first check that failed. The session is always closed. With
-    MXGATEWAY_SERVICES=galaxy, for a server with only the Galaxy, the checks end before the session.
+    mxgw-py. With several gateways each is checked. The status is that of the first check that failed. The session is
+    always closed. With MXGATEWAY_SERVICES=galaxy, for a server with only the Galaxy, the checks end before the session.
     """
     # Imported late so that --help doesn't load grpc.
-    from mxgateway_cli.jobs.doctor import Doctor  # noqa: PLC0415
+    from mxgateway_cli.jobs.doctor import check_gateways  # noqa: PLC0415
 
-    await Doctor(gateway.options, output).run()
+    await check_gateways(gateway.options, output)

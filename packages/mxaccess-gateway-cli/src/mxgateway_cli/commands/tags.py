@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mxgateway_cli.output.console import Output
 
 __all__ = ["read", "watch"]
+
+# The default of mxgateway.TagOptions, which would load grpc.
+DEFAULT_FAILOVER_SECONDS: Final = 30.0
 
 
 @gateway_command("read", tag_options.tags, options.client_name, schema="reading")
@@ -58,6 +61,14 @@ async def read(gateway: Gateway, output: Output, *, client_name: str, **selectio
         metavar="TIME",
         help="Show a snapshot of all tags at this pace, for example 10s, instead of each change.",
     ),
+    option(
+        "--failover-after",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        default=DEFAULT_FAILOVER_SECONDS,
+        show_default=f"{DEFAULT_FAILOVER_SECONDS:g}",
+        help="With several gateways: go to the next one when the gateway stays away for longer than this.",
+    ),
     options.supervisory,
     options.client_name,
     schema="watch",
@@ -71,14 +82,16 @@ async def watch(
     changes_only: bool,
     deadband: float | None,
     every: float | None,
+    failover_after: float,
     supervisory: bool,
     client_name: str,
     **selection: Any,
 ) -> None:
     """Watch tags by name, as a live table on a terminal, until --count, --duration or Ctrl-C.
 
-    After a lost connection it reconnects and reports it: "lost", "restored", and "gap" where changes are missing. In
-    the table p pauses, the arrow and page keys scroll, and q quits. Opens its own session and closes it.
+    After a lost connection it reconnects and reports it: "lost", "restored", and "gap" where changes are missing. With
+    several gateways "restored" names the one that is used now. In the table p pauses, the arrow and page keys scroll,
+    and q quits. Opens its own session and closes it.
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.tag_search import find_tags  # noqa: PLC0415
@@ -89,5 +102,5 @@ async def watch(
     )
     tags = await find_tags(gateway, output, **selection)
     client = await gateway.client()
-    async with client.tags(client_name, supervisory=supervisory) as tag_client:
-        await watch_tags(tag_client, tags, output, settings, endpoint=gateway.options.endpoint)
+    async with client.tags(client_name, supervisory=supervisory, failover_after=failover_after) as tag_client:
+        await watch_tags(tag_client, tags, output, settings)

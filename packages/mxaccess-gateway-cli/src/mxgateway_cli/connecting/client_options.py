@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxgateway import ApiKey, ClientOptions
+from mxgateway import ApiKey, ClientOptions, GatewayEndpoint
 from mxgateway_cli.connecting.target import DEFAULT_API_KEY_VARIABLE
 
 if TYPE_CHECKING:
-    from mxgateway.options import FilePath
+    from collections.abc import Mapping
+
+    from mxgateway.options import ClientOptionsFields, FilePath
     from mxgateway_cli.connecting.target import Target
     from mxgateway_cli.output.console import Diagnostics
 
@@ -30,17 +32,33 @@ def client_options(target: Target, diagnostics: Diagnostics) -> ClientOptions:
         click.UsageError: The endpoint or the API key is missing, or a file cannot be used.
         MxGatewayConfigurationError: An option is invalid.
     """
-    if "endpoint" not in target.fields:
+    if not target.endpoints:
         raise click.UsageError("no endpoint: give --endpoint HOST:PORT or set MXGATEWAY_ENDPOINT")
     api_key = _api_key(target)
     diagnostics.protect(api_key)
     fields = target.fields.copy()
     fields["api_key"] = api_key
-    fields["known_gateways_file"] = _known_gateways_file(target, target.fields["endpoint"])
+    _set_endpoints(fields, {each: _known_gateways_file(target, each) for each in target.endpoints})
     options = ClientOptions.from_env(**fields)
     if not target.timeout_given or os.environ.get("MXGATEWAY_CONNECT_TIMEOUT"):
         return options
     return replace(options, connect_timeout=min(options.connect_timeout, target.timeout))
+
+
+def _set_endpoints(fields: ClientOptionsFields, known_gateways_files: Mapping[str, FilePath | None]) -> None:
+    """Set the fields for endpoints, each of which has its file of known gateways or trusts in another way."""
+    first, *others = known_gateways_files
+    if len(set(known_gateways_files.values())) > 1:
+        fields["endpoints"] = [
+            GatewayEndpoint(endpoint=endpoint, known_gateways_file=file)
+            for endpoint, file in known_gateways_files.items()
+        ]
+        return
+    fields["known_gateways_file"] = known_gateways_files[first]
+    if others:
+        fields["endpoints"] = [first, *others]
+    else:
+        fields["endpoint"] = first
 
 
 def _known_gateways_file(target: Target, endpoint: str) -> FilePath | None:

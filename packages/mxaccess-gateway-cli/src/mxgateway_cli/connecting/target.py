@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -91,7 +92,12 @@ _TLS_OPTIONS = (
 TLS_FIELDS: Final = tuple(each.field for each in _TLS_OPTIONS)
 
 _DECLARATIONS: tuple[Callable[[Any], Any], ...] = (
-    option("--endpoint", section=_SECTION, metavar="HOST:PORT", help="The gateway, for example localhost:5000."),
+    option(
+        "--endpoint",
+        section=_SECTION,
+        metavar="HOST:PORT",
+        help="The gateway, for example localhost:5000. Several, separated by commas: the first one that answers.",
+    ),
     option(
         "--api-key-env",
         section=_SECTION,
@@ -131,13 +137,15 @@ class Target:
     """The gateway named by the command line and the environment. The command line overrides the environment.
 
     Attributes:
-        fields: The fields of ClientOptions that have an option of their own. `endpoint` is missing if none was given.
+        endpoints: The gateways, of which the first one that answers is used. Empty if none was given.
+        fields: The other fields of ClientOptions that have an option of their own.
         api_key_env: The environment variable that holds the API key, or None if a file does.
         api_key_file: The text file that holds the key, or None.
         timeout_given: Whether the user set the timeout.
         time_limit: The timeout if it is on the command line, or None.
     """
 
+    endpoints: tuple[str, ...]
     fields: ClientOptionsFields
     api_key_env: str | None
     api_key_file: str | None
@@ -163,10 +171,9 @@ class Target:
         timeout: float = parameters.pop("timeout")
         fields = {"plaintext": plaintext, "timeout": timeout, **tls_fields}
         fields["trust_on_first_use"] = bool(tls_fields["trust_on_first_use"])
-        endpoint = parameters.pop("endpoint")
-        if endpoint:
-            fields["endpoint"] = endpoint
+        endpoints = parameters.pop("endpoint") or os.environ.get("MXGATEWAY_ENDPOINTS") or ""
         return cls(
+            endpoints=tuple(part.strip() for part in endpoints.split(",") if part.strip()),
             fields=cast("ClientOptionsFields", fields),
             api_key_env=api_key_env,
             api_key_file=api_key_file,

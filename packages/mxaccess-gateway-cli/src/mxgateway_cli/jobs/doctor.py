@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mxgateway_cli.output.console import Output
     from mxgateway_cli.output.formatting import Zone
 
-__all__ = ["CHECKS", "Doctor", "Verdict"]
+__all__ = ["CHECKS", "Doctor", "Verdict", "check_gateways"]
 
 CHECKS: Final = (
     "name",
@@ -52,6 +52,7 @@ CHECKS: Final = (
     "contract",
 )
 
+_LINE_FORMATS: Final = frozenset({OutputFormat.TABLE, OutputFormat.LINES})
 _EXPIRY_WARNING: Final = timedelta(days=30)
 _CONTRACT_ADVICE: Final = "this gateway's contract differs, run mxgw-py contract"
 # No gateway issues this id. Every call with it is refused, and the error says whether the key has the scope.
@@ -105,23 +106,45 @@ class CheckResult:
     """A finished check.
 
     Attributes:
+        endpoint: The gateway that was checked.
         name: The name of the check.
         check: Its result.
         elapsed_ms: How long it took, in milliseconds; 0 if it was skipped.
     """
 
+    endpoint: str
     name: str
     check: Check
     elapsed_ms: float
 
 
-class Doctor:
-    """Runs the checks and prints their results."""
+async def check_gateways(options: ClientOptions, output: Output) -> None:
+    """Check each gateway of the options, whatever the results of the others.
 
-    def __init__(self, options: ClientOptions, output: Output) -> None:
+    Raises:
+        MxGatewayError: The error of the first check that failed.
+    """
+    printer = Printer(output, _RESULTS)
+    gateways = options.by_endpoint()
+    failures: list[MxGatewayError] = []
+    for each in gateways:
+        if len(gateways) > 1 and output.format in _LINE_FORMATS:
+            output.line(each.endpoint, "bold")
+        try:
+            await Doctor(each, output, printer).run()
+        except MxGatewayError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+class Doctor:
+    """Runs the checks of one gateway and prints their results."""
+
+    def __init__(self, options: ClientOptions, output: Output, printer: Printer[CheckResult]) -> None:
         self._options = options
         self._output = output
-        self._printer = Printer(output, _RESULTS)
+        self._printer = printer
         self._finished: set[str] = set()
         self._answers = Answers()
 
@@ -283,9 +306,9 @@ class Doctor:
     def _print(self, name: str, check: Check, start: float | None) -> None:
         self._finished.add(name)
         elapsed = 0.0 if start is None else (time.perf_counter() - start) * 1000
-        result = CheckResult(name=name, check=check, elapsed_ms=round(elapsed, 3))
+        result = CheckResult(endpoint=self._options.endpoint, name=name, check=check, elapsed_ms=round(elapsed, 3))
         self._printer.print(result)
-        if check.advice and self._output.format in {OutputFormat.TABLE, OutputFormat.LINES}:
+        if check.advice and self._output.format in _LINE_FORMATS:
             self._output.line(f"{'':<26}-> {check.advice}", _STYLES[check.verdict])
 
 
@@ -297,7 +320,12 @@ def _line(result: CheckResult, _: Zone) -> str:
 
 def _record(result: CheckResult) -> dict[str, Any]:
     check = result.check
-    record = {"check": result.name, "verdict": check.verdict.value, "elapsedMs": result.elapsed_ms}
+    record = {
+        "endpoint": result.endpoint,
+        "check": result.name,
+        "verdict": check.verdict.value,
+        "elapsedMs": result.elapsed_ms,
+    }
     texts = {key: text for key, text in (("finding", check.finding), ("advice", check.advice)) if text}
     return {**record, **texts, **check.facts}
 
@@ -310,8 +338,9 @@ _STYLES: Mapping[Verdict, str] = {
 }
 
 _RESULTS: Final[Layout[CheckResult]] = Layout(
-    columns=tuple(Column(name=name) for name in ("check", "verdict", "elapsed ms", "finding", "advice")),
+    columns=tuple(Column(name=name) for name in ("endpoint", "check", "verdict", "elapsed ms", "finding", "advice")),
     cells=lambda result: (
+        result.endpoint,
         result.name,
         result.check.verdict.value,
         result.elapsed_ms,

@@ -127,8 +127,8 @@ async def _run_steps(smoke: Smoke, options: ClientOptions, steps: Steps) -> None
     async with AsyncExitStack() as stack:
         with steps.step("connect") as step:
             client = await stack.enter_async_context(GatewayClient.connect(options))
-            step.text = options.endpoint
-            step.facts["endpoint"] = options.endpoint
+            step.text = client.endpoint
+            step.facts["endpoint"] = client.endpoint
         with steps.step("open-session") as step:
             session = await client.open_session(client_session_name=smoke.client_name)
             step.text = session.session_id

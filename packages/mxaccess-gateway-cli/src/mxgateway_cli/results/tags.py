@@ -72,7 +72,8 @@ def status_line(item: WatchItem | TagSample, zone: Zone = UTC) -> str:
         case WatchRestored(resumed=True):
             return "restored: no changes were missed"
         case WatchRestored():
-            return "restored: in a new session; changes in the meantime were missed"
+            since = "" if item.missed_since is None else f" since {format_time(item.missed_since, zone)}"
+            return f"restored: in a new session at {item.endpoint}; changes{since} were missed"
         case WatchGap(dropped=0):
             return "gap: the gateway no longer had the missed changes; the current values follow"
         case WatchGap():
@@ -164,7 +165,8 @@ def _watch_record(item: WatchItem | TagSample) -> dict[str, Any]:
         case WatchLost():
             return {"kind": "lost", "reason": lost_reason(item)}
         case WatchRestored():
-            return {"kind": "restored", "resumed": item.resumed}
+            missed = {} if item.missed_since is None else {"missedSince": time_record(item.missed_since)}
+            return {"kind": "restored", "resumed": item.resumed, "endpoint": item.endpoint, **missed}
         case WatchGap():
             return {"kind": "gap", "dropped": item.dropped}
 

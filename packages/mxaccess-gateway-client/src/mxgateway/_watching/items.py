@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mxgateway.errors import MxGatewayError
 
 __all__ = ["WatchGap", "WatchLost", "WatchRestored"]
@@ -31,9 +33,15 @@ class WatchRestored:
             replaced the lost one, and the next change of each tag is its present value, marked `repeated`. For alarms,
             whose feed cannot be resumed, it is always False: what differs from the alarms that were known follows as
             changes with `from_snapshot`.
+        endpoint: The gateway that the changes come from now, `host:port`. It differs from the one before if the client
+            has several `endpoints` and the watch went to another one.
+        missed_since: When the last event before the loss arrived: changes after that event may have been missed. In
+            UTC, by the clock of this machine. None if `resumed`.
     """
 
     resumed: bool
+    endpoint: str = ""
+    missed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

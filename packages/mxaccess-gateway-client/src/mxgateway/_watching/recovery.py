@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import math
 from typing import Final
 
 from mxgateway.errors import (
@@ -48,10 +48,16 @@ class Backoff:
         """The maximum length of the next delay."""
         return self._next
 
-    async def wait(self) -> None:
-        """Wait for at least half of the next delay, and for at most all of it. The one after it is twice as long."""
+    async def wait(self, *, at_most: float = math.inf) -> None:
+        """Wait for at least half of the next delay, and for at most all of it. The one after it is twice as long.
+
+        If `at_most` seconds are less, wait only for these.
+        """
+        import random  # noqa: PLC0415 - needed only after a loss
+
         delay, self._next = self._next, min(self._next * 2, self._longest)
-        await asyncio.sleep(random.uniform(0.5, 1.0) * delay)  # noqa: S311 - it spreads load, it guards nothing
+        pause = random.uniform(0.5, 1.0) * delay  # noqa: S311 - it spreads load, it guards nothing
+        await asyncio.sleep(min(pause, at_most))
 
     def reset(self) -> None:
         """Begin with the first delay again."""

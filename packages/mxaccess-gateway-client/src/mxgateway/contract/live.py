@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mxgateway._connect import open_channel, warn_about_plaintext
+from mxgateway._connecting.probe import open_channel, warn_about_plaintext
 from mxgateway._transport.reflection import fetch_files
 from mxgateway.contract.descriptors import SERVICES
 from mxgateway.diagnosis import diagnose
@@ -21,8 +21,8 @@ __all__ = ["fetch_descriptors"]
 async def fetch_descriptors(options: ClientOptions) -> FileDescriptorSet:
     """Return the descriptors of a gateway's services and of all files that they import, over server reflection.
 
-    Version 1 of the reflection protocol is used, or v1alpha if the gateway has only that. `timeout` of the options is
-    for each of the few requests.
+    Version 1 of the reflection protocol is used, or v1alpha if the gateway has only that. The options have one
+    `endpoint`; their `timeout` is for each of the few requests.
 
     Raises:
         MxGatewayProtocolError: the gateway has no server reflection, or its answer is invalid.

@@ -87,7 +87,8 @@ class TagRecord:
             detail = (
                 "no changes were missed"
                 if item.resumed
-                else "in a new session: changes since the loss were missed; the present values follow"
+                else f"in a new session at {item.endpoint}: changes since {item.missed_since} were missed; the present "
+                "values follow"
             )
         return cls(kind=kind, received_nanoseconds=received_nanoseconds, tag=tag, detail=detail)
 

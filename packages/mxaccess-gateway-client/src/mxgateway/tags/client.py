@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from mxgateway._support.awaitable import AwaitableContextManager
+    from mxgateway._connecting.gateways import Gateways
     from mxgateway._watching.overflow import OverflowPolicy
-    from mxgateway.session import Session
     from mxgateway.status import MxDataType
     from mxgateway.tags.options import TagOptions
     from mxgateway.tags.reading import TagReading
+    from mxgateway.tags.tag_session import SessionOpener
     from mxgateway.tags.watches.changes import TagChange
     from mxgateway.tags.writes.outcomes import WriteOutcome
     from mxgateway.values import MxValueInput, MxValueOutput
@@ -49,6 +49,12 @@ class TagClient(PublicNames):
     opens a new session and subscribes every tag again. The watches report both. Meanwhile reads are retried; writes
     are never repeated. If the gateway rejects the key or speaks an unknown protocol version, the client ends and every
     method raises that error. The same happens if the application cancels the client's own tasks.
+
+    If its GatewayClient has several `endpoints`, the TagClient goes to the next gateway that answers when its own stays
+    away for longer than `failover_after` seconds, or at once when its error is final. It stays there until that one is
+    lost, or until `return_to_preferred` is called. It ends only when the errors of all gateways are final. An event
+    cannot be resumed at another gateway: the watches report what was missed, see WatchRestored. A write in progress
+    ends with an unknown outcome, and is repeated at no gateway.
     """
 
     def __init__(self, engine: TagEngine, options: TagOptions, timeout: float) -> None:
@@ -62,9 +68,14 @@ class TagClient(PublicNames):
         """The options of the client."""
         return self._options
 
+    @property
+    def endpoint(self) -> str:
+        """The gateway of its session, `host:port`; during a loss, that of its last session."""
+        return self._engine.supervisor.endpoint
+
     def __repr__(self) -> str:
         state = "closed" if self._closed else self._engine.describe()
-        return f"<TagClient {redact(self._options.client_name)!r} at {self._engine.target}, {state}>"
+        return f"<TagClient {redact(self._options.client_name)!r} at {self.endpoint}, {state}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -142,7 +153,7 @@ class TagClient(PublicNames):
             any_quality=any_quality,
             seconds=check_seconds("timeout", self._seconds(timeout)),
             supervisor=engine.supervisor,
-            target=engine.target,
+            target=self.endpoint,
         )
 
     def poll(self, *tags: str | Iterable[str], every: float = 10.0) -> TagPoll:
@@ -273,6 +284,23 @@ class TagClient(PublicNames):
         unique = tuple(dict.fromkeys(names))
         return TagWatch(self, self._engine, unique, new_tag_queue(size, policy))
 
+    async def return_to_preferred(self) -> None:
+        """Go back to the first of several `endpoints`, and close the session at the present gateway.
+
+        Nothing happens if the TagClient is there already, and nothing is lost if that gateway does not answer. The
+        watches report the change like any lost session: WatchLost, WatchRestored with the `endpoint`, and the present
+        values marked `repeated`. A write in progress ends with an unknown outcome, so call this when none is. With
+        `shuffle_endpoints` the first endpoint is that of the random order. Cancelling stops only the waiting.
+
+        Raises:
+            MxGatewayUsageError: The TagClient is closed, or was opened in another event loop.
+            MxGatewayTransportError: The gateway cannot be connected to, or no session could be opened there. The
+                TagClient keeps its session, or has a new one at another gateway.
+            MxGatewayError: The gateway does not answer, see `GatewayClient.connect`, or the TagClient has ended with
+                this error.
+        """
+        await self._engine.supervisor.return_to_preferred()
+
     async def close(self) -> None:
         """End the watches and close the session. Closing twice is allowed.
 
@@ -312,10 +340,10 @@ def _required(tags: tuple[str | Iterable[str], ...], method: str) -> tuple[str, 
 
 
 async def open_tag_client(
-    open_session: Callable[[], AwaitableContextManager[Session]], options: TagOptions, target: str, timeout: float
+    gateways: Gateways, open_session: SessionOpener, options: TagOptions, timeout: float
 ) -> TagClient:
     """Open the first session of a TagClient; `GatewayClient.tags` calls this."""
-    engine = TagEngine(open_session, options, target)
+    engine = TagEngine(gateways, open_session, options)
     await engine.supervisor.start()
     return TagClient(engine, options, timeout)
 

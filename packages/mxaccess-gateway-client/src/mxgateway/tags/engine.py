@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mxgateway._connecting.failover import Failover
 from mxgateway._watching.recovery import Backoff
 from mxgateway.errors import MxGatewayUsageError
 from mxgateway.tags.reads import TagReads
@@ -13,11 +14,9 @@ from mxgateway.tags.supervisor import Supervisor
 from mxgateway.tags.writes.writes import TagWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mxgateway._support.awaitable import AwaitableContextManager
-    from mxgateway.session import Session
+    from mxgateway._connecting.gateways import Gateways
     from mxgateway.tags.options import TagOptions
+    from mxgateway.tags.tag_session import SessionOpener
 
 __all__ = ["TagEngine"]
 
@@ -25,20 +24,18 @@ __all__ = ["TagEngine"]
 class TagEngine:
     """The parts behind a TagClient. None of them refers to it, so that a dropped TagClient can be collected."""
 
-    def __init__(
-        self, open_session: Callable[[], AwaitableContextManager[Session]], options: TagOptions, target: str
-    ) -> None:
+    def __init__(self, gateways: Gateways, open_session: SessionOpener, options: TagOptions) -> None:
         self.subscriptions: Final = Subscriptions(supervisory=options.supervisory)
-        self.target: Final = target
         self.supervisor: Final = Supervisor(
             self.subscriptions,
+            Failover(gateways, options.failover_after),
             open_session,
             options.client_name,
             backoff=Backoff(options.reconnect_delay, options.longest_reconnect_delay),
         )
         self.sweeper: Final = Sweeper(self.supervisor, self.subscriptions, options.linger)
-        self.reads: Final = TagReads(self.supervisor, target)
-        self.writes: Final = TagWrites(self.supervisor, self.subscriptions, self.sweeper, self.reads, target)
+        self.reads: Final = TagReads(self.supervisor)
+        self.writes: Final = TagWrites(self.supervisor, self.subscriptions, self.sweeper, self.reads)
 
     def describe(self) -> str:
         """Return the session and the state, for a repr."""

@@ -26,6 +26,8 @@ class TagOptions:
         linger: Seconds for which a tag stays advised after its last watch or write has ended.
         reconnect_delay: Seconds before the first attempt to reconnect. Each further delay is twice as long.
         longest_reconnect_delay: The maximum delay between attempts to reconnect, in seconds.
+        failover_after: If the client has several `endpoints`: seconds after a loss for which only the same gateway is
+            tried. After that all of them are, beginning with the next one.
 
     Raises:
         MxGatewayConfigurationError: A field is out of its range.
@@ -38,12 +40,13 @@ class TagOptions:
     linger: float = 30.0
     reconnect_delay: float = DEFAULT_RECONNECT_DELAY
     longest_reconnect_delay: float = DEFAULT_LONGEST_RECONNECT_DELAY
+    failover_after: float = 30.0
 
     def __post_init__(self) -> None:
         check_queue_size(self.queue_size)
         # The class is frozen, and a program without a type checker may have passed a string.
         object.__setattr__(self, "overflow", check_overflow(self.overflow))
-        for name in ("linger", "reconnect_delay", "longest_reconnect_delay"):
+        for name in ("linger", "reconnect_delay", "longest_reconnect_delay", "failover_after"):
             check_seconds(name, getattr(self, name))
 
 
@@ -56,3 +59,4 @@ class TagOptionsFields(TypedDict, total=False):
     linger: float
     reconnect_delay: float
     longest_reconnect_delay: float
+    failover_after: float

@@ -65,10 +65,9 @@ class _Read:
 class TagReads:
     """Reads tags for many callers at once, and retries after a transient failure."""
 
-    def __init__(self, supervisor: Supervisor, target: str) -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._loop = asyncio.get_running_loop()
         self._supervisor = supervisor
-        self._target = target
         self._batcher: Batcher[float, _Read] = Batcher(
             self._send,
             _Read.fail,
@@ -142,7 +141,7 @@ class TagReads:
             reason = f"the last attempt failed: {read.error}"
         else:
             reason = "no reply arrived" if self._supervisor.ready else "the connection is lost"
-        facts = ErrorFacts(method="ReadBulk", target=self._target, timeout=read.seconds)
+        facts = ErrorFacts(method="ReadBulk", target=self._supervisor.endpoint, timeout=read.seconds)
         read.fail(MxGatewayTimeoutError(f"no reading within {read.seconds:g} s, {reason}", facts))
 
 

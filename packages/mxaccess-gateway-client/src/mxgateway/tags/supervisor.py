@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from mxgateway._watching.items import WatchLost, WatchRestored
-from mxgateway._watching.recovery import FINAL, TRANSIENT, Backoff
+from mxgateway._watching.recovery import TRANSIENT, Backoff
 from mxgateway.errors import (
     ErrorFacts,
     MxGatewayError,
@@ -17,25 +19,25 @@ from mxgateway.errors import (
     MxGatewayUsageError,
 )
 from mxgateway.events.views import ReplayGap
-from mxgateway.protocol import SessionState
+from mxgateway.tags.tag_session import TagSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
 
-    from mxgateway._support.awaitable import AwaitableContextManager
+    from mxgateway._connecting.failover import Failover
+    from mxgateway._connecting.gateways import Gateway
     from mxgateway.events.stream import EventStream
     from mxgateway.events.views import MxEvent
     from mxgateway.session import Session
     from mxgateway.tags.subscriptions.subscriptions import Subscriptions
+    from mxgateway.tags.tag_session import SessionOpener
 
 __all__ = ["Supervisor"]
 
 _logger = logging.getLogger("mxgateway.tags")
 
-# A session is replaced if its worker does not answer within this time after a reconnect, or if the gateway does not
-# answer for it in this many attempts.
-_RESUME_SECONDS: Final = 10.0
+# A session is replaced if the gateway does not answer for it in this many attempts.
 _RESUME_ATTEMPTS: Final = 3
 
 
@@ -45,18 +47,20 @@ class Supervisor:
     def __init__(
         self,
         subscriptions: Subscriptions,
-        open_session: Callable[[], AwaitableContextManager[Session]],
+        failover: Failover,
+        open_session: SessionOpener,
         client_name: str,
         *,
         backoff: Backoff,
     ) -> None:
         self._subscriptions = subscriptions
+        self._failover = failover
         self._open_session = open_session
         self._client_name = client_name
         self._backoff = backoff
-        self._session: Session | None = None
-        self._server_handle = 0
-        self._stream: EventStream | None = None
+        self._current: TagSession | None = None
+        # When the last event arrived, by `time.time`, or when events could arrive again.
+        self._heard = 0.0
         # Events that arrived while the tags were subscribed again.
         self._held: Sequence[MxEvent] = ()
         # Why the session must be replaced instead of resumed.
@@ -73,7 +77,8 @@ class Supervisor:
 
     async def start(self) -> None:
         """Open the first session, whose errors are raised to the caller, and supervise it from then on."""
-        await self._open()
+        await self._failover.use_first(self._open)
+        self._heard = time.time()
         self._ready.set()
         # A TagClient that is dropped must be collectable: nothing that this task refers to may refer to it.
         self._task = asyncio.create_task(self._supervise(), name="mxgateway tags")
@@ -97,12 +102,17 @@ class Supervisor:
     @property
     def session_id(self) -> str | None:
         """The id of the present session; None while a lost one is being replaced."""
-        return None if self._session is None else self._session.session_id
+        return None if self._current is None else self._current.session.session_id
 
     @property
     def lost(self) -> MxGatewayError | None:
         """Why events do not arrive at present; set once the watches know of it."""
         return self._lost
+
+    @property
+    def endpoint(self) -> str:
+        """Address of the gateway in use, `host:port`."""
+        return self._failover.endpoint
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -138,8 +148,8 @@ class Supervisor:
         """
         while True:
             self.check()
-            if self._session is not None and self._ready.is_set():
-                return self._session, self._server_handle
+            if self._current is not None and self._ready.is_set():
+                return self._current.session, self._current.server_handle
             await self._ready.wait()
 
     def invalidate(self, error: MxGatewayError, session: Session | None = None) -> None:
@@ -147,13 +157,35 @@ class Supervisor:
 
         If `session` is given and has been replaced already, nothing happens.
         """
-        if self._stream is None or self._failure is not None or session not in {None, self._session}:
+        current = self._current
+        if current is None or self._failure is not None or session not in {None, current.session}:
             return
         # Kept even if the events are lost already: such a session must not be resumed.
         self._invalid = error
         if self._ready.is_set():
             self._ready.clear()
-            self.run(self._stream.close(), name="mxgateway tags invalidate")
+            self.run(current.stream.close(), name="mxgateway tags invalidate")
+
+    async def return_to_preferred(self) -> None:
+        """Replace the session by one at the preferred gateway, unless it is there already.
+
+        Raises:
+            MxGatewayError: The preferred gateway does not answer, or the supervision has ended for good.
+            MxGatewayTransportError: No session could be opened there. One at another gateway is in use.
+        """
+        self.check()
+        preferred = self._failover.preferred
+        while self.endpoint != preferred.endpoint:
+            await preferred.connect()
+            self._failover.ask_for(preferred)
+            facts = ErrorFacts(target=self.endpoint)
+            self.invalidate(MxGatewayTransportError(f"the TagClient returns to {preferred.endpoint} as asked", facts))
+            await self.session()
+            failure = self._failover.failure_of(preferred)
+            if failure is not None:
+                facts = ErrorFacts(target=preferred.endpoint)
+                summary = f"no session could be opened, one at {self.endpoint} is in use: {failure.summary}"
+                raise MxGatewayTransportError(summary, facts) from failure
 
     async def change(self, change: Coroutine[Any, Any, None]) -> None:
         """Change what is subscribed. If it is unknown whether that was done, the session is replaced."""
@@ -184,8 +216,8 @@ class Supervisor:
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
-        if self._session is not None:
-            await _close(self._session)
+        if self._current is not None:
+            await self._current.close()
 
     def _helper_ended(self, helper: asyncio.Task[None]) -> None:
         self._helpers.discard(helper)
@@ -204,7 +236,7 @@ class Supervisor:
     async def _supervise(self) -> None:
         try:
             await self._run_until_final()
-        except FINAL as final:
+        except MxGatewayError as final:
             self._give_up(final)
         except Exception as error:
             # A defect of the library: no caller may wait forever because of it.
@@ -212,8 +244,8 @@ class Supervisor:
             self._give_up(MxGatewayError(f"the TagClient failed: {error!r}"))
 
     async def _run_until_final(self) -> None:
-        while self._stream is not None:
-            ended = await self._dispatch_events(self._stream)
+        while self._current is not None:
+            ended = await self._dispatch_events(self._current.stream)
             self._ready.clear()
             failure = self._invalid or ended
             _logger.warning("event stream of %r lost: %s", self._client_name, failure)
@@ -236,6 +268,7 @@ class Supervisor:
         return MxGatewayTransportError("the event stream was closed")
 
     def _dispatch(self, event: MxEvent) -> None:
+        self._heard = time.time()
         self._subscriptions.dispatch(event)
         if isinstance(event, ReplayGap):
             # Events were lost: no known value can be trusted any more.
@@ -248,67 +281,63 @@ class Supervisor:
             self.invalidate(error)
 
     async def _recover(self, failure: MxGatewayError, *, resumable: bool) -> None:
-        """Retry until events arrive again."""
-        if isinstance(failure, FINAL):
-            raise failure
+        """Retry until events arrive again.
+
+        Raises:
+            MxGatewayError: No further attempt can succeed.
+        """
+        self._failover.lose(failure)
         self._backoff.reset()
         timeouts = 0
         while True:
-            await self._backoff.wait()
-            try:
-                resumable = resumable and self._invalid is None and await self._resume()
-                if not resumable:
-                    await self._replace(failure)
-                await self._subscribe()
-            except FINAL:
-                raise
-            except MxGatewayError as error:
-                timeouts += isinstance(error, MxGatewayTimeoutError)
-                resumable = resumable and timeouts < _RESUME_ATTEMPTS
-                _logger.warning(
-                    "event stream of %r is not restored yet, next attempt within %.3g s: %s",
-                    self._client_name,
-                    self._backoff.next_delay,
-                    error,
-                )
-                continue
-            if self._invalid is None:
-                how = "resumed" if resumable else "restored in a new session"
-                _logger.warning("event stream of %r %s", self._client_name, how)
-                self._subscriptions.announce(WatchRestored(resumed=resumable))
-                return
+            await self._backoff.wait(at_most=self._failover.seconds_left())
+            for gateway in self._failover.candidates():
+                try:
+                    resumed = await self._restore(gateway, failure, resumable=resumable)
+                except MxGatewayError as error:
+                    self._failover.fail(gateway, error)
+                    timeouts += isinstance(error, MxGatewayTimeoutError) and self._is_at(gateway)
+                    resumable = resumable and timeouts < _RESUME_ATTEMPTS
+                    self._log_failed_attempt(error)
+                    continue
+                if self._invalid is None:
+                    self._announce_restored(gateway, resumed=resumed)
+                    return
+                break
+
+    async def _restore(self, gateway: Gateway, failure: MxGatewayError, *, resumable: bool) -> bool:
+        """Resume the session if it is at this gateway, or replace it by one there. Return whether it was resumed."""
+        async with self._failover.attempt(gateway):
+            resumed = resumable and self._is_at(gateway) and self._invalid is None and await self._resume()
+            if not resumed:
+                await self._replace(gateway, failure)
+        await self._subscribe()
+        return resumed
+
+    def _is_at(self, gateway: Gateway) -> bool:
+        """Return whether the session is at this gateway."""
+        return self._current is not None and self._current.gateway is gateway
 
     async def _resume(self) -> bool:
-        """Continue after the last event in the same session. Return False if that is impossible."""
-        session, stream = self._session, self._stream
-        if session is None or stream is None:
-            return False
-        if stream.last_sequence == 0 and self._subscriptions.any_added:
-            # There is no event to resume after: events that were sent meanwhile would be missed in silence.
-            return False
-        try:
-            if await session.get_state(timeout=_RESUME_SECONDS) != SessionState.READY:
-                return False
-        except (MxGatewayTransportError, MxGatewayTimeoutError):
-            raise
-        except MxGatewayError:
-            return False
-        resumed = session.stream_events(after_sequence=stream.last_sequence)
-        answered = False
-        try:
-            await resumed.__aenter__()
-            # If the gateway still holds the broken stream, its refusal usually arrives before this reply.
-            await session.ping(timeout=_RESUME_SECONDS)
-            answered = True
-        except MxGatewayTimeoutError as error:
-            # The gateway knows the session, but its worker hangs.
-            _logger.warning("the worker of %r does not answer, its session is replaced: %s", self._client_name, error)
-            return False
-        finally:
-            if not answered:
-                await resumed.close()
-        self._stream = resumed
-        return resumed.is_open
+        return self._current is not None and await self._current.resume(events_expected=self._subscriptions.any_added)
+
+    def _log_failed_attempt(self, error: MxGatewayError) -> None:
+        _logger.warning(
+            "event stream of %r is not restored yet, next attempt within %.3g s: %s",
+            self._client_name,
+            self._backoff.next_delay,
+            error,
+        )
+
+    def _announce_restored(self, gateway: Gateway, *, resumed: bool) -> None:
+        self._failover.restore(gateway)
+        how = "resumed" if resumed else "restored in a new session"
+        _logger.warning("event stream of %r %s at %s", self._client_name, how, gateway.endpoint)
+        missed_since = None if resumed else datetime.fromtimestamp(self._heard, UTC)
+        self._subscriptions.announce(
+            WatchRestored(resumed=resumed, endpoint=gateway.endpoint, missed_since=missed_since)
+        )
+        self._heard = time.time()
 
     async def _subscribe(self) -> None:
         """Subscribe what was requested during the loss, and after a replacement every tag.
@@ -316,9 +345,9 @@ class Supervisor:
         Events that arrive meanwhile are received and held back: they follow the WatchRestored item, and without a
         reader the first values of many tags would overflow the gateway's queue.
         """
-        stream = self._stream
-        if stream is None:
+        if self._current is None:
             return
+        stream = self._current.stream
         held: list[MxEvent] = []
 
         async def hold() -> None:
@@ -341,39 +370,20 @@ class Supervisor:
                 holding.exception()
         self._held = held
 
-    async def _replace(self, failure: MxGatewayError) -> None:
+    async def _replace(self, gateway: Gateway, failure: MxGatewayError) -> None:
         """Open a new session, in which every tag that is needed is subscribed again."""
         self._subscriptions.detach(failure)
-        session, self._session = self._session, None
-        if session is not None:
-            # In a task of its own: a worker that hangs must not delay the new session.
-            self.run(_close(session), name="mxgateway tags close")
-        await self._open()
+        current, self._current = self._current, None
+        if current is not None:
+            # In a task of its own: a gateway or a worker that hangs must not delay the new session.
+            self.run(current.close(), name="mxgateway tags close")
+        await self._open(gateway)
 
-    async def _open(self) -> None:
-        session = await self._open_session()
-        opened = False
-        try:
-            server_handle = await session.register(self._client_name)
-            stream = session.stream_events()
-            await stream.__aenter__()
-            opened = True
-        finally:
-            if not opened:
-                # Never raises an error of the gateway: the first error, or the cancellation, is what counts.
-                await _close(session)
-        self._session, self._server_handle, self._stream = session, server_handle, stream
+    async def _open(self, gateway: Gateway) -> None:
+        self._current = current = await TagSession.open(gateway, self._open_session, self._client_name)
         self._held, self._invalid = (), None
-        self._subscriptions.attach(session, server_handle)
+        self._subscriptions.attach(current.session, current.server_handle)
 
     def _give_up(self, failure: MxGatewayError) -> None:
         _logger.error("the TagClient %r has ended: %s", self._client_name, failure)
         self.end(failure)
-
-
-async def _close(session: Session) -> None:
-    """Close a session that is not needed any more. A failure is logged: the gateway ends the session by its lease."""
-    try:
-        await session.close()
-    except MxGatewayError as error:
-        _logger.warning("closing %s failed: %s", session.session_id, error)

@@ -45,9 +45,12 @@ async def compare_with_gateway(gateway: Gateway, output: Output) -> None:
     """Print the differences between our contract and that of a running gateway.
 
     Raises:
+        click.UsageError: The options name several gateways.
         MxGatewayError: The gateway cannot be reached, or does not send its contract.
         CommandFailure: There are differences.
     """
+    if gateway.options.endpoints:
+        raise click.UsageError("the contract is compared with one gateway: give one --endpoint")
     with output.spinner("requesting the contract"):
         descriptors = await fetch_descriptors(gateway.options)
     _print_differences(descriptors, gateway.options.endpoint, output)

@@ -64,9 +64,11 @@ class TagRow:
     def add(self, change: TagChange, now: float) -> None:
         """Take a change, or the last one again in the next snapshot."""
         if change is not self.last:
+            # The first value is the present one, not a change.
+            if self.last is not None:
+                self._arrivals.append(now)
             self.last = change
             self.changes += 1
-            self._arrivals.append(now)
         value = value_of(change)
         if isinstance(value, (int, float)) and math.isfinite(value):
             self._numbers.append(value)
@@ -102,17 +104,14 @@ class TagRow:
         return f"no value, quality {self.last.quality}"
 
     def rate(self, now: float) -> str:
-        """Return how often the tag changes, per second or per minute."""
-        seconds = _RATE_SECONDS
-        count = self._count_since(now - seconds)
+        """Return how often the tag changes: per second, or for a slow tag the number of changes in the last minute."""
+        count = self._count_since(now - _RATE_SECONDS)
         if count < _MIN_ARRIVALS:
-            seconds = _LONG_RATE_SECONDS
-            count = self._count_since(now - seconds)
-        seconds = min(seconds, max(now - self.started, 1.0))
-        if len(self._arrivals) == _MAX_ARRIVALS and count == _MAX_ARRIVALS:
-            seconds = max(now - self._arrivals[0], 0.001)
-        rate = count / seconds
-        return f"{rate:.3g}/s" if rate >= 1 or not rate else f"{rate * 60:.3g}/min"
+            return f"{self._count_since(now - _LONG_RATE_SECONDS)}/min"
+        seconds = min(_RATE_SECONDS, now - self.started)
+        if count == _MAX_ARRIVALS:
+            seconds = now - self._arrivals[0]
+        return f"{count / max(seconds, 0.001):.3g}/s"
 
     def trend(self) -> str:
         """Return the last numbers as a sparkline; an empty text if there are less than two."""

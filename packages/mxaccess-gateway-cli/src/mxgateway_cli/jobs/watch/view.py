@@ -66,7 +66,7 @@ class WatchView:
         self._output = output
         start = _Moment.now()
         self._rows = {tag: TagRow(tag=tag, started=start.monotonic) for tag in tags}
-        self._title = f"watching {len(self._rows)} {'tag' if len(self._rows) == 1 else 'tags'} on {endpoint}"
+        self._endpoint = endpoint
         self._table = LiveTable()
         self._tag_width = max(len("tag"), *(len(printable(tag)) for tag in self._rows))
         self._lost: WatchLost | None = None
@@ -150,7 +150,7 @@ class WatchView:
     def _foot(self, frame: Frame) -> list[Text]:
         lines: list[Text] = []
         if frame.messages:
-            count = f"{len(frame.messages)} messages, printed at the end; the last one: " if frame.messages[1:] else ""
+            count = f"{len(frame.messages)} messages; the last one: " if frame.messages[1:] else ""
             last = frame.messages[-1].removeprefix("mxgw-py: ")
             lines.append(Text(f"{count}{last}", style="dim"))
         if frame.has_keyboard:
@@ -213,10 +213,16 @@ class WatchView:
 
     def _restore(self, restored: WatchRestored, now: _Moment) -> None:
         self._lost = None
+        self._endpoint = restored.endpoint
         missed = "no changes were missed" if restored.resumed else "changes in the meantime were missed"
         self._notice = f"restored at {self._time(now)} after {self._lost_since.age()}; {missed}"
         if restored.resumed:
             self._mark_all(now, is_stale=False)
+
+    @property
+    def _title(self) -> str:
+        count = len(self._rows)
+        return f"watching {count} {'tag' if count == 1 else 'tags'} on {self._endpoint}"
 
     def _time(self, moment: _Moment) -> str:
         return format_time(moment.when, self._output.zone)

@@ -62,9 +62,7 @@ class _Display(Protocol):
         ...
 
 
-async def watch_tags(
-    client: TagClient, tags: tuple[str, ...], output: Output, settings: WatchSettings, *, endpoint: str
-) -> None:
+async def watch_tags(client: TagClient, tags: tuple[str, ...], output: Output, settings: WatchSettings) -> None:
     """Show the changes of tags, or snapshots of them, as the settings say.
 
     Raises:
@@ -74,7 +72,7 @@ async def watch_tags(
     # Snapshots and a table show only the newest value of a tag.
     newest_only = output.can_be_live or settings.every is not None
     overflow = OverflowPolicy.LATEST if newest_only else None
-    async with _display(output, tags, endpoint) as display, client.watch(*tags, overflow=overflow) as watch:
+    async with _display(output, tags, client.endpoint) as display, client.watch(*tags, overflow=overflow) as watch:
         await display.run(_show(watch, display, output, settings))
 
 

@@ -32,6 +32,7 @@ _QUIT_KEY: Final = "q"
 _TICK_SECONDS: Final = 0.1
 _TICKS_PER_REDRAW: Final = 2
 _MAX_MESSAGES: Final = 1000
+_MAX_PRINTED_MESSAGES: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Frame:
         width: The width in cells.
         height: The height in lines.
         has_keyboard: Whether keys can be pressed.
-        messages: The warnings and log records since the start, oldest first. They are printed in full at the end.
+        messages: The last warnings and log records, oldest first. The region prints them in full at the end.
     """
 
     width: int
@@ -125,8 +126,7 @@ class LiveRegion:
         console = self._output.console
         for line in self._view.final_lines(console.width):
             console.print(line, soft_wrap=True)
-        for message in self._messages:
-            self._output.diagnostics.detail(message)
+        self._print_messages()
         if drawing is not None and not drawing.cancelled():
             drawing.result()
 
@@ -143,6 +143,17 @@ class LiveRegion:
             await asyncio.wait([working, leaving])
         if ended:
             working.result()
+
+    def _print_messages(self) -> None:
+        """Print the collected messages; without `--debug` only the last ones, because a long outage has thousands."""
+        diagnostics = self._output.diagnostics
+        messages = list(self._messages)
+        if not diagnostics.debug and len(messages) > _MAX_PRINTED_MESSAGES:
+            left_out = len(messages) - _MAX_PRINTED_MESSAGES
+            diagnostics.note(f"{left_out} earlier messages are left out; with --debug or 2>FILE they are kept")
+            del messages[:left_out]
+        for message in messages:
+            diagnostics.detail(message)
 
     def _enter_screen(self) -> None:
         self._screen.enter_context(self._keyboard)

@@ -73,15 +73,12 @@ _NOT_WRITTEN: Final = (
 class TagWrites:
     """Write tags for many callers at once. Each write is sent at most once, and its outcome reaches its own caller."""
 
-    def __init__(
-        self, supervisor: Supervisor, subscriptions: Subscriptions, sweeper: Sweeper, reads: TagReads, target: str
-    ) -> None:
+    def __init__(self, supervisor: Supervisor, subscriptions: Subscriptions, sweeper: Sweeper, reads: TagReads) -> None:
         self._loop = asyncio.get_running_loop()
         self._supervisor = supervisor
         self._subscriptions = subscriptions
         self._sweeper = sweeper
         self._reads = reads
-        self._target = target
         self._batcher: Batcher[CommandKind, TagWrite] = Batcher(
             self._send,
             self._fail,
@@ -97,6 +94,11 @@ class TagWrites:
         self._begun: set[TagWrite] = set()
         supervisor.on_end = self._fail_all
         subscriptions.on_outcome = self._match_outcome
+
+    @property
+    def _target(self) -> str:
+        """The endpoint that errors name."""
+        return self._supervisor.endpoint
 
     def prepare(self, tag: str, value: MxValueInput, options: WriteOptions) -> TagWrite:
         """Check everything that can be wrong with a write, before it is sent together with the writes of others.

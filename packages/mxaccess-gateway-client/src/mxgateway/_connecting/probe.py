@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("mxgateway.client")
 
-__all__ = ["open_channel", "probe", "warn_about_plaintext"]
+__all__ = ["connect_channel", "open_channel", "probe", "warn_about_plaintext"]
 
 # Errors that prove that the gateway accepts the key: a Ping without a session, for example, is always refused.
 _EXPECTED_REFUSALS: Final = (
@@ -39,6 +39,22 @@ _EXPECTED_REFUSALS: Final = (
     MxGatewayAuthorizationError,
     MxGatewayLimitError,
 )
+
+
+async def connect_channel(options: ClientOptions) -> Channel:
+    """Open a channel to the endpoint of these options, and wait until its gateway has replied.
+
+    Raises:
+        MxGatewayError: see `GatewayClient.connect`. The hint says what to change.
+    """
+    warn_about_plaintext(options)
+    channel = await open_channel(options)
+    try:
+        await probe(channel)
+    except BaseException:
+        await channel.close()
+        raise
+    return channel
 
 
 async def open_channel(options: ClientOptions) -> Channel:

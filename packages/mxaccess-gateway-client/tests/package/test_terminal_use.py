@@ -87,6 +87,14 @@ async def test_reprs_of_tags_and_watches_say_their_state(gateway: SimulatedGatew
     assert repr(tags) == f"<TagClient 'test' at {gateway.endpoint}, closed>"
 
 
+async def test_repr_of_an_alarm_watch_says_its_state(client: GatewayClient) -> None:
+    watch = client.watch_alarms()
+    assert repr(watch) == "<AlarmWatch, not complete, 0 active, 0 pending, 0 dropped>"
+    async with watch:
+        assert repr(watch).startswith("<AlarmWatch, complete, ")
+    assert repr(watch).startswith("<AlarmWatch, ended, ")
+
+
 async def test_client_name_in_a_repr_hides_a_key(client: GatewayClient) -> None:
     async with client.tags("mxgw_0a1b2c3d_secret-of-the-key") as tags:
         assert "secret-of-the-key" not in repr(tags)
@@ -95,7 +103,7 @@ async def test_client_name_in_a_repr_hides_a_key(client: GatewayClient) -> None:
 async def test_dir_lists_public_names_only(gateway: SimulatedGateway, client: GatewayClient, tags: TagClient) -> None:
     async with client.open_session() as session:
         objects = [mxgateway, client, session, session.stream_events(), client.galaxy, client.open_session()]
-        objects += [gateway, tags, tags.watch(INT), tags.poll(INT), client.stream_alarms()]
+        objects += [gateway, tags, tags.watch(INT), tags.poll(INT), client.stream_alarms(), client.watch_alarms()]
         for each in objects:
             assert not [name for name in dir(each) if name.startswith("_")], each
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from mxgateway._support.public_names import PublicNames
 from mxgateway._support.validation import check_seconds
 from mxgateway._watching.overflow import OverflowPolicy, check_queue_size
 from mxgateway._watching.queue import WatchQueue
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["AlarmWatch", "open_alarm_watch"]
 
 
-class AlarmWatch:
+class AlarmWatch(PublicNames):
     """The alarms of the gateway across lost connections: an async iterator and an async context manager.
 
     It opens a feed of its own (rpc `StreamAlarms`) when it is entered or first iterated, and another one when that is
@@ -90,6 +91,16 @@ class AlarmWatch:
     def dropped(self) -> int:
         """How many changes were dropped because the reader was slow."""
         return self._supervisor.queue.dropped
+
+    def __repr__(self) -> str:
+        supervisor = self._supervisor
+        if supervisor.failure is not None:
+            state = "ended"
+        elif supervisor.lost is not None:
+            state = "connection lost"
+        else:
+            state = "complete" if self.complete else "not complete"
+        return f"<AlarmWatch, {state}, {len(self.active)} active, {self.pending} pending, {self.dropped} dropped>"
 
     async def wait_complete(self) -> None:
         """Wait until `active` is complete, however long the gateway is away. Items are kept for the reader meanwhile.

@@ -42,7 +42,6 @@ SHORT = tuple(
     PACKAGES / path
     for path in (
         "mxaccess-gateway-client/tests/commands",
-        "mxaccess-gateway-client/tests/values/test_message_properties.py",
         "mxaccess-gateway-client/tests/values/test_status.py",
         "mxaccess-gateway-client/tests/values/test_values.py",
         "mxaccess-gateway-client/tests/alarms",

@@ -83,10 +83,10 @@ def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     return project.runpytest_subprocess(*slow, *arguments, timeout=50)
 
 
-def run_asyncio(project: pytest.Pytester, mode: str, *, loop_scope: str = "function") -> pytest.RunResult:
+def run_asyncio(project: pytest.Pytester, mode: str, *arguments: str, loop_scope: str = "function") -> pytest.RunResult:
     """Run the tests of the project with pytest-asyncio."""
     scopes = [f"asyncio_default_{of}_loop_scope={loop_scope}" for of in ("fixture", "test")]
-    return run(project, f"--asyncio-mode={mode}", *(word for scope in scopes for word in ("-o", scope)))
+    return run(project, f"--asyncio-mode={mode}", *arguments, *(word for scope in scopes for word in ("-o", scope)))
 
 
 def test_pytest_finds_the_plugin() -> None:
@@ -184,3 +184,105 @@ def test_tests_without_the_fixtures_do_not_import_grpc(project: pytest.Pytester)
     project.makepyfile("")
 
     run(project, "-p", "no:asyncio", "--collect-only").stdout.fnmatch_lines(["HEAVY [[][]]"])
+
+
+MARKED = """
+import pytest
+from mxgateway.testing import Plant
+
+pytestmark = pytest.mark.mx_plant("plants/plant.toml")
+
+@pytest.fixture
+def mx_plant():
+    return Plant.default()
+
+async def test_the_marked_plant(mx_gateway):
+    assert [tag.name for tag in mx_gateway.plant] == ["Boiler.Level"]
+
+@pytest.mark.mx_fault("silent_tag", "Boiler.Level")
+@pytest.mark.mx_fault("refused_writes", tag="Boiler.Level", at=30)
+async def test_faults_are_active_during_the_test(mx_tags, mx_gateway):
+    level = mx_gateway.plant["Boiler.Level"]
+    assert level.silent and not level.write_refusal
+    mx_gateway.clock.advance(30)
+    await mx_gateway.wait_for(lambda: level.write_refusal)
+
+@pytest.mark.mx_fault("kill_worker")
+@pytest.mark.mx_fault("frozen_network", at=60)
+async def test_sessions_of_fixtures_are_open_when_the_faults_begin(mx_session, mx_gateway):
+    assert [session.state.name for session in mx_gateway.sessions] == ["FAULTED"]
+
+@pytest.mark.mx_script("faults.toml")
+async def test_a_script_runs(mx_tags, mx_gateway):
+    mx_gateway.clock.advance(5)
+    await mx_gateway.wait_for(lambda: mx_gateway.plant["Boiler.Level"].value == 0.75)
+
+def test_another_test_of_the_module():
+    pass
+"""
+
+SCRIPT = """
+[[steps]]
+at = 5
+do = "set"
+tag = "Boiler.Level"
+value = 0.75
+"""
+
+
+def test_markers_choose_plant_faults_and_script(project: pytest.Pytester) -> None:
+    project.makefile(".toml", **{"plants/plant": PLANT, "faults": SCRIPT})
+    project.makepyfile(MARKED)
+
+    # --strict-markers: the markers are registered.
+    run_asyncio(project, "auto", "--strict-markers").assert_outcomes(passed=5)
+
+
+MISTAKES = """
+import pytest
+
+@pytest.mark.mx_plant("none.toml")
+async def test_no_file(mx_gateway): pass
+
+@pytest.mark.mx_plant("plant.toml")
+async def test_bad_file(mx_gateway): pass
+
+@pytest.mark.mx_plant
+async def test_no_path(mx_gateway): pass
+
+@pytest.mark.mx_fault("silent_tga", "A.B")
+async def test_bad_name(mx_gateway): pass
+
+@pytest.mark.mx_fault("silent_tag", "TestChildObject.TestIn")
+async def test_bad_tag(mx_gateway): pass
+
+@pytest.mark.mx_fault("kill_worker")
+async def test_no_session(mx_gateway): pass
+
+@pytest.mark.mx_fault("restart")
+async def test_no_gateway(): pass
+
+@pytest.mark.mx_script("plant.toml")
+async def test_bad_script(mx_gateway): pass
+"""
+
+
+def test_mistakes_in_markers_name_the_test(project: pytest.Pytester) -> None:
+    project.makefile(".toml", plant="[objects.A]\ncolour = 1")
+    project.makepyfile(test_mine=MISTAKES)
+
+    result = run_asyncio(project, "auto")
+
+    result.assert_outcomes(errors=8)
+    for line in (
+        "test_mine.py::test_no_file: mx_plant: cannot read *none.toml: No such file or directory",
+        "test_mine.py::test_bad_file: mx_plant: *plant.toml: unknown key objects.A.colour: use *",
+        'test_mine.py::test_no_path: mx_plant: give the path of one file: @pytest.mark.mx_plant("file.toml")',
+        "test_mine.py::test_bad_name: mx_fault: unknown action 'silent_tga': did you mean silent_tag*",
+        "test_mine.py::test_bad_tag: mx_fault: *did you mean TestChildObject.TestInt?",
+        "test_mine.py::test_no_session: mx_fault: no session is open",
+        "test_mine.py::test_no_gateway: mx_fault has no effect: the test must use mx_gateway, *",
+        "test_mine.py::test_bad_script: mx_script: *plant.toml: unknown key objects: use steps",
+    ):
+        result.stdout.fnmatch_lines([line])
+    result.stdout.no_fnmatch_line("*Traceback*")

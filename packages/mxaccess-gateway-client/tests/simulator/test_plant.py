@@ -207,7 +207,7 @@ def test_plant_is_read_from_a_file(tmp_path: Path) -> None:
         ("[galaxy]\nnmae = 'x'", "unknown key galaxy.nmae: use name, last_deploy"),
         ("[galaxy]\nname = 1", "galaxy.name must be a string, not 1"),
         ("[galaxy]\nlast_deploy = 2026-01-01T00:00:00", "galaxy.last_deploy must have a time zone"),
-        ("[users.me]\nguid = 'x'", "users.me.password is missing"),
+        (USER.replace("password = 'x'", ""), "users.me.password is missing"),
         ("[users.me]\npassword = 'x'", "users.me.guid is missing"),
         ("[users.me]\npassword = 'x'\nguid = 'x'", "users.me.guid must be a GUID, not 'x'"),
         (f"{USER}may = ['fly']", "users.me.may must be one of free_access, operate,"),
@@ -230,6 +230,11 @@ def test_plant_is_read_from_a_file(tmp_path: Path) -> None:
         ),
         ("[objects.A.attributes]\nB = { type = 'double', ramp = {}, cycle = [1] }", "objects.A.attributes.B.ramp, "),
         ("[objects.A.attributes]\nB = { type = 'integer', settle_time = true }", "B.settle_time must be a number"),
+        ("[objects.A.attributes]\nB = { type = 'integer', alarm = {} }", "B.alarm: an alarm needs exactly one"),
+        (
+            "[users.me]\npasswort = 'x'",
+            "unknown key users.me.passwort: use password, guid, may, may_verify",
+        ),
         ("[objects.A.attributes]\nB = { type = 'integer', supervisory = 1 }", "B.supervisory must be true or false"),
         ("[objects.A.attributes]\nB = { type = 'integer', resizable = true }", "B cannot be resizable: it is not"),
     ],
@@ -245,7 +250,7 @@ def test_mistake_in_a_file_names_its_place(tmp_path: Path, text: str, words: str
 
 def test_unreadable_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "plant.toml"
-    path.write_bytes(b"\xff\xfe")
+    path.write_bytes(b"\xff\xff")
     with pytest.raises(PlantFileError, match=r"plant\.toml"):
         Plant.from_toml(path)
     with pytest.raises(FileNotFoundError):

@@ -15,6 +15,9 @@ from .plant.tags import Written as Written
 from .plant.users import SecurityClassification as SecurityClassification
 from .plant.users import User as User
 from .plant.values import TagType as TagType
+from .scripts.errors import ScriptError as ScriptError
+from .scripts.script import Script as Script
+from .scripts.script import StepResult as StepResult
 from .server.admission import CallRecord as CallRecord
 from .server.tls import ServerTls as ServerTls
 from .sessions.views import ItemView as ItemView

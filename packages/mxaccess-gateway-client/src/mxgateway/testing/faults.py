@@ -136,10 +136,12 @@ class Faults:
         Without statuses it has one OPERATIONAL_ERROR.
         """
         self._world.plant[tag].write_refusal = statuses or (operational_error(f"{tag} refuses on request"),)
+        self._world.changed.notify_all()
         try:
             yield
         finally:
             self._world.plant[tag].write_refusal = ()
+            self._world.changed.notify_all()
 
     @contextmanager
     def galaxy_down(self, *, snapshot: bool = True) -> Generator[None]:
@@ -162,10 +164,12 @@ class Faults:
     def silent_tag(self, tag: str) -> Generator[None]:
         """Raise no data changes of a tag within the `with` block, as if its engine were unreachable."""
         self._world.plant[tag].silent = True
+        self._world.changed.notify_all()
         try:
             yield
         finally:
             self._world.plant[tag].silent = False
+            self._world.changed.notify_all()
 
     def end_alarm_feeds(
         self, code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE, details: str = "ended on request"

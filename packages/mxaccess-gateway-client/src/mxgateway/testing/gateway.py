@@ -175,6 +175,7 @@ class SimulatedGateway(PublicNames):
         try:
             await self._listen()
         except BaseException:
+            await self._stop_listening()
             self.plant.detach()
             raise
         self._started = True
@@ -224,7 +225,13 @@ class SimulatedGateway(PublicNames):
             port = server.add_secure_port(address, self._tls.credentials())
         await server.start()
         self._server = server
-        self._port = port if self._network is None else await self._network.listen(self._host, self._port, port)
+        if self._network is None:
+            self._port = port
+            return
+        try:
+            self._port = await self._network.listen(self._host, self._port, port)
+        except OSError as error:
+            raise RuntimeError(f"cannot listen on {self.endpoint}: {error.strerror or error}") from error
 
     async def _stop_listening(self) -> None:
         server, self._server = self._server, None

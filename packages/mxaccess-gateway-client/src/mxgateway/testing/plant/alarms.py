@@ -10,7 +10,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway.status import AlarmConditionState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from mxgateway.testing.plant.values import Scalar, Value
@@ -43,6 +43,19 @@ class AlarmCondition:
     def limit(self) -> Scalar:
         """The value that the condition compares with."""
         return next(limit for limit in (self.equal, self.high, self.low) if limit is not None)
+
+    def examples(self, *, active: bool) -> Iterator[Scalar]:
+        """Yield values that raise the alarm, or that clear it. A tag may be unable to hold some of them."""
+        limit = self.limit
+        if active:
+            yield limit
+        elif isinstance(limit, bool):
+            yield not limit
+        elif isinstance(limit, int | float):
+            yield limit - 1 if self.low is None else limit + 1
+            yield limit + 1
+        elif isinstance(limit, str):
+            yield "" if limit else "normal"
 
     def holds(self, value: Value) -> bool:
         """Return whether this value raises the alarm."""

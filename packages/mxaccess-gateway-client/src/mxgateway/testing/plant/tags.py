@@ -138,7 +138,7 @@ class Tag:
         self._shape = _shape_of(value)
         if resizable and len(self._shape) != 1:
             raise ValueError(f"{self.name} cannot be resizable: it is not an array of one dimension")
-        self.reading: Reading = self._make_reading(self._check(value), quality, self.now())
+        self.reading: Reading = self._make_reading(self.check(value), quality, self.now())
         if alarm is not None:
             try:
                 limit = self.type.check(alarm.condition.limit)
@@ -209,13 +209,53 @@ class Tag:
         if isinstance(value, _Keep):
             checked, good = self.value, self.quality
         else:
-            checked, good = self._check(value), GOOD
+            checked, good = self.check(value), GOOD
         quality = good if quality is None else quality
         if not 0 <= quality <= 255:
             raise ValueError(f"{self.name}: the quality must be from 0 to 255, not {quality}")
         if timestamp is not None and timestamp.tzinfo is None:
             raise ValueError(f"{self.name}: the timestamp must have a time zone: {timestamp!r}")
         self.store(checked, quality, timestamp)
+
+    def raise_alarm(self, value: TagValue | None = None) -> None:
+        """Set the tag to a value that raises its alarm: to `value`, or else to the limit of the alarm.
+
+        Raises:
+            TypeError: the tag cannot hold the value.
+            ValueError: the tag has no alarm, or the value does not raise it.
+        """
+        self.set(self._value_for_alarm(value, active=True))
+
+    def clear_alarm(self, value: TagValue | None = None) -> None:
+        """Set the tag to a value that clears its alarm: to `value`, or else to one next to the limit of the alarm.
+
+        Raises:
+            TypeError: the tag cannot hold the value.
+            ValueError: the tag has no alarm, the value does not clear it, or no such value is found.
+        """
+        self.set(self._value_for_alarm(value, active=False))
+
+    def check(self, value: TagValue | None) -> Value:
+        """Return a value as the tag stores it, without changing the tag.
+
+        Raises:
+            TypeError: the tag cannot hold the value.
+            ValueError: an array of several dimensions has another shape.
+        """
+        if value is None:
+            return None
+        shape = _shape_of(value)
+        if bool(shape) != self.is_array:
+            raise TypeError(f"{self.name} must be {'an array' if self.is_array else 'a scalar'}, not {value!r}")
+        try:
+            if not shape:
+                return self.type.check(value)
+            flat = tuple(self.type.check(element) for element in _flatten(cast("Sequence[object]", value)))
+        except WrongType as error:
+            raise TypeError(f"{self.name}: {error}") from error
+        if len(self._shape) > 1 and len(flat) != math.prod(self._shape):
+            raise ValueError(f"{self.name} must have the shape {self._shape}, not {shape}")
+        return flat
 
     def store(self, value: Value, quality: int = GOOD, timestamp: datetime | None = None) -> None:
         """Store a value that has been checked, and call all listeners."""
@@ -256,28 +296,30 @@ class Tag:
         value = values[index - 1]
         return Reading(value, self.quality, self.timestamp, self.type)
 
+    def _value_for_alarm(self, value: TagValue | None, *, active: bool) -> TagValue:
+        word = "raise" if active else "clear"
+        if self.alarm is None:
+            raise ValueError(f"{self.name} has no alarm")
+        condition = self.alarm.condition
+        if value is not None:
+            if condition.holds(self.check(value)) is not active:
+                raise ValueError(f"the value {value!r} does not {word} the alarm of {self.name}")
+            return value
+        for example in condition.examples(active=active):
+            try:
+                checked = self.check(example)
+            except TypeError:
+                continue
+            if condition.holds(checked) is active:
+                return example
+        raise ValueError(f"give a value that {word}s the alarm of {self.name}")
+
     def _update_alarm(self) -> None:
         if self.alarm is not None:
             self.alarm.update(self.value, self.reading.message, self.timestamp)
 
     def _make_reading(self, value: Value, quality: int, timestamp: datetime) -> Reading:
         return Reading(value, quality, timestamp, self.type, self._shape)
-
-    def _check(self, value: TagValue | None) -> Value:
-        if value is None:
-            return None
-        shape = _shape_of(value)
-        if bool(shape) != self.is_array:
-            raise TypeError(f"{self.name} must be {'an array' if self.is_array else 'a scalar'}, not {value!r}")
-        try:
-            if not shape:
-                return self.type.check(value)
-            flat = tuple(self.type.check(element) for element in _flatten(cast("Sequence[object]", value)))
-        except WrongType as error:
-            raise TypeError(f"{self.name}: {error}") from error
-        if len(self._shape) > 1 and len(flat) != math.prod(self._shape):
-            raise ValueError(f"{self.name} must have the shape {self._shape}, not {shape}")
-        return flat
 
     def __repr__(self) -> str:
         return f"Tag({self.reference!r}, {self.type.value!r}, {self.value!r}, quality={self.quality})"

@@ -11,8 +11,8 @@ from cli_support.command_line import mxgw_py, read_line, start_process, succeed,
 from cli_support.schemas import validate
 from mxgateway import TagOptions
 from mxgateway.testing import SimulatedGateway
-from mxgateway_cli.commands.tags import DEFAULT_FAILOVER_SECONDS
 from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.input.options import DEFAULT_FAILOVER_SECONDS
 
 INT, READ_ONLY, UNKNOWN = "TestChildObject.TestInt", "TestChildObject.TestReadOnly", "NoSuchObject_999.NoSuchAttr"
 WRITE_5 = ["write", "--type", "int32", "--value", "5"]

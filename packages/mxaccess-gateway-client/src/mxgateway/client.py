@@ -278,6 +278,7 @@ class GatewayClient(PublicNames):
         queue_size: int = 10_000,
         reconnect_delay: float = 0.2,
         longest_reconnect_delay: float = 15.0,
+        failover_after: float = 30.0,
     ) -> AlarmWatch:
         """Return a watch of the gateway's alarms, which survives lost connections (rpc `StreamAlarms`).
 
@@ -285,19 +286,21 @@ class GatewayClient(PublicNames):
         nothing is sent before the watch is entered or iterated. Each watch has a feed of its own. `filter_prefix` works
         as in `stream_alarms`. At most `queue_size` changes wait for the reader; if more arrive, the oldest are dropped
         and counted in a WatchGap. After a loss the watch waits `reconnect_delay` seconds before the first attempt; each
-        further delay is twice as long, up to `longest_reconnect_delay`, and at random up to half shorter.
+        further delay is twice as long, up to `longest_reconnect_delay`, and at random up to half shorter. For
+        `failover_after` seconds only the same gateway is tried, then all of several `endpoints`.
 
         Raises:
-            MxGatewayConfigurationError: `queue_size` is less than 1, or a delay is not positive.
+            MxGatewayConfigurationError: `queue_size` is less than 1, or a number of seconds is not positive.
         """
         from mxgateway.alarms.watch import open_alarm_watch  # noqa: PLC0415
 
         return open_alarm_watch(
-            self._channel,
+            self._gateways,
             filter_prefix,
             queue_size=queue_size,
             reconnect_delay=reconnect_delay,
             longest_reconnect_delay=longest_reconnect_delay,
+            failover_after=failover_after,
         )
 
     def query_active_alarms(self, filter_prefix: str = "", *, timeout: float | None = None) -> ActiveAlarms:

@@ -261,4 +261,4 @@ async def test_loss_and_recovery_are_logged(
     lost_line, retry_line, restored_line = (record.getMessage() for record in caplog.records)
     assert lost_line.startswith("alarm feed lost: StreamAlarms on ")
     assert retry_line.startswith("alarm feed is not restored yet, next attempt within ")
-    assert restored_line == "alarm feed restored"
+    assert restored_line == f"alarm feed restored at {gateway.endpoint}"

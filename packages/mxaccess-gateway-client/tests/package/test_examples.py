@@ -139,7 +139,7 @@ async def test_alarms_prints_active_alarms_changes_and_losses(example: Example, 
     gateway.plant[ALARM_TAG].set(10.0)
     await gateway.wait_for(lambda: len(calls_of(gateway, "StreamAlarms")) == 3 and gateway.plant.alarm_listeners)
     gateway.plant[ALARM_TAG].set(95.0)
-    lines = await example.end(process, errors=r"alarm feed lost: .*\nalarm feed restored\n")
+    lines = await example.end(process, errors=r"alarm feed lost: .*\nalarm feed restored at \S+\n")
     assert lines[0].startswith("cannot acknowledge Nobody!Nothing.Here: ")
     assert lines[3].startswith("alarm feed lost, the active alarms may be outdated: StreamAlarms on ")
     assert lines[4] == "alarm feed restored, what changed in the meantime follows"

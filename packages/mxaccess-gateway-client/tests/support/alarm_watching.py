@@ -12,8 +12,8 @@ from mxgateway import (
     AlarmWatchItem,
     MxGatewayError,
     WatchLost,
-    WatchRestored,
 )
+from support.tagging import REPLACED
 
 HOT_TAG = "TestChildObject.TestAlarmed"
 HOT = f"SimulatedGalaxy!TestArea.{HOT_TAG}"
@@ -24,7 +24,8 @@ STOPPED = f"SimulatedGalaxy!TestArea2.{STOPPED_TAG}"
 OTHER_TAG = "TestMachine_002.TestAlarm"
 
 COMPLETE = AlarmSnapshotComplete()
-RESTORED = WatchRestored(resumed=False)
+RESTORED = REPLACED
+"""Equal to every WatchRestored of a feed: none is resumed."""
 
 
 async def following(watch: AlarmWatch) -> AlarmWatchItem:

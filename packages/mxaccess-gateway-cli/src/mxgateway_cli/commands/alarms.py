@@ -79,6 +79,7 @@ async def stream_alarms(
     _filter_prefix,
     options.count("Stop after this number of changes and status items.", "--max-events"),
     options.duration("Stop after this time, for example 8h, even if nothing changed."),
+    options.failover_after,
     _operator,
     schema="alarm-watch",
 )
@@ -89,13 +90,14 @@ async def watch_alarms(
     filter_prefix: str,
     count: int | None,
     duration: float | None,
+    failover_after: float,
     operator: str,
 ) -> None:
     """Watch the active alarms and their changes, as a live table on a terminal, until an option or Ctrl-C ends it.
 
     In the table, an alarm is acknowledged by typing its number, Enter, a comment and Enter; the arrow and page keys
     scroll, and q quits. After a lost connection the command reconnects, reports "lost" and "restored", and prints what
-    changed in the meantime. Needs no session.
+    changed in the meantime. With several gateways "restored" names the one that is used now. Needs no session.
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.alarm_watch.job import watch_alarms as run  # noqa: PLC0415
@@ -108,6 +110,7 @@ async def watch_alarms(
         operator=operator,
         max_events=count,
         duration=duration,
+        failover_after=failover_after,
     )
 
 

@@ -92,11 +92,14 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
     ),
     option("--broker-credentials-file", metavar="FILE", help="A NATS credentials file (.creds)."),
     option("--broker-ca-file", metavar="FILE", help="The CA of the broker's certificate (PEM), for tls://."),
+    options.failover_after,
     options.supervisory,
     options.client_name,
     schema="forwarding",
 )
-async def forward(gateway: Gateway, output: Output, *, client_name: str, supervisory: bool, **parameters: Any) -> None:
+async def forward(
+    gateway: Gateway, output: Output, *, client_name: str, supervisory: bool, failover_after: float, **parameters: Any
+) -> None:
     """Hand the changes of tags to NATS JetStream until --duration, Ctrl-C or SIGTERM, each once and in order.
 
     Losses are messages as well, with the subject PREFIX.$status. While the broker is away the records wait. When
@@ -111,5 +114,5 @@ async def forward(gateway: Gateway, output: Output, *, client_name: str, supervi
     sink = settings.sink()
     tags = settings.part_of(await find_tags(gateway, output, **selection))
     client = await gateway.client()
-    async with client.tags(client_name, supervisory=supervisory) as tag_client:
+    async with client.tags(client_name, supervisory=supervisory, failover_after=failover_after) as tag_client:
         await forward_tags(tag_client, tags, sink, output, settings)

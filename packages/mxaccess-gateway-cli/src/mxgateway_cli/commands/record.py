@@ -47,11 +47,14 @@ __all__ = ["record"]
         metavar="TIME",
         help="Write to disk at this pace: what is lost at most when the program is killed.",
     ),
+    options.failover_after,
     options.supervisory,
     options.client_name,
     schema="recording",
 )
-async def record(gateway: Gateway, output: Output, *, client_name: str, supervisory: bool, **parameters: Any) -> None:
+async def record(
+    gateway: Gateway, output: Output, *, client_name: str, supervisory: bool, failover_after: float, **parameters: Any
+) -> None:
     """Record the changes of tags in a file until --duration, --count, Ctrl-C or SIGTERM.
 
     Losses are rows as well: "lost", "restored" and "gap" beside each "change". A file that exists is continued, with a
@@ -66,5 +69,5 @@ async def record(gateway: Gateway, output: Output, *, client_name: str, supervis
     sink = settings.sink()
     tags = await find_tags(gateway, output, **selection)
     client = await gateway.client()
-    async with client.tags(client_name, supervisory=supervisory) as tag_client:
+    async with client.tags(client_name, supervisory=supervisory, failover_after=failover_after) as tag_client:
         await record_tags(tag_client, tags, sink, output, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from mxgateway_cli.output.console import Output
 
 __all__ = ["read", "watch"]
-
-# The default of mxgateway.TagOptions, which would load grpc.
-DEFAULT_FAILOVER_SECONDS: Final = 30.0
 
 
 @gateway_command("read", tag_options.tags, options.client_name, schema="reading")
@@ -61,14 +58,7 @@ async def read(gateway: Gateway, output: Output, *, client_name: str, **selectio
         metavar="TIME",
         help="Show a snapshot of all tags at this pace, for example 10s, instead of each change.",
     ),
-    option(
-        "--failover-after",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        default=DEFAULT_FAILOVER_SECONDS,
-        show_default=f"{DEFAULT_FAILOVER_SECONDS:g}",
-        help="With several gateways: go to the next one when the gateway stays away for longer than this.",
-    ),
+    options.failover_after,
     options.supervisory,
     options.client_name,
     schema="watch",

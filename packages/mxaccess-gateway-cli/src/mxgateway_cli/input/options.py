@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_CLIENT_NAME",
+    "DEFAULT_FAILOVER_SECONDS",
     "client_name",
     "count",
     "current_user_id",
     "duration",
+    "failover_after",
     "item_context",
     "item_handle",
     "item_handles",
@@ -37,6 +39,8 @@ __all__ = [
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
 DEFAULT_CLIENT_NAME: Final = "mxgw-py"
+# The default of mxgateway.TagOptions, which would load grpc.
+DEFAULT_FAILOVER_SECONDS: Final = 30.0
 
 
 def count(text: str, *former: str, limit: int | None = None) -> Callable[[FunctionT], FunctionT]:
@@ -126,6 +130,14 @@ timestamp = option(
     "--timestamp",
     metavar="TIME",
     help="The timestamp of the value (Write2), ISO 8601 with a time zone: 2026-01-05T08:00:00Z.",
+)
+failover_after = option(
+    "--failover-after",
+    type=DURATION,
+    metavar="TIME",
+    default=DEFAULT_FAILOVER_SECONDS,
+    show_default=f"{DEFAULT_FAILOVER_SECONDS:g}s",
+    help="With several gateways: go to the next one when the gateway stays away for longer than this, for example 10s.",
 )
 supervisory = option(
     "--supervisory",

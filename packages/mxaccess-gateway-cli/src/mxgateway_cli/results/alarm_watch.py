@@ -16,7 +16,7 @@ from mxgateway import (
 )
 from mxgateway_cli.output.columns import Column
 from mxgateway_cli.output.layouts import Layout
-from mxgateway_cli.output.records import message_record
+from mxgateway_cli.output.records import message_record, time_record
 from mxgateway_cli.results.alarms import ALARM_COLUMNS, alarm_cells, alarm_line, alarm_record, provider_line
 from mxgateway_cli.results.tags import lost_reason
 
@@ -41,7 +41,7 @@ def alarm_watch_line(item: AlarmWatchItem, zone: Zone = UTC) -> str:
         case WatchLost():
             return f"lost: the active alarms may be outdated until the feed is restored: {lost_reason(item)}"
         case WatchRestored():
-            return "restored: what changed in the meantime follows"
+            return f"restored: at {item.endpoint}; what changed in the meantime follows"
         case WatchGap():
             return f"gap: {item.dropped} changes were dropped because they arrived faster than they could be printed"
         case _:
@@ -66,7 +66,8 @@ def _record(item: AlarmWatchItem) -> dict[str, Any]:
         case WatchLost():
             return {"kind": "lost", "reason": lost_reason(item)}
         case WatchRestored():
-            return {"kind": "restored", "resumed": item.resumed}
+            missed = {} if item.missed_since is None else {"missedSince": time_record(item.missed_since)}
+            return {"kind": "restored", "resumed": item.resumed, "endpoint": item.endpoint, **missed}
         case WatchGap():
             return {"kind": "gap", "dropped": item.dropped}
         case _:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from mxgateway._connecting.no_gateway import FINAL_TO_CONNECT, no_gateway_error
 from mxgateway._watching.recovery import FINAL
-from mxgateway.errors import ErrorFacts, MxGatewayError, MxGatewayTimeoutError, MxGatewayUsageError
+from mxgateway.errors import (
+    ErrorFacts,
+    MxGatewayError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+    MxGatewayUsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -29,7 +35,6 @@ class Failover:
     def __init__(self, gateways: Gateways, failover_after: float) -> None:
         self._gateways = gateways
         self._seconds: Final = failover_after
-        self._loop = asyncio.get_running_loop()
         self._own = gateways.current
         self._asked: Gateway | None = None
         # When the other gateways are tried too.
@@ -39,14 +44,14 @@ class Failover:
         self._ruled_out: set[Gateway] = set()
 
     @property
+    def own(self) -> Gateway:
+        """The gateway in use, or that was in use before the loss."""
+        return self._own
+
+    @property
     def endpoint(self) -> str:
         """Address of the gateway in use, `host:port`."""
         return self._own.endpoint
-
-    @property
-    def preferred(self) -> Gateway:
-        """The first gateway in the order."""
-        return self._gateways.preferred
 
     async def use_first(self, use: Callable[[Gateway], Awaitable[None]]) -> None:
         """Use the first gateway with which a function succeeds, beginning with that of the client.
@@ -63,16 +68,16 @@ class Failover:
 
         self._own = await self._gateways.use_first([current, *self._gateways.after(current)], connect_and_use)
 
-    def lose(self, failure: MxGatewayError) -> None:
-        """Begin to count the seconds without the gateway.
+    def lose(self, failure: MxGatewayError, *, final: bool = False) -> None:
+        """Begin to count the seconds without the gateway. The arguments are those of `fail`.
 
         Raises:
             MxGatewayError: the failure is final, and there is no other gateway.
         """
         self._failures.clear()
         self._ruled_out.clear()
-        self._deadline = self._loop.time() + self._seconds
-        self.fail(self._own, failure)
+        self._deadline = _now() + self._seconds
+        self.fail(self._own, failure, final=final)
 
     def candidates(self) -> Sequence[Gateway]:
         """Return the gateways to try now, in this order."""
@@ -85,7 +90,7 @@ class Failover:
         """Return after how many seconds `candidates` will be others; infinity if they stay the same."""
         if self._asked is not None:
             return 0.0
-        return self._deadline - self._loop.time() if self._others() and self._is_early() else math.inf
+        return self._deadline - _now() if self._others() and self._is_early() else math.inf
 
     @asynccontextmanager
     async def attempt(self, gateway: Gateway) -> AsyncGenerator[None]:
@@ -98,7 +103,7 @@ class Failover:
         deadline = None
         if self._others():
             if gateway is self._own and self._is_early():
-                deadline = self._deadline
+                deadline = self._deadline if math.isfinite(self._deadline) else None
             else:
                 await self._connect(gateway)
         try:
@@ -114,8 +119,10 @@ class Failover:
             summary = f"the gateway has stayed away for {self._seconds:g} s"
             raise MxGatewayTimeoutError(summary, ErrorFacts(target=gateway.endpoint))
 
-    def fail(self, gateway: Gateway, error: MxGatewayError) -> None:
-        """Record why an attempt failed.
+    def fail(self, gateway: Gateway, error: MxGatewayError, *, final: bool = False) -> None:
+        """Record why an attempt failed, and whether a further one at the same gateway is useless.
+
+        Some errors always are final; see FINAL.
 
         Raises:
             MxGatewayUsageError: this error, which concerns every gateway.
@@ -126,7 +133,7 @@ class Failover:
         self._failures[gateway] = error
         if gateway is self._asked:
             self._asked = None
-        if isinstance(error, FINAL):
+        if final or isinstance(error, FINAL):
             self._ruled_out.add(gateway)
         if not self.candidates():
             raise no_gateway_error({each.endpoint: failure for each, failure in self._failures.items()})
@@ -136,14 +143,28 @@ class Failover:
         self._own = self._gateways.current = gateway
         self._asked = None
 
-    def ask_for(self, gateway: Gateway) -> None:
-        """Try this gateway first, at once, when the present one is left."""
-        self._asked = gateway
-        self._failures.pop(gateway, None)
+    async def return_to_preferred(self, leave: Callable[[MxGatewayError], Awaitable[None]]) -> None:
+        """Go to the preferred gateway, unless it is in use already.
 
-    def failure_of(self, gateway: Gateway) -> MxGatewayError | None:
-        """Return why the last attempt at a gateway failed, or None if none has since the last loss or `ask_for`."""
-        return self._failures.get(gateway)
+        Args:
+            leave: gives up the present gateway for this reason, and returns once one is in use again.
+
+        Raises:
+            MxGatewayTransportError: the preferred gateway answers, but could not be used. Another one is.
+            MxGatewayError: the preferred gateway does not answer, or `leave` has failed.
+        """
+        preferred = self._gateways.preferred
+        while self._own is not preferred:
+            await preferred.connect()
+            self._asked = preferred
+            self._failures.pop(preferred, None)
+            facts = ErrorFacts(target=self.endpoint)
+            await leave(MxGatewayTransportError(f"left for {preferred.endpoint} as asked", facts))
+            failure = self._failures.get(preferred)
+            if failure is not None:
+                facts = ErrorFacts(target=preferred.endpoint)
+                summary = f"the preferred gateway cannot be used, {self.endpoint} is used instead: {failure.summary}"
+                raise MxGatewayTransportError(summary, facts) from failure
 
     async def _connect(self, gateway: Gateway) -> None:
         try:
@@ -158,4 +179,8 @@ class Failover:
 
     def _is_early(self) -> bool:
         """Return whether its own gateway has not been away long enough to try the others."""
-        return self._loop.time() < self._deadline
+        return _now() < self._deadline
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from mxgateway._connecting.failover import Failover
 from mxgateway._watching.items import WatchLost, WatchRestored
 from mxgateway._watching.queue import WatchQueue
-from mxgateway._watching.recovery import FINAL, TRANSIENT
+from mxgateway._watching.recovery import TRANSIENT
 from mxgateway.alarms.active import ActiveAlarm
 from mxgateway.alarms.changes import AlarmChange, AlarmWatchItem
-from mxgateway.alarms.feed import AlarmProviderStatus, AlarmSnapshotComplete, UnrecognizedAlarmMessage
+from mxgateway.alarms.feed import AlarmFeed, AlarmProviderStatus, AlarmSnapshotComplete, UnrecognizedAlarmMessage
 from mxgateway.alarms.table import AlarmTable, check_alarm_count
 from mxgateway.errors import (
     ErrorFacts,
@@ -23,11 +27,11 @@ from mxgateway.errors import (
 from mxgateway.events.views import AlarmTransition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-    from mxgateway._transport.channel import Channel
+    from mxgateway._connecting.gateways import Gateway, Gateways
     from mxgateway._watching.recovery import Backoff
-    from mxgateway.alarms.feed import AlarmFeed, AlarmFeedItem
+    from mxgateway.alarms.feed import AlarmFeedItem
 
 __all__ = ["CHANGE_TYPES", "AlarmQueue", "AlarmReport", "AlarmSupervisor"]
 
@@ -53,14 +57,23 @@ class AlarmSupervisor:
     """
 
     def __init__(
-        self, channel: Channel, open_feed: Callable[[], AlarmFeed], queue: AlarmQueue, backoff: Backoff
+        self, gateways: Gateways, filter_prefix: str, queue: AlarmQueue, backoff: Backoff, failover_after: float
     ) -> None:
-        self._channel = channel
-        self._open_feed = open_feed
+        self._gateways = gateways
+        # That of the client. Its closing ends the watch, whatever gateway the watch uses.
+        self._channel = gateways.current.channel
+        self._failover = Failover(gateways, failover_after)
+        self._filter_prefix = filter_prefix
         self._backoff = backoff
+        self._feed: AlarmFeed | None = None
+        # Why the watch has closed the feed itself.
+        self._reason_to_leave: MxGatewayError | None = None
+        self._heard = 0.0
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = False
+        # Set while a feed is in use.
+        self._in_use = asyncio.Event()
         # Set when the first snapshot is complete, and when the first attempt has ended in any way.
         self._complete = asyncio.Event()
         self._tried = asyncio.Event()
@@ -74,6 +87,11 @@ class AlarmSupervisor:
     def complete(self) -> bool:
         """Whether the table is complete: the first snapshot has arrived."""
         return self._complete.is_set() and self.failure is None
+
+    @property
+    def endpoint(self) -> str:
+        """Address of the gateway in use, `host:port`."""
+        return self._failover.endpoint
 
     def start(self) -> None:
         """Start to read in a task, unless that was done before.
@@ -109,6 +127,26 @@ class AlarmSupervisor:
         if self.failure is not None:
             raise self.failure
 
+    async def return_to_preferred(self) -> None:
+        """Read the feed of the preferred gateway, unless that is done already.
+
+        Raises:
+            MxGatewayError: See `Failover.return_to_preferred`, or the watch has ended with this error.
+        """
+        self.start()
+        if self.failure is not None:
+            raise self.failure
+        await self._failover.return_to_preferred(self._leave)
+
+    async def _leave(self, reason: MxGatewayError) -> None:
+        self._in_use.clear()
+        if self._feed is not None:
+            self._reason_to_leave = reason
+            await self._feed.close()
+        await self._in_use.wait()
+        if self.failure is not None:
+            raise self.failure
+
     async def stop(self) -> None:
         """End the watch, and wait until its feed is closed."""
         self._stopped = True
@@ -135,52 +173,75 @@ class AlarmSupervisor:
 
     async def _supervise(self) -> None:
         try:
-            self._give_up(await self._read_feeds())
+            await self._read_feeds()
+        except MxGatewayError as error:
+            self._give_up(error)
         except Exception as error:
             # A defect of the library: no caller may wait forever because of it.
             _logger.exception("the watch of alarms failed")
             self._give_up(MxGatewayError(f"the watch of alarms failed: {error!r}"))
 
-    async def _read_feeds(self) -> MxGatewayError:
-        """Read one feed after the other until that is useless, and return the reason."""
+    async def _read_feeds(self) -> None:
+        """Read one feed after the other until that is useless.
+
+        Raises:
+            MxGatewayError: The reason.
+        """
+        candidates: Sequence[Gateway] = [self._failover.own]
         while True:
-            failure = await self._read_feed()
-            if self._is_final(failure):
-                return failure
-            if self.lost is None:
-                self.lost = failure
-                self.queue.put_status(WatchLost(error=failure))
-                _logger.warning("alarm feed lost: %s", failure)
-            else:
+            for gateway in candidates:
+                failure = await self._read_feed(gateway)
+                final = not self.complete and not isinstance(failure, (*TRANSIENT, MxGatewayTimeoutError))
+                if self.lost is None:
+                    # Before the first snapshot, an error that is not transient means that the gateway does not accept
+                    # the request.
+                    self._failover.lose(failure, final=final)
+                    self._lose(failure)
+                    break
+                self._failover.fail(gateway, failure, final=final)
                 seconds = self._backoff.next_delay
                 _logger.warning("alarm feed is not restored yet, next attempt within %.3g s: %s", seconds, failure)
             self._tried.set()
-            await self._backoff.wait()
+            await self._backoff.wait(at_most=self._failover.seconds_left())
+            candidates = self._failover.candidates()
 
-    def _is_final(self, failure: MxGatewayError) -> bool:
-        if isinstance(failure, FINAL):
-            return True
-        # Before the first snapshot, an error that is not transient means that the gateway does not accept the request.
-        return not self.complete and not isinstance(failure, (*TRANSIENT, MxGatewayTimeoutError))
+    def _lose(self, failure: MxGatewayError) -> None:
+        self.lost = failure
+        self._reason_to_leave = None
+        self._in_use.clear()
+        self.queue.put_status(WatchLost(error=failure))
+        _logger.warning("alarm feed lost: %s", failure)
 
-    async def _read_feed(self) -> MxGatewayError:
-        """Read a feed until it ends, and return the reason."""
-        seconds = self._channel.options.timeout
+    async def _read_feed(self, gateway: Gateway) -> MxGatewayError:
+        """Read the feed of a gateway until it ends, and return the reason."""
         try:
-            async with self._open_feed() as feed:
-                async with asyncio.timeout(seconds):
-                    alarms, held = await self._receive_snapshot(feed)
-                self._replace_alarms(alarms)
+            async with AsyncExitStack() as stack:
+                async with self._failover.attempt(gateway):
+                    feed = await stack.enter_async_context(AlarmFeed(gateway.channel, self._filter_prefix))
+                    alarms, held = await self._receive_snapshot_in_time(feed)
+                self._feed = feed
+                self._replace_alarms(gateway, alarms)
                 for item in held:
                     self._receive(item)
                 async for item in feed:
                     self._receive(item)
         except MxGatewayError as error:
             return error
-        except TimeoutError:
-            summary = f"the list of active alarms was not complete within {seconds:g} s"
-            return MxGatewayTimeoutError(summary, self._facts())
-        return self._feed_closed()
+        finally:
+            self._feed = None
+        reason, self._reason_to_leave = self._reason_to_leave, None
+        return reason or self._feed_closed()
+
+    async def _receive_snapshot_in_time(self, feed: AlarmFeed) -> tuple[list[ActiveAlarm], list[AlarmFeedItem]]:
+        seconds = self._gateways.options.timeout
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._receive_snapshot(feed)
+        except TimeoutError as error:
+            if isinstance(error, MxGatewayError):
+                raise
+        summary = f"the list of active alarms was not complete within {seconds:g} s"
+        raise MxGatewayTimeoutError(summary, self._facts())
 
     async def _receive_snapshot(self, feed: AlarmFeed) -> tuple[list[ActiveAlarm], list[AlarmFeedItem]]:
         """Return the active alarms at the start of a feed, and other items that arrived before the last of them."""
@@ -199,19 +260,24 @@ class AlarmSupervisor:
             raise self._feed_closed()
         return alarms, held
 
-    def _replace_alarms(self, alarms: list[ActiveAlarm]) -> None:
+    def _replace_alarms(self, gateway: Gateway, alarms: list[ActiveAlarm]) -> None:
+        self._failover.restore(gateway)
         if self.lost is not None:
             self.lost = None
-            self.queue.put_status(WatchRestored(resumed=False))
-            _logger.warning("alarm feed restored")
+            missed_since = datetime.fromtimestamp(self._heard, UTC) if self._heard else None
+            self.queue.put_status(WatchRestored(resumed=False, endpoint=gateway.endpoint, missed_since=missed_since))
+            _logger.warning("alarm feed restored at %s", gateway.endpoint)
+        self._heard = time.time()
         for change in self.table.replace(alarms):
             self.queue.put_change(change)
         self.queue.put_status(AlarmSnapshotComplete())
         self._backoff.reset()
+        self._in_use.set()
         self._complete.set()
         self._tried.set()
 
     def _receive(self, item: AlarmFeedItem) -> None:
+        self._heard = time.time()
         match item:
             case AlarmTransition():
                 self._put(self.table.apply(item))
@@ -240,6 +306,7 @@ class AlarmSupervisor:
         self.failure = self.failure or failure
         self.lost = self.failure
         self.queue.fail(self.failure)
+        self._in_use.set()
         self._complete.set()
         self._tried.set()
 
@@ -247,4 +314,4 @@ class AlarmSupervisor:
         return MxGatewayTransportError("the alarm feed was closed", self._facts())
 
     def _facts(self, hint: str | None = None) -> ErrorFacts:
-        return ErrorFacts(method="StreamAlarms", target=self._channel.options.endpoint, hint=hint)
+        return ErrorFacts(method="StreamAlarms", target=self.endpoint, hint=hint)

@@ -10,7 +10,6 @@ from mxgateway._support.validation import check_seconds
 from mxgateway._watching.overflow import OverflowPolicy, check_queue_size
 from mxgateway._watching.queue import WatchQueue
 from mxgateway._watching.recovery import Backoff
-from mxgateway.alarms.feed import AlarmFeed
 from mxgateway.alarms.supervisor import CHANGE_TYPES, AlarmQueue, AlarmSupervisor
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from mxgateway._transport.channel import Channel
+    from mxgateway._connecting.gateways import Gateways
     from mxgateway.alarms.active import ActiveAlarm
     from mxgateway.alarms.changes import AlarmWatchItem
     from mxgateway.alarms.feed import AlarmProviderStatus
@@ -43,6 +42,10 @@ class AlarmWatch(PublicNames):
     A feed begins with the alarms that are active. The watch compares them with those it knew, and reports the
     differences as changes with `from_snapshot`: at the start every active alarm as raised, after a loss what changed in
     the meantime. `active` is always up to date, however slow the reader is.
+
+    If its client has several `endpoints`, the watch goes to the next gateway that answers when its own stays away for
+    longer than `failover_after` seconds, or at once when its error is final. It returns only if `return_to_preferred`
+    is called, and ends when the errors of all gateways are final.
 
     The watch ends normally only when it is closed. Cancelling a wait loses no item. A watch that is dropped is closed
     when it is garbage collected. Entering it and iterating raise
@@ -78,6 +81,11 @@ class AlarmWatch(PublicNames):
         return self._supervisor.lost
 
     @property
+    def endpoint(self) -> str:
+        """The gateway whose feed is read, `host:port`; during a loss, that of the last feed."""
+        return self._supervisor.endpoint
+
+    @property
     def provider(self) -> AlarmProviderStatus | None:
         """The last status of the gateway's alarm provider, or None before the first one."""
         return self._supervisor.provider
@@ -110,6 +118,21 @@ class AlarmWatch(PublicNames):
         """
         self._supervisor.start()
         await self._supervisor.wait_complete()
+
+    async def return_to_preferred(self) -> None:
+        """Go back to the first of several `endpoints`.
+
+        Nothing happens if the watch is there already, or if that gateway does not answer. The watch reports the change
+        like any lost feed: WatchLost, WatchRestored with the `endpoint`, and what differs. Cancelling stops only the
+        waiting.
+
+        Raises:
+            MxGatewayTransportError: The gateway cannot be connected to, or its feed cannot be read. The watch keeps its
+                feed, or reads that of another gateway.
+            MxGatewayError: The gateway does not answer, see `GatewayClient.connect`, or the watch has ended with this
+                error.
+        """
+        await self._supervisor.return_to_preferred()
 
     async def __aenter__(self) -> Self:
         """Open the feed, and wait until `active` is complete or the first attempt has failed."""
@@ -150,7 +173,13 @@ class AlarmWatch(PublicNames):
 
 
 def open_alarm_watch(
-    channel: Channel, filter_prefix: str, *, queue_size: int, reconnect_delay: float, longest_reconnect_delay: float
+    gateways: Gateways,
+    filter_prefix: str,
+    *,
+    queue_size: int,
+    reconnect_delay: float,
+    longest_reconnect_delay: float,
+    failover_after: float,
 ) -> AlarmWatch:
     """Return a watch that has not been opened yet; `GatewayClient.watch_alarms` calls this.
 
@@ -162,4 +191,5 @@ def open_alarm_watch(
         check_seconds("reconnect_delay", reconnect_delay),
         check_seconds("longest_reconnect_delay", longest_reconnect_delay),
     )
-    return AlarmWatch(AlarmSupervisor(channel, lambda: AlarmFeed(channel, filter_prefix), queue, backoff))
+    seconds = check_seconds("failover_after", failover_after)
+    return AlarmWatch(AlarmSupervisor(gateways, filter_prefix, queue, backoff, seconds))

@@ -174,18 +174,12 @@ class Supervisor:
             MxGatewayTransportError: No session could be opened there. One at another gateway is in use.
         """
         self.check()
-        preferred = self._failover.preferred
-        while self.endpoint != preferred.endpoint:
-            await preferred.connect()
-            self._failover.ask_for(preferred)
-            facts = ErrorFacts(target=self.endpoint)
-            self.invalidate(MxGatewayTransportError(f"the TagClient returns to {preferred.endpoint} as asked", facts))
+
+        async def leave(reason: MxGatewayError) -> None:
+            self.invalidate(reason)
             await self.session()
-            failure = self._failover.failure_of(preferred)
-            if failure is not None:
-                facts = ErrorFacts(target=preferred.endpoint)
-                summary = f"no session could be opened, one at {self.endpoint} is in use: {failure.summary}"
-                raise MxGatewayTransportError(summary, facts) from failure
+
+        await self._failover.return_to_preferred(leave)
 
     async def change(self, change: Coroutine[Any, Any, None]) -> None:
         """Change what is subscribed. If it is unknown whether that was done, the session is replaced."""

@@ -27,13 +27,14 @@ async def watch_alarms(
     operator: str,
     max_events: int | None,
     duration: float | None,
+    failover_after: float,
 ) -> None:
     """Show the active alarms and their changes until `max_events` are shown or `duration` seconds have passed.
 
     Raises:
         MxGatewayError: The watch failed and cannot be restored.
     """
-    watch = client.watch_alarms(filter_prefix)
+    watch = client.watch_alarms(filter_prefix, failover_after=failover_after)
     try:
         if output.can_be_live:
             await _show(client, watch, output, operator=operator, max_events=max_events, duration=duration)
@@ -71,7 +72,7 @@ async def _show(
     from mxgateway_cli.output.live.region import LiveRegion  # noqa: PLC0415
 
     acknowledgements = Acknowledgements(client, operator)
-    view = AlarmView(watch, client.endpoint, acknowledgements, output.zone)
+    view = AlarmView(watch, acknowledgements, output.zone)
     async with LiveRegion(output, view) as region:
         try:
             await region.run(consume(watch, view.add, limit=max_events, seconds=duration))

@@ -50,14 +50,12 @@ class AlarmView:
 
     Args:
         watch: The watch.
-        endpoint: Address of the gateway, `host:port`.
         acknowledgements: Acknowledges the alarms that the user chooses.
         zone: The time zone in which times are shown.
     """
 
-    def __init__(self, watch: AlarmWatch, endpoint: str, acknowledgements: Acknowledgements, zone: Zone = UTC) -> None:
+    def __init__(self, watch: AlarmWatch, acknowledgements: Acknowledgements, zone: Zone = UTC) -> None:
         self._watch = watch
-        self._endpoint = endpoint
         self._acknowledgements = acknowledgements
         self._zone = zone
         self._table = LiveTable()
@@ -108,9 +106,9 @@ class AlarmView:
         if watch.lost is not None and self._lost_since:
             state = Text(f"LOST at {self._lost_since}, may be outdated: {count}", style="bold red")
         elif not watch.complete:
-            state = Text(f"{count} on {self._endpoint}", style="dim")
+            state = Text(f"{count} on {self._watch.endpoint}", style="dim")
         else:
-            state = Text(f"connected, {count} on {self._endpoint}", style="red" if waiting else "green")
+            state = Text(f"connected, {count} on {self._watch.endpoint}", style="red" if waiting else "green")
         provider = watch.provider
         if provider is None or not provider.degraded:
             return [state]

@@ -23,6 +23,7 @@ from measurements import (
     latency,
     loop_lag,
     memory,
+    recording,
     tags,
     tags_and_asyncua,
 )
@@ -42,6 +43,7 @@ _TOPICS: Final[dict[str, Callable[[Plan], Iterator[Comparison]]]] = {
     "exit": interpreter_exit.measure,
     "tags": tags.measure,
     "asyncua": tags_and_asyncua.measure,
+    "recording": recording.measure,
 }
 
 

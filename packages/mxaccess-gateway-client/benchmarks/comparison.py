@@ -21,6 +21,8 @@ class Rival(Enum):
     RAW = "raw"
     ASYNCUA = "asyncua"
     STREAM = "event stream"
+    WATCH = "watch"
+    NATS = "nats-py"
     NONE = ""
 
 

@@ -21,6 +21,8 @@ _TITLES: Final = {
     Rival.RAW: "Against raw grpc.aio",
     Rival.ASYNCUA: "Against asyncua",
     Rival.STREAM: "TagClient against the event stream that it uses",
+    Rival.WATCH: "Recording and forwarding against the bare watch",
+    Rival.NATS: "Against nats-py's own publishing",
     Rival.NONE: "This client alone",
 }
 

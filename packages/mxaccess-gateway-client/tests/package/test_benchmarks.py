@@ -56,6 +56,7 @@ def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("imports", "| `import mxgateway`, compared with grpc.aio and the generated code | CPU ms |"),
         ("exit", "| interpreters that exit within 2 s with a stream open | of 2 |"),
         ("tags", "| 100 tags subscribed, a first value of each | round trips |"),
+        ("recording", "| records published to JetStream, one in a message | records/s |"),
     ],
 )
 def test_topic_is_measured(topic: str, what: str) -> None:

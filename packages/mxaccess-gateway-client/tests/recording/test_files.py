@@ -191,4 +191,4 @@ async def test_a_time_outside_the_calendar_does_not_end_a_recording(tmp_path: Pa
     written = json.loads((tmp_path / "v.jsonl").read_text("utf-8"))
     assert "sourceTime" not in written
     assert written["value"] == 1
-    assert written["detail"].startswith("source_time: the timestamp of 1000000000000 seconds")
+    assert written["detail"].startswith("source_time: 1000000000000 seconds since 1970 are outside the years")

@@ -135,7 +135,7 @@ class JetStreamSink:
         with self._errors("cannot reach NATS"):
             self._client = await self._nats.connect(**self._connection_options())
         with self._errors(f"cannot use the stream {self.options.stream}"):
-            self._stream = self._client.jetstream(timeout=self.options.timeout, publish_async_max_pending=_MAX_PENDING)
+            self._stream = self._client.jetstream(timeout=self.options.timeout, publish_async_max_pending=_MAX_PENDING + 1)
             await self._prepare_stream()
         return None
 
@@ -183,25 +183,21 @@ class JetStreamSink:
 
     async def _publish(self, messages: Sequence[_Message]) -> None:
         waiting: deque[tuple[str, asyncio.Future[Any]]] = deque()
-        sequence = self._last_sequence
+        publish, sequence = self._stream.publish_async, self._last_sequence
         try:
             for message in messages:
-                headers = {
-                    _MESSAGE_ID: message.identity,
-                    _EXPECTED_LAST_SEQUENCE: str(sequence),
-                    _KIND: message.kind,
-                }
-                future = await self._stream.publish_async(
-                    message.subject, message.content, wait_stall=self.options.timeout, headers=headers
-                )
-                waiting.append((message.identity, future))
-                sequence += 1
+                headers = {_MESSAGE_ID: message.identity, _EXPECTED_LAST_SEQUENCE: str(sequence), _KIND: message.kind}
+                if len(waiting) == _MAX_PENDING:
+                    await self._wait_for(waiting[0][1])
                 while waiting and waiting[0][1].done():
                     self._acknowledge(*waiting.popleft())
-            async with asyncio.timeout(self.options.timeout):
-                while waiting:
-                    await self._wait_for(waiting[0][1])
-                    self._acknowledge(*waiting.popleft())
+                waiting.append((message.identity, await publish(message.subject, message.content, headers=headers)))
+                sequence += 1
+            if waiting:
+                # Acknowledgements come in the order of the messages.
+                await self._wait_for(waiting[-1][1])
+            while waiting:
+                self._acknowledge(*waiting.popleft())
         finally:
             for _, future in waiting:
                 future.cancel()
@@ -209,7 +205,12 @@ class JetStreamSink:
     async def _wait_for(self, acknowledgement: asyncio.Future[Any]) -> None:
         if self._failure is None:
             raise MxGatewayUsageError("the sink is not open")
-        await asyncio.wait([acknowledgement, self._failure], return_when=asyncio.FIRST_COMPLETED)
+        waiting = (acknowledgement, self._failure)
+        done, _ = await asyncio.wait(
+            waiting, timeout=self.options.timeout, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            raise TimeoutError
         if not acknowledgement.done():
             raise self._failure.result()
 

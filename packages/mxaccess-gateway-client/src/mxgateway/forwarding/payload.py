@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from mxgateway.recording import RecordKind
-from mxgateway.recording.row import iso_time, json_record, json_value, row_of
+from mxgateway.recording.row import json_line, json_value, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,10 +31,10 @@ class Payload(StrEnum):
 def encode_records(records: Sequence[TagRecord], payload: Payload) -> bytes:
     """Return records as one message; more than one only as JSON."""
     if payload is Payload.JSON:
-        return "\n".join([json.dumps(json_record(row_of(record)), ensure_ascii=False) for record in records]).encode()
+        return "\n".join([json_line(row_of(record)) for record in records]).encode()
     (record,) = records
     if record.kind is not RecordKind.CHANGE:
-        return json.dumps(json_record(row_of(record)), ensure_ascii=False).encode()
+        return json_line(row_of(record)).encode()
     if payload is Payload.PROTOBUF:
         return record.event.SerializeToString()
     return json.dumps(_vtq(record), ensure_ascii=False).encode()
@@ -53,8 +53,4 @@ def record_id(record: TagRecord) -> str:
 
 def _vtq(record: TagRecord) -> dict[str, Any]:
     row = row_of(record)
-    return {
-        "value": json_value(row.value),
-        "timestamp": None if row.source_time is None else iso_time(row.source_time),
-        "quality": row.quality,
-    }
+    return {"value": json_value(row.value), "timestamp": row.source_time, "quality": row.quality}

@@ -7,6 +7,7 @@ import sqlite3
 import struct
 import threading
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +40,7 @@ CREATE TABLE IF NOT EXISTS loss (
 );
 """
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_RECENT_BATCHES: Final = 20
 _KINDS: Final[tuple[RecordKind, ...]] = tuple(RecordKind)
 # Kind, received nanoseconds, whether it is repeated, and the sizes of tag, detail and event in bytes.
 _HEAD: Final = struct.Struct("<BQ?III")
@@ -97,6 +99,8 @@ class Spool:
         self._removed = asyncio.Event()
         # The number of the batch that is being delivered: it is not dropped.
         self._delivering = 0
+        # The records of the newest batches, so that a broker that keeps up costs no decoding.
+        self._recent: OrderedDict[int, Sequence[TagRecord]] = OrderedDict()
         self.bytes: int = 0
         self.records: int = 0
         self.dropped: int = 0
@@ -210,7 +214,11 @@ class Spool:
     def _add(self, connection: sqlite3.Connection, records: Sequence[TagRecord]) -> None:
         content = _encode(records)
         row = (records[-1].received_nanoseconds, len(records), content)
-        connection.execute("INSERT INTO batch (received, records, content) VALUES (?, ?, ?)", row)
+        cursor = connection.execute("INSERT INTO batch (received, records, content) VALUES (?, ?, ?)", row)
+        # The caller may use its list again.
+        self._recent[cursor.lastrowid or 0] = tuple(records)
+        while len(self._recent) > _RECENT_BATCHES:
+            self._recent.popitem(last=False)
         self.bytes += len(content)
         self.records += len(records)
         oldest = "SELECT id, received, content FROM batch WHERE id > ? ORDER BY id LIMIT 1"
@@ -236,7 +244,7 @@ class Spool:
         if row is None:
             return None
         number, content = row
-        records = _decode(content)
+        records = self._recent.pop(number, None) or _decode(content)
         self._delivering = max(self._delivering, number)
         losses = "SELECT sum(changes), min(begin), max(end) FROM loss WHERE batch < ?"
         changes, begin, end = connection.execute(losses, (number,)).fetchone()
@@ -252,6 +260,7 @@ class Spool:
         return SpooledBatch(number=number, records=records)
 
     def _remove(self, connection: sqlite3.Connection, number: int) -> None:
+        self._recent.pop(number, None)
         row = connection.execute("SELECT records, length(content) FROM batch WHERE id = ?", (number,)).fetchone()
         if row is not None:
             connection.execute("DELETE FROM batch WHERE id = ?", (number,))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway.recording.row import row_of, typed_value
-from mxgateway.status import MxDataType
+from mxgateway.recording.row import data_type_name, row_of, typed_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +83,7 @@ def _quick(record: TagRecord) -> tuple[Any, ...] | None:
         real,
         text,
         None,
-        _name(value.data_type),
+        data_type_name(value.data_type),
         event.quality,
         _microseconds(source) if event.HasField("source_timestamp") else None,
         _microseconds(gateway) if event.HasField("gateway_receive_timestamp") else None,
@@ -101,7 +99,7 @@ def _thorough(record: TagRecord) -> tuple[Any, ...]:
     """Return the fields of any record."""
     row = row_of(record)
     return (
-        str(row.kind),
+        row.kind,
         row.tag,
         *typed_value(row.value),
         row.data_type,
@@ -116,13 +114,8 @@ def _thorough(record: TagRecord) -> tuple[Any, ...]:
     )
 
 
-@cache
-def _name(data_type: int) -> str:
-    return MxDataType(data_type).name
-
-
-def _since_epoch(when: datetime | None) -> int | None:
-    return None if when is None else (when - _EPOCH) // timedelta(microseconds=1)
+def _since_epoch(iso: str | None) -> int | None:
+    return None if iso is None else (datetime.fromisoformat(iso) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _microseconds(timestamp: Timestamp) -> int:

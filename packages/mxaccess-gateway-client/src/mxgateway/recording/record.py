@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -12,6 +11,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway.status import MxDataType, MxStatus, Quality
 from mxgateway.tags import TagChange, TagRefused, WatchGap, WatchLost
 from mxgateway.values import MxValueOutput, from_mx_value
+from mxgateway.values.decoding import show_mx_value
 from mxgateway.values.timestamps import datetime_field
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["RecordKind", "TagRecord"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_EVENT: Final = pb.MxEvent()
 
 
 class RecordKind(StrEnum):
@@ -37,7 +38,6 @@ class RecordKind(StrEnum):
     """Changes are missing; `detail` says how many or from when to when."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TagRecord:
     """One row of a recording: a change of a tag, or what happened to the recording itself.
 
@@ -53,12 +53,38 @@ class TagRecord:
         detail: For other kinds than a change: the reason, and what is missing.
     """
 
-    kind: RecordKind
-    received_nanoseconds: int
-    tag: str = ""
-    event: pb.MxEvent = field(default_factory=pb.MxEvent)
-    repeated: bool = False
-    detail: str = ""
+    __slots__ = ("detail", "event", "kind", "received_nanoseconds", "repeated", "tag")
+
+    def __init__(
+        self,
+        *,
+        kind: RecordKind,
+        received_nanoseconds: int,
+        tag: str = "",
+        event: pb.MxEvent | None = None,
+        repeated: bool = False,
+        detail: str = "",
+    ) -> None:
+        self.kind: RecordKind = kind
+        self.received_nanoseconds: int = received_nanoseconds
+        self.tag: str = tag
+        self.event: pb.MxEvent = _NO_EVENT if event is None else event
+        self.repeated: bool = repeated
+        self.detail: str = detail
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TagRecord) and all(
+            getattr(self, name) == getattr(other, name) for name in TagRecord.__slots__
+        )
+
+    # Like the message of its event.
+    __hash__ = None  # type: ignore[assignment]  # how Python marks a class that is not hashable
+
+    def __repr__(self) -> str:
+        if self.kind is RecordKind.CHANGE:
+            value = show_mx_value(self.event.value)
+            return f"TagRecord({self.tag!r}, value={value}, quality={self.quality!r}, repeated={self.repeated})"
+        return f"TagRecord({self.kind.value!r}, tag={self.tag!r}, detail={self.detail!r})"
 
     @classmethod
     def of(cls, item: WatchItem, received_nanoseconds: int) -> TagRecord:

@@ -1,33 +1,41 @@
-"""Row: the fields of a record as plain Python values, in the order of every file."""
+"""Row: the fields of a record as plain values, in the order of every file, and their text."""
 
 from __future__ import annotations
 
 import base64
 import json
 import math
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.recording.record import RecordKind
-from mxgateway.values import SparseArray
+from mxgateway.status import MxDataType, MxStatus
+from mxgateway.values import SparseArray, from_mx_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from google.protobuf.timestamp_pb2 import Timestamp
 
     from mxgateway.recording.record import TagRecord
     from mxgateway.values import MxValueOutput
 
-__all__ = ["Row", "iso_time", "json_record", "json_value", "row_of", "text_of", "typed_value"]
-
+__all__ = ["Row", "data_type_name", "iso_time", "json_line", "json_value", "row_of", "text_of", "typed_value"]
 
 TypedValue: TypeAlias = tuple[int | None, float | None, str | None, bytes | None]
 """A value in the column of its type: integer, real, text or blob."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SCALARS: Final = frozenset({"bool_value", "int32_value", "int64_value", "float_value", "double_value", "string_value"})
+_OK: Final = pb.MX_STATUS_CATEGORY_OK
 
 
 class Row(NamedTuple):
     """The fields of a record; the names are the columns of CSV, SQLite and Parquet.
 
-    A field that does not apply is None: of a `gap`, for example, all but `kind`, `received_time` and `detail`.
+    A field that does not apply is None: of a `gap`, for example, all but `kind`, `received_time` and `detail`. Times
+    are ISO 8601 in UTC with microseconds.
     """
 
     kind: str
@@ -35,9 +43,9 @@ class Row(NamedTuple):
     value: MxValueOutput
     data_type: str | None
     quality: int | None
-    source_time: datetime | None
-    gateway_time: datetime | None
-    received_time: datetime
+    source_time: str | None
+    gateway_time: str | None
+    received_time: str
     session_id: str | None
     sequence: int | None
     repeated: bool | None
@@ -49,43 +57,72 @@ def row_of(record: TagRecord) -> Row:
 
     A time outside the years 1 to 9999 becomes None, and `detail` says so: it must not end a recording.
     """
+    nanoseconds = record.received_nanoseconds
+    received = f"{_second(nanoseconds // 1_000_000_000)}.{nanoseconds % 1_000_000_000 // 1000:06d}Z"
     if record.kind is not RecordKind.CHANGE:
         return Row(
-            record.kind, record.tag, None, None, None, None, None, record.received_time, None, None, None, record.detail
+            record.kind.value, record.tag, None, None, None, None, None, received, None, None, None, record.detail
         )
-    problems: list[str] = []
-    if record.detail:
-        problems.append(record.detail)
-    value = _converted(lambda: record.value, "value", problems)
-    source_time = _converted(lambda: record.source_time, "source_time", problems)
-    gateway_time = _converted(lambda: record.gateway_time, "gateway_time", problems)
+    event = record.event
+    message = event.value
+    problems = [record.detail] if record.detail else []
+    arm = message.WhichOneof("kind")
+    value: MxValueOutput = None
+    if arm in _SCALARS and not message.is_null:
+        value = getattr(message, arm)
+    else:
+        try:
+            value = from_mx_value(message)
+        except ValueError as error:
+            problems.append(f"value: {error}")
+    source = _iso_timestamp(event.source_timestamp, "source_time", problems) if event.HasField("source_timestamp") else None
+    gateway = (
+        _iso_timestamp(event.gateway_receive_timestamp, "gateway_time", problems)
+        if event.HasField("gateway_receive_timestamp")
+        else None
+    )
+    for status in event.statuses:
+        if status.category != _OK and (failed := MxStatus.from_message(status)).failed:
+            problems.append(str(failed))
     return Row(
-        RecordKind.CHANGE,
+        "change",
         record.tag,
         value,
-        record.data_type.name,
-        record.event.quality,
-        source_time,
-        gateway_time,
-        record.received_time,
-        record.event.session_id,
-        record.event.worker_sequence,
+        data_type_name(message.data_type),
+        event.quality,
+        source,
+        gateway,
+        received,
+        event.session_id,
+        event.worker_sequence,
         record.repeated,
-        "; ".join([*problems, *(str(status) for status in record.statuses if status.failed)]),
+        "; ".join(problems) if problems else "",
     )
 
 
-def _converted(convert: Callable[[], Any], name: str, problems: list[str]) -> Any:
-    try:
-        return convert()
-    except ValueError as error:
-        problems.append(f"{name}: {error}")
-        return None
+@cache
+def data_type_name(number: int) -> str:
+    """Return the name of a data type by its number."""
+    return MxDataType(number).name
 
 
 def iso_time(when: datetime) -> str:
     """Return a time as ISO 8601 in UTC, with microseconds and a `Z`."""
     return when.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _iso_timestamp(timestamp: Timestamp, name: str, problems: list[str]) -> str | None:
+    try:
+        return f"{_second(timestamp.seconds)}.{timestamp.nanos // 1000:06d}Z"
+    except OverflowError:
+        problems.append(f"{name}: {timestamp.seconds} seconds since 1970 are outside the years 1 to 9999")
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    # Many changes share a second.
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
 def json_value(value: MxValueOutput) -> Any:
@@ -106,6 +143,36 @@ def json_value(value: MxValueOutput) -> Any:
     return value
 
 
+def json_line(row: Row) -> str:
+    """Return a row as a JSON object with the names of the columns in camelCase, on one line.
+
+    What does not apply is left out. Written by hand, because this is most of the cost of forwarding a change.
+    """
+    head = f'{{"kind": "{row.kind}"'
+    if row.tag:
+        head = f'{head}, "tag": {_quoted(row.tag)}'
+    tail = f', "detail": {_text(row.detail)}}}' if row.detail else "}"
+    if row.kind != "change":
+        return f'{head}, "receivedTime": "{row.received_time}"{tail}'
+    value = row.value
+    text = repr(value) if type(value) is int else _text(json_value(value))
+    source = f', "sourceTime": "{row.source_time}"' if row.source_time else ""
+    gateway = f', "gatewayTime": "{row.gateway_time}"' if row.gateway_time else ""
+    return (
+        f'{head}, "value": {text}, "dataType": "{row.data_type}", "quality": {row.quality}{source}{gateway}, '
+        f'"receivedTime": "{row.received_time}", "sessionId": {_quoted(row.session_id)}, "sequence": {row.sequence}, '
+        f'"repeated": {"true" if row.repeated else "false"}{tail}'
+    )
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+# Many records have the same tag and session.
+_quoted = lru_cache(maxsize=10_000)(_text)
+
+
 def text_of(value: MxValueOutput) -> str:
     """Return a value as text for a column of text; None is empty, and an array is JSON."""
     if value is None:
@@ -115,31 +182,8 @@ def text_of(value: MxValueOutput) -> str:
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, bool | list | SparseArray):
-        return json.dumps(json_value(value), ensure_ascii=False)
+        return _text(json_value(value))
     return str(json_value(value))
-
-
-def json_record(row: Row) -> dict[str, Any]:
-    """Return a row as a JSON object with the names of the columns in camelCase. What does not apply is left out."""
-    record: dict[str, Any] = {"kind": str(row.kind)}
-    if row.tag:
-        record["tag"] = row.tag
-    if row.kind == RecordKind.CHANGE:
-        record["value"] = json_value(row.value)
-        record["dataType"] = row.data_type
-        record["quality"] = row.quality
-        if row.source_time is not None:
-            record["sourceTime"] = iso_time(row.source_time)
-        if row.gateway_time is not None:
-            record["gatewayTime"] = iso_time(row.gateway_time)
-    record["receivedTime"] = iso_time(row.received_time)
-    if row.kind == RecordKind.CHANGE:
-        record["sessionId"] = row.session_id
-        record["sequence"] = row.sequence
-        record["repeated"] = row.repeated
-    if row.detail:
-        record["detail"] = row.detail
-    return record
 
 
 def typed_value(value: MxValueOutput) -> TypedValue:
@@ -156,5 +200,5 @@ def typed_value(value: MxValueOutput) -> TypedValue:
     if isinstance(value, str):
         return None, None, value, None
     if isinstance(value, list | SparseArray):
-        return None, None, json.dumps(json_value(value), ensure_ascii=False), None
+        return None, None, _text(json_value(value)), None
     return None, None, iso_time(value), None

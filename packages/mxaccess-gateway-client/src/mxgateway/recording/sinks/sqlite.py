@@ -6,7 +6,7 @@ import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from mxgateway.recording.row import Row, iso_time, row_of, typed_value
+from mxgateway.recording.row import Row, row_of, typed_value
 from mxgateway.recording.sinks.file_sink import FileSink
 
 if TYPE_CHECKING:
@@ -89,17 +89,4 @@ class SqliteSink(FileSink):
 
 
 def _columns(row: Row) -> tuple[object, ...]:
-    return (
-        str(row.kind),
-        row.tag,
-        *typed_value(row.value),
-        row.data_type,
-        row.quality,
-        row.source_time and iso_time(row.source_time),
-        row.gateway_time and iso_time(row.gateway_time),
-        iso_time(row.received_time),
-        row.session_id,
-        row.sequence,
-        row.repeated,
-        row.detail,
-    )
+    return (row.kind, row.tag, *typed_value(row.value), *row[3:])

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
 
-from mxgateway.recording.row import Row, iso_time, json_record, row_of, text_of
+from mxgateway.recording.row import Row, json_line, row_of, text_of
 from mxgateway.recording.sinks.file_sink import FileSink
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _logger = logging.getLogger("mxgateway.recording")
 
 _CHUNK_BYTES: Final = 1024 * 1024
 _RECEIVED_COLUMN: Final = Row._fields.index("received_time")
+_REPEATED_COLUMN: Final = Row._fields.index("repeated")
 
 
 class _TextSink(FileSink):
@@ -106,23 +107,10 @@ class CsvSink(_TextSink):
     def _encode(self, rows: Sequence[Row]) -> bytes:
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
-        for row in rows:
-            writer.writerow(
-                (
-                    row.kind,
-                    row.tag,
-                    text_of(row.value),
-                    row.data_type,
-                    row.quality,
-                    row.source_time and iso_time(row.source_time),
-                    row.gateway_time and iso_time(row.gateway_time),
-                    iso_time(row.received_time),
-                    row.session_id,
-                    row.sequence,
-                    "" if row.repeated is None else str(row.repeated).lower(),
-                    row.detail,
-                )
-            )
+        repeated = {None: "", True: "true", False: "false"}
+        writer.writerows(
+            (*row[:2], text_of(row.value), *row[3:_REPEATED_COLUMN], repeated[row.repeated], row.detail) for row in rows
+        )
         return text.getvalue().encode("utf-8")
 
     def _find_last_record(self) -> tuple[int, int]:
@@ -152,7 +140,7 @@ class JsonLinesSink(_TextSink):
     suffix: ClassVar[str] = ".jsonl"
 
     def _encode(self, rows: Sequence[Row]) -> bytes:
-        return "".join([json.dumps(json_record(row), ensure_ascii=False) + "\n" for row in rows]).encode("utf-8")
+        return "".join([f"{json_line(row)}\n" for row in rows]).encode("utf-8")
 
     def _received_time(self, line: str) -> datetime:
         return datetime.fromisoformat(json.loads(line)["receivedTime"])

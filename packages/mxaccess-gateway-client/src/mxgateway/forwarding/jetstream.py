@@ -135,7 +135,8 @@ class JetStreamSink:
         with self._errors("cannot reach NATS"):
             self._client = await self._nats.connect(**self._connection_options())
         with self._errors(f"cannot use the stream {self.options.stream}"):
-            self._stream = self._client.jetstream(timeout=self.options.timeout, publish_async_max_pending=_MAX_PENDING + 1)
+            timeout = self.options.timeout
+            self._stream = self._client.jetstream(timeout=timeout, publish_async_max_pending=2 * _MAX_PENDING)
             await self._prepare_stream()
         return None
 

@@ -75,12 +75,11 @@ def row_of(record: TagRecord) -> Row:
             value = from_mx_value(message)
         except ValueError as error:
             problems.append(f"value: {error}")
-    source = _iso_timestamp(event.source_timestamp, "source_time", problems) if event.HasField("source_timestamp") else None
-    gateway = (
-        _iso_timestamp(event.gateway_receive_timestamp, "gateway_time", problems)
-        if event.HasField("gateway_receive_timestamp")
-        else None
-    )
+    source = gateway = None
+    if event.HasField("source_timestamp"):
+        source = _iso_timestamp(event.source_timestamp, "source_time", problems)
+    if event.HasField("gateway_receive_timestamp"):
+        gateway = _iso_timestamp(event.gateway_receive_timestamp, "gateway_time", problems)
     for status in event.statuses:
         if status.category != _OK and (failed := MxStatus.from_message(status)).failed:
             problems.append(str(failed))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway.recording.record import RecordKind
-from mxgateway.status import MxDataType, MxStatus
+from mxgateway.status import MxDataType
 from mxgateway.values import SparseArray, from_mx_value
 
 if TYPE_CHECKING:
@@ -80,9 +80,8 @@ def row_of(record: TagRecord) -> Row:
         source = _iso_timestamp(event.source_timestamp, "source_time", problems)
     if event.HasField("gateway_receive_timestamp"):
         gateway = _iso_timestamp(event.gateway_receive_timestamp, "gateway_time", problems)
-    for status in event.statuses:
-        if status.category != _OK and (failed := MxStatus.from_message(status)).failed:
-            problems.append(str(failed))
+    if any(status.category != _OK for status in event.statuses):
+        problems += [str(status) for status in record.statuses if status.failed]
     return Row(
         "change",
         record.tag,

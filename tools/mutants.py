@@ -4,8 +4,9 @@ cosmic-ray makes the changes (mutants) in a copy of the repository. For each mut
 client run. Ends with status 0 if enough mutants were killed, 1 if too many survived, 2 if the tests fail without one.
 
 Not changed, because no test could notice it or because it promises nothing: annotations, what only type checkers read,
-arguments of log calls, and the numbers of module constants, which are limits and delays; and the arguments of
-`@dataclass`, which are tested for all public classes together.
+arguments of log calls, and the numbers of module constants, which are limits and delays; the arguments of
+`@dataclass`, which are tested for all public classes together; and `strict` of `zip`, because the lengths are compared
+before, with an error for the user, or equal by construction.
 
 A mutant that makes the tests hang counts as killed, and is printed as a timeout: on a busy machine, try those again.
 """
@@ -52,6 +53,7 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
         "transport/test_api_key.py",
         "values/test_errors.py",
         "hostile/test_http2_answers.py",
+        "transport/test_readers.py",
     ),
     "_transport/decoding.py": ("secrets/test_raw_values.py", "hostile/test_messages.py", "secrets/test_secrets.py"),
     "_transport/segregated_call.py": ("transport/test_readers.py", "events", "transport/test_cancellation.py"),
@@ -103,6 +105,7 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
     ),
     "tags/supervisor.py": (
         "tags/test_faults.py",
+        "tags/test_linger.py",
         "tags/test_recovery_delays.py",
         "tags/test_recovery_subscriptions.py",
         "tags/test_end.py",
@@ -302,6 +305,7 @@ def _unmutated(node: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(node, ast.Call):
         function = ast.unparse(node.func)
         yield from [node] if function == "dataclass" or function.startswith("_logger.") else []
+        yield from [each.value for each in node.keywords if function == "zip" and each.arg == "strict"]
 
 
 def is_worth_trying(mutant: Mutant, code: Code) -> bool:

@@ -8,12 +8,9 @@ from collections.abc import Callable
 import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
-from mxgateway import (
-    MxGatewayProtocolError,
-    Session,
-)
+from mxgateway import MxDataType, MxGatewayProtocolError, Session
 from support.bulk_command_cases import BULK_CASES
-from support.command_cases import ITEM_CASES, Case
+from support.command_cases import ITEM_CASES, WHEN, Case
 from support.scripted_gateway import SESSION_ID, ScriptedGateway
 
 CASES = ITEM_CASES | BULK_CASES
@@ -55,6 +52,20 @@ async def test_method_sends_its_command_and_returns_the_result(
     assert request.session_id == SESSION_ID
     assert request.command == case.command
     assert result == case.result
+
+
+async def test_without_a_user_or_a_limit_no_user_writes_and_all_events_are_drained(
+    scripted: ScriptedGateway, scripted_session: Session
+) -> None:
+    await scripted_session.write(12, 34, 5)
+    await scripted_session.write2(12, 34, 5, WHEN)
+    await scripted_session.write_array_elements(12, 34, MxDataType.INTEGER, 9, {7: 5})
+    await scripted_session.drain_events()
+
+    requests = [request for request in scripted.requests("Invoke") if isinstance(request, pb.MxCommandRequest)]
+    write, write2, array, drain = (request.command for request in requests)
+    assert (write.write.user_id, write2.write2.user_id, array.write.user_id) == (0, 0, 0)
+    assert drain.drain_events.max_events == 0
 
 
 @pytest.mark.parametrize("case", PROMISING.values(), ids=PROMISING)

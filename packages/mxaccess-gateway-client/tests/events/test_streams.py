@@ -368,6 +368,7 @@ async def test_gap_or_step_back_in_the_sequence_raises_and_ends_the_stream(
             await anext(stream)
 
     assert stream.last_sequence == (sequences[good - 1] if good else after)
+    await until(lambda: not scripted.open_streams)
     await stream.close()
 
 

@@ -80,6 +80,7 @@ class ScriptedGateway(pb_grpc.MxAccessGatewayServicer):
         )
         self.edit_reply: Edit | None = None
         self.events: Sequence[pb.MxEvent] = ()
+        self.open_streams = 0
         self.end_of_events: tuple[grpc.StatusCode, str] | None = None
         self.held: asyncio.Event | None = None
 
@@ -127,12 +128,16 @@ class ScriptedGateway(pb_grpc.MxAccessGatewayServicer):
     ) -> AsyncIterator[pb.MxEvent]:
         """Send `events`, then end with `end_of_events` or stay open."""
         await self._receive("StreamEvents", request, context)
-        for event in self.events:
-            yield event
-        if self.end_of_events is None:
-            await asyncio.Event().wait()
-        elif self.end_of_events[0] is not grpc.StatusCode.OK:
-            await context.abort(*self.end_of_events)
+        self.open_streams += 1
+        try:
+            for event in self.events:
+                yield event
+            if self.end_of_events is None:
+                await asyncio.Event().wait()
+            elif self.end_of_events[0] is not grpc.StatusCode.OK:
+                await context.abort(*self.end_of_events)
+        finally:
+            self.open_streams -= 1
 
     async def _receive(self, rpc: str, request: Message, context: Context) -> None:
         metadata = context.invocation_metadata() or ()

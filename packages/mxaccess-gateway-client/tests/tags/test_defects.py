@@ -12,13 +12,10 @@ from mxgateway import (
     GatewayClient,
     MxAccessError,
     MxGatewayAuthorizationError,
-    MxGatewayConfigurationError,
     MxGatewayLimitError,
     MxGatewayUsageError,
-    OverflowPolicy,
     TagChange,
     TagClient,
-    TagOptions,
 )
 from mxgateway.testing import SimulatedGateway, Tag
 from support.tagging import INT, STRING, commands, first_values, following, following_change, taken
@@ -110,7 +107,7 @@ async def test_a_read_that_is_too_large_fails_at_once(gateway: SimulatedGateway)
 
 
 async def test_values_that_are_too_large_together_are_read_in_parts(gateway: SimulatedGateway) -> None:
-    names = [gateway.plant.add(Tag(f"Large.Text{number}", "string", "x" * 10_000)).name for number in range(8)]
+    names = [gateway.plant.add(Tag(f"Large.Text{number}", "string", "x" * 20_000)).name for number in range(8)]
     async with (
         GatewayClient.connect(
             endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True, max_message_bytes=32 * 1024
@@ -119,7 +116,7 @@ async def test_values_that_are_too_large_together_are_read_in_parts(gateway: Sim
     ):
         readings = await tags.read(*names)
 
-    assert [len(str(reading.value)) for reading in readings] == [10_000] * 8
+    assert [len(str(reading.value)) for reading in readings] == [20_000] * 8
 
 
 async def test_a_watch_larger_than_a_message_is_subscribed_in_parts(gateway: SimulatedGateway) -> None:
@@ -183,21 +180,6 @@ async def test_a_watch_keeps_its_tag_client_alive(gateway: SimulatedGateway, cli
     with pytest.warns(ResourceWarning, match="unclosed TagClient 'test'"):
         del watch
     await gateway.wait_for(lambda: not gateway.sessions)
-
-
-@pytest.mark.parametrize("text", ["raise", "latest", "drop-oldest"])
-async def test_text_that_names_an_overflow_policy_is_that_policy(tags: TagClient, text: str) -> None:
-    options = TagOptions(client_name="test", overflow=text)  # type: ignore[arg-type]  # accepted without a type checker
-
-    assert options.overflow is OverflowPolicy(text)
-    tags.watch(INT, overflow=text).close()  # type: ignore[arg-type]  # as above
-
-
-async def test_other_text_is_refused_as_an_overflow_policy(tags: TagClient) -> None:
-    with pytest.raises(MxGatewayConfigurationError, match="invalid overflow policy 'newest'"):
-        TagOptions(client_name="test", overflow="newest")  # type: ignore[arg-type]  # the mistake under test
-    with pytest.raises(MxGatewayConfigurationError, match="invalid overflow policy 'newest'"):
-        tags.watch(INT, overflow="newest")  # type: ignore[arg-type]  # the mistake under test
 
 
 async def _open(client: GatewayClient) -> TagClient:

@@ -28,6 +28,7 @@ from support.tagging import (
     REPLACED,
     RESUMED,
     STRING,
+    Restored,
     advised,
     commands,
     first_values,
@@ -134,6 +135,19 @@ async def test_a_lost_session_is_replaced_and_subscribed_again(
         assert (await following_change(other)).repeated
         assert advised(gateway) == [INT, STRING]
         assert gateway.sessions[0].session_id != session
+
+
+@pytest.mark.parametrize(("timeouts", "news"), [(2, RESUMED), (3, REPLACED)])
+async def test_a_session_is_replaced_if_its_gateway_does_not_answer_three_times(
+    gateway: SimulatedGateway, tags: TagClient, timeouts: int, news: Restored
+) -> None:
+    async with tags.watch(INT) as watch:
+        await following_change(watch)
+        gateway.faults.refuse_next_calls(timeouts, grpc.StatusCode.DEADLINE_EXCEEDED, rpc="Invoke")
+        await gateway.faults.drop_connections()
+        await lost(watch)
+
+        assert await following(watch) == news
 
 
 async def test_a_session_ended_by_the_gateway_is_replaced(gateway: SimulatedGateway, tags: TagClient) -> None:

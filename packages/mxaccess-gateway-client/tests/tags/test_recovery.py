@@ -189,6 +189,21 @@ async def test_more_tags_than_the_event_queue_holds_do_not_overflow_it(
         assert sum(commands(gateway).values()) - before <= 8
 
 
+async def test_a_new_session_gets_the_next_tags_as_soon_as_the_first_values_of_the_last_ones_have_arrived(
+    gateway: SimulatedGateway, tags: TagClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mxgateway.tags.subscriptions.subscriptions._TAGS_PER_ADVISE", 5)
+    names = add_tags(gateway, 100)
+    async with tags.watch(*names) as watch:
+        await first_values(watch, len(names))
+        await gateway.faults.restart()
+        await lost(watch)
+        # Without first values, each of the 20 parts would wait for half a second.
+        async with asyncio.timeout(5):
+            assert await following(watch) == REPLACED
+        assert (await first_values(watch, len(names))).keys() == set(names)
+
+
 async def test_a_silent_tag_does_not_hold_up_a_large_watch(gateway: SimulatedGateway, tags: TagClient) -> None:
     silent, changing, *others = add_tags(gateway, 5_100)
     keeps_changing = asyncio.create_task(_change(gateway, changing))

@@ -6,6 +6,7 @@ import pytest
 
 from mxgateway import (
     GatewayClient,
+    MxGatewayConfigurationError,
     MxGatewayLimitError,
     OverflowPolicy,
     TagChange,
@@ -105,3 +106,18 @@ async def test_watches_use_the_policy_and_the_size_of_the_client(
         await first_values(slow, 2)
         with pytest.raises(MxGatewayLimitError, match="is 2 changes behind"):
             await anext(slow)
+
+
+@pytest.mark.parametrize("text", ["raise", "latest", "drop-oldest"])
+async def test_text_that_names_an_overflow_policy_is_that_policy(tags: TagClient, text: str) -> None:
+    options = TagOptions(client_name="test", overflow=text)  # type: ignore[arg-type]  # accepted without a type checker
+
+    assert options.overflow is OverflowPolicy(text)
+    tags.watch(INT, overflow=text).close()  # type: ignore[arg-type]  # as above
+
+
+async def test_other_text_is_refused_as_an_overflow_policy(tags: TagClient) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="invalid overflow policy 'newest'"):
+        TagOptions(client_name="test", overflow="newest")  # type: ignore[arg-type]  # the mistake under test
+    with pytest.raises(MxGatewayConfigurationError, match="invalid overflow policy 'newest'"):
+        tags.watch(INT, overflow="newest")  # type: ignore[arg-type]  # the mistake under test

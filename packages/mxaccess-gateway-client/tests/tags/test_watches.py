@@ -216,6 +216,23 @@ async def test_a_tag_with_a_refused_advise_is_retried_by_the_next_watch(
     assert kinds == [pb.MX_COMMAND_KIND_REGISTER, *asked, *asked]
 
 
+async def test_a_tag_with_a_failed_advise_is_watched_again_under_the_same_handle(
+    scripted: ScriptedGateway, scripted_client: GatewayClient
+) -> None:
+    def advise_without_results(reply: pb.MxCommandReply) -> None:
+        if reply.kind == pb.MX_COMMAND_KIND_ADD_ITEM_BULK:
+            reply.add_item_bulk.results.add(item_handle=5, was_successful=True)
+
+    scripted.edit_reply = advise_without_results
+    async with scripted_client.tags("test") as tags:
+        with pytest.raises(MxGatewayProtocolError, match="advise_item_bulk payload"):
+            await anext(tags.watch("A.B"))
+        # The reason is that of the gateway, not that its handle is in use.
+        scripted.edit_reply = refused_advises(5)
+        async with tags.watch("A.B") as again:
+            assert await following(again) == TagRefused(tag="A.B", error_message="no room")
+
+
 async def test_an_invalid_or_foreign_handle_is_refused(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:

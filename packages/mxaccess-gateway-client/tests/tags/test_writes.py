@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+import grpc
 import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
@@ -28,6 +29,7 @@ from support.tagging import (
     advised,
     commands,
     following_change,
+    outcomes,
     until_value,
     writes,
 )
@@ -100,6 +102,17 @@ async def test_a_key_without_the_write_scope_is_refused(gateway: SimulatedGatewa
         with pytest.raises(MxGatewayAuthorizationError, match="invoke:write"):
             await tags.write(INT, 1)
         assert (await tags.read(INT))[0].value == 42
+
+
+async def test_writes_whose_tags_cannot_be_added_raise_the_reason(gateway: SimulatedGateway, tags: TagClient) -> None:
+    gateway.faults.refuse_next_calls(1, grpc.StatusCode.PERMISSION_DENIED, "not you", rpc="Invoke")
+    errors = await outcomes(tags.write(INT, 1), tags.write(STRING, "x"))
+
+    for error in errors:
+        assert isinstance(error, MxGatewayAuthorizationError)
+        assert "not you" in str(error)
+    assert errors[0] is not errors[1]
+    assert not writes(gateway)
 
 
 async def test_an_invalid_value_is_refused_before_anything_is_sent(gateway: SimulatedGateway, tags: TagClient) -> None:

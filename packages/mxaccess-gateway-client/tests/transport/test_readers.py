@@ -115,6 +115,27 @@ async def test_end_raises_after_all_events_are_delivered(
     assert (stream.delivered, stream.is_open) == (count, False)
 
 
+async def test_consumer_that_never_waits_lets_other_tasks_run(
+    scripted: ScriptedGateway, scripted_session: Session
+) -> None:
+    scripted.events = changes(range(1, 4001))
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with scripted_session.stream_events() as stream:
+        await until(lambda: stream.pending == 4000)
+        other = asyncio.create_task(count_turns())
+        assert await take(stream, 4000) == list(range(1, 4001))
+        other.cancel()
+
+    assert turns
+
+
 @asynccontextmanager
 async def serving_bytes(messages: list[bytes]) -> AsyncGenerator[str]:
     """Serve an event stream of these messages, valid or not, on a free port, and yield `host:port`."""
@@ -156,6 +177,20 @@ async def test_undecodable_message_ends_the_stream(before: int) -> None:
         assert await take(stream, before) == list(range(1, before + 1))
         with pytest.raises(MxGatewayProtocolError):
             await anext(stream)
+
+
+@pytest.mark.usefixtures("reader")
+async def test_event_larger_than_a_message_may_be_names_the_limit_to_raise(scripted: ScriptedGateway) -> None:
+    scripted.events = [pb.MxEvent(family=pb.MX_EVENT_FAMILY_ON_DATA_CHANGE, worker_sequence=1, raw_status="x" * 5000)]
+
+    async with (
+        GatewayClient.connect(endpoint=scripted.endpoint, plaintext=True, max_message_bytes=4096) as client,
+        client.attach_session(scripted.open_reply.session_id).stream_events() as stream,
+    ):
+        with pytest.raises(MxGatewayLimitError) as caught:
+            await anext(stream)
+
+    assert "max_message_bytes" in str(caught.value.hint)
 
 
 @pytest.mark.usefixtures("reader")

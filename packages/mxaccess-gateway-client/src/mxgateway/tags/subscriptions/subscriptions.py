@@ -304,7 +304,7 @@ class Subscriptions:
             advised = True
         finally:
             if not advised:
-                # Otherwise a later attempt would take these tags for subscribed and never advise them.
+                # Otherwise a later attempt that gets the same handles would refuse them as already used.
                 self._forget(session, added)
         for handle, subscription in added.items():
             if handle in refusals:

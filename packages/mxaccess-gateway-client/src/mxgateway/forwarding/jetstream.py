@@ -207,9 +207,7 @@ class JetStreamSink:
         if self._failure is None:
             raise MxGatewayUsageError("the sink is not open")
         waiting = (acknowledgement, self._failure)
-        done, _ = await asyncio.wait(
-            waiting, timeout=self.options.timeout, return_when=asyncio.FIRST_COMPLETED
-        )
+        done, _ = await asyncio.wait(waiting, timeout=self.options.timeout, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             raise TimeoutError
         if not acknowledgement.done():

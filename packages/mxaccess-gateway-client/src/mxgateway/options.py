@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, Unpack, cast, get_args
 
 from mxgateway._support.validation import check_seconds, normalize_fingerprint, split_endpoint, wrap_api_key
 from mxgateway.errors import MxGatewayConfigurationError
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mxgateway.auth import ApiKey
+    from mxgateway.profiles import Profile
 
-__all__ = ["ClientOptions", "ClientOptionsFields", "FilePath", "GatewayEndpoint", "Services"]
+__all__ = ["ClientOptions", "ClientOptionsFields", "FilePath", "GatewayEndpoint", "Services", "profile_fields"]
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
@@ -30,6 +31,7 @@ _WAY_TO_TRUST: dict[str, bool] = {"tls": True, "way_to_trust": True}
 _CLIENT_CERTIFICATE: Final = frozenset({"client_certificate_file", "client_key_file"})
 
 _ENVIRONMENT_PREFIX = "MXGATEWAY_"
+_API_KEY_VARIABLE = "MXGATEWAY_API_KEY"
 _TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 _FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
 
@@ -204,6 +206,37 @@ class ClientOptions(metaclass=_WrapsApiKey):
             )
         return cls(**values)
 
+    @classmethod
+    def from_profile(cls, name: str | None = None, /, **changes: Unpack[ClientOptionsFields]) -> ClientOptions:
+        """Return options from a profile, which `mxgw-py profile add` has saved in the user's configuration folder.
+
+        Without a name, the profile is that of MXGATEWAY_PROFILE, or else the default one. The API key is read from
+        where the profile says it is: an environment variable, a file, or the system's keyring (extra `keyring`). If the
+        profile does not say it, the key is that of MXGATEWAY_API_KEY, if set. Fields given as keywords override the
+        profile; with `api_key` no key is looked up. Other variables of the environment have no effect.
+
+        Raises:
+            MxGatewayConfigurationError: there is no such profile, the file of profiles or the profile is invalid, or
+                there is no key where the profile says. The message names the file and the profile.
+            TypeError: a keyword is not a field.
+        """
+        wrap_api_key(changes)
+        from mxgateway.profiles import ApiKeySource, ProfileFile, select_profile  # noqa: PLC0415 - few programs do
+
+        profile = select_profile(name)
+        if profile is None:
+            raise ProfileFile.read().no_profile()
+        values: dict[str, Any] = {**profile_fields(profile)}
+        if changes.get("endpoint") or changes.get("endpoints"):
+            values = {field: value for field, value in values.items() if field not in {"endpoint", "endpoints"}}
+        values.update(changes)
+        if "api_key" not in changes:
+            source = profile.key
+            if source is None and os.environ.get(_API_KEY_VARIABLE, "").strip():
+                source = ApiKeySource(kind="environment", name=_API_KEY_VARIABLE)
+            values["api_key"] = None if source is None else profile.read_key(source)
+        return cls(**values)
+
     def by_endpoint(self) -> tuple[ClientOptions, ...]:
         """Return the options of each endpoint by itself, in the given order; without `endpoints` only these options."""
         return tuple(map(self._of_endpoint, self.endpoints)) or (self,)
@@ -293,6 +326,28 @@ class ClientOptionsFields(TypedDict, total=False):
     keepalive_time: float
     keepalive_timeout: float
     use_http_proxy: bool
+
+
+def profile_fields(profile: Profile) -> ClientOptionsFields:
+    """Return the fields that a profile sets, without the API key.
+
+    Raises:
+        MxGatewayConfigurationError: a field is out of range, or fields contradict each other. The message names the
+            profile and its file.
+    """
+    values: dict[str, Any] = dict(profile.settings)
+    problem = None
+    try:
+        if "endpoints" in values:
+            values["endpoints"] = [
+                each if isinstance(each, str) else GatewayEndpoint(**each) for each in values["endpoints"]
+            ]
+        ClientOptions(**values)
+    except MxGatewayConfigurationError as error:
+        problem = error.summary
+    if problem is not None:
+        raise profile.error(problem)
+    return cast("ClientOptionsFields", values)
 
 
 def _given(endpoint: GatewayEndpoint) -> dict[str, Any]:

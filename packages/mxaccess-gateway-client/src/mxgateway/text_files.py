@@ -1,10 +1,15 @@
-"""Decode text files in the encodings that editors, PowerShell and spreadsheets write."""
+"""Decode text files in the encodings that editors, PowerShell and spreadsheets write, and replace files as a whole."""
 
 from __future__ import annotations
 
 import codecs
+import os
+from typing import TYPE_CHECKING
 
-__all__ = ["decode_text"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["decode_text", "replace_text"]
 
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -42,6 +47,28 @@ def decode_text(data: bytes, name: str = "the file") -> str:
     # A traceback that shows local variables must not show a key.
     del data
     raise ValueError(problem)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file in UTF-8, readable by its owner only. A concurrent reader sees either the old or the new content.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    import tempfile  # noqa: PLC0415 - needed only to write a file
+
+    # mkstemp creates the file with mode 0600.
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    temporary = path.parent / name
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _detect(data: bytes) -> tuple[bytes, str]:

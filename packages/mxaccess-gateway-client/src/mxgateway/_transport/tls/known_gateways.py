@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from mxgateway._support.validation import normalize_fingerprint, split_endpoint
 from mxgateway._transport.tls.pem_files import read_option_file, unusable_file
 from mxgateway.errors import ErrorFacts, MxGatewayConfigurationError, MxGatewayTimeoutError
+from mxgateway.text_files import replace_text
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -81,7 +81,7 @@ class KnownGateways:
             return known
         today = datetime.now(UTC).date().isoformat()
         line = f"{_key(endpoint)} {fingerprint}  # trusted on first use, {today}\n"
-        self._replace(text + ("" if not text or text.endswith("\n") else "\n") + line)
+        replace_text(self._path, text + ("" if not text or text.endswith("\n") else "\n") + line)
         return (fingerprint,)
 
     def _text(self) -> str:
@@ -149,19 +149,6 @@ class KnownGateways:
             hint=f"find the process that holds {lock.lock_file}: it may be stopped, or on another machine",
         )
         raise MxGatewayTimeoutError(f"{_OPTION} {self._name} is locked by another process", facts)
-
-    def _replace(self, text: str) -> None:
-        # mkstemp creates the file with mode 0600.
-        number, name = tempfile.mkstemp(dir=self._path.parent, prefix=f"{self._path.name}.")
-        try:
-            with os.fdopen(number, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
 
 
 def _key(endpoint: str) -> str:

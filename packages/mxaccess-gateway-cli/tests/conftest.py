@@ -16,10 +16,13 @@ from support.certificates import Certificates
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in os.environ:
         if name.startswith("MXGATEWAY_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    # The user's own profiles and keys must not take part in a test. The folder is not there yet.
+    monkeypatch.setenv("MXGATEWAY_CONFIG_DIR", str(tmp_path / "mxgw-py"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
 
 
 @pytest.fixture(autouse=True)

@@ -33,6 +33,11 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "doctor": ("doctor", "Diagnose the way from here to a working session."),
         "contract": ("contract", "Compare the contract of mxgw-py with that of a gateway."),
         "simulate": ("simulate", "Run a simulated gateway until it is stopped."),
+        "profile add": ("profile", "Save a gateway under a name, for --profile NAME."),
+        "profile list": ("profile", "Print the profiles."),
+        "profile show": ("profile", "Print a profile, and whether its API key can be found."),
+        "profile use": ("profile", "Make a profile the default one."),
+        "profile remove": ("profile", "Remove a profile."),
     },
     "Tags by name": {
         "read": ("tags", "Read tags."),
@@ -123,11 +128,13 @@ FIRST_COMMANDS: Sequence[str] = (
 )
 _EPILOG = (
     "Every option can also be set in the environment: --endpoint by MXGATEWAY_ENDPOINT. The API key is read from "
-    "MXGATEWAY_API_KEY or from a file, never from an option."
+    "MXGATEWAY_API_KEY, a file or the system's keyring, never from an option."
 )
 _SUMMARIES: Mapping[str, str] = {
     name: summary for commands in COMMANDS.values() for name, (_, summary) in commands.items()
 }
+# The first words of commands such as `profile add`, and their summaries.
+_GROUPS: Mapping[str, str] = {"profile": "Keep gateways under names, for --profile NAME."}
 _PROGRAM = "mxgw-py"
 _COMPLETION_VARIABLE = "_MXGW_PY_COMPLETE"
 _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
@@ -138,16 +145,19 @@ class _App(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
         """Return the command names in the order of the help."""
-        return [name for commands in COMMANDS.values() for name in commands]
+        return list(dict(_first_words(_SUMMARIES)))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command and return it, or return None if there is no such command."""
+        """Import a command and return it, or return None if there is no such command.
+
+        The first word of commands such as `profile add` is the group of these commands.
+        """
         for commands in COMMANDS.values():
-            if cmd_name in commands:
-                name, _ = commands[cmd_name]
-                module = importlib.import_module(f"mxgateway_cli.commands.{name}")
-                command: click.Command = getattr(module, cmd_name.replace("-", "_"))
-                return command
+            for full_name, (module_name, _) in commands.items():
+                if full_name == cmd_name or full_name.startswith(f"{cmd_name} "):
+                    module = importlib.import_module(f"mxgateway_cli.commands.{module_name}")
+                    command: click.Command = getattr(module, cmd_name.replace("-", "_").replace(" ", "_"))
+                    return command
         return None
 
     def resolve_command(
@@ -172,7 +182,8 @@ class _App(click.Group):
         """Return the commands that start with a text, as completions."""
         from click.shell_completion import CompletionItem  # noqa: PLC0415 - only for shell completion
 
-        return [CompletionItem(name, help=_SUMMARIES[name]) for name in _SUMMARIES if name.startswith(incomplete)]
+        words = {word: _GROUPS.get(word, summary) for word, summary in _first_words(_SUMMARIES)}
+        return [CompletionItem(word, help=words[word]) for word in words if word.startswith(incomplete)]
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the usage line."""
@@ -243,6 +254,10 @@ def _run(arguments: Sequence[str], diagnostics: Diagnostics) -> ExitStatus:
     except click.exceptions.Exit as ended:
         return ExitStatus(ended.exit_code)
     return ExitStatus.GOOD
+
+
+def _first_words(summaries: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(name.partition(" ")[0], summary) for name, summary in summaries.items()]
 
 
 def _has_flag(flag: str, arguments: Sequence[str]) -> bool:

@@ -23,7 +23,8 @@ _HEAD = """\
 
 Generated from the commands by `python -m mxgateway_cli.reference`. `mxgw-py COMMAND --help` shows the same text.
 
-Every option can also be set by the environment variable next to it. The command line overrides the environment."""
+Every option can also be set by the environment variable next to it. The command line overrides the environment, and the
+environment overrides the profile."""
 _WRITE_NOTE = """\
 The environment never triggers a write and never turns off a check: the tags, `--file`, `--yes` and `--resize` of
 `write`, and `smoke --write`, have no variable."""

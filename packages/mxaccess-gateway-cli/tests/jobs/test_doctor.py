@@ -18,6 +18,7 @@ from support.hostile_http2 import Answer, after_connecting, framed, hostile_http
 from support.scripted_gateway import ScriptedGateway, scripted_gateway
 
 CHECKS = [
+    "settings",
     "name",
     "tcp",
     "tls",
@@ -102,7 +103,7 @@ async def test_unknown_host_fails_name_check() -> None:
 
     _assert_first_failure(result, "name")
     assert result.status == ExitStatus.TRANSPORT
-    assert "spelling" in result.records[0]["advice"]
+    assert "spelling" in result.records[CHECKS.index("name")]["advice"]
 
 
 async def test_closed_port_fails_tcp_check() -> None:

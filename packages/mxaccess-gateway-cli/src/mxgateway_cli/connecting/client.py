@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from mxgateway import GatewayClient, MxGatewayError, ProtocolStatusCode
-from mxgateway_cli.connecting.client_options import client_options
+from mxgateway_cli.connecting.client_options import resolve
 from mxgateway_cli.connecting.runner import run
 from mxgateway_cli.output.log import show_log_records
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mxgateway import ClientOptions, Session
+    from mxgateway_cli.connecting.client_options import ResolvedTarget
     from mxgateway_cli.connecting.target import Target
     from mxgateway_cli.output.console import Output
 
@@ -53,12 +54,14 @@ class Gateway:
 
     Attributes:
         options: The client's options for this gateway.
+        settings: What they consist of, and where each setting is from.
         time_limit: The seconds given by `--timeout` on the command line, or None.
     """
 
-    def __init__(self, options: ClientOptions, connections: Connections, *, time_limit: float | None) -> None:
-        self.options = options
-        self.time_limit = time_limit
+    def __init__(self, resolved: ResolvedTarget, connections: Connections) -> None:
+        self.options = resolved.options
+        self.settings = resolved.settings
+        self.time_limit = resolved.time_limit
         self._connections = connections
 
     async def client(self) -> GatewayClient:
@@ -95,11 +98,11 @@ def run_with_gateway(target: Target, output: Output, function: Callable[[Gateway
         MxGatewayError: A call to the gateway failed.
         KeyboardInterrupt: A signal cancelled the command.
     """
-    options = client_options(target, output.diagnostics)
+    resolved = resolve(target, output.diagnostics)
 
     async def work() -> None:
         async with Connections() as connections:
-            await function(Gateway(options, connections, time_limit=target.time_limit))
+            await function(Gateway(resolved, connections))
 
     with show_log_records(output.diagnostics):
         run(work)

@@ -1,64 +1,117 @@
-"""ClientOptions and API key of a target."""
+"""ClientOptions of a target, with its API key and the settings of its profile."""
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mxgateway import ApiKey, ClientOptions, GatewayEndpoint
-from mxgateway_cli.connecting.target import DEFAULT_API_KEY_VARIABLE
+from mxgateway.profiles import ApiKeySource, configuration_folder, select_profile
+from mxgateway_cli.connecting.settings import Setting, settings_of
+from mxgateway_cli.connecting.target import DEFAULT_API_KEY_VARIABLE, TRUST_FIELDS
+from mxgateway_cli.connecting.with_profile import gives_key, warn_about_environment, with_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mxgateway.options import ClientOptionsFields, FilePath
+    from mxgateway.profiles import Profile
     from mxgateway_cli.connecting.target import Target
     from mxgateway_cli.output.console import Diagnostics
 
-__all__ = ["client_options"]
+__all__ = ["ResolvedTarget", "checked_variable_name", "resolve"]
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def client_options(target: Target, diagnostics: Diagnostics) -> ClientOptions:
-    """Return the client's options for a target. `from_env` reads the fields without an option from the environment.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedTarget:
+    """The options for a gateway, from the command line, the environment and a profile.
+
+    Attributes:
+        options: The client's options.
+        settings: What they consist of, and where each setting is from.
+        time_limit: The timeout if it is on the command line, or None.
+    """
+
+    options: ClientOptions
+    settings: tuple[Setting, ...]
+    time_limit: float | None
+
+
+def resolve(target: Target, diagnostics: Diagnostics) -> ResolvedTarget:
+    """Return the client's options for a target, with the settings of its profile.
+
+    `from_env` reads the fields without an option from the environment.
 
     Raises:
         click.UsageError: The endpoint or the API key is missing, or a file cannot be used.
-        MxGatewayConfigurationError: An option is invalid.
+        MxGatewayConfigurationError: An option or the profile is invalid, or the key of the profile cannot be found.
     """
+    profile = select_profile(target.profile)
+    key_profile: Profile | None = None
+    if profile is not None:
+        warn_about_environment(target, profile, diagnostics)
+        key_profile = profile if gives_key(profile, target) else None
+        target = with_profile(target, profile)
     if not target.endpoints:
-        raise click.UsageError("no endpoint: give --endpoint HOST:PORT or set MXGATEWAY_ENDPOINT")
-    api_key = _api_key(target)
+        raise click.UsageError(
+            "no endpoint: give --endpoint HOST:PORT, set MXGATEWAY_ENDPOINT, or name a profile with --profile"
+        )
+    api_key = _api_key(target) if key_profile is None else key_profile.read_key()
+    key_source = _key_source(target) if key_profile is None else key_profile.key
     diagnostics.protect(api_key)
     fields = target.fields.copy()
     fields["api_key"] = api_key
-    _set_endpoints(fields, {each: _known_gateways_file(target, each) for each in target.endpoints})
+    _set_endpoints(fields, target)
     options = ClientOptions.from_env(**fields)
-    if not target.timeout_given or os.environ.get("MXGATEWAY_CONNECT_TIMEOUT"):
-        return options
-    return replace(options, connect_timeout=min(options.connect_timeout, target.timeout))
+    origins = dict(target.origins)
+    if "timeout" in origins and "connect_timeout" not in origins and not os.environ.get("MXGATEWAY_CONNECT_TIMEOUT"):
+        options = replace(options, connect_timeout=min(options.connect_timeout, target.timeout))
+        origins["connect_timeout"] = origins["timeout"]
+    settings = settings_of(options, origins, str(key_source))
+    for setting in settings if diagnostics.debug else ():
+        diagnostics.detail(f"setting: {setting}")
+    return ResolvedTarget(options=options, settings=settings, time_limit=target.time_limit)
 
 
-def _set_endpoints(fields: ClientOptionsFields, known_gateways_files: Mapping[str, FilePath | None]) -> None:
+def checked_variable_name(name: str) -> str:
+    """Return the value of `--api-key-env`.
+
+    Raises:
+        click.UsageError: It cannot be the name of a variable.
+    """
+    if not _VARIABLE_NAME.fullmatch(name) or name.lower().startswith("mxgw_"):
+        # The message must not show the value, which is most likely the key itself.
+        raise click.UsageError("--api-key-env takes the name of an environment variable, never the key itself")
+    return name
+
+
+def _set_endpoints(fields: ClientOptionsFields, target: Target) -> None:
     """Set the fields for endpoints, each of which has its file of known gateways or trusts in another way."""
-    first, *others = known_gateways_files
-    if len(set(known_gateways_files.values())) > 1:
-        fields["endpoints"] = [
-            GatewayEndpoint(endpoint=endpoint, known_gateways_file=file)
-            for endpoint, file in known_gateways_files.items()
-        ]
+    gateways = [_with_known_gateways(target, each) for each in target.endpoints]
+    files = {each.known_gateways_file for each in gateways}
+    if len(files) > 1 or any(isinstance(each, GatewayEndpoint) for each in target.endpoints):
+        fields["endpoints"] = gateways
         return
-    fields["known_gateways_file"] = known_gateways_files[first]
+    fields["known_gateways_file"] = files.pop()
+    first, *others = (each.endpoint for each in gateways)
     if others:
         fields["endpoints"] = [first, *others]
     else:
         fields["endpoint"] = first
+
+
+def _with_known_gateways(target: Target, gateway: str | GatewayEndpoint) -> GatewayEndpoint:
+    """Return an endpoint with the file of known gateways by which it is trusted, if it is trusted in that way."""
+    if isinstance(gateway, str):
+        gateway = GatewayEndpoint(endpoint=gateway)
+    if gateway.plaintext or any(getattr(gateway, name) for name in TRUST_FIELDS):
+        return gateway
+    return replace(gateway, known_gateways_file=_known_gateways_file(target, gateway.endpoint))
 
 
 def _known_gateways_file(target: Target, endpoint: str) -> FilePath | None:
@@ -69,7 +122,7 @@ def _known_gateways_file(target: Target, endpoint: str) -> FilePath | None:
     path = target.fields.get("known_gateways_file")
     if path is not None:
         return path
-    folder = Path(click.get_app_dir("mxgw-py"))
+    folder = configuration_folder()
     default = str(folder / "known_gateways")
     if not target.fields.get("trust_on_first_use"):
         return default if target.uses_default_trust and _is_remembered(endpoint, default) else None
@@ -95,13 +148,16 @@ def _is_remembered(endpoint: str, path: str) -> bool:
     return is_known_gateway(endpoint, path)
 
 
+def _key_source(target: Target) -> ApiKeySource:
+    if target.api_key_file is not None:
+        return ApiKeySource(kind="file", name=target.api_key_file)
+    return ApiKeySource(kind="environment", name=target.api_key_env or DEFAULT_API_KEY_VARIABLE)
+
+
 def _api_key(target: Target) -> ApiKey:
     if target.api_key_file is not None:
         return _key_from_file(target.api_key_file)
-    name = target.api_key_env or DEFAULT_API_KEY_VARIABLE
-    if not _VARIABLE_NAME.fullmatch(name) or name.lower().startswith("mxgw_"):
-        # The message must not show the value, which is most likely the key itself.
-        raise click.UsageError("--api-key-env takes the name of an environment variable, never the key itself")
+    name = checked_variable_name(target.api_key_env or DEFAULT_API_KEY_VARIABLE)
     text = os.environ.get(name, "")
     if not text.strip():
         state = "is empty" if name in os.environ else "is not set"

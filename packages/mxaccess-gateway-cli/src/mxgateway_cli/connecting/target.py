@@ -9,20 +9,30 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from mxgateway_cli.connecting.profile_names import complete_profiles
 from mxgateway_cli.help import option
 from mxgateway_cli.input.quantities import DURATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from mxgateway.options import ClientOptionsFields
+    from mxgateway.options import ClientOptionsFields, GatewayEndpoint
 
-__all__ = ["DEFAULT_API_KEY_VARIABLE", "DEFAULT_TIMEOUT_SECONDS", "TLS_FIELDS", "Target", "connection_options"]
+__all__ = [
+    "DEFAULT_API_KEY_VARIABLE",
+    "DEFAULT_TIMEOUT_SECONDS",
+    "TLS_FIELDS",
+    "TRUST_FIELDS",
+    "Target",
+    "connection_options",
+    "gateway_options",
+]
 
 DEFAULT_API_KEY_VARIABLE: Final = "MXGATEWAY_API_KEY"
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 
 _SECTION = "Connection"
+_ENDPOINTS_VARIABLE: Final = "MXGATEWAY_ENDPOINTS"
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
@@ -90,7 +100,16 @@ _TLS_OPTIONS = (
     ),
 )
 TLS_FIELDS: Final = tuple(each.field for each in _TLS_OPTIONS)
+TRUST_FIELDS: Final = tuple(each.field for each in _TLS_OPTIONS if each.trust is not None)
 
+_PROFILE = option(
+    "--profile",
+    section=_SECTION,
+    metavar="NAME",
+    shell_complete=complete_profiles,
+    help="Use the settings of this profile; other options and the environment override them.  "
+    "[default: the profile chosen with profile use]",
+)
 _DECLARATIONS: tuple[Callable[[Any], Any], ...] = (
     option(
         "--endpoint",
@@ -124,9 +143,16 @@ _DECLARATIONS: tuple[Callable[[Any], Any], ...] = (
     ),
 )
 
+_NAMES: Final = ("profile", "endpoint", "api_key_env", "api_key_file", "plaintext", "tls", "timeout", *TLS_FIELDS)
+
 
 def connection_options(function: FunctionT) -> FunctionT:
     """Declare the options that `Target.from_parameters` reads."""
+    return _PROFILE(gateway_options(function))
+
+
+def gateway_options(function: FunctionT) -> FunctionT:
+    """Declare the same options except for `--profile`."""
     for declare in reversed(_DECLARATIONS):
         function = declare(function)
     return function
@@ -141,16 +167,19 @@ class Target:
         fields: The other fields of ClientOptions that have an option of their own.
         api_key_env: The environment variable that holds the API key, or None if a file does.
         api_key_file: The text file that holds the key, or None.
-        timeout_given: Whether the user set the timeout.
         time_limit: The timeout if it is on the command line, or None.
+        profile: The name of the profile to use, or None for the default one.
+        origins: The option or the variable that gives each setting, such as "--timeout" for "timeout". The names are
+            those of the options. A setting that was not given is missing.
     """
 
-    endpoints: tuple[str, ...]
+    endpoints: tuple[str | GatewayEndpoint, ...]
     fields: ClientOptionsFields
     api_key_env: str | None
     api_key_file: str | None
-    timeout_given: bool
     time_limit: float | None
+    profile: str | None
+    origins: Mapping[str, str]
 
     @classmethod
     def from_parameters(cls, context: click.Context, parameters: dict[str, Any]) -> Target:
@@ -160,6 +189,7 @@ class Target:
             click.UsageError: Two options contradict each other.
         """
         sources = _Sources(context)
+        origins = {name: sources.origin(name) for name in _NAMES if parameters.get(name) and sources.is_given(name)}
         plaintext = _choose_plaintext(sources, plaintext=parameters.pop("plaintext"), tls=parameters.pop("tls"))
         tls_fields = {name: parameters.pop(name) or None for name in TLS_FIELDS}
         if plaintext:
@@ -171,14 +201,17 @@ class Target:
         timeout: float = parameters.pop("timeout")
         fields = {"plaintext": plaintext, "timeout": timeout, **tls_fields}
         fields["trust_on_first_use"] = bool(tls_fields["trust_on_first_use"])
-        endpoints = parameters.pop("endpoint") or os.environ.get("MXGATEWAY_ENDPOINTS") or ""
+        endpoints = parameters.pop("endpoint") or ""
+        if not endpoints and os.environ.get(_ENDPOINTS_VARIABLE):
+            endpoints, origins["endpoint"] = os.environ[_ENDPOINTS_VARIABLE], _ENDPOINTS_VARIABLE
         return cls(
             endpoints=tuple(part.strip() for part in endpoints.split(",") if part.strip()),
             fields=cast("ClientOptionsFields", fields),
             api_key_env=api_key_env,
             api_key_file=api_key_file,
-            timeout_given=sources.is_given("timeout"),
             time_limit=timeout if sources.is_on_command_line("timeout") else None,
+            profile=(parameters.pop("profile", None) or "").strip() or None,
+            origins={name: origin for name, origin in origins.items() if tls_fields.get(name, True)},
         )
 
     @property
@@ -189,7 +222,7 @@ class Target:
     @property
     def uses_default_trust(self) -> bool:
         """Whether the connection uses TLS and no option says which certificate to trust."""
-        has_choice = any(self.fields.get(each.field) for each in _TLS_OPTIONS if each.trust is not None)
+        has_choice = any(self.fields.get(name) for name in TRUST_FIELDS)
         return not has_choice and not self.fields.get("plaintext")
 
 
@@ -207,6 +240,10 @@ class _Sources:
         """Return whether an option is on the command line or in the environment."""
         source = self._context.get_parameter_source(name)
         return source in {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
+
+    def origin(self, name: str) -> str:
+        """Return the option or the environment variable that gives a value."""
+        return _flag(name) if self.is_on_command_line(name) else f"MXGATEWAY_{name.upper()}"
 
 
 def _choose_plaintext(sources: _Sources, *, plaintext: bool, tls: bool) -> bool:

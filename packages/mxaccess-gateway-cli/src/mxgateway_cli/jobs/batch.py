@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from mxgateway.redaction import redact
 from mxgateway_cli.app import app
 from mxgateway_cli.connecting.client import Connections, Gateway
-from mxgateway_cli.connecting.client_options import client_options
+from mxgateway_cli.connecting.client_options import resolve
 from mxgateway_cli.connecting.gateway_command import RUNNER_KEY
 from mxgateway_cli.connecting.runner import interruptible, run_in
 from mxgateway_cli.errors import PartialFailure
@@ -113,8 +113,7 @@ class Batch:
             app.invoke(context)
 
     def _run_with_gateway(self, target: Target, output: Output, function: Callable[[Gateway], Awaitable[None]]) -> None:
-        options = client_options(target, output.diagnostics)
-        gateway = Gateway(options, self._connections, time_limit=target.time_limit)
+        gateway = Gateway(resolve(target, output.diagnostics), self._connections)
 
         async def work() -> None:
             await function(gateway)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -29,16 +29,18 @@ from mxgateway_cli.output.settings import OutputFormat
 from mxgateway_cli.results.galaxy_status import galaxy_status_record, galaxy_status_text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from mxgateway import ClientOptions, Session
     from mxgateway.diagnosis import TlsReport
+    from mxgateway_cli.connecting.settings import Setting
     from mxgateway_cli.output.console import Output
     from mxgateway_cli.output.formatting import Zone
 
 __all__ = ["CHECKS", "Doctor", "Verdict", "check_gateways"]
 
 CHECKS: Final = (
+    "settings",
     "name",
     "tcp",
     "tls",
@@ -118,8 +120,8 @@ class CheckResult:
     elapsed_ms: float
 
 
-async def check_gateways(options: ClientOptions, output: Output) -> None:
-    """Check each gateway of the options, whatever the results of the others.
+async def check_gateways(options: ClientOptions, settings: Sequence[Setting], output: Output) -> None:
+    """Check each gateway of the options, whatever the results of the others. The settings are what they consist of.
 
     Raises:
         MxGatewayError: The error of the first check that failed.
@@ -131,7 +133,7 @@ async def check_gateways(options: ClientOptions, output: Output) -> None:
         if len(gateways) > 1 and output.format in _LINE_FORMATS:
             output.line(each.endpoint, "bold")
         try:
-            await Doctor(each, output, printer).run()
+            await Doctor(each, settings, output, printer).run()
         except MxGatewayError as error:
             failures.append(error)
     if failures:
@@ -141,8 +143,11 @@ async def check_gateways(options: ClientOptions, output: Output) -> None:
 class Doctor:
     """Runs the checks of one gateway and prints their results."""
 
-    def __init__(self, options: ClientOptions, output: Output, printer: Printer[CheckResult]) -> None:
+    def __init__(
+        self, options: ClientOptions, settings: Sequence[Setting], output: Output, printer: Printer[CheckResult]
+    ) -> None:
         self._options = options
+        self._settings = settings
         self._output = output
         self._printer = printer
         self._finished: set[str] = set()
@@ -156,6 +161,7 @@ class Doctor:
         Raises:
             MxGatewayError: The error of the check that failed.
         """
+        self._print_settings()
         try:
             await self._check_network()
             await self._check_gateway()
@@ -167,6 +173,11 @@ class Doctor:
         self._print_contract()
         if self._answers.problem:
             raise MxGatewayProtocolError(self._answers.problem).with_hint(_CONTRACT_ADVICE)
+
+    def _print_settings(self) -> None:
+        check = Check(finding=", ".join(map(str, self._settings)))
+        check.facts["settings"] = [asdict(setting) for setting in self._settings]
+        self._print("settings", check, None)
 
     def _print_contract(self) -> None:
         """Print whether the gateway's answers have the fields of our contract."""

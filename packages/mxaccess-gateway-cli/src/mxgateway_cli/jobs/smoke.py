@@ -21,7 +21,7 @@ from mxgateway import (
     WriteComplete,
 )
 from mxgateway.testing import SimulatedGateway
-from mxgateway_cli.connecting.client_options import client_options
+from mxgateway_cli.connecting.client_options import resolve
 from mxgateway_cli.connecting.runner import run
 from mxgateway_cli.errors import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
@@ -102,7 +102,9 @@ def smoke_gateway(smoke: Smoke, target: Target, output: Output) -> None:
         CommandFailure: The item had no value of good quality in time.
         KeyboardInterrupt: A signal cancelled the test.
     """
-    options = client_options(target, output.diagnostics)
+    options = resolve(target, output.diagnostics).options
+    # A profile may have another timeout.
+    smoke = replace(smoke, timeout=options.timeout)
     with show_log_records(output.diagnostics):
         run(lambda: _run_steps(smoke, options, Steps(output)))
 

@@ -45,7 +45,12 @@ _GALAXY: Final = "DiscoverHierarchy BrowseChildren"
 # After the objects `browse` and `galaxy-discover` print how current they are.
 _GALAXY_STATUS: Final = "BrowseChildren TestConnection WatchDeployEvents"
 # The commands that need no gateway, and the one that runs others.
-_WITHOUT_GATEWAY: Final = frozenset({"help", "version", "simulate", "contract", "batch"})
+_WITHOUT_GATEWAY: Final = frozenset(
+    {
+        *("help", "version", "simulate", "contract", "batch"),
+        *("profile add", "profile list", "profile show", "profile use", "profile remove"),
+    }
+)
 # The commands that are not named after the only command kind that they send.
 _USES: Final[Mapping[str, Uses]] = {
     "smoke": _uses(f"{_SESSION} StreamEvents", _SMOKE),

@@ -1,0 +1,1 @@
+"""Profiles: saving, choosing and removing them."""

@@ -30,8 +30,8 @@ def test_a_tag_is_an_object_and_an_attribute(tag: str, subject: str, topic: str)
 
 
 def test_every_character_of_unicode_survives_and_stays_one_level() -> None:
-    for code in range(sys.maxunicode + 1):
-        name = chr(code)
+    for begin in range(0, sys.maxunicode + 1, 4096):
+        name = "".join(map(chr, range(begin, begin + 4096)))
         encoded = encode_name(name)
         assert decode_name(encoded) == name
         assert not FORBIDDEN & set(encoded)

@@ -251,6 +251,7 @@ class JetStreamSink:
             # A Forwarder connects again itself: it has to look at the stream first.
             "allow_reconnect": False,
             "max_reconnect_attempts": 1,
+            "reconnect_time_wait": 0,
             "connect_timeout": options.timeout,
             "name": "mxgateway",
             "error_cb": self._fail,

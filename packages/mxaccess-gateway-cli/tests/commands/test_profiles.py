@@ -16,6 +16,7 @@ import pytest
 from cli_support.command_line import PROGRAM, Result, mxgw_py, succeed
 from cli_support.gateways import API_KEY
 from cli_support.schemas import validate
+from cli_support.terminal import PseudoTerminal, Streams, run_with_streams
 from mxgateway import ClientOptions
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
@@ -251,6 +252,28 @@ async def test_list_has_a_row_per_profile(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("COMP_WORDS", "mxgw-py read --profile ")
     monkeypatch.setenv("COMP_CWORD", "3")
     assert (await succeed()).stdout.split() == ["plain,a", "plain,b"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize("columns", [60, 100])
+async def test_terminal_shows_profiles_as_tables(columns: int) -> None:
+    def show(*arguments: str) -> list[str]:
+        with PseudoTerminal(columns, 24) as terminal:
+            run_with_streams(("profile", *arguments), Streams(stdout=terminal.stream, stderr=terminal.stream))
+        return [line.rstrip() for line in terminal.text.split("\n")]
+
+    none = await asyncio.to_thread(show, "list")
+    await succeed("profile", "add", "plant", "--endpoint", "plant:5001", "--api-key-env", "PLANT_KEY", "--use")
+    listed = await asyncio.to_thread(show, "list")
+    shown = await asyncio.to_thread(show, "show")
+
+    assert none[0].endswith("mxgw-py profile add NAME --endpoint HOST:PORT saves one")
+    assert [line.split() for line in listed[:2]] == [
+        ["name", "default", "endpoint", "security", "API", "key"],
+        ["plant", "true", "plant:5001", "TLS", "variable", "PLANT_KEY"],
+    ]
+    assert "api key found    no" in shown
+    assert max(map(len, listed)) <= columns
 
 
 async def test_removed_profile_is_gone_with_its_key_and_the_rest_of_the_file_stays(

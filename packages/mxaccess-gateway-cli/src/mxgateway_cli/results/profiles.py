@@ -96,6 +96,16 @@ def _security(row: ProfileRow) -> str:
     return "plaintext" if row.is_plaintext else "TLS"
 
 
+def _place(key: ApiKeySource) -> str:
+    match key.kind:
+        case "environment":
+            return f"variable {key.name}"
+        case "file":
+            return f"file {key.name}"
+        case "keyring":
+            return "keyring"
+
+
 def _mark(row: ProfileRow) -> str:
     return ", default" if row.is_default else ""
 
@@ -113,7 +123,7 @@ PROFILES: Final[Layout[ProfileRow]] = Layout(
         Column(name="security"),
         Column(name="API key", is_flexible=True),
     ),
-    cells=lambda row: (row.profile.name, row.is_default, ", ".join(row.endpoints), _security(row), str(row.key)),
+    cells=lambda row: (row.profile.name, row.is_default, ", ".join(row.endpoints), _security(row), _place(row.key)),
     line=_line,
     values=lambda row: (row.profile.name,),
     record=_record,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -128,7 +127,7 @@ def _without_keys(value: object) -> object:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return cast("dict[str, Any]", _without_keys(tomllib.loads(decode_text(path.read_bytes(), "it"))))
+        data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -136,10 +135,23 @@ def _parse(path: Path) -> dict[str, Any]:
             # The folder belongs to another user, for example after `sudo`.
             return {}
         problem = (error.strerror or type(error).__name__).lower()
+    else:
+        try:
+            return _content(data)
+        except ValueError as error:
+            problem = str(error)
+    # An error must not keep the content of the file, which may be a foreign one with secrets.
+    data = b""
+    raise configuration_error(f"cannot read the profiles in {path}: {problem}")
+
+
+def _content(data: bytes) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - most users have no profiles
+
+    try:
+        return cast("dict[str, Any]", _without_keys(tomllib.loads(decode_text(data, "it"))))
     except tomllib.TOMLDecodeError as error:
         problem = str(error)
-        if "\\" in problem or "hex value" in problem:
-            problem = f"{problem}; write a Windows path in single quotes"
-    except ValueError as error:
-        problem = str(error)
-    raise configuration_error(f"cannot read the profiles in {path}: {problem}")
+    if "\\" in problem or "hex value" in problem:
+        problem += "; write a Windows path in single quotes"
+    raise ValueError(problem)

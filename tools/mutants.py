@@ -5,8 +5,8 @@ client run. Ends with status 0 if enough mutants were killed, 1 if too many surv
 
 Not changed, because no test could notice it or because it promises nothing: annotations, what only type checkers read,
 arguments of log calls, and the numbers of module constants, which are limits and delays; the arguments of
-`@dataclass`, which are tested for all public classes together; and `strict` of `zip`, because the lengths are compared
-before, with an error for the user, or equal by construction.
+`@dataclass`, which are tested for all public classes together; `strict` of `zip`, because the lengths are compared
+before, with an error for the user, or equal by construction; and two functions that change only the speed of streams.
 
 A mutant that makes the tests hang counts as killed, and is printed as a timeout: on a busy machine, try those again.
 """
@@ -55,7 +55,13 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
         "hostile/test_http2_answers.py",
         "transport/test_readers.py",
     ),
+    "_transport/call_status.py": (
+        "transport/test_whose_failure.py",
+        "transport/test_http_statuses.py",
+        "hostile/test_http2_answers.py",
+    ),
     "_transport/decoding.py": ("secrets/test_raw_values.py", "hostile/test_messages.py", "secrets/test_secrets.py"),
+    "_transport/reflection.py": ("contract/test_live.py",),
     "_transport/segregated_call.py": ("transport/test_readers.py", "events", "transport/test_cancellation.py"),
     "_transport/streams": (
         "transport/test_readers.py",
@@ -87,6 +93,7 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
     ),
     "tags/subscriptions": (
         "tags/test_watches.py",
+        "tags/test_arrays.py",
         "tags/test_watch_ends.py",
         "tags/test_linger.py",
         "tags/test_faults.py",
@@ -136,6 +143,8 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
 # Equality and identity are the same for None, enum members and the other values that are compared so.
 EQUIVALENT_OPERATORS = re.compile(r"_(Is_Eq|Eq_Is|IsNot_NotEq|NotEq_IsNot)$")
 CONSTANT_OPERATORS = re.compile(r"/(NumberReplacer|ReplaceBinaryOperator|ReplaceUnaryOperator)")
+# How long fast messages are collected, and which busy thread reads next: both change nothing but the speed.
+SPEED_ONLY = frozenset({"_collect", "_share_gil"})
 SECONDS_PER_TEST = 30
 MIN_SECONDS_PER_MUTANT = 60.0
 NO_END = "no end"
@@ -300,6 +309,7 @@ def _unmutated(node: ast.AST) -> Iterator[ast.AST]:
         yield from [node.annotation] if node.annotation is not None else []
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         yield from [node.returns] if node.returns is not None else []
+        yield from [node] if node.name in SPEED_ONLY else []
     elif isinstance(node, ast.If):
         yield from [node] if ast.unparse(node.test) == "TYPE_CHECKING" else []
     elif isinstance(node, ast.Call):

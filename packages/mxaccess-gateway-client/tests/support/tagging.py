@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
@@ -70,6 +71,13 @@ def entries(gateway: SimulatedGateway) -> list[int]:
         if (command.WhichOneof("payload") or "").startswith("write")
     ]
     return sorted(counts)
+
+
+def running_timers() -> int:
+    """Count the timers of event loops that have not been cancelled."""
+    gc.collect()
+    timers = [each for each in gc.get_objects() if type(each) is asyncio.TimerHandle]
+    return sum(not timer.cancelled() for timer in timers)
 
 
 async def outcomes(*calls: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from typing import NoReturn
 
 import pytest
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -12,13 +13,15 @@ from mxgateway import (
     GatewayClient,
     MxAccessError,
     MxGatewayAuthorizationError,
+    MxGatewayError,
     MxGatewayLimitError,
     MxGatewayUsageError,
+    Session,
     TagChange,
     TagClient,
 )
 from mxgateway.testing import SimulatedGateway, Tag
-from support.tagging import INT, STRING, commands, first_values, following, following_change, taken
+from support.tagging import INT, STRING, commands, first_values, following, following_change, lost, taken
 
 
 async def test_close_ends_when_recovery_is_cancelled_and_closing_fails() -> None:
@@ -161,6 +164,27 @@ async def test_a_worker_that_hangs_after_a_reconnect_is_replaced(
             while not (isinstance(item := await following(watch), TagChange) and item.value == 7):
                 pass
             assert gateway.sessions[-1].session_id != first
+
+
+async def defective(*_: object, **__: object) -> NoReturn:
+    """Fail as no method of a session should."""
+    raise RuntimeError("a defect")
+
+
+async def test_a_defect_of_the_library_raises_instead_of_hanging(
+    gateway: SimulatedGateway, tags: TagClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tags.watch(INT) as watch:
+        await following_change(watch)
+        monkeypatch.setattr(Session, "read_bulk", defective)
+        with pytest.raises(MxGatewayError, match="the TagClient failed: RuntimeError"):
+            await tags.read(INT)
+
+        monkeypatch.setattr(Session, "get_state", defective)
+        await gateway.faults.drop_connections()
+        await lost(watch)
+        with pytest.raises(MxGatewayError, match="the TagClient failed: RuntimeError"):
+            await following(watch)
 
 
 async def test_a_dropped_tag_client_warns_and_closes_its_session(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +28,7 @@ from support.tagging import (
     commands,
     first_values,
     following_change,
+    running_timers,
     writes,
 )
 
@@ -161,21 +161,16 @@ async def test_a_read_timeout_during_a_loss_says_so(gateway: SimulatedGateway, c
 
 
 async def test_reads_with_different_timeouts_leave_no_timers(gateway: SimulatedGateway, tags: TagClient) -> None:
-    def timers() -> int:
-        gc.collect()
-        found = [each for each in gc.get_objects() if type(each) is asyncio.TimerHandle]
-        return sum(not each.cancelled() for each in found)
-
-    before = timers()
+    before = running_timers()
     await asyncio.gather(*(tags.read(INT, timeout=20 + number / 10) for number in range(200)))
 
-    assert timers() <= before + 10
+    assert running_timers() <= before + 10
     with gateway.faults.held_commands(gateway.sessions[0].session_id):
         late = await asyncio.gather(
             *(tags.read(INT, timeout=0.05 + number / 1000) for number in range(50)), return_exceptions=True
         )
     assert {type(each) for each in late} == {MxGatewayTimeoutError}
-    assert timers() <= before + 10
+    assert running_timers() <= before + 10
 
 
 async def test_a_read_without_a_reply_times_out(gateway: SimulatedGateway, tags: TagClient) -> None:

@@ -6,10 +6,12 @@ import asyncio
 
 import grpc
 import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway import (
     GatewayClient,
     MxGatewayAuthorizationError,
+    MxGatewayCommandError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
     SessionState,
@@ -18,6 +20,7 @@ from mxgateway import (
     WatchGap,
 )
 from mxgateway.testing import SimulatedGateway
+from support.scripted_gateway import ScriptedGateway
 from support.tagging import (
     DOUBLE,
     INT,
@@ -118,6 +121,32 @@ async def test_a_refused_advise_of_all_tags_leaves_no_tag_silent(gateway: Simula
         gateway.plant[INT].set(43)
         assert (await following_change(again)).value == 43
     assert opened(gateway) == 1
+
+
+async def test_a_refused_tag_whose_next_attempt_is_lost_is_tried_in_the_next_session(
+    scripted: ScriptedGateway, scripted_client: GatewayClient
+) -> None:
+    accepts = False
+
+    def edit(reply: pb.MxCommandReply) -> None:
+        if reply.kind == pb.MX_COMMAND_KIND_ADD_ITEM_BULK:
+            reply.add_item_bulk.results.add(item_handle=5, was_successful=accepts, error_message="no room")
+        if reply.kind == pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK:
+            reply.advise_item_bulk.results.add(item_handle=5, was_successful=True)
+
+    scripted.edit_reply = edit
+    async with scripted_client.tags("test", reconnect_delay=0.01) as tags:
+        with pytest.raises(MxGatewayCommandError, match="no room"):
+            await tags.write("A.B", 1, confirm=False)
+        before = len(scripted.requests("Invoke"))
+        scripted.refusal = (grpc.StatusCode.UNAVAILABLE, "away")
+        writing = asyncio.create_task(tags.write("A.B", 2, confirm=False))
+        await until(lambda: len(scripted.requests("Invoke")) > before)
+        accepts, scripted.refusal = True, None
+        await writing
+
+    sent = [call.request.command for call in scripted.received if isinstance(call.request, pb.MxCommandRequest)]
+    assert [command.write.value.int32_value for command in sent if command.HasField("write")] == [2]
 
 
 async def test_after_a_gap_other_tags_do_not_wait_for_a_tag_that_is_written_to(

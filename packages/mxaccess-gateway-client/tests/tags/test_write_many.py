@@ -233,6 +233,18 @@ async def test_cancelling_leaves_the_tags_usable(slow_gateway: SimulatedGateway,
     assert [slow_gateway.plant[tag].value for tag in (INT, STRING, DOUBLE)] == [2, "b", 3.0]
 
 
+async def test_cancelling_before_the_writes_are_sent_writes_nothing(gateway: SimulatedGateway, tags: TagClient) -> None:
+    with gateway.faults.held_commands(gateway.sessions[0].session_id):
+        recipe = asyncio.create_task(tags.write_many({INT: 1, STRING: "a"}))
+        await gateway.wait_for(lambda: gateway.sessions[0].pending_commands)
+        recipe.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await recipe
+
+    await tags.write_many({INT: 2, STRING: "b"})
+    assert writes(gateway) == 2
+
+
 async def test_a_write_whose_turn_is_cancelled_from_outside_is_not_sent(
     slow_gateway: SimulatedGateway, slow_tags: TagClient
 ) -> None:

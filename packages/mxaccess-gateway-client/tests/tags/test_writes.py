@@ -30,6 +30,7 @@ from support.tagging import (
     commands,
     following_change,
     outcomes,
+    running_timers,
     until_value,
     writes,
 )
@@ -162,10 +163,14 @@ async def test_writes_to_one_tag_keep_the_order_of_the_calls(gateway: SimulatedG
     assert writes(gateway) == 50
 
 
-async def test_concurrent_writes_to_many_tags_are_batched(gateway: SimulatedGateway, tags: TagClient) -> None:
+async def test_concurrent_writes_to_many_tags_are_batched_and_leave_no_timers(
+    gateway: SimulatedGateway, tags: TagClient
+) -> None:
     names = [gateway.plant.add(Tag(f"Many.Tag{number}", "integer", 0)).name for number in range(400)]
+    before = running_timers()
     await asyncio.gather(*(tags.write(name, number) for number, name in enumerate(names)))
 
     assert [gateway.plant[name].value for name in names] == list(range(400))
     assert writes(gateway) == 400
+    assert running_timers() <= before + 10
     assert commands(gateway)["ADD_ITEM_BULK"] <= 3

@@ -265,6 +265,23 @@ async def test_lock_is_tried_once_even_if_no_time_is_left(known: KnownFile) -> N
     assert await KnownGateways(known.path).remember("gateway:5001", OTHER, seconds=-1.0) == (OTHER,)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the test locks the file with fcntl")
+async def test_lock_of_another_process_is_waited_for(known: KnownFile) -> None:
+    import fcntl  # noqa: PLC0415 - Windows has none
+
+    lock = os.open(f"{known.path}.lock", os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        remembering = asyncio.create_task(KnownGateways(known.path).remember("gateway:5001", OTHER, seconds=10))
+        # In its first turn the task tries the lock.
+        await asyncio.sleep(0)
+        assert not known.exists
+    finally:
+        os.close(lock)
+
+    assert await remembering == (OTHER,)
+
+
 ADD_GATEWAY = """
 import asyncio, json, sys
 from mxgateway import GatewayClient

@@ -152,6 +152,8 @@ def _content(data: bytes) -> dict[str, Any]:
         return cast("dict[str, Any]", _without_keys(tomllib.loads(decode_text(data, "it"))))
     except tomllib.TOMLDecodeError as error:
         problem = str(error)
+    except RecursionError:
+        problem = "it is nested too deeply"
     if "\\" in problem or "hex value" in problem:
         problem += "; write a Windows path in single quotes"
     raise ValueError(problem)

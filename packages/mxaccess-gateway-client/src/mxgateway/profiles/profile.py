@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ENDPOINT_SETTINGS", "SETTINGS", "Profile"]
 
+# Larger integers cannot be converted to a float.
+_MAX_NUMBER: Final = 1e300
+_MAX_COMPARED_CHARACTERS: Final = 60
 _KNOWN_GATEWAYS_NAME: Final = "known_gateways"
 
 # The keys of a profile: the fields of ClientOptions except for the API key. A path may be relative to the file.
@@ -144,7 +147,7 @@ class Profile:
                 return str(self.file.parent / os.path.expanduser(value.strip()))  # noqa: PTH111
             case int() if kind is int:
                 return value
-            case int() | float() if kind is float:
+            case int() | float() if kind is float and abs(value) < _MAX_NUMBER:
                 return float(value)
             case list() if kind is list and value:
                 return tuple(map(self._checked_endpoint, cast("list[object]", value)))
@@ -179,5 +182,5 @@ class Profile:
 def _suggestion(key: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - needed only for a mistake
 
-    near = get_close_matches(key, known, n=1)
+    near = get_close_matches(key[:_MAX_COMPARED_CHARACTERS], known, n=1)
     return f", did you mean {near[0]}?" if near else ""

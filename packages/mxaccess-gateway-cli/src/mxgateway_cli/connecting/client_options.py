@@ -1,30 +1,29 @@
-"""ClientOptions of a target, with its API key and the settings of its profile."""
+"""ClientOptions of a target, with the settings of its profile."""
 
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mxgateway import ApiKey, ClientOptions, GatewayEndpoint
+from mxgateway import ClientOptions, GatewayEndpoint
 from mxgateway.profiles import ApiKeySource, configuration_folder, select_profile
+from mxgateway_cli.connecting.api_key import read_api_key
 from mxgateway_cli.connecting.settings import Setting, settings_of
 from mxgateway_cli.connecting.target import DEFAULT_API_KEY_VARIABLE, TRUST_FIELDS
 from mxgateway_cli.connecting.with_profile import gives_key, warn_about_environment, with_profile
 
 if TYPE_CHECKING:
+    from mxgateway import ApiKey
     from mxgateway.options import ClientOptionsFields, FilePath
     from mxgateway.profiles import Profile
     from mxgateway_cli.connecting.target import Target
     from mxgateway_cli.output.console import Diagnostics
 
-__all__ = ["ResolvedTarget", "checked_variable_name", "resolve"]
-
-_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+__all__ = ["ResolvedTarget", "resolve"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +75,6 @@ def resolve(target: Target, diagnostics: Diagnostics) -> ResolvedTarget:
     for setting in settings if diagnostics.debug else ():
         diagnostics.detail(f"setting: {setting}")
     return ResolvedTarget(options=options, settings=settings, time_limit=target.time_limit)
-
-
-def checked_variable_name(name: str) -> str:
-    """Return the value of `--api-key-env`.
-
-    Raises:
-        click.UsageError: It cannot be the name of a variable.
-    """
-    if not _VARIABLE_NAME.fullmatch(name) or name.lower().startswith("mxgw_"):
-        # The message must not show the value, which is most likely the key itself.
-        raise click.UsageError("--api-key-env takes the name of an environment variable, never the key itself")
-    return name
 
 
 def _set_endpoints(fields: ClientOptionsFields, target: Target) -> None:
@@ -155,29 +142,4 @@ def _key_source(target: Target) -> ApiKeySource:
 
 
 def _api_key(target: Target) -> ApiKey:
-    if target.api_key_file is not None:
-        return _key_from_file(target.api_key_file)
-    name = checked_variable_name(target.api_key_env or DEFAULT_API_KEY_VARIABLE)
-    text = os.environ.get(name, "")
-    if not text.strip():
-        state = "is empty" if name in os.environ else "is not set"
-        # A name that is not in upper case may be a fragment of the key.
-        variable = f"variable {name}" if name.isupper() else "variable that --api-key-env names"
-        raise click.UsageError(
-            f"no API key: the environment {variable} {state}; set it, or give --api-key-env NAME or --api-key-file"
-        )
-    try:
-        return ApiKey(text)
-    except ValueError as error:
-        problem = str(error)
-    raise click.UsageError(f"invalid API key in the environment variable {name}: {problem}")
-
-
-def _key_from_file(path: str) -> ApiKey:
-    try:
-        return ApiKey.from_file(Path(path))
-    except OSError as error:
-        problem = f"cannot read the API key file {path}: {error.strerror or type(error).__name__}"
-    except ValueError as error:
-        problem = f"invalid API key in the file {path}: {error}"
-    raise click.UsageError(problem)
+    return read_api_key(target.api_key_env or DEFAULT_API_KEY_VARIABLE, target.api_key_file)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from mxgateway_cli.connecting.api_key import choose_api_key
 from mxgateway_cli.connecting.profile_names import complete_profiles
 from mxgateway_cli.help import option
 from mxgateway_cli.input.quantities import DURATION
@@ -195,9 +196,7 @@ class Target:
         if plaintext:
             _drop_tls_fields(sources, tls_fields)
         _choose_trust(sources, tls_fields)
-        api_key_env, api_key_file = _choose_key(
-            sources, parameters.pop("api_key_env") or None, parameters.pop("api_key_file") or None
-        )
+        variable, api_key_file = choose_api_key(context, parameters)
         timeout: float = parameters.pop("timeout")
         fields = {"plaintext": plaintext, "timeout": timeout, **tls_fields}
         fields["trust_on_first_use"] = bool(tls_fields["trust_on_first_use"])
@@ -207,7 +206,7 @@ class Target:
         return cls(
             endpoints=tuple(part.strip() for part in endpoints.split(",") if part.strip()),
             fields=cast("ClientOptionsFields", fields),
-            api_key_env=api_key_env,
+            api_key_env=variable if api_key_file is not None else variable or DEFAULT_API_KEY_VARIABLE,
             api_key_file=api_key_file,
             time_limit=timeout if sources.is_on_command_line("timeout") else None,
             profile=(parameters.pop("profile", None) or "").strip() or None,
@@ -277,18 +276,6 @@ def _choose_trust(sources: _Sources, fields: dict[str, Any]) -> None:
     if len(chosen) > 1:
         first, second = (_flag(names[0]) for names in chosen[:2])
         raise click.UsageError(f"{first} and {second} are different ways to trust a gateway: give only one of them")
-
-
-def _choose_key(sources: _Sources, variable: str | None, file: str | None) -> tuple[str | None, str | None]:
-    """Return the environment variable or the file that holds the API key, and None for the other one."""
-    variable_here, file_here = map(sources.is_on_command_line, ("api_key_env", "api_key_file"))
-    if variable and file and variable_here == file_here:
-        raise click.UsageError("--api-key-file and --api-key-env both name an API key: give only one of them")
-    if variable and (file is None or variable_here):
-        return variable, None
-    if file:
-        return None, file
-    return DEFAULT_API_KEY_VARIABLE, None
 
 
 def _flag(name: str) -> str:

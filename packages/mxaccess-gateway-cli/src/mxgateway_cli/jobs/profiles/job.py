@@ -12,7 +12,7 @@ import click
 from mxgateway import ClientOptions, MxGatewayConfigurationError
 from mxgateway.options import profile_fields
 from mxgateway.profiles import Profile, ProfileFile, delete_key, store_key
-from mxgateway_cli.connecting.client_options import checked_variable_name
+from mxgateway_cli.connecting.api_key import checked_variable_name
 from mxgateway_cli.connecting.target import TLS_FIELDS
 from mxgateway_cli.jobs.profiles.editing import delete_table, write_default, write_table
 from mxgateway_cli.jobs.profiles.keys import read_key

@@ -154,7 +154,15 @@ def _convert(parameters: tuple[Parameter, ...], values: Mapping[str, object]) ->
 
 
 def _word(value: object) -> str:
-    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case str() if not value or " " in value:
+            return f'"{value}"'
+        case _:
+            return str(value)
 
 
 def _fold(value: object) -> object:

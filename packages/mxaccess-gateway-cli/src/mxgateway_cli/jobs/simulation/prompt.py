@@ -1,0 +1,93 @@
+"""The prompt of a simulated gateway: reads lines from a terminal or a pipe and prints their answers."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mxgateway.redaction import redact
+from mxgateway_cli.jobs.simulation.lines import Lines, QuitRequest
+from mxgateway_cli.output.texts import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mxgateway.testing.scripts.control import Control
+    from mxgateway_cli.jobs.simulation.background import BackgroundLoop
+    from mxgateway_cli.output.console import Output
+
+__all__ = ["run_prompt"]
+
+_PROMPT: Final = "simulate> "
+
+
+def run_prompt(control: Control, loop: BackgroundLoop, output: Output) -> None:
+    """Read lines from stdin and print an answer of one line to each, until `quit` or the end of the input.
+
+    Args:
+        control: The control of the gateway.
+        loop: The event loop that the gateway runs in.
+        output: Where the answers are printed.
+    """
+    lines = Lines(control)
+    with contextlib.suppress(QuitRequest):
+        for line in _lines(lines):
+            try:
+                answer = loop.run(lines.answer(line))
+            except (LookupError, RuntimeError, TypeError, ValueError) as error:
+                _print(output, line, "error", str(error))
+            else:
+                if answer is not None:
+                    _print(output, line, "answer", answer)
+
+
+def _print(output: Output, line: str, kind: str, text: str) -> None:
+    one_line = redact(" ".join(text.split()))
+    if output.as_json:
+        click.echo(json.dumps({"line": redact(line.strip()), kind: one_line}))
+    else:
+        click.echo(printable(one_line if kind == "answer" else f"error: {one_line}"))
+
+
+def _lines(lines: Lines) -> Iterator[str]:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield from sys.stdin
+        return
+    _enable_completion(lines)
+    while True:
+        try:
+            yield input(_PROMPT)
+        except EOFError:
+            # The cursor is still behind the prompt.
+            click.echo()
+            return
+
+
+def _enable_completion(lines: Lines) -> None:
+    """Let input() edit lines, keep their history, and complete words with TAB, where the system has readline."""
+    try:
+        readline: Any = importlib.import_module("readline")
+    except ImportError:
+        return
+    found: list[str] = []
+
+    def complete(word: str, state: int) -> str | None:
+        if state == 0:
+            try:
+                found[:] = lines.complete(readline.get_line_buffer()[: readline.get_begidx()], word)
+            except ValueError:
+                found.clear()
+            if len(found) == 1 and not found[0].endswith("="):
+                found[0] += " "
+        return found[state] if state < len(found) else None
+
+    readline.set_completer(complete)
+    readline.set_completer_delims(" \t\n")
+    # macOS has libedit instead of GNU readline.
+    uses_libedit = "libedit" in (readline.__doc__ or "")
+    readline.parse_and_bind("bind ^I rl_complete" if uses_libedit else "tab: complete")

@@ -93,7 +93,7 @@ def test_every_public_class_has_a_docstring() -> None:
 
 
 def test_public_dataclasses_are_frozen_slotted_and_keyword_only() -> None:
-    classes = [getattr(mxgateway, name) for name in mxgateway.__all__]
+    classes = [getattr(mxgateway, name) for name in dir(mxgateway)]
     checked = [each for each in classes if isinstance(each, type) and dataclasses.is_dataclass(each)]
     assert len(checked) > 10
     for each in checked:

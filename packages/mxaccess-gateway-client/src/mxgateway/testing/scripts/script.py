@@ -54,7 +54,7 @@ class Script:
     """
 
     def __init__(self, steps: Iterable[Step]) -> None:
-        self.steps = tuple(sorted(steps, key=lambda step: step.at))
+        self.steps: tuple[Step, ...] = tuple(sorted(steps, key=lambda step: step.at))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Script:

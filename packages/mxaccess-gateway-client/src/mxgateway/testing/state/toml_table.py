@@ -54,7 +54,7 @@ class Table:
     """
 
     def __init__(self, values: dict[str, Any] | None, path: str = "") -> None:
-        self.missing = values is None
+        self.missing: bool = values is None
         self._values = dict(values or {})
         self._path = path
         self._known_keys: list[str] = []

@@ -26,6 +26,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the names that commands see out of the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
 def _no_poller_log() -> Iterator[None]:
     # The command line's event loop runs next to the gateway's in this process. Before grpcio 1.80 one event wakes both,
     # and asyncio logs that the poller of one of them found nothing to read.

@@ -105,10 +105,12 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "galaxy-discover": ("galaxy", "Print all objects below an object, or of the whole Galaxy."),
         "galaxy-last-deploy": ("galaxy", "Print when the Galaxy was last deployed."),
         "galaxy-status": ("galaxy", "Print how current the gateway's copy of the Galaxy is."),
+        "cache-tags": ("completion", "Store the names of all tags for completion."),
         "galaxy-test-connection": ("galaxy", "Check that the gateway can reach the Galaxy's database."),
         "galaxy-watch": ("galaxy", "Print the deploys of the Galaxy as they happen."),
     },
     "Scripts and benchmarks": {
+        "completion": ("completion", "Print the script that turns on completion in a shell."),
         "batch": ("batch", "Run command lines from stdin over one connection."),
         "bench-read-bulk": ("bench", "Measure the speed of bulk reads."),
         "bench-events": ("bench", "Measure the speed of events."),
@@ -136,6 +138,7 @@ _SUMMARIES: Mapping[str, str] = {
 # The first words of commands such as `profile add`, and their summaries.
 _GROUPS: Mapping[str, str] = {"profile": "Keep gateways under names, for --profile NAME."}
 _PROGRAM = "mxgw-py"
+# As completion.shells has it, which is imported only if the variable is set.
 _COMPLETION_VARIABLE = "_MXGW_PY_COMPLETE"
 _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
 
@@ -245,9 +248,9 @@ def _run(arguments: Sequence[str], diagnostics: Diagnostics) -> ExitStatus:
         diagnostics.warning("GRPC_TRACE is ignored: the traces of the gRPC core would show the API key")
     instruction = os.environ.get(_COMPLETION_VARIABLE)
     if instruction:
-        from click.shell_completion import shell_complete  # noqa: PLC0415 - only for shell completion
+        from mxgateway_cli.completion.shells import answer_shell  # noqa: PLC0415 - only for shell completion
 
-        return ExitStatus(shell_complete(app, {}, _PROGRAM, _COMPLETION_VARIABLE, instruction))
+        return ExitStatus.GOOD if answer_shell(app, instruction) else ExitStatus.FAILED
     try:
         with app.make_context(_PROGRAM, list(arguments), obj=diagnostics) as context:
             app.invoke(context)

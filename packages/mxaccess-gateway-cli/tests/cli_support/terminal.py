@@ -70,6 +70,14 @@ class PseudoTerminal:
         """Type keys."""
         os.write(self._master, keys.encode())
 
+    def turn_on_echo(self) -> None:
+        """Show what is typed, as a terminal does for a person."""
+        import termios  # noqa: PLC0415
+
+        attributes = termios.tcgetattr(self._master)
+        attributes[3] |= termios.ECHO
+        termios.tcsetattr(self._master, termios.TCSANOW, attributes)
+
     @property
     def written(self) -> str:
         """All that was written, with escape sequences."""

@@ -54,6 +54,16 @@ def test_help_of_commands_loads_neither_grpc_nor_asyncio() -> None:
     assert finished.stderr == ""
 
 
+@pytest.mark.parametrize("words", [["rea"], ["read", "--ut"], ["read", "Test"], ["write", "A.B", "5", "Test"]])
+def test_completion_loads_neither_grpc_nor_asyncio(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setenv("MXGATEWAY_ENDPOINT", "localhost:5000")
+    monkeypatch.setenv("_MXGW_PY_COMPLETE", "zsh_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(["mxgw-py", *words]))
+    monkeypatch.setenv("COMP_CWORD", str(len(words)))
+
+    assert _loaded_by() == "HEAVY [] STATUS 0"
+
+
 def test_unknown_option_is_refused_without_loading_grpc() -> None:
     finished = subprocess.run(
         [sys.executable, "-c", LOADED, "write", "--nonsense"], capture_output=True, text=True, check=True, timeout=30

@@ -32,7 +32,7 @@ GUID = "01234567-89ab-cdef-0123-456789abcdef"
 PASSWORD = "wY5_uE8-gC2_xS7-fB4"
 # Commands that need no gateway. simulate prints the key that it generated.
 PROFILES = ["profile add", "profile list", "profile show", "profile use", "profile remove"]
-ALONE = ["help", "version", "simulate", *PROFILES]
+ALONE = ["help", "completion", "version", "simulate", *PROFILES]
 NAMES = [name for names in COMMANDS.values() for name in names if name not in ALONE]
 MODES = {"text": [], "json": ["--json"], "debug": ["--debug"], "json and debug": ["--json", "--debug"], "terminal": []}
 # Arguments that a command needs in addition to its required options.

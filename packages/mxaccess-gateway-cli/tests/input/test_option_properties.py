@@ -20,7 +20,7 @@ from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.input.lists import parse_handles, parse_references, parse_values
 from mxgateway_cli.input.value_types import VALUE_TYPES
 from mxgateway_cli.input.values import parse_timestamp, parse_value
-from mxgateway_cli.jobs.batch import END_OF_RESULT, run_batch
+from mxgateway_cli.jobs.batch.batch import END_OF_RESULT, run_batch
 from mxgateway_cli.output.console import Diagnostics, Output
 from mxgateway_cli.output.settings import OutputFormat, OutputSettings
 

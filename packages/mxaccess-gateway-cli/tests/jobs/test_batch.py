@@ -58,6 +58,14 @@ async def test_empty_line_has_empty_result(stdin: io.StringIO) -> None:
 
 
 @pytest.mark.usefixtures("gateway")
+async def test_comment_has_empty_result(stdin: io.StringIO) -> None:
+    result = await _batch(stdin, "\ufeff# read the inlet", f"  # {INT}", f"read {INT}", "   ")
+
+    assert [len(answer) for answer in _answers(result)] == [0, 0, 1, 0]
+    assert result.stderr == ""
+
+
+@pytest.mark.usefixtures("gateway")
 async def test_empty_batch_prints_nothing(stdin: io.StringIO) -> None:
     assert (await _batch(stdin)).stdout == ""
 

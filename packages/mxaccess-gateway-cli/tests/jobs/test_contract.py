@@ -152,6 +152,7 @@ COMMAND_LINES = (
     "session-active-alarms",
     "browse",
     "galaxy-discover",
+    "cache-tags",
     "galaxy-last-deploy",
     "galaxy-status",
     "galaxy-test-connection",
@@ -175,7 +176,7 @@ async def test_commands_send_what_the_contract_check_says(gateway: SimulatedGate
 
 
 WITHOUT_GATEWAY = {
-    *("help", "version", "simulate", "contract", "batch"),
+    *("help", "version", "simulate", "contract", "completion", "batch"),
     *("profile add", "profile list", "profile show", "profile use", "profile remove"),
 }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mxgateway_cli.completion.names import complete_object
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.errors import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
@@ -29,7 +30,7 @@ __all__ = [
     "galaxy_watch",
 ]
 
-_root = argument("tag_name", metavar="[OBJECT]", required=False)
+_root = argument("tag_name", metavar="[OBJECT]", required=False, shell_complete=complete_object)
 _contained_path = option(
     "--contained-path", metavar="PATH", help="Start at this path of contained names instead: TestPlant/Line1/Pump."
 )
@@ -136,13 +137,16 @@ async def browse(
     If the gateway does not reach the Galaxy's database, a warning says that the copy may be outdated.
     """
     # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.completion.cache import SeenNames  # noqa: PLC0415
     from mxgateway_cli.results.galaxy_status import report_currency  # noqa: PLC0415
     from mxgateway_cli.results.galaxy_tree import GalaxyTree  # noqa: PLC0415
 
     _check_root(tag_name, contained_path)
     filters["include_attributes"] = attributes
     galaxy = (await gateway.client()).galaxy
-    await GalaxyTree(galaxy, output, filters, page_size=page_size).print(tag_name, contained_path, depth)
+    seen = SeenNames()
+    await GalaxyTree(galaxy, output, filters, page_size=page_size, seen=seen).print(tag_name, contained_path, depth)
+    seen.add_to(gateway.galaxy_cache)
     await report_currency(galaxy, output)
 
 
@@ -174,11 +178,13 @@ async def galaxy_discover(
 ) -> None:
     """Print all objects below an object of the Galaxy, by default the whole Galaxy, as they arrive."""
     # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.completion.cache import SeenNames  # noqa: PLC0415
     from mxgateway_cli.results.galaxy_status import report_currency  # noqa: PLC0415
     from mxgateway_cli.results.galaxy_tree import print_hierarchy  # noqa: PLC0415
 
     _check_root(tag_name, contained_path)
     galaxy = (await gateway.client()).galaxy
+    seen = SeenNames()
     objects = galaxy.discover(
         tag_name,
         contained_path=contained_path,
@@ -187,7 +193,8 @@ async def galaxy_discover(
         include_attributes=attributes,
         **filters,
     )
-    await print_hierarchy(objects, output)
+    await print_hierarchy(objects, output, seen)
+    seen.add_to(gateway.galaxy_cache)
     await report_currency(galaxy, output)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 from click.core import ParameterSource
 
+from mxgateway_cli.completion.names import complete_tag_of_pair
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import Command, argument, option
 from mxgateway_cli.input import options
@@ -61,7 +62,7 @@ def _read_recipe(context: click.Context, _: click.Parameter, path: str | None) -
 
 @gateway_command(
     "write",
-    argument("words", metavar="[TAG VALUE]...", nargs=-1, example=_EXAMPLE),
+    argument("words", metavar="[TAG VALUE]...", nargs=-1, example=_EXAMPLE, shell_complete=complete_tag_of_pair),
     option(
         "--type",
         "value_type",

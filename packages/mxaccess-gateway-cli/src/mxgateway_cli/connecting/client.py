@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from mxgateway import GatewayClient, MxGatewayError, ProtocolStatusCode
+from mxgateway_cli.completion.cache import GalaxyCache
 from mxgateway_cli.connecting.client_options import resolve
 from mxgateway_cli.connecting.runner import run
 from mxgateway_cli.output.log import show_log_records
@@ -67,6 +68,11 @@ class Gateway:
     async def client(self) -> GatewayClient:
         """Return the connected client."""
         return await self._connections.client(self.options)
+
+    @property
+    def galaxy_cache(self) -> GalaxyCache:
+        """The cache of the names in the gateway's Galaxy; that of the first gateway, if there are several."""
+        return GalaxyCache(self.options.by_endpoint()[0].endpoint)
 
     async def attach(self, session_id: str) -> Session:
         """Return the session with this id. The session stays open when the command ends."""

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from types import FrameType
 
-__all__ = ["interruptible", "run", "run_in"]
+__all__ = ["Terminated", "interruptible", "run", "run_in"]
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal other than Ctrl-C, such as SIGTERM, ends the process."""
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -45,16 +49,16 @@ def run_in(runner: asyncio.Runner, work: Callable[[], Coroutine[Any, Any, None]]
         runner.run(stoppable())
     except asyncio.CancelledError:
         if received:
-            raise KeyboardInterrupt from None
+            raise Terminated from None
         raise
 
 
 @contextmanager
 def interruptible() -> Generator[None]:
-    """Make the termination signals raise KeyboardInterrupt, as Ctrl-C does, while no event loop is running."""
+    """Make the termination signals raise Terminated, a KeyboardInterrupt, while no event loop is running."""
 
     def stop(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        raise Terminated
 
     with _signals_handled_by(stop):
         yield

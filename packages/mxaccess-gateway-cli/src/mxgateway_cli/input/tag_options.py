@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from mxgateway_cli.completion.names import complete_tag
 from mxgateway_cli.help import argument, former_option, option
 from mxgateway_cli.input.lists import parse_references
 from mxgateway_cli.input.tag_lists import read_tag_list
@@ -63,7 +64,9 @@ def tag(*, metavar: str = "TAG", required: bool = True) -> Callable[[FunctionT],
 
     def declare(function: FunctionT) -> FunctionT:
         former = former_option("--item", target="tag", instead="TAG")
-        return argument("tag", metavar=metavar, required=required, example=EXAMPLE_TAG)(former(function))
+        return argument("tag", metavar=metavar, required=required, example=EXAMPLE_TAG, shell_complete=complete_tag)(
+            former(function)
+        )
 
     return declare
 
@@ -75,6 +78,7 @@ def _declare_tags(function: FunctionT, *, metavar: str) -> FunctionT:
         nargs=-1,
         example=None if metavar.startswith("[") else EXAMPLE_TAG,
         callback=_read_stdin,
+        shell_complete=complete_tag,
     )
     former = former_option("--items", target="tags", instead="TAG...", parse=parse_references)
     return names(former(_tags_file(_match(function))))

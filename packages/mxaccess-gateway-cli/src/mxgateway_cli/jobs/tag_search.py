@@ -82,6 +82,7 @@ async def _look_up(gateway: Gateway, output: Output, pattern: str) -> Iterable[s
     found = await match_tags((await gateway.client()).galaxy, pattern)
     if not found:
         raise CommandFailure(f"no tag of the Galaxy matches {pattern!r}", ExitStatus.FAILED)
+    gateway.galaxy_cache.add(found)
     output.diagnostics.note(f"{len(found)} {'tag matches' if len(found) == 1 else 'tags match'} {pattern!r}")
     return found
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from mxgateway import Galaxy, GalaxyObject, GalaxyObjects
+    from mxgateway_cli.completion.cache import SeenNames
     from mxgateway_cli.output.console import Output
 
 __all__ = ["GalaxyTree", "print_hierarchy"]
@@ -38,11 +39,14 @@ class _Place:
 class GalaxyTree:
     """Prints the objects below an object: as a tree, as paths, as rows of CSV or as JSON records."""
 
-    def __init__(self, galaxy: Galaxy, output: Output, filters: Mapping[str, Any], *, page_size: int) -> None:
+    def __init__(
+        self, galaxy: Galaxy, output: Output, filters: Mapping[str, Any], *, page_size: int, seen: SeenNames
+    ) -> None:
         self._galaxy = galaxy
         self._output = output
         self._filters = dict(filters)
         self._page_size = page_size
+        self._seen = seen
         self._is_tree = output.format is OutputFormat.TABLE
         self._printer = Printer(output, GALAXY_ROWS)
         self._is_empty = True
@@ -73,6 +77,7 @@ class GalaxyTree:
         async for itself in self._galaxy.discover(root, contained_path=contained_path, max_depth=0):
             row = GalaxyRow(names=(itself.tag_name,), galaxy_object=itself)
             self._is_empty = False
+            _see(self._seen, itself)
             if self._is_tree:
                 self._output.line(object_text(itself), object_style(itself), flush=False)
                 self._print_tree_attributes(itself, _Place(), children_follow=itself.has_children is not False)
@@ -84,6 +89,7 @@ class GalaxyTree:
     async def _print_level(self, children: GalaxyObjects, place: _Place, depth: int) -> None:
         async for child, is_last in _with_last(children):
             self._is_empty = False
+            _see(self._seen, child)
             here = replace(place, names=(*place.names, child.tag_name))
             is_expanded = depth > 1 and child.has_children is not False
             below = replace(here, guides=here.guides + ("    " if is_last else "│   "))
@@ -114,7 +120,7 @@ class GalaxyTree:
             self._output.line(f"{place.guides}{guide}{attribute_text(attribute)}", "dim", flush=False)
 
 
-async def print_hierarchy(objects: GalaxyObjects, output: Output) -> None:
+async def print_hierarchy(objects: GalaxyObjects, output: Output, seen: SeenNames) -> None:
     """Print objects as they arrive, one per line, with their attributes below.
 
     Raises:
@@ -123,6 +129,7 @@ async def print_hierarchy(objects: GalaxyObjects, output: Output) -> None:
     printer = Printer(output, GALAXY_ROWS)
     with show_progress(output, "objects", prints_results=True) as update:
         async for galaxy_object in objects:
+            _see(seen, galaxy_object)
             if output.format in {OutputFormat.TABLE, OutputFormat.LINES}:
                 output.line(object_text(galaxy_object), object_style(galaxy_object), flush=False)
                 for attribute in galaxy_object.attributes:
@@ -140,6 +147,10 @@ def _print_rows(printer: Printer[GalaxyRow], galaxy_object: GalaxyObject, output
         return
     for attribute in galaxy_object.attributes:
         printer.print(replace(row, attribute=attribute), flush=False)
+
+
+def _see(seen: SeenNames, galaxy_object: GalaxyObject) -> None:
+    seen.see(galaxy_object.tag_name, (attribute.full_tag_reference for attribute in galaxy_object.attributes))
 
 
 async def _with_last(objects: GalaxyObjects) -> AsyncIterator[tuple[GalaxyObject, bool]]:

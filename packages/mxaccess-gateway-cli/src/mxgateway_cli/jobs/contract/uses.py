@@ -47,7 +47,7 @@ _GALAXY_STATUS: Final = "BrowseChildren TestConnection WatchDeployEvents"
 # The commands that need no gateway, and the one that runs others.
 _WITHOUT_GATEWAY: Final = frozenset(
     {
-        *("help", "version", "simulate", "contract", "batch"),
+        *("help", "version", "simulate", "contract", "completion", "batch"),
         *("profile add", "profile list", "profile show", "profile use", "profile remove"),
     }
 )
@@ -79,6 +79,7 @@ _USES: Final[Mapping[str, Uses]] = {
     "session-active-alarms": _uses("", "QUERY_ACTIVE_ALARMS"),
     "acknowledge-alarm-by-guid": _uses("", "ACKNOWLEDGE_ALARM"),
     "browse": _uses(_GALAXY_STATUS),
+    "cache-tags": _uses(_GALAXY),
     "galaxy-discover": _uses(f"{_GALAXY} {_GALAXY_STATUS}"),
     "galaxy-status": _uses(_GALAXY_STATUS),
     "galaxy-last-deploy": _uses("GetLastDeployTime"),

@@ -52,7 +52,7 @@ class _LineDiagnostics(Diagnostics):
 
 
 def run_batch(lines: Iterable[str], shared: Sequence[str], output: Output) -> None:
-    """Run command lines until the input ends.
+    """Run command lines until the input ends, and print END_OF_RESULT after the result of each, also if it is empty.
 
     Args:
         lines: The command lines.
@@ -64,7 +64,23 @@ def run_batch(lines: Iterable[str], shared: Sequence[str], output: Output) -> No
     """
     with Batch(shared, output) as batch, interruptible():
         for line in lines:
-            batch.run_line(line)
+            _run_line(batch, line, output)
+
+
+def _run_line(batch: Batch, line: str, output: Output) -> None:
+    diagnostics = _LineDiagnostics(as_json=output.as_json, debug=output.diagnostics.debug)
+    try:
+        batch.run(line, diagnostics)
+    except PartialFailure as error:
+        # The result is already printed and says which entries failed.
+        diagnostics.warning(str(error))
+    except click.exceptions.Exit:
+        pass
+    except Exception as error:  # noqa: BLE001 - no error of a line may end the batch
+        failure = describe_error(error)
+        diagnostics.error(failure.message, {"exitStatus": int(failure.status), **failure.facts})
+    sys.stdout.write(END_OF_RESULT + "\n")
+    sys.stdout.flush()
 
 
 class Batch:
@@ -83,23 +99,16 @@ class Batch:
         with self._runner, show_log_records(self._output.diagnostics):
             self._runner.run(self._connections.close())
 
-    def run_line(self, line: str) -> None:
-        """Run a line and print its result or its error, then END_OF_RESULT."""
-        diagnostics = _LineDiagnostics(as_json=self._output.as_json, debug=self._output.diagnostics.debug)
-        try:
-            self._run(line, diagnostics)
-        except PartialFailure as error:
-            # The result is already printed and says which entries failed.
-            diagnostics.warning(str(error))
-        except click.exceptions.Exit:
-            pass
-        except Exception as error:  # noqa: BLE001 - no error of a line may end the batch
-            failure = describe_error(error)
-            diagnostics.error(failure.message, {"exitStatus": int(failure.status), **failure.facts})
-        sys.stdout.write(END_OF_RESULT + "\n")
-        sys.stdout.flush()
+    def run(self, line: str, diagnostics: Diagnostics) -> None:
+        """Run a command line and print its result. A blank line and a comment, which starts with `#`, do nothing.
 
-    def _run(self, line: str, diagnostics: Diagnostics) -> None:
+        Raises:
+            click.exceptions.Exit: The line requested help.
+            Exception: The command failed, in any of the ways in which a command can fail.
+        """
+        line = line.lstrip("\ufeff")
+        if line.lstrip().startswith("#"):
+            return
         arguments = _split(line)
         if not arguments:
             return
@@ -147,7 +156,7 @@ def _supported(name: str, shared: Sequence[str]) -> list[str]:
 
 def _split(line: str) -> list[str]:
     try:
-        return shlex.split(line.lstrip("\ufeff"))
+        return shlex.split(line)
     except ValueError as error:
         problem = str(error).lower()
     raise click.UsageError(f"cannot split the line into arguments: {problem}")

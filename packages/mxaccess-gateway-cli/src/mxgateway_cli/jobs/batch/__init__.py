@@ -1,0 +1,1 @@
+"""The batch: command lines from stdin over one connection, with a prompt on a terminal."""

@@ -203,6 +203,15 @@ async def test_prompt_prints_json_and_ends_with_its_input() -> None:
         validate(record, "simulation")
 
 
+async def test_prompt_without_stdin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+
+    result = await mxgw_py("simulate", "--interactive")
+
+    assert result.status == ExitStatus.USAGE
+    assert "--interactive reads commands from stdin, which is not open" in result.error
+
+
 async def test_prompt_on_a_terminal_completes_words() -> None:
     with PseudoTerminal(100, 24) as terminal:
         process = await asyncio.create_subprocess_exec(

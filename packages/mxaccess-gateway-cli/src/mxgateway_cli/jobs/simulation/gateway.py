@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,9 +78,13 @@ def simulate_gateway(simulation: Simulation, output: Output) -> None:
     """Run a simulated gateway until a signal or its prompt ends it.
 
     Raises:
-        click.UsageError: A file or the API key is missing or invalid.
+        click.UsageError: A file or the API key is missing or invalid, or stdin is not open.
         CommandFailure: The gateway cannot listen on the address.
     """
+    # Without a console, and after `<&-`, stdin is None.
+    stdin: object = sys.stdin
+    if simulation.interactive and stdin is None:
+        raise click.UsageError("--interactive reads commands from stdin, which is not open")
     plant = read_plant(simulation.plant_file)
     script = read_script(simulation.script, plant)
     try:

@@ -39,7 +39,7 @@ def run_prompt(control: Control, loop: BackgroundLoop, output: Output) -> None:
         for line in _lines(lines):
             try:
                 answer = loop.run(lines.answer(line))
-            except (LookupError, RuntimeError, TypeError, ValueError) as error:
+            except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
                 _print(output, line, "error", str(error))
             else:
                 if answer is not None:

@@ -91,7 +91,7 @@ class InstructionStep:
         """Perform the instruction."""
         try:
             await control.perform(self.instruction)
-        except (LookupError, RuntimeError, TypeError, ValueError) as error:
+        except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise ScriptError(f"{self.place}: {error}") from error
 
 

@@ -9,8 +9,9 @@ import click
 from mxgateway_cli._version import VERSION
 from mxgateway_cli.connecting.runner import Terminated, interruptible
 from mxgateway_cli.failures.report import report_error
+from mxgateway_cli.input.line_editing import completed_by_tab
 from mxgateway_cli.jobs.batch.batch import Batch
-from mxgateway_cli.jobs.batch.editing import completed_by_tab
+from mxgateway_cli.jobs.batch.words import possible_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def run_prompt(shared: Sequence[str], output: Output) -> None:
         KeyboardInterrupt: A signal other than Ctrl-C ended the batch.
     """
     output.diagnostics.note(f"mxgw-py {VERSION}: help lists the commands, exit or Ctrl-D ends the batch")
-    with Batch(shared, output) as batch, interruptible(), completed_by_tab():
+    with Batch(shared, output) as batch, interruptible(), completed_by_tab(possible_words):
         while True:
             try:
                 line = input(_PROMPT)

@@ -106,23 +106,32 @@ class Lines:
                 return await self._perform(*_action(name, arguments))
 
     def complete(self, before: str, word: str) -> list[str]:
-        """Return the words that may stand behind the text `before` and begin with `word`."""
-        words = before.split()
-        plant = [tag.name for tag in self._control.gateway.plant]
-        if not words:
-            found = [*_COMMANDS, *ACTIONS]
-        elif words[0] == _ALARM and len(words) == 1:
-            found = list(_ALARM_ACTIONS)
-        elif words[0] == "help":
-            found = [*_COMMANDS, *ACTIONS]
-        elif words[0] == "get":
-            found = plant
-        elif words[0] == END:
-            found = [action.name for action in ACTIONS.values() if action.lasts]
-        else:
-            name, arguments = _action(words[0], words[1:])
-            found = _completions(name, len(arguments), word, plant) if name in ACTIONS else []
-        return [each for each in found if each.lower().startswith(word.lower())]
+        """Return the words that can follow the text `before` and begin with `word`. A space ends the only one."""
+        try:
+            words = _words(before)
+            possible = self._possible_words(words, word)
+        except ValueError:
+            # The line has an open quotation, or its command is unknown.
+            return []
+        found = [each for each in possible if each.lower().startswith(word.lower())]
+        return [f"{each} " for each in found] if len(found) == 1 and not found[0].endswith("=") else found
+
+    def _possible_words(self, words: Sequence[str], word: str) -> list[str]:
+        commands, tags = [*_COMMANDS, *ACTIONS], [tag.name for tag in self._control.gateway.plant]
+        match words:
+            case [] | ["help"]:
+                return commands
+            case ["alarm"]:
+                return list(_ALARM_ACTIONS)
+            case ["get"]:
+                return tags
+            case ["end"]:
+                return [action.name for action in ACTIONS.values() if action.lasts]
+            case [name, *arguments]:
+                action, rest = _action(name, arguments)
+                return _completions(action, len(rest), word, tags) if action in ACTIONS else []
+            case _:
+                return []
 
     async def _perform(self, name: str, arguments: Sequence[str]) -> str:
         parameters = {each.name: each for each in parameters_of(name)}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from mxgateway.redaction import redact
+from mxgateway_cli.input.line_editing import completed_by_tab
 from mxgateway_cli.jobs.simulation.lines import Lines, QuitRequest
 from mxgateway_cli.output.texts import printable
 
@@ -58,36 +58,11 @@ def _lines(lines: Lines) -> Iterator[str]:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         yield from sys.stdin
         return
-    _enable_completion(lines)
-    while True:
-        try:
-            yield input(_PROMPT)
-        except EOFError:
-            # The cursor is still behind the prompt.
-            click.echo()
-            return
-
-
-def _enable_completion(lines: Lines) -> None:
-    """Let input() edit lines, keep their history, and complete words with TAB, where the system has readline."""
-    try:
-        readline: Any = importlib.import_module("readline")
-    except ImportError:
-        return
-    found: list[str] = []
-
-    def complete(word: str, state: int) -> str | None:
-        if state == 0:
+    with completed_by_tab(lines.complete):
+        while True:
             try:
-                found[:] = lines.complete(readline.get_line_buffer()[: readline.get_begidx()], word)
-            except ValueError:
-                found.clear()
-            if len(found) == 1 and not found[0].endswith("="):
-                found[0] += " "
-        return found[state] if state < len(found) else None
-
-    readline.set_completer(complete)
-    readline.set_completer_delims(" \t\n")
-    # macOS has libedit instead of GNU readline.
-    uses_libedit = "libedit" in (readline.__doc__ or "")
-    readline.parse_and_bind("bind ^I rl_complete" if uses_libedit else "tab: complete")
+                yield input(_PROMPT)
+            except EOFError:
+                # The cursor is still behind the prompt.
+                click.echo()
+                return

@@ -1,16 +1,12 @@
-"""Editing of the command line at the prompt: completion with Tab."""
+"""Editing of the line at a prompt: completion with Tab."""
 
 from __future__ import annotations
 
-import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from mxgateway_cli.app import app
-from mxgateway_cli.completion.shells import completions
-
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Sequence
 
 __all__ = ["completed_by_tab"]
 
@@ -18,10 +14,14 @@ _DELIMITERS: Final = " \t\n"
 
 
 @contextmanager
-def completed_by_tab() -> Generator[None]:
-    """Complete commands, options and tags when the user presses Tab, while the block runs.
+def completed_by_tab(completions: Callable[[str, str], Sequence[str]]) -> Generator[None]:
+    """Complete the words that the user types at `input` when the user presses Tab, while the block runs.
 
     Python on Windows has no readline: the console then edits the line without completion.
+
+    Args:
+        completions: Returns the words that can replace the last word of the line, given the text before it and the
+            word.
     """
     try:
         import readline  # noqa: PLC0415 - not available everywhere
@@ -32,7 +32,7 @@ def completed_by_tab() -> Generator[None]:
 
     def complete(text: str, index: int) -> str | None:
         if index == 0:
-            offered[:] = _completions(readline.get_line_buffer()[: readline.get_begidx()], text)
+            offered[:] = completions(readline.get_line_buffer()[: readline.get_begidx()], text)
         return offered[index] if index < len(offered) else None
 
     before, delimiters = readline.get_completer(), readline.get_completer_delims()
@@ -46,12 +46,3 @@ def completed_by_tab() -> Generator[None]:
     finally:
         readline.set_completer(before)
         readline.set_completer_delims(delimiters)
-
-
-def _completions(before: str, text: str) -> list[str]:
-    try:
-        words = shlex.split(before)
-    except ValueError:
-        # The line has an open quotation.
-        return []
-    return [item.value for item in completions(app, words, text) if item.type == "plain"]

@@ -74,10 +74,19 @@ async def test_the_suffix_says_what_kind_of_file_it_is(tmp_path: Path, suffix: s
     assert head.startswith(beginnings.get(suffix, b"SQLite"))
 
 
+@pytest.mark.usefixtures("gateway")
+async def test_stdout_gets_line_protocol_and_nothing_else() -> None:
+    result = await succeed("record", INT, "--to", "-", "--count", 1)
+
+    (line,) = result.stdout.splitlines()
+    assert line.startswith(f"mxgateway,tag={INT} integer=42i,quality=192i,repeated=false ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
         (("--to", "values.txt"), "--to values.txt: give --format, or a file that ends in .csv, .jsonl"),
+        (("--to", "-", "--format", "csv"), "stdout takes --format influx only, and a file takes the other formats"),
         (("--to", "v.csv", "--duration", "5x"), "'5x' is not a duration: use for example 5s or 1.5h"),
         (("--to", "v.csv", "--rotate-size", "0"), "the size must be more than 0"),
     ],

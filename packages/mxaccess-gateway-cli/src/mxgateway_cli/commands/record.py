@@ -27,12 +27,13 @@ __all__ = ["record"]
         required=True,
         example="values.csv",
         metavar="FILE",
-        help="The file, by its suffix .csv, .jsonl, .sqlite or .parquet, or a folder with --format. It is continued.",
+        help="The file, by its suffix .csv, .jsonl, .sqlite or .parquet, or a folder with --format. It is continued. "
+        "- is InfluxDB line protocol on stdout.",
     ),
     option(
         "--format",
         "file_format",
-        type=click.Choice(["csv", "jsonl", "sqlite", "parquet"]),
+        type=click.Choice(["csv", "jsonl", "sqlite", "parquet", "influx"]),
         help="The kind of file, if the suffix does not say it.",
     ),
     options.duration("Stop after this time, for example 90s or 8h."),

@@ -15,6 +15,7 @@ import click
 from mxgateway.recording import (
     CsvSink,
     JsonLinesSink,
+    LineProtocolSink,
     ParquetSink,
     Recorder,
     RecorderOptions,
@@ -35,6 +36,7 @@ __all__ = ["RecordSettings", "record_tags"]
 
 FileSink = CsvSink | JsonLinesSink | SqliteSink | ParquetSink
 
+STDOUT: Final = "-"
 _SINKS: Final[Mapping[str, type[FileSink]]] = {
     "csv": CsvSink,
     "jsonl": JsonLinesSink,
@@ -75,13 +77,17 @@ class RecordSettings:
     rotate_every: float | None
     flush_interval: float
 
-    def sink(self) -> FileSink:
+    def sink(self) -> FileSink | LineProtocolSink:
         """Return the sink, which is not open yet.
 
         Raises:
-            click.UsageError: The kind of file is unknown.
+            click.UsageError: The kind of file is unknown, or does not fit the path.
             MxGatewayConfigurationError: A library for it is missing.
         """
+        if self.path == STDOUT and self.file_format in {None, "influx"}:
+            return LineProtocolSink(sys.stdout.buffer)
+        if self.path == STDOUT or self.file_format == "influx":
+            raise click.UsageError("stdout takes --format influx only, and a file takes the other formats")
         file_format = self.file_format or _SUFFIXES.get(Path(self.path).suffix.lower())
         if file_format is None:
             raise click.UsageError(
@@ -92,9 +98,13 @@ class RecordSettings:
 
 
 async def record_tags(
-    client: TagClient, tags: Sequence[str], sink: FileSink, output: Output, settings: RecordSettings
+    client: TagClient,
+    tags: Sequence[str],
+    sink: FileSink | LineProtocolSink,
+    output: Output,
+    settings: RecordSettings,
 ) -> None:
-    """Record tags until the settings or a signal end it, then print a summary.
+    """Record tags until the settings or a signal end it, then print a summary unless stdout has the records.
 
     Raises:
         MxGatewayError: The watch failed and cannot be restored. What arrived before is written.
@@ -111,7 +121,8 @@ async def record_tags(
     except OSError as error:
         text = f"cannot record to {settings.path}: {error.strerror}" if error.strerror else str(error)
         raise CommandFailure(text, ExitStatus.FAILED) from error
-    _print_summary(recorder, sink, output, time.monotonic() - began)
+    if isinstance(sink, FileSink):
+        _print_summary(recorder, sink, output, time.monotonic() - began)
 
 
 def _print_summary(recorder: Recorder, sink: FileSink, output: Output, seconds: float) -> None:
@@ -133,9 +144,11 @@ def _print_summary(recorder: Recorder, sink: FileSink, output: Output, seconds: 
 
 
 @contextlib.asynccontextmanager
-async def _progress(recorder: Recorder, sink: FileSink, output: Output) -> AsyncGenerator[None]:
+async def _progress(
+    recorder: Recorder, sink: FileSink | LineProtocolSink, output: Output
+) -> AsyncGenerator[None]:
     """Show a line about the recording on stderr, if that is a terminal, while the block runs."""
-    if output.as_json or not sys.stderr.isatty():
+    if not isinstance(sink, FileSink) or output.as_json or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console  # noqa: PLC0415 - only where there is a terminal

@@ -3,11 +3,12 @@
 from mxgateway.recording.record import RecordKind, TagRecord
 from mxgateway.recording.recorder import Recorder, RecorderOptions, RecorderStatistics
 from mxgateway.recording.sink import Sink
-from mxgateway.recording.sinks import CsvSink, JsonLinesSink, ParquetSink, Rotation, SqliteSink
+from mxgateway.recording.sinks import CsvSink, JsonLinesSink, LineProtocolSink, ParquetSink, Rotation, SqliteSink
 
 __all__ = [
     "CsvSink",
     "JsonLinesSink",
+    "LineProtocolSink",
     "ParquetSink",
     "RecordKind",
     "Recorder",

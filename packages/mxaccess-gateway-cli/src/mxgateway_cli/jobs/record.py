@@ -144,9 +144,7 @@ def _print_summary(recorder: Recorder, sink: FileSink, output: Output, seconds: 
 
 
 @contextlib.asynccontextmanager
-async def _progress(
-    recorder: Recorder, sink: FileSink | LineProtocolSink, output: Output
-) -> AsyncGenerator[None]:
+async def _progress(recorder: Recorder, sink: FileSink | LineProtocolSink, output: Output) -> AsyncGenerator[None]:
     """Show a line about the recording on stderr, if that is a terminal, while the block runs."""
     if not isinstance(sink, FileSink) or output.as_json or not sys.stderr.isatty():
         yield

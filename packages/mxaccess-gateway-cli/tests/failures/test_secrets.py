@@ -38,6 +38,8 @@ MODES = {"text": [], "json": ["--json"], "debug": ["--debug"], "json and debug":
 # Arguments that a command needs in addition to its required options.
 ARGUMENTS: dict[str, list[str]] = {
     "acknowledge-alarm": ["Provider!Group.Tag"],
+    "add-buffered-item": ["TestObject.TestInt"],
+    "add-item": ["TestObject.TestInt"],
     "add-item-bulk": ["TestObject.TestInt"],
     "batch": [],
     "bench-events": ["--duration", "0.2"],

@@ -16,6 +16,7 @@ from mxgateway import (
     MxAccessError,
     MxDataType,
     MxGatewayAuthorizationError,
+    MxGatewayConfigurationError,
     MxGatewayWorkerError,
     MxStatusCategory,
     Session,
@@ -219,6 +220,15 @@ async def test_wrong_password_raises_mx_access_error(session: Session) -> None:
 
     assert caught.value.hresult == 0x80070005 - 2**32
     assert "wrong-password" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", [None, b"secret", "secret\ud800"], ids=["None", "bytes", "lone surrogate"])
+async def test_invalid_password_is_refused_without_showing_it(scripted_session: Session, password: Any) -> None:
+    with pytest.raises(MxGatewayConfigurationError, match="invalid verify_user_password") as caught:
+        await scripted_session.authenticate_user(12, "operator", password)
+
+    assert "secret" not in f"{caught.value!r} {caught.value}"
+    assert caught.value.__context__ is None
 
 
 async def test_sparse_array_fills_the_other_elements_with_defaults(gateway: SimulatedGateway, session: Session) -> None:

@@ -21,7 +21,7 @@ from mxgateway import (
     TagClient,
 )
 from mxgateway.testing import SimulatedGateway, Tag
-from support.tagging import INT, STRING, commands, first_values, following, following_change, lost, taken
+from support.tagging import INT, STRING, commands, first_values, following, following_change, lost, outcomes, taken
 
 
 async def test_close_ends_when_recovery_is_cancelled_and_closing_fails() -> None:
@@ -177,8 +177,9 @@ async def test_a_defect_of_the_library_raises_instead_of_hanging(
     async with tags.watch(INT) as watch:
         await following_change(watch)
         monkeypatch.setattr(Session, "read_bulk", defective)
-        with pytest.raises(MxGatewayError, match="the TagClient failed: RuntimeError"):
-            await tags.read(INT)
+        errors = await outcomes(tags.read(INT), tags.read(STRING))
+        assert [str(error) for error in errors] == ["the TagClient failed: RuntimeError('a defect')"] * 2
+        assert errors[0] is not errors[1]
 
         monkeypatch.setattr(Session, "get_state", defective)
         await gateway.faults.drop_connections()

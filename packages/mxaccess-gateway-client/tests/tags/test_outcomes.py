@@ -11,6 +11,7 @@ import pytest
 from mxgateway import (
     GatewayClient,
     MxAccessError,
+    MxGatewayAuthorizationError,
     MxGatewayLimitError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
@@ -76,6 +77,24 @@ async def test_late_outcome_is_not_matched_to_next_write(slow_gateway: Simulated
     await second
     assert slow_gateway.plant[INT].value == 2
     assert slow_gateway.sessions[0].session_id == session
+
+
+async def test_a_tag_whose_new_handle_is_refused_is_added_by_the_next_write(
+    slow_gateway: SimulatedGateway, slow_tags: TagClient
+) -> None:
+    with pytest.raises(MxGatewayTimeoutError):
+        await slow_tags.write(INT, 1, timeout=0.1)
+    slow_gateway.faults.refuse_next_calls(1, grpc.StatusCode.PERMISSION_DENIED, "not you", rpc="Invoke")
+    with pytest.raises(MxGatewayAuthorizationError, match="not you"):
+        await slow_tags.write(INT, 2)
+    before = commands(slow_gateway)
+
+    third = await sent(slow_gateway, slow_tags.write(INT, 3), 2)
+    slow_gateway.clock.advance(10)
+    await third
+    assert slow_gateway.plant[INT].value == 3
+    # The former handle was given up with the first attempt: nothing is removed twice.
+    assert set(commands(slow_gateway) - before) == {"ADD_ITEM_BULK", "ADVISE_ITEM_BULK", "WRITE"}
 
 
 async def test_late_outcome_of_cancelled_write_is_not_matched_to_next_write(

@@ -204,6 +204,15 @@ async def test_a_new_session_gets_the_next_tags_as_soon_as_the_first_values_of_t
         assert (await first_values(watch, len(names))).keys() == set(names)
 
 
+async def test_silent_tags_hold_up_the_next_ones_only_for_a_moment(
+    gateway: SimulatedGateway, tags: TagClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mxgateway.tags.subscriptions.subscriptions._TAGS_PER_ADVISE", 1)
+    with gateway.faults.silent_tag(INT):
+        async with asyncio.timeout(3), tags.watch(INT, STRING) as watch:
+            assert await first_values(watch) == {STRING: "Hello"}
+
+
 async def test_a_silent_tag_does_not_hold_up_a_large_watch(gateway: SimulatedGateway, tags: TagClient) -> None:
     silent, changing, *others = add_tags(gateway, 5_100)
     keeps_changing = asyncio.create_task(_change(gateway, changing))

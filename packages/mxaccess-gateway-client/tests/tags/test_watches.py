@@ -12,6 +12,7 @@ from mxgateway import (
     GatewayClient,
     MxGatewayConfigurationError,
     MxGatewayProtocolError,
+    OverflowPolicy,
     TagClient,
     TagOptions,
     TagRefused,
@@ -137,6 +138,15 @@ async def test_watch_needs_a_tag_and_room_for_a_change(tags: TagClient) -> None:
         tags.watch()
     with pytest.raises(MxGatewayConfigurationError, match="queue_size 0"):
         tags.watch(INT, queue_size=0)
+
+
+def test_options_that_are_left_out_have_their_documented_values(tags: TagClient) -> None:
+    options = TagOptions(client_name="test")
+
+    assert (options.supervisory, options.queue_size, options.overflow) == (False, 10_000, OverflowPolicy.DROP_OLDEST)
+    assert (options.reconnect_delay, options.longest_reconnect_delay) == (0.2, 15.0)
+    assert (options.linger, options.failover_after) == (30.0, 30.0)
+    assert tags.poll(INT).every == 10.0
 
 
 @pytest.mark.parametrize(

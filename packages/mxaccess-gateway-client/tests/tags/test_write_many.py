@@ -90,6 +90,14 @@ async def test_a_write_to_an_unknown_tag_is_refused_by_mxaccess(tags: TagClient)
     assert isinstance(unknown.error, MxAccessError)
 
 
+async def test_the_user_of_a_supervisory_client_counts_and_may_be_left_out(client: GatewayClient) -> None:
+    async with client.tags("test", supervisory=True) as tags:
+        assert states(await tags.write_many({INT: 1, STRING: "a"})) == {INT: CONFIRMED, STRING: CONFIRMED}
+        (unknown,) = await tags.write_many({INT: 2}, user_id=4711)
+
+    assert unknown.state is REFUSED
+
+
 async def test_without_confirm_outcomes_are_accepted_and_a_later_refusal_is_logged(
     slow_gateway: SimulatedGateway, slow_tags: TagClient, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import keyring
 from keyring.backend import KeyringBackend
@@ -21,7 +22,9 @@ class MemoryKeyring(KeyringBackend):
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # keyring does not annotate it
+        # keyring does not annotate it.
+        initialize: Any = super().__init__
+        initialize()
         self.passwords: dict[tuple[str, str], str] = {}
         self.problem: str | None = None
 

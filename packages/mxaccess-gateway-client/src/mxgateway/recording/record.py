@@ -77,8 +77,8 @@ class TagRecord:
             getattr(self, name) == getattr(other, name) for name in TagRecord.__slots__
         )
 
-    # Like the message of its event.
-    __hash__ = None  # type: ignore[assignment]  # how Python marks a class that is not hashable
+    def __hash__(self) -> int:
+        return hash((self.kind, self.tag, self.received_nanoseconds, self.sequence))
 
     def __repr__(self) -> str:
         if self.kind is RecordKind.CHANGE:

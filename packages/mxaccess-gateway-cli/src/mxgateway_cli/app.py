@@ -12,8 +12,8 @@ import click
 
 from mxgateway_cli._version import VERSION
 from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.failures.groups import Group
 from mxgateway_cli.failures.report import report_error
-from mxgateway_cli.failures.suggestions import unknown_command
 from mxgateway_cli.output.console import Diagnostics, discard_output
 from mxgateway_cli.output.settings import requests_json
 
@@ -143,7 +143,7 @@ _COMPLETION_VARIABLE = "_MXGW_PY_COMPLETE"
 _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
-class _App(click.Group):
+class _App(Group):
     """The group of all commands, which imports a command only when it is requested."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
@@ -162,19 +162,6 @@ class _App(click.Group):
                     command: click.Command = getattr(module, cmd_name.replace("-", "_").replace(" ", "_"))
                     return command
         return None
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that a command line begins with, and the rest of the command line.
-
-        Raises:
-            click.UsageError: There is no such command. The message names near ones.
-        """
-        name = args[0]
-        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
-            raise click.UsageError(unknown_command(name, self.list_commands(ctx)), ctx)
-        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the completions of a command or an option."""
@@ -210,16 +197,11 @@ class _App(click.Group):
     _PROGRAM,
     cls=_App,
     epilog=_EPILOG,
-    invoke_without_command=True,
-    no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 @click.version_option(VERSION, "-V", "--version", prog_name=_PROGRAM, message="%(prog)s %(version)s")
-@click.pass_context
-def app(context: click.Context) -> None:
+def app() -> None:
     """Talk to an MXAccess Gateway from the command line."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
 
 
 def run(arguments: Sequence[str]) -> ExitStatus:

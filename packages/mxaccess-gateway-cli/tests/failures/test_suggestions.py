@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cli_support.command_line import mxgw_py
+from cli_support.command_line import mxgw_py, succeed
 from mxgateway_cli.exit_status import ExitStatus
 
 
@@ -67,3 +67,8 @@ async def test_tag_in_place_of_command_is_answered_with_read() -> None:
 async def test_option_before_command_is_answered_with_its_place() -> None:
     assert "options follow the command" in (await mxgw_py("--endpoint", "plant:5001", "read", "A.B")).error
     assert "did you mean --version?" in (await mxgw_py("--versoin")).error
+
+
+async def test_group_of_commands_suggests_its_own_commands_and_prints_its_help() -> None:
+    assert "unknown command 'ad': did you mean add?" in (await mxgw_py("profile", "ad")).error
+    assert "Make a profile the default one" in (await succeed("profile")).stdout

@@ -9,6 +9,7 @@ import click
 from mxgateway_cli.connecting.gateway_command import build_command
 from mxgateway_cli.connecting.profile_names import complete_profiles
 from mxgateway_cli.connecting.target import Target, gateway_options
+from mxgateway_cli.failures.groups import Group
 from mxgateway_cli.help import argument, option
 from mxgateway_cli.output.console import Output
 from mxgateway_cli.output.settings import output_options
@@ -102,7 +103,7 @@ profile_show = build_command(
 profile_use = build_command("profile use", _EXISTING_NAME, output_options, schema="profile")(_use)
 profile_remove = build_command("profile remove", _EXISTING_NAME, output_options, schema="profile")(_remove)
 
-profile = click.Group(
+profile = Group(
     "profile",
     commands={
         "add": profile_add,
@@ -112,5 +113,4 @@ profile = click.Group(
         "remove": profile_remove,
     },
     help="Keep gateways under names, for --profile NAME.",
-    no_args_is_help=False,
 )

@@ -353,8 +353,11 @@ async def test_broken_file_is_an_error_of_one_line(file: Path) -> None:
         assert f"cannot read the profiles in {file}: " in result.error
 
 
-async def test_subcommand_is_required_and_must_exist() -> None:
-    for arguments in ([], ["lsit"]):
-        result = await mxgw_py("profile", *arguments)
-        assert result.status == ExitStatus.USAGE
-        assert "mxgw-py profile --help" in result.error
+async def test_profile_alone_prints_its_help_and_a_mistyped_subcommand_is_refused() -> None:
+    alone = await mxgw_py("profile")
+    mistyped = await mxgw_py("profile", "lsit")
+
+    assert (alone.status, alone.stderr) == (ExitStatus.GOOD, "")
+    assert alone.stdout.startswith("Usage: mxgw-py profile")
+    assert mistyped.status == ExitStatus.USAGE
+    assert "did you mean list? (see 'mxgw-py profile --help')" in mistyped.error

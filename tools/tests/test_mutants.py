@@ -50,7 +50,7 @@ def test_every_module_of_the_listed_parts_has_tests() -> None:
     for part in mutants.TESTS_OF:
         assert (source / part).exists()
         assert mutants.tests_of(f"{part}/module.py")
-    assert mutants.tests_of("tags/client.py") == mutants.TESTS_OF["tags"]
+    assert mutants.tests_of("tags/options.py") == mutants.TESTS_OF["tags"]
     assert mutants.tests_of("_transport/tls/trust.py") == mutants.TESTS_OF["_transport/tls"]
 
 

@@ -161,13 +161,13 @@ async def test_a_sparse_array_gets_its_total_length_from_the_tag(tags: TagClient
 
 async def test_a_sparse_array_that_does_not_fit_is_refused(tags: TagClient, gateway: SimulatedGateway) -> None:
     wrong = {
-        "another total length": (SparseArray(element_data_type=INTEGER, total_length=3, elements={1: 8}), 3),
-        "an index outside": (SparseArray(element_data_type=INTEGER, elements={7: 8}), 8),
+        "the value has length 3": (SparseArray(element_data_type=INTEGER, total_length=3, elements={1: 8}), 3),
+        "index 7 is outside": (SparseArray(element_data_type=INTEGER, elements={7: 8}), 8),
     }
-    for name, (value, length) in wrong.items():
-        with pytest.raises(MxGatewayArrayLengthError) as refused:
+    for words, (value, length) in wrong.items():
+        with pytest.raises(MxGatewayArrayLengthError, match=words) as refused:
             await tags.write(ARRAY, value)
-        assert (refused.value.value_length, refused.value.array_length) == (length, 5), name
+        assert (refused.value.value_length, refused.value.array_length) == (length, 5)
     assert writes(gateway) == 0
 
 

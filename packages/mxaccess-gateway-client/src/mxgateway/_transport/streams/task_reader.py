@@ -89,6 +89,7 @@ class TaskReader(Generic[MessageT]):
         try:
             self._end = await self._read_until_end()
         finally:
+            # If the call is cancelled, grpc.aio raises the same CancelledError as if this task had been.
             self._end = self._end or StreamEnd(status=None, details=None)
             self._call.cancel()
             self._arrived.set()
@@ -110,10 +111,4 @@ class TaskReader(Generic[MessageT]):
         except (grpc.aio.AioRpcError, KeyError) as error:
             ended = status_of(error)
             return StreamEnd(status=ended.code, details=ended.details, sent_by_gateway=ended.sent_by_gateway)
-        except asyncio.CancelledError:
-            # If the call was cancelled, grpc.aio raises the same error as if this task had been.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            return StreamEnd(status=None, details=None)
         return StreamEnd(status=grpc.StatusCode.OK, details=None)

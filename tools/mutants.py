@@ -98,6 +98,7 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
     "_watching": ("tags/test_watch_queues.py", "tags/test_recovery_delays.py", "tags/test_faults.py", "alarms"),
     "events": ("events", "alarms"),
     "tags": (
+        "package/test_terminal_use.py",
         "tags/test_reads.py",
         "tags/test_writes.py",
         "tags/test_write_many.py",
@@ -106,7 +107,6 @@ TESTS_OF: Mapping[str, tuple[str, ...]] = {
         "tags/test_batching.py",
         "tags/test_order.py",
         "tags/test_defects.py",
-        "package/test_terminal_use.py",
     ),
     "tags/calls": ("tags/calls",),
     "tags/client.py": (

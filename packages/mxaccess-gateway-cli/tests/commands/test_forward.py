@@ -46,6 +46,18 @@ async def test_changes_are_messages_and_a_summary_is_printed(nats_server: NatsSe
 
 
 @pytest.mark.usefixtures("gateway")
+async def test_what_waits_in_memory_at_the_end_is_reported_as_lost_and_a_file_keeps_it(tmp_path: Path) -> None:
+    away = ("forward", INT, "--to", "nats://127.0.0.1:1", "--duration", "300ms", "--drain", "10ms")
+    result = await mxgw_py(*away)
+    assert result.status == ExitStatus.TRANSPORT
+    assert "1 record lost: the broker did not take them; --spool FILE would keep them" in result.stderr
+
+    kept = await mxgw_py(*away, "--spool", tmp_path / "spool")
+    assert kept.status == ExitStatus.GOOD
+    assert f"in {tmp_path / 'spool'} still 1 record" in kept.stdout
+
+
+@pytest.mark.usefixtures("gateway")
 async def test_shards_share_the_tags(nats_server: NatsServer) -> None:
     for index in (1, 2):
         shard = ("--stream", f"PLANT{index}", "--subject-prefix", f"plant{index}", "--shard", f"{index}/2")
@@ -88,7 +100,7 @@ async def test_metrics_and_health_follow_the_broker_and_sigterm_ends_well(
         assert await get(port, "/healthz") == (200, "ok\n")
         await nats_server.kill()
         gateway.plant[INT].set(7)
-        await until_answer(port, "/healthz", "the broker is away, 1 records wait")
+        await until_answer(port, "/healthz", "the broker is away, records wait: 1")
         await nats_server.start()
         await until_answer(port, "/metrics", "mxgateway_forward_acknowledged_total 2.0")
         _, metrics = await get(port, "/metrics")

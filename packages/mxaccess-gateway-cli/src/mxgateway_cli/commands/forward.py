@@ -11,7 +11,7 @@ from mxgateway.redaction import Secret, hide
 from mxgateway_cli.connecting.gateway_command import gateway_command
 from mxgateway_cli.help import option
 from mxgateway_cli.input import options, tag_options
-from mxgateway_cli.input.quantities import SIZE
+from mxgateway_cli.input.quantities import DURATION, SIZE
 
 if TYPE_CHECKING:
     from mxgateway_cli.connecting.client import Gateway
@@ -76,6 +76,14 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
     option("--shard", metavar="I/N", help="Take only part I of N of the tags: 2/4 in the second of four processes."),
     options.duration("Stop after this time, for example 8h."),
     option(
+        "--drain",
+        type=DURATION,
+        default="10s",
+        show_default=True,
+        metavar="TIME",
+        help="How long to try to deliver what waits, when stopped.",
+    ),
+    option(
         "--metrics",
         metavar="HOST:PORT",
         help="Serve /metrics for Prometheus and /healthz here, for example on 127.0.0.1:9464.",
@@ -103,7 +111,7 @@ async def forward(
     """Hand the changes of tags to NATS JetStream until --duration, Ctrl-C or SIGTERM, each once and in order.
 
     Losses are messages as well, with the subject PREFIX.$status. While the broker is away the records wait. When
-    stopped it delivers what waits for up to 10 seconds, prints a summary and ends with status 0.
+    stopped it delivers what waits for up to --drain, prints a summary and ends with status 0, or 3 if records are lost.
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway_cli.jobs.forward import ForwardSettings, forward_tags  # noqa: PLC0415

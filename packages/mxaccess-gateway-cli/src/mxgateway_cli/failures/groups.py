@@ -15,7 +15,8 @@ class Group(click.Group):
     """A group of commands. Without a command it prints its help."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, invoke_without_command=True, no_args_is_help=False, **attributes)
+        attributes |= {"invoke_without_command": True, "no_args_is_help": False}
+        super().__init__(*arguments, **attributes)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mxgateway.forwarding import Forwarder, JetStreamOptions, JetStreamSink, Payload, Shard, Spool
-from mxgateway_cli.errors import CommandFailure
+from mxgateway_cli.errors import CommandFailure, PartialFailure
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.jobs.metrics import serve_metrics
 
@@ -39,6 +39,7 @@ class ForwardSettings:
         spool_limit: The most bytes of records that wait.
         shard: The part of the tags as `I/N`, or None for all.
         duration: Seconds after which forwarding ends, or None.
+        drain: Seconds to try to deliver what waits at the end.
         metrics: Where metrics are served, as `HOST:PORT`, or None.
         broker_user: The user at the broker, or None.
         broker_password: The user's password, or None.
@@ -55,6 +56,7 @@ class ForwardSettings:
     spool_limit: float
     shard: str | None
     duration: float | None
+    drain: float
     metrics: str | None
     broker_user: str | None
     broker_password: Secret | None
@@ -105,6 +107,7 @@ async def forward_tags(
     Raises:
         MxGatewayError: The watch failed and cannot be restored, or the broker's settings are wrong.
         CommandFailure: The spool cannot be used, or the metrics cannot be served.
+        PartialFailure: Records that waited in memory are lost.
     """
     began = time.monotonic()
     spool = Spool(settings.spool, max_bytes=int(settings.spool_limit))
@@ -113,7 +116,7 @@ async def forward_tags(
         # A signal cancels this task: that is the normal end of forwarding.
         with serve_metrics(settings.metrics, forwarder), contextlib.suppress(asyncio.CancelledError):
             async with forwarder:
-                await forwarder.run(duration=settings.duration)
+                await forwarder.run(duration=settings.duration, drain_seconds=settings.drain)
     except OSError as error:
         text = f"cannot use the spool {settings.spool}: {error.strerror}" if error.strerror else str(error)
         raise CommandFailure(text, ExitStatus.FAILED) from error
@@ -133,7 +136,13 @@ def _print_summary(forwarder: Forwarder, output: Output, settings: ForwardSettin
         "brokerFailures": statistics.failures,
         "seconds": round(seconds, 3),
     }
-    rest = ""
-    if spool.records:
-        rest = f", {spool.records} wait in {settings.spool}" if settings.spool else f", {spool.records} were lost"
-    output.result(record, f"{settings.stream}: {statistics.acknowledged} records acknowledged in {seconds:.1f} s{rest}")
+    rest = f", in {settings.spool} still {_records(spool.records)}" if spool.records and settings.spool else ""
+    done = f"{_records(statistics.acknowledged)} acknowledged in {seconds:.1f} s"
+    output.result(record, f"{settings.stream}: {done}{rest}")
+    if spool.records and not settings.spool:
+        text = f"{_records(spool.records)} lost: the broker did not take them; --spool FILE would keep them"
+        raise PartialFailure(text, ExitStatus.TRANSPORT)
+
+
+def _records(count: int) -> str:
+    return f"{count} record{'' if count == 1 else 's'}"

@@ -114,7 +114,7 @@ def _handler(forwarder: Forwarder, metrics: Any, content_type: str) -> type[Base
                 self._answer(200, content_type, metrics())
             elif self.path == "/healthz":
                 healthy = forwarder.statistics.connected or not forwarder.spool.records
-                text = "ok" if healthy else f"the broker is away, {forwarder.spool.records} records wait"
+                text = "ok" if healthy else f"the broker is away, records wait: {forwarder.spool.records}"
                 self._answer(200 if healthy else 503, "text/plain; charset=utf-8", f"{text}\n".encode())
             else:
                 self._answer(404, "text/plain; charset=utf-8", b"there are /metrics and /healthz\n")

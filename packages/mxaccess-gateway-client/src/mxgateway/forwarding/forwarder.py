@@ -159,13 +159,13 @@ class Forwarder:
             await self._sink.open()
             self._is_open = True
             if self.statistics.failures:
-                _logger.info("the broker is back: %d records wait", self.spool.records)
+                _logger.info("the broker is back, records wait in the spool (%d)", self.spool.records)
         await self._sink.write(batch.records)
 
     def _note_failure(self, error: OSError) -> None:
         # Once for each time the broker is lost, not for each attempt.
         level = logging.WARNING if self.statistics.connected or not self.statistics.failures else logging.DEBUG
-        _logger.log(level, "cannot deliver, %d records wait in the spool: %s", self.spool.records, error)
+        _logger.log(level, "cannot deliver, records wait in the spool (%d): %s", self.spool.records, error)
         self.statistics.connected = False
         self.statistics.failures += 1
 

@@ -19,6 +19,7 @@ from mxgateway import (
     Session,
     TagChange,
     TagClient,
+    TagRefused,
 )
 from mxgateway.testing import SimulatedGateway, Tag
 from support.tagging import INT, STRING, commands, first_values, following, following_change, lost, outcomes, taken
@@ -135,6 +136,23 @@ async def test_a_watch_larger_than_a_message_is_subscribed_in_parts(gateway: Sim
         assert len(gateway.sessions) == 1
 
     assert values == {name: number for number, name in enumerate(names)}
+
+
+async def test_a_tag_whose_name_fits_into_no_message_is_refused_alone(gateway: SimulatedGateway) -> None:
+    too_long = f"Long.{'x' * 20_000}"
+    async with (
+        GatewayClient.connect(
+            endpoint=gateway.endpoint, api_key=gateway.api_key, plaintext=True, max_message_bytes=16 * 1024
+        ) as client,
+        client.tags("test") as tags,
+        tags.watch(INT, too_long, STRING) as watch,
+    ):
+        items = [await following(watch) for _ in range(3)]
+
+    (refused,) = [item for item in items if isinstance(item, TagRefused)]
+    assert refused.tag == too_long
+    assert "max_message_bytes" in refused.error_message
+    assert {item.tag: item.value for item in items if isinstance(item, TagChange)} == {INT: 42, STRING: "Hello"}
 
 
 async def test_cancelled_tasks_of_a_tag_client_are_reported_at_once(tags: TagClient) -> None:

@@ -123,6 +123,22 @@ async def test_a_refused_advise_of_all_tags_leaves_no_tag_silent(gateway: Simula
     assert opened(gateway) == 1
 
 
+async def test_a_refused_supervisory_advise_is_raised_when_the_others_have_ended(
+    gateway: SimulatedGateway, client: GatewayClient
+) -> None:
+    async with client.tags("test", supervisory=True) as tags:
+        with gateway.faults.held_commands(gateway.sessions[0].session_id):
+            reading = asyncio.create_task(until_value(tags.watch(INT, STRING), "no tag has this value"))
+            await gateway.wait_for(lambda: commands(gateway)["ADD_ITEM_BULK"])
+            gateway.faults.refuse_next_calls(1, grpc.StatusCode.PERMISSION_DENIED, "not you", rpc="Invoke")
+            gateway.faults.delay_commands(0.3)
+        with pytest.raises(MxGatewayAuthorizationError, match="not you"):
+            await reading
+
+        assert commands(gateway)["ADVISE_SUPERVISORY"] == 2
+        assert not [call for call in gateway.calls if call.rpc == "Invoke" and call.running]
+
+
 async def test_a_refused_tag_whose_next_attempt_is_lost_is_tried_in_the_next_session(
     scripted: ScriptedGateway, scripted_client: GatewayClient
 ) -> None:

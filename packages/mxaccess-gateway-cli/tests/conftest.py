@@ -18,7 +18,7 @@ from support.certificates import Certificates
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in os.environ:
-        if name.startswith("MXGATEWAY_") or name.lower().endswith("_proxy"):
+        if name.startswith("MXGATEWAY_") or name.lower().endswith("_proxy") or name in {"NO_COLOR", "FORCE_COLOR"}:
             monkeypatch.delenv(name)
     # The user's own profiles and keys must not take part in a test. The folder is not there yet.
     monkeypatch.setenv("MXGATEWAY_CONFIG_DIR", str(tmp_path / "mxgw-py"))

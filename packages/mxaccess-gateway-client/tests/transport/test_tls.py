@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from mxgateway import GatewayClient, MxGatewayConfigurationError, MxGatewayTransportError
+from mxgateway import GatewayClient, MxGatewayConfigurationError, MxGatewayError, MxGatewayTransportError
 from mxgateway.testing import SimulatedGateway
 from support.certificates import Certificates, write_certificate
 from support.secure_gateways import gateway_with, refusal, talk
@@ -182,6 +182,25 @@ async def test_required_client_certificate_is_reported(
 
     assert isinstance(error, MxGatewayTransportError)
     assert "it may require a client certificate (client_certificate_file, client_key_file)" in str(error)
+
+
+async def test_silent_tls_server_is_not_said_to_require_a_client_certificate(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mxgateway._transport.tls.handshake._FIRST_BYTE_SECONDS", 0.05)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.gateway.certificate, certificates.gateway.key)
+    context.set_alpn_protocols(["h2"])
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(MxGatewayError) as caught:
+            await GatewayClient.connect(endpoint=f"127.0.0.1:{port}", ca_file=certificates.ca, connect_timeout=0.3)
+        for writer in writers:
+            writer.transport.abort()
+
+    assert "client certificate" not in str(caught.value)
 
 
 async def test_client_certificate_of_other_ca_is_refused_and_named(

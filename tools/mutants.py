@@ -190,6 +190,8 @@ EQUIVALENT_OPERATORS = re.compile(r"_(Is_Eq|Eq_Is|IsNot_NotEq|NotEq_IsNot)$")
 CONSTANT_OPERATORS = re.compile(r"/(NumberReplacer|ReplaceBinaryOperator|ReplaceUnaryOperator)")
 # How long fast messages are collected, and which busy thread reads next: both change nothing but the speed.
 SPEED_ONLY = frozenset({"_collect", "_share_gil"})
+# Only type checkers report that an abstract method is missing before a call of it fails.
+TYPE_DECORATORS = frozenset({"overload", "final", "abstractmethod"})
 SECONDS_PER_TEST = 30
 MIN_SECONDS_PER_MUTANT = 60.0
 NO_END = "no end"
@@ -336,7 +338,7 @@ class Code:
             unmutated=[span(node) for each in ast.walk(tree) for node in _unmutated(each)],
             constants=[span(node) for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)],
             operators=[(span(node.left)[1], span(node.right)[0]) for node in binary],
-            type_decorators=frozenset(each.lineno for each in decorators if ast.unparse(each) in {"overload", "final"}),
+            type_decorators=frozenset(each.lineno for each in decorators if ast.unparse(each) in TYPE_DECORATORS),
         )
 
 

@@ -146,7 +146,7 @@ def test_timedelta64_is_an_elapsed_time(np: Any) -> None:
 NUMPY_REFUSED: list[Refused] = [
     (lambda np: np.uint64(2**63), ValueError, "9223372036854775808 does not fit in 64 bits"),
     (lambda np: np.array([1, 2**63], "uint64"), ValueError, "element 1: .* does not fit in 64 bits"),
-    (lambda np: np.datetime64("NaT"), ValueError, "NaT is not a time"),
+    (lambda np: np.datetime64("NaT", "s"), ValueError, "NaT is not a time"),
     (lambda np: np.array(["2026-01-01", "NaT"], "M8[s]"), ValueError, "element 1: NaT is not a time"),
     (lambda np: np.timedelta64("NaT", "s"), ValueError, "NaT is not a time"),
     (lambda np: np.datetime64("2026-01-01T00:00:00.123456789"), ValueError, "more digits than microseconds"),

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,157 +34,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
+from mutant_tests import TESTS_OF
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = "packages/mxaccess-gateway-client/src/mxgateway"
 TESTS = "packages/mxaccess-gateway-client/tests"
 PACKAGES = ("mxaccess-gateway-proto", "mxaccess-gateway-client", "mxaccess-gateway-cli")
-# The tests of each part, those that most likely kill a mutant first; the longest prefix of a module's path counts. The
-# longest tests, such as the storms, are left out.
-TESTS_OF: Mapping[str, tuple[str, ...]] = {
-    "_commands": ("commands", "hostile/test_bulk_replies.py"),
-    "_connecting": (
-        "connecting",
-        "tags/test_failover.py",
-        "transport/test_connect.py",
-        "transport/test_fingerprints.py",
-        "galaxy/test_galaxy_only.py",
-    ),
-    "_transport": (
-        "transport/test_connect.py",
-        "transport/test_closing.py",
-        "transport/test_channel_arguments.py",
-        "transport/test_http_statuses.py",
-        "transport/test_misuse.py",
-        "transport/test_cancellation.py",
-        "transport/test_api_key.py",
-        "values/test_errors.py",
-        "hostile/test_http2_answers.py",
-        "transport/test_whose_failure.py",
-    ),
-    "_transport/call_status.py": (
-        "transport/test_whose_failure.py",
-        "transport/test_http_statuses.py",
-        "hostile/test_http2_answers.py",
-    ),
-    "_transport/channel.py": (
-        "transport/test_connect.py",
-        "transport/test_closing.py",
-        "transport/test_channel_arguments.py",
-        "transport/test_misuse.py",
-        "transport/test_cancellation.py",
-        "transport/test_api_key.py",
-        "transport/test_readers.py",
-        "transport/test_fingerprints.py",
-        "commands/test_requests.py",
-        "galaxy/test_galaxy_only.py",
-        "hostile/test_http2_answers.py",
-    ),
-    "_transport/decoding.py": ("secrets/test_raw_values.py", "hostile/test_messages.py", "secrets/test_secrets.py"),
-    "_transport/failures.py": (
-        "values/test_errors.py",
-        "transport/test_http_statuses.py",
-        "transport/test_whose_failure.py",
-        "transport/test_tls.py",
-        "galaxy/test_galaxy_only.py",
-        "hostile/test_http2_answers.py",
-        "hostile/test_messages.py",
-    ),
-    "_transport/reflection.py": ("contract/test_live.py",),
-    "_transport/segregated_call.py": ("transport/test_readers.py", "events", "transport/test_cancellation.py"),
-    "_transport/streams": (
-        "transport/test_readers.py",
-        "transport/test_reader_capacity.py",
-        "events",
-        "transport/test_closing.py",
-        "transport/test_misuse.py",
-        "transport/test_cancellation.py",
-        "package/test_terminal_use.py",
-    ),
-    "_transport/tls": ("transport/test_tls.py", "transport/test_fingerprints.py", "transport/test_known_gateways.py"),
-    "_watching": ("tags/test_watch_queues.py", "tags/test_recovery_delays.py", "tags/test_faults.py", "alarms"),
-    "events": ("events", "alarms"),
-    "tags": (
-        "package/test_terminal_use.py",
-        "tags/test_reads.py",
-        "tags/test_writes.py",
-        "tags/test_write_many.py",
-        "tags/test_end.py",
-        "tags/test_watches.py",
-        "tags/test_batching.py",
-        "tags/test_order.py",
-        "tags/test_defects.py",
-    ),
-    "tags/calls": ("tags/calls",),
-    "tags/client.py": (
-        "tags/calls",
-        "tags/test_watches.py",
-        "tags/test_reads.py",
-        "tags/test_writes.py",
-        "tags/test_write_many.py",
-        "tags/test_arrays.py",
-        "tags/test_order.py",
-        "tags/test_end.py",
-        "tags/test_defects.py",
-        "package/test_terminal_use.py",
-    ),
-    "tags/reads.py": (
-        "tags/test_reads.py",
-        "tags/test_read_timeouts.py",
-        "tags/test_order.py",
-        "tags/test_batching.py",
-        "tags/test_defects.py",
-    ),
-    "tags/subscriptions": (
-        "tags/test_watches.py",
-        "tags/test_arrays.py",
-        "tags/test_watch_ends.py",
-        "tags/test_linger.py",
-        "tags/test_faults.py",
-        "tags/test_recovery_subscriptions.py",
-        "tags/test_write_many.py",
-        "tags/test_outcomes.py",
-        "tags/test_defects.py",
-        "tags/test_recovery.py",
-    ),
-    "tags/tag_session.py": (
-        "tags/test_faults.py",
-        "tags/test_outcomes.py",
-        "tags/test_defects.py",
-        "tags/test_recovery.py",
-        "tags/test_failover.py",
-    ),
-    "tags/supervisor.py": (
-        "tags/test_faults.py",
-        "tags/test_linger.py",
-        "tags/test_recovery_delays.py",
-        "tags/test_recovery_subscriptions.py",
-        "tags/test_end.py",
-        "tags/test_outcomes.py",
-        "tags/test_defects.py",
-        "tags/test_recovery.py",
-        "tags/test_failover.py",
-        "package/test_terminal_use.py",
-    ),
-    "tags/watches": (
-        "tags/test_watches.py",
-        "tags/test_watch_queues.py",
-        "tags/test_watch_ends.py",
-        "tags/test_faults.py",
-        "tags/test_defects.py",
-        "package/test_terminal_use.py",
-    ),
-    "tags/writes": (
-        "tags/test_writes.py",
-        "tags/test_arrays.py",
-        "tags/test_conversion.py",
-        "tags/test_write_refusals.py",
-        "tags/test_outcomes.py",
-        "tags/test_write_many.py",
-        "tags/test_order.py",
-        "tags/test_batching.py",
-        "tags/test_defects.py",
-    ),
-}
 # Equality and identity are the same for None, enum members and the other values that are compared so.
 EQUIVALENT_OPERATORS = re.compile(r"_(Is_Eq|Eq_Is|IsNot_NotEq|NotEq_IsNot)$")
 CONSTANT_OPERATORS = re.compile(r"/(NumberReplacer|ReplaceBinaryOperator|ReplaceUnaryOperator)")

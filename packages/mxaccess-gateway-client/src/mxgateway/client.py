@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._connecting.gateways import Gateways
-from mxgateway._sessions import OpenSessions
+from mxgateway._connecting.sessions import OpenSessions
 from mxgateway._support.awaitable import AwaitableContextManager
 from mxgateway._support.public_names import PublicNames
 from mxgateway._support.validation import wrap_api_key

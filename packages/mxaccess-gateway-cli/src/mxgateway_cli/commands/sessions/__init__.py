@@ -1,0 +1,1 @@
+"""Commands for a session, its items, events and writes by handles."""

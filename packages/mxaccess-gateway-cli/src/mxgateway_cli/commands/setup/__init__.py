@@ -1,0 +1,1 @@
+"""Commands to get started: help, settings, checks and a simulated gateway."""

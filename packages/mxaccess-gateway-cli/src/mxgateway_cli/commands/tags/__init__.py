@@ -1,0 +1,1 @@
+"""Commands that take tags by name."""

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["Terminated", "interruptible", "run", "run_in"]
 
 
+_MAX_CANCELLATIONS: Final = 2
+
+
 class Terminated(KeyboardInterrupt):
     """A signal other than Ctrl-C, such as SIGTERM, ends the process."""
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a coroutine in a new event loop. SIGINT and SIGTERM cancel it, so that it closes what it opened.
+
+    So does a second Ctrl-C, for a command that waits after the first one. The third one ends it wherever it is.
 
     Raises:
         KeyboardInterrupt: A signal cancelled the coroutine.
@@ -39,18 +44,21 @@ def run_in(runner: asyncio.Runner, work: Callable[[], Coroutine[Any, Any, None]]
 
         def stop(signal_number: int, _: FrameType | None) -> None:
             received.append(signal_number)
+            if received.count(signal.SIGINT) > _MAX_CANCELLATIONS:
+                raise KeyboardInterrupt
             if task is not None:
                 loop.call_soon_threadsafe(task.cancel)
 
-        with _signals_handled_by(stop):
+        # asyncio itself would raise KeyboardInterrupt at the second Ctrl-C, in the middle of whatever runs then.
+        with _signals_handled_by(stop, "SIGINT"):
             await work()
 
     try:
         runner.run(stoppable())
     except asyncio.CancelledError:
-        if received:
-            raise Terminated from None
-        raise
+        if not received:
+            raise
+        raise (KeyboardInterrupt if received[0] == signal.SIGINT else Terminated) from None
 
 
 @contextmanager
@@ -65,13 +73,13 @@ def interruptible() -> Generator[None]:
 
 
 @contextmanager
-def _signals_handled_by(stop: Callable[[int, FrameType | None], None]) -> Generator[None]:
-    """Handle the termination signals with `stop`, except SIGINT, which asyncio handles."""
+def _signals_handled_by(stop: Callable[[int, FrameType | None], None], *more: str) -> Generator[None]:
+    """Handle the termination signals, and those named beside them, with `stop`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     # On Windows a process cannot handle SIGTERM, but it can handle Ctrl-Break.
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGBREAK", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGBREAK", "SIGHUP", *more) if hasattr(signal, name)]
     # Ignored signals stay ignored, for nohup.
     handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in handled}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mutants
 import pytest
+from mutant_tests import TESTS_OF
 from mutants import Code, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,17 +42,17 @@ def at(code: str, part: str, operator: str = "core/NumberReplacer") -> Mutant:
 
 
 def test_every_listed_test_exists() -> None:
-    for tests in mutants.TESTS_OF.values():
+    for tests in TESTS_OF.values():
         assert [test for test in tests if not (ROOT / mutants.TESTS / test).exists()] == []
 
 
 def test_every_module_of_the_listed_parts_has_tests() -> None:
     source = ROOT / mutants.SOURCE
-    for part in mutants.TESTS_OF:
+    for part in TESTS_OF:
         assert (source / part).exists()
         assert mutants.tests_of(f"{part}/module.py")
-    assert mutants.tests_of("tags/options.py") == mutants.TESTS_OF["tags"]
-    assert mutants.tests_of("_transport/tls/trust.py") == mutants.TESTS_OF["_transport/tls"]
+    assert mutants.tests_of("tags/options.py") == TESTS_OF["tags"]
+    assert mutants.tests_of("_transport/tls/trust.py") == TESTS_OF["_transport/tls"]
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,11 @@ async def publish(url: str, windows: int) -> Figures:
     options = JetStreamOptions(servers=[url], stream="SINGLE", subject_prefix="single")
     sink = JetStreamSink(options)
     await sink.open()
+    # Another round must not publish the same records again.
+    session_id = f"session-{time.time_ns()}"
     began = time.perf_counter()
     for number in range(windows):
-        await sink.write([_record(number * _WINDOW + index) for index in range(_WINDOW)])
+        await sink.write([_record(session_id, number * _WINDOW + index) for index in range(_WINDOW)])
     elapsed = time.perf_counter() - began
     await sink.close()
     return {"per_second": windows * _WINDOW / elapsed}
@@ -150,8 +152,8 @@ def _published(plan: Plan) -> Iterator[Comparison]:
     yield Comparison.of(what, "records/s", "per_second", rounds, at_least(0.8), rival=Rival.NATS, more_is_better=True)
 
 
-def _record(sequence: int) -> TagRecord:
-    event = pb.MxEvent(session_id="session-1", worker_sequence=sequence, quality=192)
+def _record(session_id: str, sequence: int) -> TagRecord:
+    event = pb.MxEvent(session_id=session_id, worker_sequence=sequence, quality=192)
     event.value.data_type = pb.MX_DATA_TYPE_INTEGER
     event.value.int32_value = sequence
     event.source_timestamp.GetCurrentTime()

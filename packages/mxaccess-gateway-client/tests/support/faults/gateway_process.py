@@ -59,6 +59,8 @@ class GatewayProcess:
         return self._process.pid
 
     async def __aenter__(self) -> Self:
+        # The contract that the tests use may come from PYTHONPATH.
+        folders = [str(_TESTS_FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -67,7 +69,7 @@ class GatewayProcess:
             stdin=PIPE,
             stdout=PIPE,
             # gRPC's core would log every broken connection.
-            env={**os.environ, "GRPC_VERBOSITY": "NONE", "PYTHONPATH": str(_TESTS_FOLDER)},
+            env={**os.environ, "GRPC_VERBOSITY": "NONE", "PYTHONPATH": os.pathsep.join(folders)},
         )
         assert process.stdout is not None
         first = json.loads(await process.stdout.readline())

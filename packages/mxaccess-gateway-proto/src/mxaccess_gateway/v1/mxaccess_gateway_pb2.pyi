@@ -4193,7 +4193,7 @@ class AcknowledgeAlarmRequest(_message.Message):
     client_correlation_id: _builtins.str
     """An id of this call that the client chooses: unique and never empty."""
     alarm_full_reference: _builtins.str
-    """The alarm: its GUID, or `Provider!Group.Tag`."""
+    """The alarm: `Provider!Group.Tag`. Gateways accept a GUID as well, but cannot acknowledge by it."""
     comment: _builtins.str
     """The operator's comment."""
     operator_user: _builtins.str

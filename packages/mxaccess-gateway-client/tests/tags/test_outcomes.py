@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 
 import grpc
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from mxgateway import (
     GatewayClient,
     MxAccessError,
+    MxDataType,
     MxGatewayAuthorizationError,
     MxGatewayLimitError,
     MxGatewayTimeoutError,
@@ -286,20 +288,27 @@ async def test_closing_during_a_write_says_that_it_may_have_happened(
 async def test_randomly_cancelled_writes_never_get_a_foreign_outcome(
     gateway: SimulatedGateway, tags: TagClient
 ) -> None:
-    """Odd values are refused and even ones accepted: any other result is the outcome of another write."""
+    """Even values are accepted and odd ones refused: any other result is the outcome of another write."""
+    outcomes: Counter[str] = Counter()
 
     async def write(value: int) -> None:
+        # Without its type a number would be converted to text.
+        data_type = MxDataType.STRING if value % 2 == 0 else MxDataType.INTEGER
         try:
-            async with asyncio.timeout(0.0004 * (value % 5)):
-                await tags.write(STRING, "ok" if value % 2 == 0 else value)
+            # Half of the writes wait for their outcome, the others for up to 1.6 ms.
+            async with asyncio.timeout(0.0004 * (value % 5) if value % 4 < 2 else None):
+                await tags.write(STRING, str(value) if value % 2 == 0 else value, data_type=data_type)
         except MxAccessError:
             assert value % 2 == 1
+            outcomes["refused"] += 1
         except TimeoutError:
-            return
+            outcomes["cancelled"] += 1
         else:
             assert value % 2 == 0
+            outcomes["accepted"] += 1
 
     for begin in range(0, 120, 8):
         await asyncio.gather(*(write(value) for value in range(begin, begin + 8)))
     await tags.write(STRING, "last")
     assert gateway.plant[STRING].value == "last"
+    assert outcomes.keys() == {"accepted", "refused", "cancelled"}

@@ -127,7 +127,7 @@ def adopt(options: argparse.Namespace, protos: Path) -> int:
         print(f"missing, but needed: {line}")
     count = f"{len(differences) or 'no'} difference{'' if len(differences) == 1 else 's'}"
     print(f"adopt_contract: {count}, {len(missing) or 'no'} needed names missing", file=sys.stderr, flush=True)
-    # The table in the README cannot be made while the client lacks names.
+    # The table in the documentation cannot be made while the client lacks names.
     if not regenerate(REGENERATE[:1] if missing else REGENERATE):
         raise AdoptionError("the .proto files are written, but generating from them failed: see above")
     return 1 if missing else 0

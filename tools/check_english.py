@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PATTERNS = ("packages/*/src/**/*.py", "packages/*/*.md", "packages/*/src/**/*.md", "*.md", ".github/*.md")
+PATTERNS = (
+    "packages/*/src/**/*.py",
+    "packages/*/*.md",
+    "packages/*/src/**/*.md",
+    "packages/*/docs/**/*.md",
+    "*.md",
+    ".github/*.md",
+)
 GENERATED = re.compile(r"_pb2(_grpc)?\.py$")
 # A sentence with one of these words has no named subject, or uses an idiom that non-native readers stumble over.
 WORDS = re.compile(r"\b(whoever|nobody|somebody|everybody|anew|hear of|for ever)\b", re.IGNORECASE)

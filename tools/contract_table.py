@@ -1,4 +1,4 @@
-"""Write the contract table in the client's README, or check that it is up to date.
+"""Write the contract table of the documentation, or check that it is up to date.
 
     python tools/contract_table.py            writes the table
     python tools/contract_table.py --check    prints what is missing or out of date, and changes nothing
@@ -40,7 +40,7 @@ from mxgateway_cli.connecting.client import Gateway
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = ROOT / "packages" / "mxaccess-gateway-client"
-README = CLIENT / "README.md"
+PAGE = CLIENT / "docs" / "reference" / "contract.md"
 SIMULATOR = CLIENT / "src" / "mxgateway" / "testing"
 TESTS = CLIENT / "tests"
 BEGIN, END = "<!-- contract table: begin -->\n", "<!-- contract table: end -->"
@@ -206,7 +206,7 @@ def plain(name: str) -> str:
 
 def linked(path: Path) -> str:
     """Return a link to a file of the client."""
-    return f"[{path.stem}]({path.relative_to(CLIENT).as_posix()})"
+    return f"[{path.stem}](../../{path.relative_to(CLIENT).as_posix()})"
 
 
 def rpc_handlers() -> dict[str, str]:
@@ -375,19 +375,19 @@ def main(arguments: Sequence[str]) -> int:
     except LookupError as lacking:
         print(lacking.args[0], file=sys.stderr)
         return 1
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         marks = f"{BEGIN.strip()} and {END}"
-        print(f"{README.relative_to(ROOT)} has no place for the table: add the lines {marks}", file=sys.stderr)
+        print(f"{PAGE.relative_to(ROOT)} has no place for the table: add the lines {marks}", file=sys.stderr)
         return 1
     written = f"{before}{begin}{true_table}{end}{after}"
     if check and written != text:
-        print(f"the table in {README.relative_to(ROOT)} is out of date: run hatch run readme-contract", file=sys.stderr)
+        print(f"the table in {PAGE.relative_to(ROOT)} is out of date: run hatch run readme-contract", file=sys.stderr)
         return 1
     if not check:
-        README.write_text(written, encoding="utf-8", newline="\n")
+        PAGE.write_text(written, encoding="utf-8", newline="\n")
     return 0
 
 

@@ -11,16 +11,16 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 
 @pytest.fixture
-def readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A README with a place for the table."""
-    path = tmp_path / "README.md"
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A page with a place for the table."""
+    path = tmp_path / "contract.md"
     path.write_text(f"before\n{contract_table.BEGIN}old\n{contract_table.END}\nafter\n", encoding="utf-8")
-    monkeypatch.setattr(contract_table, "README", path)
+    monkeypatch.setattr(contract_table, "PAGE", path)
     monkeypatch.setattr(contract_table, "ROOT", tmp_path)
     return path
 
 
-def test_table_in_the_readme_is_complete_and_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_is_complete_and_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     assert (contract_table.main(["--check"]), capsys.readouterr().err) == (0, "")
 
 
@@ -31,10 +31,10 @@ def test_every_rpc_command_and_event_has_a_row() -> None:
     assert len(found) == 12 + (len(pb.MxCommandKind.keys()) - 1) + (len(pb.MxEventFamily.keys()) - 1)
 
 
-def test_table_is_written_between_its_marks(readme: Path) -> None:
+def test_table_is_written_between_its_marks(page: Path) -> None:
     assert contract_table.main([]) == 0
 
-    text = readme.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     assert text.startswith(f"before\n{contract_table.BEGIN}")
     assert text.endswith(f"{contract_table.END}\nafter\n")
     assert "| `ADD_ITEM_BULK` | `Session.add_item_bulk` |" in text
@@ -42,16 +42,16 @@ def test_table_is_written_between_its_marks(readme: Path) -> None:
     assert contract_table.main(["--check"]) == 0
 
 
-def test_outdated_table_is_reported_and_not_changed(readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = readme.read_text(encoding="utf-8")
+def test_outdated_table_is_reported_and_not_changed(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = page.read_text(encoding="utf-8")
 
     assert contract_table.main(["--check"]) == 1
-    assert "README.md is out of date: run hatch run readme-contract" in capsys.readouterr().err
-    assert readme.read_text(encoding="utf-8") == before
+    assert "contract.md is out of date: run hatch run readme-contract" in capsys.readouterr().err
+    assert page.read_text(encoding="utf-8") == before
 
 
-def test_readme_without_marks_is_an_error(readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    readme.write_text("nothing", encoding="utf-8")
+def test_page_without_marks_is_an_error(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page.write_text("nothing", encoding="utf-8")
 
     assert contract_table.main([]) == 1
     assert "has no place for the table" in capsys.readouterr().err

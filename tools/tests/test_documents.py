@@ -18,7 +18,8 @@ from mxgateway.testing import SimulatedGateway
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
-DOCUMENTS = [README, *sorted(ROOT.glob(".github/*.md")), *sorted(ROOT.glob("packages/*/README.md"))]
+PAGES = sorted(ROOT.glob("packages/*/docs/**/*.md"))
+DOCUMENTS = [README, *sorted(ROOT.glob(".github/*.md")), *sorted(ROOT.glob("packages/*/README.md")), *PAGES]
 NAMING_TASKS = [*DOCUMENTS, ROOT / ".ci" / "run", *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
 
 ENVIRONMENTS = tomllib.loads((ROOT / "hatch.toml").read_text(encoding="utf-8"))["envs"]

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     topics_help = f"one of {', '.join(_TOPICS)}; may be repeated"
     parser.add_argument("--only", action="append", choices=_TOPICS, metavar="TOPIC", help=topics_help)
     parser.add_argument("--brief", action="store_true", help="only check that all works; the figures are meaningless")
-    parser.add_argument("--write", action="store_true", help="write RESULTS.md, the plot and the README's section")
+    parser.add_argument("--write", action="store_true", help="write the results and the plot into the documentation")
     options = parser.parse_args(arguments)
     topics: list[str] = options.only or list(_TOPICS)
     if options.rounds < 1:
@@ -84,7 +84,7 @@ def run(topics: Sequence[str], plan: Plan, *, write: bool) -> int:
             print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     print(markdown(comparisons, plan))
     if write and not failed:
-        write_results(_PACKAGE, comparisons, plan)
+        write_results(_PACKAGE / "docs", comparisons, plan)
     return int(failed)
 
 

@@ -54,7 +54,7 @@ class Result:
 
 async def mxgw_py(*arguments: object) -> Result:
     """Run a command line in a thread of this process and capture stdout and stderr."""
-    return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
+    return await asyncio.to_thread(run_here, *arguments)
 
 
 async def succeed(*arguments: object) -> Result:
@@ -64,10 +64,11 @@ async def succeed(*arguments: object) -> Result:
     return result
 
 
-def _run(arguments: list[str]) -> Result:
+def run_here(*arguments: object) -> Result:
+    """Run a command line in this thread and capture stdout and stderr."""
     stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _ in range(2))
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-        status = run(arguments)
+        status = run([str(argument) for argument in arguments])
     return Result(status=int(status), stdout=_text(stdout), stderr=_text(stderr))
 
 

@@ -1,4 +1,4 @@
-"""The client under test: event streams and a TagClient, opened as its README shows."""
+"""The client under test: event streams and a TagClient, opened as its documentation shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Render the results as Markdown, and write RESULTS.md, the plot and the README's section on speed."""
+"""Render the results as Markdown, and write them and the plot into the page on speed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Final
 
 from comparison import Comparison, Plan, Rival
 
-_PLOT: Final = "results.svg"
-_RESULTS: Final = "RESULTS.md"
+_PAGE: Final = "explanation/speed.md"
+_PLOT: Final = "assets/benchmarks.svg"
 _BEGIN: Final = "<!-- benchmark results: begin -->\n"
 _END: Final = "<!-- benchmark results: end -->\n"
 _TITLES: Final = {
@@ -37,25 +37,22 @@ def markdown(comparisons: Sequence[Comparison], plan: Plan) -> str:
     return "\n".join(parts)
 
 
-def write_results(package: Path, comparisons: Sequence[Comparison], plan: Plan) -> None:
-    """Write the results into the package's benchmarks folder and README."""
+def write_results(docs: Path, comparisons: Sequence[Comparison], plan: Plan) -> None:
+    """Write the results and their plot into the documentation."""
     from report.plot import draw  # noqa: PLC0415 - only writing results needs matplotlib
 
-    results = markdown(comparisons, plan)
-    benchmarks = package / "benchmarks"
-    draw(comparisons, benchmarks / _PLOT)
-    (benchmarks / _RESULTS).write_text(f"# Results of the benchmarks\n\n{results}", encoding="utf-8")
-    readme = package / "README.md"
-    readme.write_text(insert_results(readme.read_text(encoding="utf-8"), results), encoding="utf-8")
+    draw(comparisons, docs / _PLOT)
+    page = docs / _PAGE
+    page.write_text(insert_results(page.read_text(encoding="utf-8"), markdown(comparisons, plan)), encoding="utf-8")
 
 
-def insert_results(readme: str, results: str) -> str:
-    """Return a README whose earlier results and plot are replaced by these."""
-    before, begin, rest = readme.partition(_BEGIN)
+def insert_results(page: str, results: str) -> str:
+    """Return a page whose earlier results and plot are replaced by these."""
+    before, begin, rest = page.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):
-        raise ValueError(f"the README has no section from {_BEGIN.strip()} to {_END.strip()}")
-    plot = f"![How many times better than its rival each figure is](benchmarks/{_PLOT})"
+        raise ValueError(f"the page has no section from {_BEGIN.strip()} to {_END.strip()}")
+    plot = f"![How many times better than its rival each figure is](../{_PLOT})"
     return f"{before}{begin}\n{plot}\n\n{results}\n{end}{after}"
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks work: every topic can be measured, and the README shows the results."""
+"""The benchmarks work: every topic can be measured, and the documentation shows the results."""
 
 from __future__ import annotations
 
@@ -87,15 +87,15 @@ def test_results_show_medians_ranges_and_missed_targets() -> None:
     assert "| latency | p99 ms | 5 | 11 | **2.20** (0.200 to 4) | ours < 10, missed |" in results
 
 
-def test_readme_gets_newest_results() -> None:
-    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
+def test_page_gets_newest_results() -> None:
+    page = (PACKAGE / "docs" / "explanation" / "speed.md").read_text(encoding="utf-8")
     results = markdown([EVENTS], PLAN)
 
-    shown = insert_results(insert_results(readme, markdown([LATENCY], PLAN)), results)
+    shown = insert_results(insert_results(page, markdown([LATENCY], PLAN)), results)
 
     assert results in shown
     assert "latency" not in shown.partition("benchmark results: begin")[2].partition("benchmark results: end")[0]
-    assert "(benchmarks/results.svg)" in shown
+    assert "(../assets/benchmarks.svg)" in shown
     begin, end = "<!-- benchmark results: begin -->", "<!-- benchmark results: end -->"
-    assert shown.partition(begin)[0] == readme.partition(begin)[0]
-    assert shown.partition(end)[2] == readme.partition(end)[2]
+    assert shown.partition(begin)[0] == page.partition(begin)[0]
+    assert shown.partition(end)[2] == page.partition(end)[2]

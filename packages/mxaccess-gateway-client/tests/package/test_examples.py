@@ -53,13 +53,13 @@ def example(gateway: SimulatedGateway, tmp_path: Path) -> Example:
     return Example(gateway, tmp_path)
 
 
-def test_every_example_is_tested_and_in_the_readme() -> None:
+def test_every_example_is_tested_and_documented() -> None:
     tests = Path(__file__).read_text(encoding="utf-8")
-    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    page = (EXAMPLES.parent / "docs" / "how-to" / "examples.md").read_text(encoding="utf-8")
 
     for path in sorted(EXAMPLES.glob("*.py")):
         assert f'"{path.name}"' in tests
-        assert f"[{path.name}](examples/{path.name})" in readme
+        assert f"[{path.name}](../../examples/{path.name})" in page
 
 
 async def test_read_tags_prints_values_and_reasons(example: Example) -> None:

@@ -24,7 +24,7 @@ from support.certificates import Certificates, write_certificate
 from support.faults.fault_proxy import FaultProxy
 from support.nginx import free_port, nginx_before, nginx_with
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "proxies.md"
 LONG_TEXT = "x" * 2_000_000
 
 
@@ -245,10 +245,10 @@ async def test_connection_closed_for_idleness_is_reopened(gateway: SimulatedGate
         await session.ping()
 
 
-async def test_nginx_configuration_of_readme_works(
+async def test_nginx_configuration_of_documentation_works(
     gateway: SimulatedGateway, certificates: Certificates, tmp_path: Path
 ) -> None:
-    (block,) = re.findall(r"^```nginx\n(.*?)^```$", await asyncio.to_thread(README.read_text), re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```nginx\n(.*?)^```$", await asyncio.to_thread(PAGE.read_text), re.MULTILINE | re.DOTALL)
     port = free_port()
     for theirs, ours in {
         "listen 5001 ": f"listen 127.0.0.1:{port} ",

@@ -44,7 +44,7 @@ class SimulatedGateway(PublicNames):
     """An MXAccess Gateway for tests, with a small plant behind it.
 
     It behaves as a real gateway does, including its inconveniences. Where the behaviour of a gateway is not published,
-    the README of the package lists the assumptions. Use it in `async with`, or call `start` and `stop`. It belongs to
+    the documentation lists the assumptions. Use it in `async with`, or call `start` and `stop`. It belongs to
     the event loop that starts it.
 
     Args:

@@ -53,7 +53,7 @@ EXIT_STATUSES: Mapping[type[MxGatewayError], ExitStatus] = {
 
 # Fields and arguments of the client that messages mention and that are options of the command line.
 _OPTION_NAMES = (*TLS_FIELDS, "server_handle", "item_handle", "session_id")
-_PLAINTEXT = re.compile(r"(?<=\bdrop )plaintext\b|(?<=\bremove )plaintext\b|\bplaintext=True\b")
+_PLAINTEXT = re.compile(r"\bplaintext=True\b")
 _FIELD = re.compile(rf"(?<![\w./\\])({'|'.join(_OPTION_NAMES)})(?![\w./\\])")
 _FLAG = re.compile(r"\bclient\.tags\(\.\.\., (supervisory)=True\)|\b(resize)=True\b")
 _COMMANDS = re.compile(r"\b(?:Session\.)?(write_secured|advise_supervisory)\b")

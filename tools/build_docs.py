@@ -32,6 +32,8 @@ DOCS: Final = PurePosixPath("packages/mxaccess-gateway-client/docs")
 CLI: Final = PurePosixPath("packages/mxaccess-gateway-cli")
 SCHEMAS: Final = CLI / "src/mxgateway_cli/schemas"
 SCHEMA_PAGE: Final = "reference/json-schemas.md"
+EXAMPLES: Final = PurePosixPath("packages/mxaccess-gateway-client/examples")
+EXAMPLE_PAGE: Final = "how-to/examples.md"
 LIBRARY: Final = PurePosixPath("packages/mxaccess-gateway-client/src/mxgateway")
 # Files of the repository that are pages of the site as well.
 PAGES: Final[Mapping[str, PurePosixPath]] = {
@@ -76,7 +78,8 @@ def written(root: Path, repository: str | None) -> Iterator[tuple[str, str]]:
     """Yield the name and text of each page, with links that work in the site."""
     for path in sorted((root / DOCS).rglob("*.md")):
         name = path.relative_to(root / DOCS).as_posix()
-        yield name, linked(path.read_text(encoding="utf-8"), name, DOCS / name, root, repository)
+        text = linked(path.read_text(encoding="utf-8"), name, DOCS / name, root, repository)
+        yield name, f"{text}\n{examples(root)}" if name == EXAMPLE_PAGE else text
     for name, source in PAGES.items():
         text = (root / source).read_text(encoding="utf-8")
         if name in TITLES:
@@ -85,6 +88,12 @@ def written(root: Path, repository: str | None) -> Iterator[tuple[str, str]]:
     yield SCHEMA_PAGE, schemas(root)
     for module in public_modules(root):
         yield f"reference/api/{module}.md", api(root, module)
+
+
+def examples(root: Path) -> str:
+    """Return the code of each example."""
+    paths = sorted((root / EXAMPLES).glob("*.py"))
+    return "\n".join(f"## {path.name}\n\n```python\n{path.read_text(encoding='utf-8')}```\n" for path in paths)
 
 
 @cache
@@ -156,6 +165,8 @@ def page_of(path: PurePosixPath) -> tuple[str, str] | None:
         return SCHEMA_PAGE, ""
     if path.parent == SCHEMAS:
         return SCHEMA_PAGE, f"#{path.name.removesuffix('.schema.json')}"
+    if path.parent == EXAMPLES:
+        return EXAMPLE_PAGE, f"#{path.name.replace('.', '')}"
     if path.parent == LIBRARY and path.stem in public_modules(ROOT):
         return f"reference/api/{path.stem}.md", ""
     return next(((page, "") for page, source in PAGES.items() if source == path), None)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
+import inspect
 import io
+import re
 import shutil
 import sys
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
+from types import FunctionType
+from typing import Self
 
+import click
 import pytest
 
+from cli_support.gateways import API_KEY
 from cli_support.shell import run_shell
-from cli_support.snippets import Snippet, snippets
+from cli_support.snippets import snippets
+from mxgateway_cli.app import app
+from support.nats import NatsServer
 
 ROOT = Path(__file__).resolve().parents[4]
 DOCS = ROOT / "packages" / "mxaccess-gateway-client" / "docs"
@@ -22,37 +32,98 @@ PAGES = [
     for path in (README, *sorted(DOCS.rglob("*.md")))
     if any(snippet.language in {"python", "sh"} for snippet in snippets(path))
 ]
+# What the pages show in place of what differs from test to test.
+NATS = "nats://localhost:4222"
+EXAMPLE_KEY = "mxgw_0a1b2c3d_the-secret-part-of-the-key"
 NEEDS_BASH = pytest.mark.skipif(
     shutil.which("bash") is None or sys.platform == "win32", reason="the snippets are for a Unix shell"
 )
 
 
-def run_python(snippet: Snippet) -> str:
-    """Run a program in this thread and return what it prints."""
-    printed = io.StringIO()
-    code = compile(snippet.text, snippet.place, "exec")
-    with contextlib.redirect_stdout(printed):
-        exec(code, {"__name__": "__main__"})  # noqa: S102 - the documentation of this repository
-    return printed.getvalue()
-
-
-def run_page(page: Path) -> None:
+def run_page(page: Path, replaced: Mapping[str, str]) -> None:
     """Run the snippets of a page in order, in the current folder, and write the files that it shows."""
-    for snippet in snippets(page):
-        if snippet.title:
-            Path(snippet.title).write_text(snippet.text, encoding="utf-8")
-        elif snippet.language == "python":
-            assert run_python(snippet), f"{snippet.place} prints nothing"
-        elif snippet.language == "sh":
-            assert run_shell(snippet.text), f"{snippet.place} prints nothing"
+    with Notebook() as notebook:
+        for snippet in snippets(page):
+            text = snippet.text
+            for shown, here in replaced.items():
+                text = text.replace(shown, here)
+            if snippet.title:
+                Path(snippet.title).write_text(text, encoding="utf-8")
+            elif snippet.language == "python":
+                assert notebook.run(text, snippet.place), f"{snippet.place} prints nothing"
+            elif snippet.language == "sh":
+                assert run_shell(text), f"{snippet.place} prints nothing"
+            elif snippet.language == "py":
+                compile(text, snippet.place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+class Notebook:
+    """Runs programs, and cells of a notebook: those that await outside of a function, in one event loop."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._names: dict[str, object] = {"__name__": "__main__"}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.close()
+
+    def run(self, text: str, place: str) -> bool:
+        """Run a program in this thread; return False if it has printed nothing and is not a cell."""
+        code = compile(text, place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        if code.co_flags & inspect.CO_COROUTINE:
+            self._runner.run(FunctionType(code, self._names)())
+            return True
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code, {"__name__": "__main__"})  # noqa: S102 - the documentation of this repository
+        return bool(printed.getvalue())
+
+
+@contextlib.asynccontextmanager
+async def servers_for(page: Path, folder: Path) -> AsyncGenerator[dict[str, str]]:
+    """Start the servers that the programs of a page need, and yield what they are called there and here."""
+    programs = "".join(snippet.text for snippet in snippets(page) if snippet.language == "python")
+    if NATS not in programs:
+        yield {}
+        return
+    server = NatsServer(folder)
+    await server.start()
+    try:
+        yield {NATS: server.url}
+    finally:
+        await server.kill()
 
 
 @NEEDS_BASH
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 @pytest.mark.usefixtures("gateway")
-async def test_snippets_of_page_work(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_snippets_of_page_work(page: Path, tmp_path: Path) -> None:
     folder = tmp_path / "snippets"
     folder.mkdir()
-    monkeypatch.chdir(folder)
+    async with servers_for(page, tmp_path / "servers") as servers:
+        with contextlib.chdir(folder):
+            await asyncio.to_thread(run_page, page, {EXAMPLE_KEY: API_KEY, **servers})
 
-    await asyncio.to_thread(run_page, page)
+
+def test_every_command_shown_has_its_options() -> None:
+    """Also in blocks that are not run, such as units of systemd."""
+    wrong: list[str] = []
+    for path in [*PAGES, *sorted(DOCS.rglob("*.md"))]:
+        for snippet in snippets(path):
+            for line in re.findall(r"mxgw-py(?:\.exe)? ([a-z][a-z-]+ .*--.*)", snippet.text.replace("\\\n", " ")):
+                wrong += [f"{snippet.place}: {option}" for option in unknown_options(line.split())]
+
+    assert wrong == []
+
+
+def unknown_options(words: list[str]) -> list[str]:
+    """Return the options in a command line that its command does not have."""
+    command = app.get_command(click.Context(app), words[0])
+    if isinstance(command, click.Group) and len(words) > 1:
+        command = command.get_command(click.Context(command), words[1])
+    if command is None:
+        return [words[0]]
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return [word for word in words if re.fullmatch(r"--[a-z-]+", word) and word not in known]

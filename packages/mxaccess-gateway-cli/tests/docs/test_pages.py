@@ -10,7 +10,7 @@ import io
 import re
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Self
@@ -21,6 +21,7 @@ import pytest
 from cli_support.gateways import API_KEY
 from cli_support.shell import run_shell
 from cli_support.snippets import snippets
+from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.app import app
 from support.nats import NatsServer
 
@@ -79,6 +80,17 @@ class Notebook:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(code, {"__name__": "__main__"})  # noqa: S102 - the documentation of this repository
         return bool(printed.getvalue())
+
+
+@pytest.fixture
+async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedGateway]:
+    """A simulated gateway whose tags change quickly; the environment points at it."""
+    async with SimulatedGateway(ramp_interval=0.05, api_key=API_KEY) as gateway:
+        monkeypatch.setenv("MXGATEWAY_ENDPOINT", gateway.endpoint)
+        monkeypatch.setenv("MXGATEWAY_API_KEY", gateway.api_key)
+        monkeypatch.setenv("MXGATEWAY_PLAINTEXT", "1")
+        yield gateway
+        assert not gateway.sessions
 
 
 @contextlib.asynccontextmanager

@@ -37,6 +37,7 @@ EXAMPLE_PAGE: Final = "how-to/examples.md"
 LIBRARY: Final = PurePosixPath("packages/mxaccess-gateway-client/src/mxgateway")
 # Files of the repository that are pages of the site as well.
 PAGES: Final[Mapping[str, PurePosixPath]] = {
+    "explanation/security-policy.md": PurePosixPath(".github/SECURITY.md"),
     "reference/command-line.md": CLI / "REFERENCE.md",
     "reference/simulated-gateway.md": PurePosixPath("packages/mxaccess-gateway-client/src/mxgateway/testing/README.md"),
     "reference/changelog-client.md": PurePosixPath("packages/mxaccess-gateway-client/CHANGELOG.md"),
@@ -45,6 +46,7 @@ PAGES: Final[Mapping[str, PurePosixPath]] = {
 }
 # Titles that would be the same on several pages.
 TITLES: Final = {
+    "explanation/security-policy.md": "Security policy",
     "reference/command-line.md": "Options of every command",
     "reference/changelog-client.md": "Changes of mxaccess-gateway-client",
     "reference/changelog-cli.md": "Changes of mxaccess-gateway-cli",

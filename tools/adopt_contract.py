@@ -41,7 +41,7 @@ PROTOS = ROOT / "packages" / "mxaccess-gateway-proto" / "protos"
 USERS = (ROOT / "packages" / "mxaccess-gateway-client" / "src", ROOT / "packages" / "mxaccess-gateway-cli" / "src")
 PATHS = {file.package: file.name for file in OUR_FILES}
 DEFAULT_KEY_VARIABLE = "MXGATEWAY_API_KEY"
-REGENERATE = (("gen",), ("readme-contract",))
+REGENERATE = (("gen",), ("contract-table",))
 
 
 class AdoptionError(Exception):

@@ -384,7 +384,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     written = f"{before}{begin}{true_table}{end}{after}"
     if check and written != text:
-        print(f"the table in {PAGE.relative_to(ROOT)} is out of date: run hatch run readme-contract", file=sys.stderr)
+        print(f"the table in {PAGE.relative_to(ROOT)} is out of date: run hatch run contract-table", file=sys.stderr)
         return 1
     if not check:
         PAGE.write_text(written, encoding="utf-8", newline="\n")

@@ -46,7 +46,7 @@ def test_outdated_table_is_reported_and_not_changed(page: Path, capsys: pytest.C
     before = page.read_text(encoding="utf-8")
 
     assert contract_table.main(["--check"]) == 1
-    assert "contract.md is out of date: run hatch run readme-contract" in capsys.readouterr().err
+    assert "contract.md is out of date: run hatch run contract-table" in capsys.readouterr().err
     assert page.read_text(encoding="utf-8") == before
 
 

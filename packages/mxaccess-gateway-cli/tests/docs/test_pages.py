@@ -21,8 +21,9 @@ import pytest
 from cli_support.gateways import API_KEY
 from cli_support.shell import run_shell
 from cli_support.snippets import snippets
-from mxgateway.testing import SimulatedGateway
+from mxgateway.testing import ServerTls, SimulatedGateway
 from mxgateway_cli.app import app
+from support.certificates import Certificates
 from support.nats import NatsServer
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -35,6 +36,8 @@ PAGES = [
 ]
 # What the pages show in place of what differs from test to test.
 NATS = "nats://localhost:4222"
+TLS_GATEWAY = "plant7:5001"
+EXAMPLE_CA = "plant-ca.pem"
 EXAMPLE_KEY = "mxgw_0a1b2c3d_the-secret-part-of-the-key"
 NEEDS_BASH = pytest.mark.skipif(
     shutil.which("bash") is None or sys.platform == "win32", reason="the snippets are for a Unix shell"
@@ -94,29 +97,40 @@ async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedGat
 
 
 @contextlib.asynccontextmanager
-async def servers_for(page: Path, folder: Path) -> AsyncGenerator[dict[str, str]]:
-    """Start the servers that the programs of a page need, and yield what they are called there and here."""
+async def servers_for(page: Path, folder: Path, certificates: Certificates) -> AsyncGenerator[dict[str, str]]:
+    """Start the servers that the programs of a page need, and yield what they are called there and here.
+
+    Args:
+        page: The page.
+        folder: Where a server keeps what it stores.
+        certificates: The certificates of a gateway with TLS.
+    """
     programs = "".join(snippet.text for snippet in snippets(page) if snippet.language == "python")
-    if NATS not in programs:
-        yield {}
-        return
-    server = NatsServer(folder)
-    await server.start()
-    try:
-        yield {NATS: server.url}
-    finally:
-        await server.kill()
+    async with contextlib.AsyncExitStack() as stack:
+        here = {EXAMPLE_KEY: API_KEY, EXAMPLE_CA: str(certificates.ca)}
+        if NATS in programs:
+            server = NatsServer(folder)
+            await server.start()
+            stack.push_async_callback(server.kill)
+            here[NATS] = server.url
+        if TLS_GATEWAY in programs:
+            shown = certificates.gateway
+            tls = ServerTls(certificate_chain=shown.certificate, private_key=shown.key)
+            gateway = await stack.enter_async_context(SimulatedGateway(tls=tls, api_key=API_KEY))
+            here[TLS_GATEWAY] = gateway.endpoint
+        yield here
 
 
 @NEEDS_BASH
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 @pytest.mark.usefixtures("gateway")
-async def test_snippets_of_page_work(page: Path, tmp_path: Path) -> None:
+async def test_snippets_of_page_work(page: Path, tmp_path: Path, certificates: Certificates) -> None:
     folder = tmp_path / "snippets"
     folder.mkdir()
-    async with servers_for(page, tmp_path / "servers") as servers:
+    (folder / "gateway.key").write_text(API_KEY, encoding="utf-8")
+    async with servers_for(page, tmp_path / "servers", certificates) as here:
         with contextlib.chdir(folder):
-            await asyncio.to_thread(run_page, page, {EXAMPLE_KEY: API_KEY, **servers})
+            await asyncio.to_thread(run_page, page, here)
 
 
 def test_every_command_shown_has_its_options() -> None:

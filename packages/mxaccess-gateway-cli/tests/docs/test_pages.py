@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import configparser
 import contextlib
 import inspect
 import io
+import json
 import re
 import shutil
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import tomllib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Self
+from xml.etree import ElementTree as ET
 
 import click
 import pytest
@@ -29,10 +33,25 @@ from support.nats import NatsServer
 ROOT = Path(__file__).resolve().parents[4]
 DOCS = ROOT / "packages" / "mxaccess-gateway-client" / "docs"
 README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def parse_ini(text: str) -> None:
+    """Parse an INI file, whose lines may be before its first section."""
+    configparser.ConfigParser(interpolation=None, strict=False).read_string(f"[before]\n{text}")
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "ini": parse_ini,
+    "json": json.loads,
+    "toml": tomllib.loads,
+    "xml": ET.fromstring,
+}
+
+
 PAGES = [
     path
     for path in (README, *sorted(DOCS.rglob("*.md")))
-    if any(snippet.language in {"python", "sh"} for snippet in snippets(path))
+    if any(snippet.language in {"python", "sh", "py", *PARSERS} for snippet in snippets(path))
 ]
 # What the pages show in place of what differs from test to test.
 NATS = "nats://localhost:4222"
@@ -51,6 +70,8 @@ def run_page(page: Path, replaced: Mapping[str, str]) -> None:
             text = snippet.text
             for shown, here in replaced.items():
                 text = text.replace(shown, here)
+            if snippet.language in PARSERS:
+                PARSERS[snippet.language](text)
             if snippet.title:
                 Path(snippet.title).write_text(text, encoding="utf-8")
             elif snippet.language == "python":
@@ -138,7 +159,9 @@ def test_every_command_shown_has_its_options() -> None:
     wrong: list[str] = []
     for path in [*PAGES, *sorted(DOCS.rglob("*.md"))]:
         for snippet in snippets(path):
-            for line in re.findall(r"mxgw-py(?:\.exe)? ([a-z][a-z-]+ .*--.*)", snippet.text.replace("\\\n", " ")):
+            # A command in several lines, and one as a list.
+            text = re.sub(r'\\\n|"\]\nCMD \["|", "', " ", snippet.text)
+            for line in re.findall(r"mxgw-py(?:\.exe)? ([a-z][a-z-]+ .*--.*)", text):
                 wrong += [f"{snippet.place}: {option}" for option in unknown_options(line.split())]
 
     assert wrong == []

@@ -27,6 +27,13 @@ def test_navigation_has_every_page(pages: dict[str, str]) -> None:
     assert sorted(listed) == sorted(pages)
 
 
+def test_every_list_begins_after_an_empty_line(pages: dict[str, str]) -> None:
+    """Otherwise the site shows its items as one paragraph, although GitHub shows a list."""
+    text = {name: re.sub(r"^ *```.*?^ *```", "", page, flags=re.MULTILINE | re.DOTALL) for name, page in pages.items()}
+
+    assert [name for name, page in text.items() if re.search(r"^(?![-*\d ]).+\n(?:- |1\. )", page, re.MULTILINE)] == []
+
+
 def test_every_public_name_has_an_entry(pages: dict[str, str]) -> None:
     assert "::: mxgateway.client.GatewayClient\n" in pages["reference/api/client.md"]
     assert "::: mxgateway.recording.Recorder\n" in pages["reference/api/recording.md"]

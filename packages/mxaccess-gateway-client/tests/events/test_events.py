@@ -298,3 +298,22 @@ async def test_repr_of_an_event_shows_the_main_fields(gateway: SimulatedGateway,
 
     assert repr(change) == f"DataChange(sequence=1, item_handle={item}, value=5, quality=Quality(192))"
     assert repr(outcome).startswith(f"WriteComplete(sequence=2, item_handle={item}, succeeded=True, statuses=[ok")
+
+
+async def test_outcome_of_write_fails_by_its_hresult_and_by_any_status(
+    scripted: ScriptedGateway, scripted_session: Session
+) -> None:
+    refused = pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR)
+    accepted = pb.MxStatusProxy(success=-1, category=pb.MX_STATUS_CATEGORY_OK)
+    outcomes = [(0, []), (-1, [accepted]), (0, [accepted, refused]), (None, [accepted])]
+    scripted.events = [
+        pb.MxEvent(
+            family=pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE, worker_sequence=number, hresult=hresult, statuses=statuses
+        )
+        for number, (hresult, statuses) in enumerate(outcomes, 1)
+    ]
+
+    async with scripted_session.stream_events() as stream:
+        events = await take(stream, len(outcomes))
+
+    assert [isinstance(event, WriteComplete) and event.succeeded for event in events] == [True, False, False, True]

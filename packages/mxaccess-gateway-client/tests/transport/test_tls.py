@@ -284,7 +284,6 @@ async def test_unusable_client_file_is_refused_before_connecting(
 async def test_key_of_other_certificate_is_refused(tls_gateway: SimulatedGateway, certificates: Certificates) -> None:
     error = await refusal(
         tls_gateway,
-        ca_file=certificates.ca,
         client_certificate_file=certificates.client.certificate,
         client_key_file=certificates.other_client.key,
     )

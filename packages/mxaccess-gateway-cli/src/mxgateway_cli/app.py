@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "record": ("tags.record", "Record the changes of tags in a file, losses included."),
         "forward": ("tags.forward", "Hand the changes of tags to a broker, losses included."),
         "write": ("tags.write", "Write tags and wait for their outcomes."),
+        "explore": ("tags.explore", "Explore the plant on a terminal: Galaxy, tags, trends, alarms."),
     },
     "Sessions": {
         "open-session": ("sessions.sessions", "Open a session, leave it open and print its id."),

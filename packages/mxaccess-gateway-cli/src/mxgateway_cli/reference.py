@@ -71,7 +71,8 @@ def _describe(name: str, command: Command, own: list[Option]) -> Iterator[str]:
     also = " and ".join(f"[{section} options](#{section.lower()}-options)" for section in sorted(sections))
     if sections:
         schema = f"[{command.schema}](src/mxgateway_cli/schemas/{command.schema}.schema.json)"
-        yield f"Also accepts {also}. Schema of the output with `--json`: {schema}."
+        output = f" Schema of the output with `--json`: {schema}." if command.schema else ""
+        yield f"Also accepts {also}.{output}"
 
 
 def _table(options: Iterable[Option]) -> Iterator[str]:

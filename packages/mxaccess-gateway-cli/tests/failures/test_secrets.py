@@ -45,6 +45,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "bench-events": ["--duration", "0.2"],
     "bench-read-bulk": ["--duration", "0.2"],
     "contract": ["--live"],
+    "explore": ["TestObject.TestInt"],
     "forward": ["TestObject.TestInt", "--to", "nats://127.0.0.1:1", "--duration", "100ms"],
     "galaxy-watch": ["--count", "1"],
     "read": ["TestObject.TestInt"],

@@ -16,7 +16,7 @@ from mxgateway_cli.app import COMMANDS
 
 SCHEMAS = sorted(path.name for path in (resources.files("mxgateway_cli") / "schemas").iterdir())
 # Commands that print text only.
-TEXT_COMMANDS = {"help", "completion"}
+TEXT_COMMANDS = {"help", "completion", "explore"}
 WRITE = ["write", "--type", "int32", "--value", "5"]
 # The commands of a session with one advised item, in an order in which each of them can succeed.
 SESSION_COMMANDS: list[list[str]] = [

@@ -30,7 +30,7 @@ class _Declaration(Protocol):
 
 
 def gateway_command(
-    name: str, *declarations: _Declaration, schema: str, cls: type[Command] = Command
+    name: str, *declarations: _Declaration, schema: str | None, cls: type[Command] = Command
 ) -> Callable[[GatewayFunction], click.Command]:
     """Turn a coroutine function into a command with its own options and those of the connection and the output.
 
@@ -39,7 +39,7 @@ def gateway_command(
     Args:
         name: The name of the command.
         declarations: The command's own options and arguments.
-        schema: The name of the JSON Schema of the output.
+        schema: The name of the JSON Schema of the output; None if there is no output.
         cls: The class of the command.
     """
 

@@ -30,7 +30,7 @@ from mxgateway_cli.output.records import enum_record, status_record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EXIT_STATUSES", "describe_gateway_error"]
+__all__ = ["EXIT_STATUSES", "describe_gateway_error", "name_options"]
 
 EXIT_STATUSES: Mapping[type[MxGatewayError], ExitStatus] = {
     MxGatewayError: ExitStatus.FAILED,
@@ -64,7 +64,7 @@ def describe_gateway_error(error: Exception) -> Failure | None:
     if not isinstance(error, MxGatewayError):
         return None
     status = next(EXIT_STATUSES[kind] for kind in type(error).__mro__ if kind in EXIT_STATUSES)
-    return Failure(status=status, type=type(error).__name__, message=_name_options(str(error)), facts=_facts(error))
+    return Failure(status=status, type=type(error).__name__, message=name_options(str(error)), facts=_facts(error))
 
 
 def _facts(error: MxGatewayError) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _facts(error: MxGatewayError) -> dict[str, Any]:
     return facts
 
 
-def _name_options(message: str) -> str:
+def name_options(message: str) -> str:
     """Replace the names of fields and methods by the options and commands of the command line."""
     message = _FIELD.sub(lambda field: f"--{field.group().replace('_', '-')}", message)
     message = _FLAG.sub(lambda flag: f"--{flag[1] or flag[2]}", message)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mxgateway_cli.connecting.client import Gateway
     from mxgateway_cli.output.console import Output
 
-__all__ = ["find_tags", "match_tags"]
+__all__ = ["find_tags", "glob_expression", "match_tags"]
 
 _WILDCARDS: Final = {"*": ".*", "?": "."}
 _EXAMPLE_PATTERN: Final = "'TestMachine_*.TestSine'"
@@ -68,7 +68,7 @@ async def match_tags(galaxy: Galaxy, pattern: str) -> list[str]:
         MxGatewayError: The Galaxy cannot be read.
     """
     object_glob, _, attribute_glob = pattern.partition(".")
-    is_match = re.compile(_regular_expression(attribute_glob), re.IGNORECASE | re.DOTALL).fullmatch
+    is_match = re.compile(glob_expression(attribute_glob), re.IGNORECASE | re.DOTALL).fullmatch
     found: list[str] = []
     async for each in galaxy.discover(tag_name_glob=object_glob, include_attributes=True):
         for attribute in each.attributes:
@@ -91,5 +91,6 @@ def _is_pattern(name: str) -> bool:
     return any(wildcard in name for wildcard in _WILDCARDS)
 
 
-def _regular_expression(glob: str) -> str:
+def glob_expression(glob: str) -> str:
+    """Return a pattern with * and ? as a regular expression."""
     return "".join(_WILDCARDS.get(character) or re.escape(character) for character in glob)

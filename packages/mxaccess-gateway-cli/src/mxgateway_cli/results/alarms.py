@@ -30,8 +30,10 @@ __all__ = [
     "ALARM_FEED",
     "alarm_cells",
     "alarm_line",
+    "alarm_order",
     "alarm_record",
     "alarm_time",
+    "is_acknowledged",
     "provider_line",
 ]
 
@@ -135,6 +137,17 @@ def alarm_time(alarm: ActiveAlarm | AlarmTransition) -> datetime | None:
         return alarm.transition_timestamp or (None if is_cleared else alarm.original_raise_timestamp)
     except ValueError:
         return None
+
+
+def is_acknowledged(alarm: ActiveAlarm) -> bool:
+    """Return whether the alarm is active and acknowledged."""
+    return alarm.current_state is AlarmConditionState.ACTIVE_ACKED
+
+
+def alarm_order(alarm: ActiveAlarm) -> tuple[bool, float, str]:
+    """Return the sort key that puts alarms that are not acknowledged first, and the latest first."""
+    when = alarm_time(alarm)
+    return is_acknowledged(alarm), 0.0 if when is None else -when.timestamp(), alarm.alarm_full_reference
 
 
 def _active_style(alarm: ActiveAlarm) -> str:

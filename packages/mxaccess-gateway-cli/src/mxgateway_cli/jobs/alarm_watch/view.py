@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from mxgateway import AlarmConditionState, WatchGap, WatchLost, WatchRestored
+from mxgateway import WatchGap, WatchLost, WatchRestored
 from mxgateway_cli.jobs.alarm_watch.prompt import AcknowledgePrompt
 from mxgateway_cli.output.formatting import in_zone
 from mxgateway_cli.output.live.table import LiveColumn, LiveRow, LiveTable, all_lines
 from mxgateway_cli.output.texts import printable
 from mxgateway_cli.results.alarm_watch import alarm_watch_line
-from mxgateway_cli.results.alarms import alarm_time, provider_line
+from mxgateway_cli.results.alarms import alarm_order, alarm_time, is_acknowledged, provider_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ class AlarmView:
 
     def _head(self) -> list[Text]:
         watch = self._watch
-        waiting = sum(not _is_acknowledged(alarm) for alarm in watch.active.values())
+        waiting = sum(not is_acknowledged(alarm) for alarm in watch.active.values())
         count = f"{len(watch.active)} active, {waiting} not acknowledged"
         if watch.lost is not None and self._lost_since:
             state = Text(f"LOST at {self._lost_since}, may be outdated: {count}", style="bold red")
@@ -130,10 +130,10 @@ class AlarmView:
         for reference in active:
             if reference not in self._numbers:
                 self._numbers[reference] = next(self._next_number)
-        return [self._row(alarm) for alarm in sorted(active.values(), key=_order)]
+        return [self._row(alarm) for alarm in sorted(active.values(), key=alarm_order)]
 
     def _row(self, alarm: ActiveAlarm) -> LiveRow:
-        acknowledged = _is_acknowledged(alarm)
+        acknowledged = is_acknowledged(alarm)
         when = alarm_time(alarm)
         cells = (
             str(self._numbers[alarm.alarm_full_reference]),
@@ -163,12 +163,3 @@ class AlarmView:
         """Return the time of day, or the date of a time that is more than a day ago."""
         is_recent = abs(time.time() - when.timestamp()) < _DAY_SECONDS
         return in_zone(when, self._zone).strftime("%H:%M:%S" if is_recent else "%Y-%m-%d")
-
-
-def _is_acknowledged(alarm: ActiveAlarm) -> bool:
-    return alarm.current_state is AlarmConditionState.ACTIVE_ACKED
-
-
-def _order(alarm: ActiveAlarm) -> tuple[bool, float, str]:
-    when = alarm_time(alarm)
-    return _is_acknowledged(alarm), 0.0 if when is None else -when.timestamp(), alarm.alarm_full_reference

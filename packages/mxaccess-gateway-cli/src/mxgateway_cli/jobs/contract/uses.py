@@ -62,6 +62,10 @@ _USES: Final[Mapping[str, Uses]] = {
     "write": _uses(
         f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK WRITE WRITE2 WRITE_BULK WRITE2_BULK"
     ),
+    "explore": _uses(
+        f"{_SESSION} StreamEvents {_GALAXY} StreamAlarms AcknowledgeAlarm",
+        f"{_TAG_CLIENT} READ_BULK WRITE WRITE_BULK",
+    ),
     "open-session": _uses(_SESSION),
     "close-session": _uses("CloseSession", "GET_SESSION_STATE"),
     "session-state": _uses("", "GET_SESSION_STATE"),

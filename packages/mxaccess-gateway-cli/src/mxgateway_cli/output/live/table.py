@@ -13,7 +13,7 @@ from mxgateway_cli.output.texts import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LiveColumn", "LiveRow", "LiveTable", "all_lines"]
+__all__ = ["LiveColumn", "LiveRow", "LiveTable", "all_lines", "fit_cell", "fit_columns"]
 
 _GAP: Final = "  "
 _ELLIPSIS: Final = "…"
@@ -100,17 +100,17 @@ class LiveTable:
 
 def all_lines(columns: Sequence[LiveColumn], rows: Sequence[LiveRow], width: int) -> list[Text]:
     """Return the heading and all rows."""
-    widths = _fit(columns, width)
+    widths = fit_columns(columns, width)
     heading = Text(_join(columns, widths, [column.heading for column in columns]), style="bold")
     return [heading, *(_row_line(columns, widths, row, width) for row in rows)]
 
 
-def _fit(columns: Sequence[LiveColumn], width: int) -> dict[int, int]:
-    """Return the widths of the columns that fit, by index."""
+def fit_columns(columns: Sequence[LiveColumn], width: int, gap: int = len(_GAP)) -> dict[int, int]:
+    """Return the widths of the columns that fit with gaps of this width between them, by index."""
     kept = list(range(len(columns)))
 
     def missing() -> int:
-        return sum(columns[index].width for index in kept) + len(_GAP) * (len(kept) - 1) - width
+        return sum(columns[index].width for index in kept) + gap * (len(kept) - 1) - width
 
     while missing() > 0 and len(kept) > 1:
         least = min(kept, key=lambda index: columns[index].importance)
@@ -137,11 +137,12 @@ def _row_line(columns: Sequence[LiveColumn], widths: dict[int, int], row: LiveRo
 
 
 def _join(columns: Sequence[LiveColumn], widths: dict[int, int], cells: Sequence[str]) -> str:
-    parts = (_cell(columns[index], printable(cells[index]), width) for index, width in widths.items())
+    parts = (fit_cell(columns[index], printable(cells[index]), width) for index, width in widths.items())
     return _GAP.join(parts).rstrip()
 
 
-def _cell(column: LiveColumn, text: str, width: int) -> str:
+def fit_cell(column: LiveColumn, text: str, width: int) -> str:
+    """Return a text with exactly this width in cells, aligned or cut as the column says."""
     missing = width - cell_len(text)
     if missing >= 0:
         return " " * missing + text if column.is_right_aligned else text + " " * missing

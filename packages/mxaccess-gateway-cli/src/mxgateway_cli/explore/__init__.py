@@ -1,0 +1,1 @@
+"""The explorer: the Galaxy, watched tags, writes and alarms on one screen. Needs the extra `tui`."""

@@ -1,0 +1,251 @@
+"""ExploreApp: the screen of `mxgw-py explore` and its keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.app import App
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Footer, Input
+
+from mxgateway import MxGatewayConfigurationError
+from mxgateway_cli.explore.dialogs.help import HelpDialog
+from mxgateway_cli.explore.dialogs.text import TextDialog
+from mxgateway_cli.explore.dialogs.write import WriteDialog
+from mxgateway_cli.explore.theme import THEME
+from mxgateway_cli.explore.widgets.galaxy_tree import GalaxyTree
+from mxgateway_cli.explore.widgets.row_table import RowTable
+from mxgateway_cli.explore.widgets.state_bar import StateBar
+from mxgateway_cli.explore.widgets.tables import AlarmRows, TagRows
+from mxgateway_cli.explore.widgets.trend import Trend
+from mxgateway_cli.output.formatting import format_value
+from mxgateway_cli.output.texts import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from mxgateway_cli.explore.plant import Plant
+
+__all__ = ["INTERRUPTED", "ExploreApp"]
+
+INTERRUPTED: Final = "interrupted"
+"""The result of the app after Ctrl-C."""
+
+_REDRAW_SECONDS: Final = 0.25
+_NOTE_SECONDS: Final = 30.0
+_WIDE_COLUMNS: Final = 110
+_LOW_LINES: Final = 30
+_HIGH_LINES: Final = 38
+_FIRST_NOTE: Final = "Enter in the Galaxy watches an attribute; ? shows all keys"
+
+
+class ExploreApp(App[str]):
+    """Shows a plant: the tree of the Galaxy, watched tags, a trend and the active alarms.
+
+    Args:
+        plant: The plant.
+        tags: Tags to watch from the start.
+    """
+
+    TITLE = "mxgw-py explore"
+    CSS_PATH = "explore.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "go('galaxy')", "Galaxy"),
+        Binding("t", "go('tags')", "Tags"),
+        Binding("a", "go('alarms')", "Alarms"),
+        Binding("slash", "go('search')", "Search"),
+        Binding("n", "watch_by_name", "Name", tooltip="Watch a tag by its name"),
+        Binding("w", "write", "Write"),
+        Binding("delete", "unwatch", "Unwatch", show=False),
+        Binding("r", "reload", "Reload", show=False),
+        Binding("escape", "leave_search", show=False),
+        Binding("question_mark", "help", "Help"),
+        Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+    ]
+
+    def __init__(self, plant: Plant, tags: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._plant = plant
+        self._first_tags = tags
+        self._note = (plant.clock.monotonic(), _FIRST_NOTE)
+        self.register_theme(THEME)
+        self.theme = THEME.name
+
+    def compose(self) -> ComposeResult:
+        """Create the screen."""
+        plant = self._plant
+        yield StateBar()
+        with Horizontal():
+            with Vertical(id="left"):
+                yield Input(placeholder="/ search", id="search", compact=True)
+                yield GalaxyTree(plant.galaxy, plant.tags.by_name)
+            with Vertical(id="right"):
+                yield RowTable(TagRows(plant.tags, plant.clock), id="tags")
+                yield Trend(plant.clock)
+                yield RowTable(AlarmRows(plant.alarms, plant.clock), id="alarms")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to watch, and to draw what arrives."""
+        self._plant.start(self._first_tags)
+        self.query_one("#tags").border_title = "Tags"
+        self.query_one("#alarms").border_title = "Alarms"
+        self.query_one("#tags" if self._first_tags else "#galaxy").focus()
+        self.set_interval(_REDRAW_SECONDS, self.redraw)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose the layout for the size of the terminal."""
+        self.screen.set_class(event.size.width >= _WIDE_COLUMNS, "-wide")
+        self.screen.set_class(event.size.height < _LOW_LINES, "-low")
+        self.screen.set_class(event.size.height >= _HIGH_LINES, "-high")
+        self.call_after_refresh(self.redraw)
+
+    def redraw(self) -> None:
+        """Draw what is known now. Between two calls any number of changes may arrive."""
+        plant = self._plant
+        screen = self.screen_stack[0]
+        tags = screen.query_one("#tags", RowTable)
+        tags.update()
+        alarms = screen.query_one("#alarms", RowTable)
+        alarms.update()
+        problem = plant.alarms.provider_problem
+        alarms.border_title = printable(f"Alarms: {problem}") if problem else "Alarms"
+        screen.query_one(Trend).show(tags.selected, plant.tags.by_name.get(tags.selected or ""))
+        count = len(plant.tags.by_name)
+        counts = f"{count} {'tag' if count == 1 else 'tags'}, {plant.alarms.summary}"
+        when, note = self._note
+        state = plant.connection.state
+        is_shown = when > state.since and plant.clock.monotonic() - when < _NOTE_SECONDS
+        state_bar = screen.query_one(StateBar)
+        state_bar.show(state, endpoint=plant.endpoint, counts=counts, note=note if is_shown else "")
+
+    def say(self, text: str) -> None:
+        """Show a note below the state."""
+        self._note = (self._plant.clock.monotonic(), printable(text))
+        self.redraw()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Search the Galaxy; without a text show the tree again."""
+        tree = self.query_one(GalaxyTree)
+        if event.value.strip():
+            tree.search(event.value.strip())
+        else:
+            tree.browse()
+        tree.focus()
+
+    async def on_galaxy_tree_chosen(self, event: GalaxyTree.Chosen) -> None:
+        """Watch the chosen attribute, or stop watching it."""
+        if event.tag in self._plant.tags.by_name:
+            await self._unwatch(event.tag)
+        else:
+            self._watch([event.tag])
+
+    def on_row_table_selected(self, event: RowTable.Selected) -> None:
+        """Show the selected tag in full."""
+        if event.table.id == "tags":
+            self.redraw()
+
+    def on_row_table_chosen(self, event: RowTable.Chosen) -> None:
+        """Write the chosen tag, or acknowledge the chosen alarm."""
+        if event.table.id == "tags":
+            self._write(event.key)
+        else:
+            self._ask_for_comment(event.key)
+
+    def action_go(self, place: str) -> None:
+        """Move to a part of the screen."""
+        self.screen.set_class(place == "alarms", "-alarms")
+        self.query_one(f"#{place}").focus()
+        self.redraw()
+
+    def action_leave_search(self) -> None:
+        """Show the tree again."""
+        field = self.query_one("#search", Input)
+        tree = self.query_one(GalaxyTree)
+        if field.value or field.has_focus:
+            field.value = ""
+            tree.browse()
+        tree.focus()
+
+    def action_reload(self) -> None:
+        """Read the Galaxy again."""
+        self.query_one(GalaxyTree).browse()
+
+    def action_watch_by_name(self) -> None:
+        """Ask for the names of tags, and watch them."""
+        dialog = TextDialog(
+            "Watch tags by name",
+            "",
+            placeholder="Object.Attribute, several separated by spaces",
+            hint="Enter watches, Esc cancels",
+        )
+        self.push_screen(dialog, lambda text: self._watch((text or "").split()))
+
+    def action_write(self) -> None:
+        """Write the selected tag."""
+        selected = self.query_one("#tags", RowTable).selected
+        if selected is None:
+            self.say("no tag is watched: watch the tag to write it")
+        else:
+            self._write(selected)
+
+    async def action_unwatch(self) -> None:
+        """Stop watching the selected tag."""
+        selected = self.query_one("#tags", RowTable).selected
+        if selected is not None:
+            await self._unwatch(selected)
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        self.push_screen(HelpDialog())
+
+    def action_interrupt(self) -> None:
+        """Quit as after Ctrl-C."""
+        self.exit(INTERRUPTED)
+
+    def _watch(self, names: Sequence[str]) -> None:
+        if not names:
+            return
+        try:
+            self._plant.tags.add(names)
+        except MxGatewayConfigurationError as error:
+            self.say(f"cannot watch: {error.summary}")
+            return
+        self.query_one("#tags", RowTable).select(names[0])
+        self.query_one(GalaxyTree).mark(*names)
+        self.redraw()
+
+    async def _unwatch(self, name: str) -> None:
+        await self._plant.tags.remove(name)
+        self.query_one(GalaxyTree).mark(name)
+        self.redraw()
+
+    def _write(self, name: str) -> None:
+        tag = self._plant.tags.by_name[name]
+        row = tag.row
+        present = "no value"
+        if row.last is not None and row.has_value:
+            stale = "  (STALE)" if row.stale_since is not None else ""
+            present = printable(f"{format_value(row.last, self._plant.clock.zone)}  {row.last.quality}{stale}")
+        plant = self._plant
+        self.push_screen(WriteDialog(plant.writer, name, present=present, endpoint=plant.endpoint, note=self.say))
+
+    def _ask_for_comment(self, reference: str) -> None:
+        def acknowledge(comment: str | None) -> None:
+            if comment is not None:
+                self._plant.alarms.acknowledge(reference, comment, self.say)
+
+        dialog = TextDialog(
+            "Acknowledge an alarm",
+            reference,
+            placeholder="comment",
+            hint="Enter acknowledges, Esc cancels",
+        )
+        self.push_screen(dialog, acknowledge)

@@ -75,29 +75,34 @@ class ExploreApp(App[str]):
         self._plant = plant
         self._first_tags = tags
         self._note = (plant.clock.monotonic(), _FIRST_NOTE)
+        # Kept, because the screen may already be closing when the timer draws it.
+        self._state_bar = StateBar()
+        self._search = Input(placeholder="/ search", id="search", compact=True)
+        self._galaxy = GalaxyTree(plant.galaxy, plant.tags.by_name)
+        self._tags = RowTable(TagRows(plant.tags, plant.clock), id="tags")
+        self._trend = Trend(plant.clock)
+        self._alarms = RowTable(AlarmRows(plant.alarms, plant.clock), id="alarms")
         self.register_theme(THEME)
         self.theme = THEME.name
 
     def compose(self) -> ComposeResult:
         """Create the screen."""
-        plant = self._plant
-        yield StateBar()
+        yield self._state_bar
         with Horizontal():
             with Vertical(id="left"):
-                yield Input(placeholder="/ search", id="search", compact=True)
-                yield GalaxyTree(plant.galaxy, plant.tags.by_name)
+                yield self._search
+                yield self._galaxy
             with Vertical(id="right"):
-                yield RowTable(TagRows(plant.tags, plant.clock), id="tags")
-                yield Trend(plant.clock)
-                yield RowTable(AlarmRows(plant.alarms, plant.clock), id="alarms")
+                yield self._tags
+                yield self._trend
+                yield self._alarms
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin to watch, and to draw what arrives."""
         self._plant.start(self._first_tags)
-        self.query_one("#tags").border_title = "Tags"
-        self.query_one("#alarms").border_title = "Alarms"
-        self.query_one("#tags" if self._first_tags else "#galaxy").focus()
+        self._tags.border_title = "Tags"
+        (self._tags if self._first_tags else self._galaxy).focus()
         self.set_interval(_REDRAW_SECONDS, self.redraw)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -110,21 +115,17 @@ class ExploreApp(App[str]):
     def redraw(self) -> None:
         """Draw what is known now. Between two calls any number of changes may arrive."""
         plant = self._plant
-        screen = self.screen_stack[0]
-        tags = screen.query_one("#tags", RowTable)
-        tags.update()
-        alarms = screen.query_one("#alarms", RowTable)
-        alarms.update()
+        self._tags.update()
+        self._alarms.update()
         problem = plant.alarms.provider_problem
-        alarms.border_title = printable(f"Alarms: {problem}") if problem else "Alarms"
-        screen.query_one(Trend).show(tags.selected, plant.tags.by_name.get(tags.selected or ""))
+        self._alarms.border_title = printable(f"Alarms: {problem}") if problem else "Alarms"
+        self._trend.show(self._tags.selected, plant.tags.by_name.get(self._tags.selected or ""))
         count = len(plant.tags.by_name)
         counts = f"{count} {'tag' if count == 1 else 'tags'}, {plant.alarms.summary}"
         when, note = self._note
         state = plant.connection.state
         is_shown = when > state.since and plant.clock.monotonic() - when < _NOTE_SECONDS
-        state_bar = screen.query_one(StateBar)
-        state_bar.show(state, endpoint=plant.endpoint, counts=counts, note=note if is_shown else "")
+        self._state_bar.show(state, endpoint=plant.endpoint, counts=counts, note=note if is_shown else "")
 
     def say(self, text: str) -> None:
         """Show a note below the state."""
@@ -133,12 +134,11 @@ class ExploreApp(App[str]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Search the Galaxy; without a text show the tree again."""
-        tree = self.query_one(GalaxyTree)
         if event.value.strip():
-            tree.search(event.value.strip())
+            self._galaxy.search(event.value.strip())
         else:
-            tree.browse()
-        tree.focus()
+            self._galaxy.browse()
+        self._galaxy.focus()
 
     async def on_galaxy_tree_chosen(self, event: GalaxyTree.Chosen) -> None:
         """Watch the chosen attribute, or stop watching it."""
@@ -167,16 +167,14 @@ class ExploreApp(App[str]):
 
     def action_leave_search(self) -> None:
         """Show the tree again."""
-        field = self.query_one("#search", Input)
-        tree = self.query_one(GalaxyTree)
-        if field.value or field.has_focus:
-            field.value = ""
-            tree.browse()
-        tree.focus()
+        if self._search.value:
+            self._search.value = ""
+            self._galaxy.browse()
+        self._galaxy.focus()
 
     def action_reload(self) -> None:
         """Read the Galaxy again."""
-        self.query_one(GalaxyTree).browse()
+        self._galaxy.browse()
 
     def action_watch_by_name(self) -> None:
         """Ask for the names of tags, and watch them."""
@@ -190,7 +188,7 @@ class ExploreApp(App[str]):
 
     def action_write(self) -> None:
         """Write the selected tag."""
-        selected = self.query_one("#tags", RowTable).selected
+        selected = self._tags.selected
         if selected is None:
             self.say("no tag is watched: watch the tag to write it")
         else:
@@ -198,7 +196,7 @@ class ExploreApp(App[str]):
 
     async def action_unwatch(self) -> None:
         """Stop watching the selected tag."""
-        selected = self.query_one("#tags", RowTable).selected
+        selected = self._tags.selected
         if selected is not None:
             await self._unwatch(selected)
 
@@ -218,13 +216,13 @@ class ExploreApp(App[str]):
         except MxGatewayConfigurationError as error:
             self.say(f"cannot watch: {error.summary}")
             return
-        self.query_one("#tags", RowTable).select(names[0])
-        self.query_one(GalaxyTree).mark(*names)
+        self._tags.select(names[0])
+        self._galaxy.mark(*names)
         self.redraw()
 
     async def _unwatch(self, name: str) -> None:
         await self._plant.tags.remove(name)
-        self.query_one(GalaxyTree).mark(name)
+        self._galaxy.mark(name)
         self.redraw()
 
     def _write(self, name: str) -> None:

@@ -46,12 +46,14 @@ class Trend(Vertical):
         super().__init__(id="trend")
         self._clock = clock
         self._drawn: tuple[object, ...] = ()
+        self._text = Static(id="selected", markup=False)
+        self._plot = _Plot()
         self.border_title = "Trend"
 
     def compose(self) -> ComposeResult:
         """Create the line of text and the plot."""
-        yield Static(id="selected", markup=False)
-        yield _Plot()
+        yield self._text
+        yield self._plot
 
     def show(self, name: str | None, tag: WatchedTag | None) -> None:
         """Show a tag as it is now. The plot moves once a second."""
@@ -59,14 +61,12 @@ class Trend(Vertical):
         last = None if tag is None else tag.row.last
         stale = None if tag is None else tag.row.stale_since
         drawn = (name, last, stale, second, self.size)
-        if drawn == self._drawn or not self.is_mounted:
+        if drawn == self._drawn or not self._plot.is_mounted:
             return
         self._drawn = drawn
         self.border_title = "Trend" if name is None else printable(name)
-        self.query_one("#selected", Static).update(
-            "no tag is selected" if tag is None else self._describe(tag), layout=False
-        )
-        self._plot(tag)
+        self._text.update("no tag is selected" if tag is None else self._describe(tag), layout=False)
+        self._draw(tag)
 
     def _describe(self, tag: WatchedTag) -> str:
         row = tag.row
@@ -79,8 +79,8 @@ class Trend(Vertical):
         parts = [format_value(row.last, self._clock.zone), shown, time_text, row.reason]
         return printable("  ".join(part for part in parts if part))
 
-    def _plot(self, tag: WatchedTag | None) -> None:
-        plot = self.query_one(_Plot)
+    def _draw(self, tag: WatchedTag | None) -> None:
+        plot = self._plot
         plot.clear()
         now = self._clock.monotonic()
         points = [] if tag is None else [each for each in tag.history if now - each[0] <= _MAX_SPAN_SECONDS]

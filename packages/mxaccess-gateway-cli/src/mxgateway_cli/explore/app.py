@@ -182,7 +182,7 @@ class ExploreApp(App[str]):
             "Watch tags by name",
             "",
             placeholder="Object.Attribute, several separated by spaces",
-            hint="Enter watches, Esc cancels",
+            keys="Enter watches, Esc cancels",
         )
         self.push_screen(dialog, lambda text: self._watch((text or "").split()))
 
@@ -244,6 +244,6 @@ class ExploreApp(App[str]):
             "Acknowledge an alarm",
             reference,
             placeholder="comment",
-            hint="Enter acknowledges, Esc cancels",
+            keys="Enter acknowledges, Esc cancels",
         )
         self.push_screen(dialog, acknowledge)

@@ -47,7 +47,7 @@ class HelpDialog(ModalScreen[None]):
             box.border_title = "Keys"
             yield Static(keys)
             yield Static("A value is stale, with its age, from the loss of the connection until it arrives again.")
-            yield Static("Esc closes", id="hint", markup=False)
+            yield Static("Esc closes", id="keys", markup=False)
 
     def action_leave(self) -> None:
         """Close."""

@@ -25,17 +25,17 @@ class TextDialog(ModalScreen[str | None]):
         title: What happens with the text.
         subject: What the text is for; may be empty.
         placeholder: What to type.
-        hint: What the keys do.
+        keys: What the keys do.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel")]
 
-    def __init__(self, title: str, subject: str, *, placeholder: str, hint: str) -> None:
+    def __init__(self, title: str, subject: str, *, placeholder: str, keys: str) -> None:
         super().__init__()
         self._title = title
         self._subject = subject
         self._placeholder = placeholder
-        self._hint = hint
+        self._keys = keys
 
     def compose(self) -> ComposeResult:
         """Create the dialog."""
@@ -43,7 +43,7 @@ class TextDialog(ModalScreen[str | None]):
             box.border_title = self._title
             yield Static(printable(self._subject), id="tag", markup=False)
             yield Input(placeholder=self._placeholder, id="value", compact=True)
-            yield Static(self._hint, id="hint", markup=False)
+            yield Static(self._keys, id="keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin to type at once."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WriteDialog"]
 
-_HINTS: Final = {
+_KEYS: Final = {
     "value": "Enter continues, Esc cancels; nothing is written yet",
     "question": "y writes, n or Esc cancels",
     "writing": "Esc closes; the result then appears at the top",
@@ -72,7 +72,7 @@ class WriteDialog(ModalScreen[None]):
             with Horizontal(id="buttons"):
                 yield Button("Write", id="write", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
-            yield Static(id="hint", markup=False)
+            yield Static(id="keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin with the value."""
@@ -136,7 +136,7 @@ class WriteDialog(ModalScreen[None]):
         field = self.query_one("#value", Input)
         field.display = step == "value"
         self.query_one("#buttons").display = step == "question"
-        self.query_one("#hint", Static).update(_HINTS[step])
+        self.query_one("#keys", Static).update(_KEYS[step])
         if step == "value":
             field.focus()
         elif step == "question":

@@ -47,7 +47,7 @@ def findings(site: Path) -> Iterator[str]:
         for loaded in page.loaded:
             if urlsplit(loaded).netloc:
                 yield f"{name} loads {loaded}"
-    for path in sorted(site.rglob("*.css")):
+    for path in sorted([*site.rglob("*.css"), *site.rglob("*.svg")]):
         if _STYLE_URL.search(path.read_text(encoding="utf-8")):
             yield f"{path.relative_to(site).as_posix()} loads from another server"
 

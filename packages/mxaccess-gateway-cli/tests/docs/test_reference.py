@@ -9,6 +9,7 @@ import pytest
 
 from mxgateway_cli.app import COMMANDS
 from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.jobs.metrics import METRICS
 from mxgateway_cli.reference import reference
 
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -32,3 +33,9 @@ def test_every_exit_status_is_in_table() -> None:
     page = (DOCS / "reference" / "output.md").read_text(encoding="utf-8")
 
     assert [status for status in ExitStatus if f"\n| {int(status)} |" not in page] == []
+
+
+def test_every_metric_is_in_table() -> None:
+    page = (DOCS / "how-to" / "run-as-service.md").read_text(encoding="utf-8")
+
+    assert [name for name in METRICS if f"`{name}`" not in page] == []

@@ -17,6 +17,7 @@ from cli_support.schemas import validate
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.jobs.metrics import METRICS
+from support.mosquitto import Mosquitto, running
 from support.nats import NatsServer
 
 INT, STRING = "TestChildObject.TestInt", "TestChildObject.TestString"
@@ -58,6 +59,26 @@ async def test_what_waits_in_memory_at_the_end_is_reported_as_lost_and_a_file_ke
 
 
 @pytest.mark.usefixtures("gateway")
+async def test_mqtt_gets_the_last_values_and_a_refused_topic_is_named(tmp_path: Path) -> None:
+    acl = f"user plant\ntopic write plant/{INT.replace('.', '/')}\ntopic write plant/$state/#\ntopic read #\n"
+    (tmp_path / "password").write_text("right\n")
+    account = ("--broker-user", "plant", "--broker-password-file", tmp_path / "password", "--duration", "300ms")
+    async with running(Mosquitto(tmp_path / "mosquitto", password="right", acl=acl)) as broker:
+        to = ("--to", broker.url, "--subject-prefix", "plant", *account)
+        result = await succeed("forward", INT, *to, "--retain", "--broker-client-id", "line2", "--json")
+        refused = await mxgw_py("forward", STRING, *to, "--fail-fast")
+        (tmp_path / "password").write_text("wrong")
+        rejected = await mxgw_py("forward", INT, *to, "--fail-fast")
+
+    validate(result.record, "forwarding")
+    assert (result.record["stream"], result.record["acknowledged"]) == ("plant", 1)
+    assert refused.status == rejected.status == ExitStatus.TRANSPORT
+    topic = f"plant/{STRING.replace('.', '/')}"
+    assert f"refuses a message with the topic {topic}: Not authorized" in refused.error
+    assert "the broker refuses this client: Not authorized" in rejected.error
+
+
+@pytest.mark.usefixtures("gateway")
 async def test_shards_share_the_tags(nats_server: NatsServer) -> None:
     for index in (1, 2):
         shard = ("--stream", f"PLANT{index}", "--subject-prefix", f"plant{index}", "--shard", f"{index}/2")
@@ -73,7 +94,17 @@ async def test_shards_share_the_tags(nats_server: NatsServer) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "error"),
     [
-        (("--to", "http://x"), ExitStatus.USAGE, "must begin with nats:// or tls://"),
+        (("--to", "http://x"), ExitStatus.USAGE, "--to must begin with one of nats://, tls://, mqtt://"),
+        (("--to", "mqtt://x", "--broker-credentials-file", "x"), ExitStatus.USAGE, "is for nats, not for mqtt"),
+        (("--to", "nats://x", "--retain"), ExitStatus.USAGE, "--retain is for mqtt, not for nats"),
+        (
+            ("--to", "mqtt://x", "--broker-user", "u", "--broker-password-file", "/dev/null/x"),
+            ExitStatus.USAGE,
+            "cannot read /dev/null/x",
+        ),
+        (("--to", "kafka://x:9092"), ExitStatus.USAGE, "--to needs a topic: kafka://HOST:PORT/TOPIC"),
+        (("--to", "kafka://x:9092/plant", "--batch", "2"), ExitStatus.USAGE, "--batch is not for kafka"),
+        (("--to", "mqtt://127.0.0.1:1", "--fail-fast"), ExitStatus.TRANSPORT, "mqtt://127.0.0.1:1: Connection refused"),
         (("--to", "nats://x", "--metrics", "9464"), ExitStatus.USAGE, "use HOST:PORT, for example 127.0.0.1:9464"),
         (("--to", "nats://x", "--batch", "2", "--payload", "vtq"), ExitStatus.USAGE, "must be JSON, not vtq"),
         (("--to", "nats://x", "--spool", "/dev/null/spool"), ExitStatus.FAILED, "/dev/null/spool"),

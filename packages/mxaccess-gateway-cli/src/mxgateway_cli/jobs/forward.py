@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxgateway.forwarding import Forwarder, JetStreamOptions, JetStreamSink, Payload, Shard, Spool
+from mxgateway.forwarding import BrokerUnavailableError, Forwarder, Shard, Spool
 from mxgateway_cli.errors import CommandFailure, PartialFailure
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.jobs.metrics import serve_metrics
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mxgateway import TagClient
-    from mxgateway.redaction import Secret
+    from mxgateway.recording import Sink
+    from mxgateway_cli.jobs.brokers import BrokerSettings
     from mxgateway_cli.output.console import Output
 
 __all__ = ["ForwardSettings", "forward_tags"]
@@ -30,58 +31,24 @@ class ForwardSettings:
     """What is forwarded, and where.
 
     Attributes:
-        broker: The servers, separated by commas.
-        stream: The stream.
-        subject_prefix: What the subjects begin with.
-        payload: What a message contains.
-        batch: Records in a message.
+        broker: Where records go.
         spool: The file of the spool, or None for memory.
         spool_limit: The most bytes of records that wait.
         shard: The part of the tags as `I/N`, or None for all.
         duration: Seconds after which forwarding ends, or None.
         drain: Seconds to try to deliver what waits at the end.
         metrics: Where metrics are served, as `HOST:PORT`, or None.
-        broker_user: The user at the broker, or None.
-        broker_password: The user's password, or None.
-        broker_credentials_file: A NATS credentials file, or None.
-        broker_ca_file: The CA of the broker's certificate, or None.
+        fail_fast: Whether to end if the broker does not take the first records.
     """
 
-    broker: str
-    stream: str
-    subject_prefix: str
-    payload: str
-    batch: int
+    broker: BrokerSettings
     spool: str | None
     spool_limit: float
     shard: str | None
     duration: float | None
     drain: float
     metrics: str | None
-    broker_user: str | None
-    broker_password: Secret | None
-    broker_credentials_file: str | None
-    broker_ca_file: str | None
-
-    def sink(self) -> JetStreamSink:
-        """Return the sink, which is not connected yet.
-
-        Raises:
-            MxGatewayConfigurationError: A setting is invalid, or nats-py is missing.
-        """
-        return JetStreamSink(
-            JetStreamOptions(
-                servers=[server.strip() for server in self.broker.split(",")],
-                stream=self.stream,
-                subject_prefix=self.subject_prefix,
-                payload=Payload(self.payload),
-                records_per_message=self.batch,
-                user=self.broker_user,
-                password=self.broker_password,
-                credentials_file=self.broker_credentials_file,
-                ca_file=self.broker_ca_file,
-            )
-        )
+    fail_fast: bool
 
     def part_of(self, tags: Sequence[str]) -> tuple[str, ...]:
         """Return the tags of the shard.
@@ -100,23 +67,26 @@ class ForwardSettings:
 
 
 async def forward_tags(
-    client: TagClient, tags: Sequence[str], sink: JetStreamSink, output: Output, settings: ForwardSettings
+    client: TagClient, tags: Sequence[str], sink: Sink, output: Output, settings: ForwardSettings
 ) -> None:
     """Forward tags until the duration or a signal ends it, then print a summary.
 
     Raises:
         MxGatewayError: The watch failed and cannot be restored, or the broker's settings are wrong.
-        CommandFailure: The spool cannot be used, or the metrics cannot be served.
+        CommandFailure: The spool cannot be used, the metrics cannot be served, or with `fail_fast` the broker does not
+            take the first records.
         PartialFailure: Records that waited in memory are lost.
     """
     began = time.monotonic()
     spool = Spool(settings.spool, max_bytes=int(settings.spool_limit))
-    forwarder = Forwarder(client, sink, *tags, spool=spool)
+    forwarder = Forwarder(client, sink, *tags, spool=spool, fail_fast=settings.fail_fast)
     try:
         # A signal cancels this task: that is the normal end of forwarding.
         with serve_metrics(settings.metrics, forwarder), contextlib.suppress(asyncio.CancelledError):
             async with forwarder:
                 await forwarder.run(duration=settings.duration, drain_seconds=settings.drain)
+    except BrokerUnavailableError as error:
+        raise CommandFailure(str(error), ExitStatus.TRANSPORT) from error
     except OSError as error:
         text = f"cannot use the spool {settings.spool}: {error.strerror}" if error.strerror else str(error)
         raise CommandFailure(text, ExitStatus.FAILED) from error
@@ -126,7 +96,7 @@ async def forward_tags(
 def _print_summary(forwarder: Forwarder, output: Output, settings: ForwardSettings, seconds: float) -> None:
     statistics, spool = forwarder.statistics, forwarder.spool
     record = {
-        "stream": settings.stream,
+        "stream": settings.broker.place,
         "received": statistics.received.written,
         "acknowledged": statistics.acknowledged,
         "spooled": spool.records,
@@ -138,7 +108,7 @@ def _print_summary(forwarder: Forwarder, output: Output, settings: ForwardSettin
     }
     rest = f", in {settings.spool} still {_records(spool.records)}" if spool.records and settings.spool else ""
     done = f"{_records(statistics.acknowledged)} acknowledged in {seconds:.1f} s"
-    output.result(record, f"{settings.stream}: {done}{rest}")
+    output.result(record, f"{settings.broker.place}: {done}{rest}")
     if spool.records and not settings.spool:
         text = f"{_records(spool.records)} lost: the broker did not take them; --spool FILE would keep them"
         raise PartialFailure(text, ExitStatus.TRANSPORT)

@@ -3,8 +3,10 @@
 from mxgateway.forwarding.errors import BrokerUnavailableError
 from mxgateway.forwarding.forwarder import Forwarder, ForwarderStatistics
 from mxgateway.forwarding.jetstream import JetStreamOptions, JetStreamSink
+from mxgateway.forwarding.kafka import KafkaOptions, KafkaSink
+from mxgateway.forwarding.mqtt import MqttOptions, MqttSink
 from mxgateway.forwarding.naming import decode_name, encode_name, mqtt_topic, nats_subject
-from mxgateway.forwarding.payload import Payload
+from mxgateway.forwarding.payload import Payload, payload_schema
 from mxgateway.forwarding.shards import Shard
 from mxgateway.forwarding.spool import Spool
 
@@ -14,6 +16,10 @@ __all__ = [
     "ForwarderStatistics",
     "JetStreamOptions",
     "JetStreamSink",
+    "KafkaOptions",
+    "KafkaSink",
+    "MqttOptions",
+    "MqttSink",
     "Payload",
     "Shard",
     "Spool",
@@ -21,4 +27,5 @@ __all__ = [
     "encode_name",
     "mqtt_topic",
     "nats_subject",
+    "payload_schema",
 ]

@@ -59,6 +59,7 @@ class Forwarder:
         tags: The names of the tags.
         spool: Where records wait; by default in memory.
         options: How records are collected into batches, see RecorderOptions.
+        fail_fast: Let `run` raise if the broker does not take the first records; by default it waits.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class Forwarder:
         *tags: str,
         spool: Spool | None = None,
         options: RecorderOptions | None = None,
+        fail_fast: bool = False,
     ) -> None:
         self.spool: Final = spool or Spool()
         self._sink = sink
         self._recorder = Recorder(client, self.spool, *tags, options=options or RecorderOptions(flush_interval=0.01))
         self.statistics: Final = ForwarderStatistics(received=self._recorder.statistics)
         self._is_open = False
+        self._fail_fast = fail_fast
 
     async def __aenter__(self) -> Self:
         """Open the spool and begin the watch.
@@ -99,6 +102,7 @@ class Forwarder:
 
         Raises:
             MxGatewayError: The watch has ended with this error, or the broker's options are wrong.
+            BrokerUnavailableError: With `fail_fast`, the broker does not take the first records.
             OSError: The spool cannot be written.
         """
         delivering = asyncio.create_task(self._deliver(), name="mxgateway forwarder delivery")
@@ -141,6 +145,8 @@ class Forwarder:
             try:
                 await self._write(batch)
             except OSError as error:
+                if self._fail_fast and not self.statistics.acknowledged:
+                    raise
                 self._note_failure(error)
                 await self._close_sink()
                 delay = min(_LONGEST_DELAY_SECONDS, max(_FIRST_DELAY_SECONDS, 2 * delay))

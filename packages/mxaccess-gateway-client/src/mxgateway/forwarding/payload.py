@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
 
+from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.recording import RecordKind
 from mxgateway.recording.row import json_line, json_value, row_of
 
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
 
     from mxgateway.recording import TagRecord
 
-__all__ = ["Payload", "encode_records", "record_id"]
+__all__ = ["Payload", "encode_records", "payload_schema", "record_id"]
+
+_SCHEMAS: Final = {"json": "record.schema.json", "vtq": "vtq.schema.json"}
 
 
 class Payload(StrEnum):
@@ -38,6 +42,21 @@ def encode_records(records: Sequence[TagRecord], payload: Payload) -> bytes:
     if payload is Payload.PROTOBUF:
         return record.event.SerializeToString()
     return json.dumps(_vtq(record), ensure_ascii=False).encode()
+
+
+def payload_schema(payload: Payload) -> dict[str, Any]:
+    """Return the JSON Schema of a payload, for programs that read the messages.
+
+    Each line of a message with several records is a record, and records that are no change are JSON in every payload.
+
+    Raises:
+        MxGatewayConfigurationError: The payload is not JSON.
+    """
+    name = _SCHEMAS.get(payload)
+    if name is None:
+        raise MxGatewayConfigurationError(f"the payload {payload} has no JSON Schema: it is a protobuf message")
+    schema: dict[str, Any] = json.loads((files("mxgateway.forwarding") / "schemas" / name).read_text("utf-8"))
+    return schema
 
 
 def record_id(record: TagRecord) -> str:

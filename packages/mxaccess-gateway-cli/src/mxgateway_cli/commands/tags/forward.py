@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,6 +18,25 @@ if TYPE_CHECKING:
     from mxgateway_cli.output.console import Output
 
 __all__ = ["forward"]
+
+# Options that describe the broker, and their names in BrokerSettings.
+_BROKER_SETTINGS: Final = {
+    "broker": "url",
+    "stream": "stream",
+    "subject_prefix": "prefix",
+    "payload": "payload",
+    "batch": "batch",
+    "retain": "retain",
+    "message_expiry": "message_expiry",
+    "broker_client_id": "client_id",
+    "broker_user": "user",
+    "broker_password": "password",
+    "broker_password_file": "password_file",
+    "broker_credentials_file": "credentials_file",
+    "broker_ca_file": "ca_file",
+    "broker_cert_file": "certificate_file",
+    "broker_key_file": "key_file",
+}
 
 
 def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | None:
@@ -35,15 +54,22 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
         required=True,
         example="nats://localhost:4222",
         metavar="URL",
-        help="The NATS server, such as nats://localhost:4222 or tls://nats.plant:4222; several with commas.",
+        help="The broker: nats://HOST:PORT or tls:// for NATS JetStream, mqtt:// or mqtts:// for MQTT 5, "
+        "kafka://HOST:PORT/TOPIC or kafkas:// for Kafka; several servers with commas.",
     ),
-    option("--stream", default="MXGATEWAY", show_default=True, metavar="NAME", help="The stream; created if missing."),
+    option(
+        "--stream",
+        default="MXGATEWAY",
+        show_default=True,
+        metavar="NAME",
+        help="The stream of NATS; created if missing.",
+    ),
     option(
         "--subject-prefix",
         default="mxgateway",
         show_default=True,
         metavar="PREFIX",
-        help="What the subjects begin with: PREFIX.OBJECT.ATTRIBUTE.",
+        help="What subjects begin with, PREFIX.OBJECT.ATTRIBUTE, or topics of MQTT, PREFIX/OBJECT/ATTRIBUTE.",
     ),
     option(
         "--payload",
@@ -58,7 +84,14 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
         default=1,
         show_default=True,
         metavar="COUNT",
-        help="Put this number of records into a message, as JSON Lines with the subject PREFIX.$batch.",
+        help="Put this number of records into a message of JSON Lines, named PREFIX.$batch or PREFIX/$batch.",
+    ),
+    option("--retain", is_flag=True, help="MQTT: let the broker keep the last message of each topic."),
+    option(
+        "--message-expiry",
+        type=DURATION,
+        metavar="TIME",
+        help="MQTT: let the broker drop messages that it has not delivered after this time.",
     ),
     option(
         "--spool",
@@ -88,6 +121,16 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
         metavar="HOST:PORT",
         help="Serve /metrics for Prometheus and /healthz here, for example on 127.0.0.1:9464.",
     ),
+    option(
+        "--fail-fast",
+        is_flag=True,
+        help="End if the broker does not take the first records, instead of waiting for it.",
+    ),
+    option(
+        "--broker-client-id",
+        metavar="NAME",
+        help="MQTT: the name of this client; the retained topic PREFIX/$state/NAME is then online or offline.",
+    ),
     option("--broker-user", metavar="NAME", help="The user at the broker."),
     option(
         "--broker-password-env",
@@ -98,8 +141,13 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
         callback=_read_secret,
         help="The environment variable with the user's password.",
     ),
+    option(
+        "--broker-password-file", metavar="FILE", help="A file with the user's password, instead of the environment."
+    ),
     option("--broker-credentials-file", metavar="FILE", help="A NATS credentials file (.creds)."),
-    option("--broker-ca-file", metavar="FILE", help="The CA of the broker's certificate (PEM), for tls://."),
+    option("--broker-ca-file", metavar="FILE", help="The CA of the broker's certificate (PEM), for TLS."),
+    option("--broker-cert-file", metavar="FILE", help="MQTT and Kafka: this client's certificate (PEM), for TLS."),
+    option("--broker-key-file", metavar="FILE", help="The key of the certificate (PEM)."),
     options.failover_after,
     options.supervisory,
     options.client_name,
@@ -108,18 +156,21 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
 async def forward(
     gateway: Gateway, output: Output, *, client_name: str, supervisory: bool, failover_after: float, **parameters: Any
 ) -> None:
-    """Hand the changes of tags to NATS JetStream until --duration, Ctrl-C or SIGTERM, each once and in order.
+    """Hand the changes of tags to NATS JetStream, MQTT or Kafka until --duration, Ctrl-C or SIGTERM, in order.
 
-    Losses are messages as well, with the subject PREFIX.$status. While the broker is away the records wait. When
+    NATS has each change once, MQTT and Kafka at least once. Losses are messages as well, with the subject
+    PREFIX.$status, or the topic PREFIX/$status. While the broker is away the records wait. When
     stopped it delivers what waits for up to --drain, prints a summary and ends with status 0, or 3 if records are lost.
     """
     # Imported late so that --help doesn't load grpc.
+    from mxgateway_cli.jobs.brokers import BrokerSettings  # noqa: PLC0415
     from mxgateway_cli.jobs.forward import ForwardSettings, forward_tags  # noqa: PLC0415
     from mxgateway_cli.jobs.tag_search import find_tags  # noqa: PLC0415
 
     selection = {name: parameters.pop(name) for name in ("tags", "tags_file", "match")}
-    settings = ForwardSettings(**parameters)
-    sink = settings.sink()
+    broker = BrokerSettings(**{setting: parameters.pop(name) for name, setting in _BROKER_SETTINGS.items()})
+    settings = ForwardSettings(broker=broker, **parameters)
+    sink = broker.sink()
     tags = settings.part_of(await find_tags(gateway, output, **selection))
     client = await gateway.client()
     async with client.tags(client_name, supervisory=supervisory, failover_after=failover_after) as tag_client:

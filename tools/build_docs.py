@@ -31,6 +31,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 DOCS: Final = PurePosixPath("packages/mxaccess-gateway-client/docs")
 CLI: Final = PurePosixPath("packages/mxaccess-gateway-cli")
 SCHEMAS: Final = CLI / "src/mxgateway_cli/schemas"
+MESSAGE_SCHEMAS: Final = PurePosixPath("packages/mxaccess-gateway-client/src/mxgateway/forwarding/schemas")
 SCHEMA_PAGE: Final = "reference/json-schemas.md"
 EXAMPLES: Final = PurePosixPath("packages/mxaccess-gateway-client/examples")
 EXAMPLE_PAGE: Final = "how-to/examples.md"
@@ -54,8 +55,9 @@ TITLES: Final = {
 }
 _SCHEMAS_INTRODUCTION: Final = """# JSON Schemas
 
-Each object that `mxgw-py --json` prints follows one of these schemas. They are also in the installed package, in
-`mxgateway_cli/schemas`. [Options of every command](command-line.md) names the schema of each command.
+Each object that `mxgw-py --json` prints follows one of these schemas, which are also in the installed package, in
+`mxgateway_cli/schemas`. [Options of every command](command-line.md) names the schema of each command. [record](#record)
+and [vtq](#vtq) are the messages that `forward` sends to a broker.
 """
 _FENCE: Final = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!https?:|mailto:|#)([^)\s#]+)(#[^)\s]*)?\)")
@@ -133,7 +135,7 @@ def public_names(path: Path) -> list[str]:
 def schemas(root: Path) -> str:
     """Return the page of all JSON Schemas."""
     parts = [_SCHEMAS_INTRODUCTION]
-    for path in sorted((root / SCHEMAS).glob("*.schema.json")):
+    for path in sorted(path for folder in (SCHEMAS, MESSAGE_SCHEMAS) for path in (root / folder).glob("*.schema.json")):
         schema = json.loads(path.read_text(encoding="utf-8"))
         title = schema.get("title") or schema.get("description") or ""
         name = path.name.removesuffix(".schema.json")
@@ -165,7 +167,7 @@ def page_of(path: PurePosixPath) -> tuple[str, str] | None:
         return path.relative_to(DOCS).as_posix(), ""
     if path == SCHEMAS:
         return SCHEMA_PAGE, ""
-    if path.parent == SCHEMAS:
+    if path.parent in {SCHEMAS, MESSAGE_SCHEMAS}:
         return SCHEMA_PAGE, f"#{path.name.removesuffix('.schema.json')}"
     if path.parent == EXAMPLES:
         return EXAMPLE_PAGE, f"#{path.name.replace('.', '')}"

@@ -28,6 +28,7 @@ from cli_support.snippets import snippets
 from mxgateway.testing import ServerTls, SimulatedGateway
 from mxgateway_cli.app import app
 from support.certificates import Certificates
+from support.mosquitto import Mosquitto, running
 from support.nats import NatsServer
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -55,6 +56,8 @@ PAGES = [
 ]
 # What the pages show in place of what differs from test to test.
 NATS = "nats://localhost:4222"
+MQTT = "mqtt://localhost:1883"
+MQTT_PORT = "port=1883"
 TLS_GATEWAY = "plant7:5001"
 EXAMPLE_CA = "plant-ca.pem"
 EXAMPLE_KEY = "mxgw_0a1b2c3d_the-secret-part-of-the-key"
@@ -134,6 +137,9 @@ async def servers_for(page: Path, folder: Path, certificates: Certificates) -> A
             await server.start()
             stack.push_async_callback(server.kill)
             here[NATS] = server.url
+        if MQTT in programs:
+            broker = await stack.enter_async_context(running(Mosquitto(folder)))
+            here |= {MQTT: broker.url, MQTT_PORT: f"port={broker.port}"}
         if TLS_GATEWAY in programs:
             shown = certificates.gateway
             tls = ServerTls(certificate_chain=shown.certificate, private_key=shown.key)

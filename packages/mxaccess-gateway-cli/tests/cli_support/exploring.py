@@ -74,6 +74,7 @@ async def exploring(
     size: tuple[int, int] = (80, 24),
     api_key: str = "",
     clock: Clock | None = None,
+    is_monochrome: bool = False,
 ) -> AsyncGenerator[Explorer]:
     """Explore the plant of a gateway during the block."""
     async with (
@@ -81,6 +82,6 @@ async def exploring(
         client.tags("explorer", reconnect_delay=0.02, longest_reconnect_delay=0.05) as tag_client,
         Plant(client, tag_client, clock or Clock(), operator="tester") as plant,
     ):
-        app = ExploreApp(plant, tags)
+        app = ExploreApp(plant, tags, is_monochrome=is_monochrome)
         async with app.run_test(size=size) as pilot:
             yield Explorer(app=app, pilot=pilot, plant=plant)

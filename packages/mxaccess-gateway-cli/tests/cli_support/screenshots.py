@@ -55,8 +55,8 @@ async def _take(gateway: SimulatedGateway, explorer: Explorer, time: MadeUpTime)
     rows = explorer.plant.tags.by_name
     await explorer.wait(lambda: all(row.row.last is not None for row in rows.values()))
     changing = [rows[tag].history for tag in (SPEED, SINE, COUNT)]
-    for _ in range(15):
-        time.seconds += 3
+    for _ in range(9):
+        time.seconds += 5
         gateway.plant.step()
         await explorer.wait(lambda: all(history[-1][0] == time.seconds for history in changing))
     await explorer.press("g", "right")

@@ -123,17 +123,6 @@ async def test_write_is_confirmed_after_a_question_or_refused_with_a_hint(gatewa
         await explorer.wait_for("REFUSED: the tag was not written", "security error", "use --supervisory")
 
 
-async def test_write_whose_outcome_is_lost_is_unknown(gateway: SimulatedGateway) -> None:
-    async with exploring(gateway, INT) as explorer:
-        await explorer.wait_for("42 good")
-        await write(explorer, "43")
-        with gateway.faults.held_commands(gateway.sessions[0].session_id):
-            await explorer.press("y")
-            await explorer.wait_for("waiting for the outcome")
-            await gateway.stop()
-            await explorer.wait_for("UNKNOWN: the tag may have been written")
-
-
 async def test_alarm_is_acknowledged_with_a_comment(gateway: SimulatedGateway) -> None:
     async with exploring(gateway) as explorer:
         await explorer.wait_for("1 alarm, 1 not acknowledged")
@@ -148,10 +137,18 @@ async def test_alarm_is_acknowledged_with_a_comment(gateway: SimulatedGateway) -
         assert (request.alarm_full_reference, request.comment, request.operator_user) == (HOT, "quick", "tester")
 
 
-async def test_lost_connection_is_shown_with_stale_values_until_it_is_restored(gateway: SimulatedGateway) -> None:
-    async with exploring(gateway, INT) as explorer:
+async def test_loss_makes_values_stale_and_writes_unknown_until_the_connection_is_restored(
+    gateway: SimulatedGateway,
+) -> None:
+    async with exploring(gateway, INT, is_monochrome=True) as explorer:
         await explorer.wait_for("42 good", "● connected  127", "1 alarm")
-        await gateway.stop()
+        await write(explorer, "43")
+        with gateway.faults.held_commands(gateway.sessions[0].session_id):
+            await explorer.press("y")
+            await explorer.wait_for("waiting for the outcome")
+            await gateway.stop()
+            await explorer.wait_for("UNKNOWN: the tag may have been written")
+        await explorer.press("escape")
         await explorer.wait_for("✕ CONNECTION LOST at ", "s ago", "reconnecting: ", "(outdated)")
         await explorer.wait_for("stale ", "STALE, was good")
         assert " good " not in line_of(explorer, "estInt ")

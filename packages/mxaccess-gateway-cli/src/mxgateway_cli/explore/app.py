@@ -13,7 +13,7 @@ from mxgateway import MxGatewayConfigurationError
 from mxgateway_cli.explore.dialogs.help import HelpDialog
 from mxgateway_cli.explore.dialogs.text import TextDialog
 from mxgateway_cli.explore.dialogs.write import WriteDialog
-from mxgateway_cli.explore.theme import THEME
+from mxgateway_cli.explore.theme import MONOCHROME, THEME
 from mxgateway_cli.explore.widgets.galaxy_tree import GalaxyTree
 from mxgateway_cli.explore.widgets.row_table import RowTable
 from mxgateway_cli.explore.widgets.state_bar import StateBar
@@ -50,6 +50,7 @@ class ExploreApp(App[str]):
     Args:
         plant: The plant.
         tags: Tags to watch from the start.
+        is_monochrome: Whether to do without colours.
     """
 
     TITLE = "mxgw-py explore"
@@ -68,22 +69,24 @@ class ExploreApp(App[str]):
         Binding("question_mark", "help", "Help"),
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "interrupt", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]
 
-    def __init__(self, plant: Plant, tags: Sequence[str] = ()) -> None:
+    def __init__(self, plant: Plant, tags: Sequence[str] = (), *, is_monochrome: bool = False) -> None:
         super().__init__()
         self._plant = plant
         self._first_tags = tags
         self._note = (plant.clock.monotonic(), _FIRST_NOTE)
+        theme = MONOCHROME if is_monochrome else THEME
         # Kept, because the screen may already be closing when the timer draws it.
-        self._state_bar = StateBar()
+        self._state_bar = StateBar(good=theme.success or "")
         self._search = Input(placeholder="/ search", id="search", compact=True)
         self._galaxy = GalaxyTree(plant.galaxy, plant.tags.by_name)
         self._tags = RowTable(TagRows(plant.tags, plant.clock), id="tags")
-        self._trend = Trend(plant.clock)
+        self._trend = Trend(plant.clock, line=theme.primary)
         self._alarms = RowTable(AlarmRows(plant.alarms, plant.clock), id="alarms")
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        self.register_theme(theme)
+        self.theme = theme.name
 
     def compose(self) -> ComposeResult:
         """Create the screen."""
@@ -114,6 +117,10 @@ class ExploreApp(App[str]):
 
     def redraw(self) -> None:
         """Draw what is known now. Between two calls any number of changes may arrive."""
+        with self.batch_update():
+            self._redraw()
+
+    def _redraw(self) -> None:
         plant = self._plant
         self._tags.update()
         self._alarms.update()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections import deque
@@ -50,15 +51,21 @@ async def explore_plant(client: GatewayClient, output: Output, tags: Sequence[st
 
     Raises:
         click.Abort: The user pressed Ctrl-C.
+        asyncio.CancelledError: A signal cancelled the command.
         MxGatewayError: No session can be opened, or the watches have ended with this error.
     """
     clock = Clock(zone=output.zone)
     async with client.tags(
         settings.client_name, supervisory=settings.supervisory, failover_after=settings.failover_after
     ) as tag_client:
-        with _messages_at_end(output), _color(output):
+        with _messages_at_end(output):
             async with Plant(client, tag_client, clock, operator=settings.operator, user_id=settings.user_id) as plant:
-                result = await ExploreApp(plant, tags).run_async()
+                with _without_no_color():
+                    app = ExploreApp(plant, tags, is_monochrome=output.console.no_color)
+                result = await app.run_async()
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    # textual ends normally when SIGTERM cancels it.
+                    raise asyncio.CancelledError
                 unfinished = plant.writer.unfinished
         for tag in unfinished:
             output.diagnostics.warning(f"{tag} may have been written: its outcome was not waited for")
@@ -81,13 +88,11 @@ def _messages_at_end(output: Output) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _color(output: Output) -> Generator[None]:
-    """Let textual know that there are to be no colours. It looks at the environment only."""
-    if not output.console.no_color or os.environ.get(_NO_COLOR):
-        yield
-        return
-    os.environ[_NO_COLOR] = "1"
+def _without_no_color() -> Generator[None]:
+    """Hide NO_COLOR from textual, which would use its own filter instead of the monochrome theme."""
+    value = os.environ.pop(_NO_COLOR, None)
     try:
         yield
     finally:
-        del os.environ[_NO_COLOR]
+        if value is not None:
+            os.environ[_NO_COLOR] = value

@@ -33,9 +33,9 @@ __all__ = ["WatchedTag", "WatchedTags"]
 
 # A fast tag is looked at this often. The watch keeps only its newest change in between, so that a thousand fast tags
 # cost no more than a thousand slow ones.
-_PAUSE_SECONDS: Final = 0.1
+_PAUSE_SECONDS: Final = 0.2
 _MAX_TAKEN: Final = 2000
-# A minute of a tag that changes in each pause, and longer for all others.
+# Two minutes of a tag that changes in each pause, and longer for all others.
 _MAX_POINTS: Final = 600
 
 

@@ -9,7 +9,6 @@ from rich.text import Text
 from textual.widgets import Static
 
 from mxgateway_cli.explore.models.connection import Condition
-from mxgateway_cli.explore.theme import FOREGROUND, SUCCESS
 from mxgateway_cli.output.texts import printable
 
 if TYPE_CHECKING:
@@ -23,14 +22,18 @@ _SYMBOLS: Final = {
     Condition.LOST: "✕",
     Condition.ENDED: "✕",
 }
-_COLOURS: Final = {Condition.IDLE: FOREGROUND, Condition.CONNECTED: SUCCESS}
 
 
 class StateBar(Static):
-    """Two lines: the connection and the counts, and below them why it is lost or what happened last."""
+    """Two lines: the connection and the counts, and below them why it is lost or what happened last.
 
-    def __init__(self) -> None:
+    Args:
+        good: The colour of a connection that works.
+    """
+
+    def __init__(self, *, good: str) -> None:
         super().__init__(id="state", markup=False)
+        self._good = good
         self._shown: tuple[object, ...] = ()
 
     def show(self, state: State, *, endpoint: str, counts: str, note: str) -> None:
@@ -46,8 +49,8 @@ class StateBar(Static):
         text = f"{_SYMBOLS[state.condition]} {state.text}"
         place = f"{text}  {endpoint}" if cell_len(text) + cell_len(endpoint) + cell_len(counts) + 4 <= width else text
         lines = Text(_spread(place, counts, width), no_wrap=True, overflow="ellipsis")
-        if not is_bad:
-            lines.stylize(_COLOURS[state.condition], 0, len(text))
+        if state.condition is Condition.CONNECTED:
+            lines.stylize(self._good, 0, len(text))
         detail = state.detail if is_bad or not note else note
         self.update(lines.append(f"\n{printable(detail)}"), layout=False)
 

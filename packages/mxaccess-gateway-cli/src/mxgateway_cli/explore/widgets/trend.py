@@ -9,7 +9,6 @@ from textual.containers import Vertical
 from textual.widgets import Static
 from textual_plot import HiResMode, PlotWidget
 
-from mxgateway_cli.explore.theme import PRIMARY
 from mxgateway_cli.output.formatting import format_value, time_of, value_of
 from mxgateway_cli.output.texts import printable
 
@@ -40,10 +39,16 @@ class _Plot(PlotWidget, can_focus=False):
 
 
 class Trend(Vertical):
-    """The selected tag."""
+    """The selected tag.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        clock: The time.
+        line: The colour of the line.
+    """
+
+    def __init__(self, clock: Clock, *, line: str) -> None:
         super().__init__(id="trend")
+        self._line = line
         self._clock = clock
         self._drawn: tuple[object, ...] = ()
         self._text = Static(id="selected", markup=False)
@@ -103,7 +108,7 @@ class Trend(Vertical):
         plot.plot(
             [moment - now for moment, _ in points],
             [value for _, value in points],
-            line_style=PRIMARY,
+            line_style=self._line,
             hires_mode=HiResMode.BRAILLE,
         )
 

@@ -166,7 +166,7 @@ def test_every_command_shown_has_its_options() -> None:
     for path in [*PAGES, *sorted(DOCS.rglob("*.md"))]:
         for snippet in snippets(path):
             # A command in several lines, and one as a list.
-            text = re.sub(r'\\\n|"\]\nCMD \["|", "', " ", snippet.text)
+            text = re.sub(r'\\\n|"\]\nCMD \["|",[ \\\n]+"', " ", snippet.text)
             for line in re.findall(r"mxgw-py(?:\.exe)? ([a-z][a-z-]+ .*--.*)", text):
                 wrong += [f"{snippet.place}: {option}" for option in unknown_options(line.split())]
 

@@ -248,7 +248,9 @@ class MqttConnection:
         self._signal()
 
     def _on_disconnect(self, _: object, __: object, ___: object, reason: Any, ____: object) -> None:
-        self._failure = f"the connection was lost ({reason})" if reason.is_failure else "the connection was closed"
+        # paho-mqtt's word for a connection that ended without a reason.
+        is_known = str(reason) not in {"Unspecified error", "Success", "Normal disconnection"}
+        self._failure = f"the connection was lost: {reason}" if is_known else "the connection was lost"
         self._signal()
 
     def _on_publish(self, _: object, __: object, number: int, reason: Any, ___: object) -> None:

@@ -73,6 +73,11 @@ class TagClient(PublicNames):
         """The gateway of its session, `host:port`; during a loss, that of its last session."""
         return self._engine.supervisor.endpoint
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` has been called."""
+        return self._closed
+
     def __repr__(self) -> str:
         state = "closed" if self._closed else self._engine.describe()
         return f"<TagClient {redact(self._options.client_name)!r} at {self.endpoint}, {state}>"

@@ -1,0 +1,1 @@
+"""The commands of a session, one module for each family."""

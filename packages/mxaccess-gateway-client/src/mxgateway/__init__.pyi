@@ -14,6 +14,7 @@ from . import protocol as protocol
 from . import recording as recording
 from . import session as session
 from . import status as status
+from . import sync as sync
 from . import tags as tags
 from . import values as values
 from .alarms import ActiveAlarm as ActiveAlarm

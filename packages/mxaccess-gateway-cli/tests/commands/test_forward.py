@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from cli_support.command_line import mxgw_py, start_process, succeed, wait_for_exit
+from cli_support.metrics import free_port, get, until_answer
 from cli_support.schemas import validate
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.jobs.metrics import METRICS
+from mxgateway_cli.jobs.metrics.forwarding import ForwardMetrics
 from support.mosquitto import Mosquitto, running
 from support.nats import NatsServer
 
@@ -122,9 +121,7 @@ async def test_what_cannot_work_is_named(arguments: tuple[str, ...], status: Exi
 async def test_metrics_and_health_follow_the_broker_and_sigterm_ends_well(
     gateway: SimulatedGateway, nats_server: NatsServer, tmp_path: Path
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     spool = ("--spool", str(tmp_path / "spool"), "--metrics", f"127.0.0.1:{port}")
     async with start_process("forward", INT, "--to", nats_server.url, *STREAM, *spool) as process:
         await until_answer(port, "/metrics", "mxgateway_forward_acknowledged_total 1.0")
@@ -141,31 +138,5 @@ async def test_metrics_and_health_follow_the_broker_and_sigterm_ends_well(
     assert result.status == ExitStatus.GOOD
     assert result.stdout.startswith("PLANT: 2 records acknowledged in ")
     assert "cannot deliver" in result.stderr
-    assert all(f"# HELP {name.removesuffix('_total')}" in metrics for name in METRICS)
+    assert all(f"# HELP {name.removesuffix('_total')}" in metrics for name in ForwardMetrics.descriptions)
     assert [json.loads(message.data)["value"] for message in await nats_server.messages("PLANT")] == [42, 7]
-
-
-async def get(port: int, path: str) -> tuple[int, str]:
-    """Return the status and the text of an answer over HTTP."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
-    finally:
-        writer.close()
-    return int(head.split()[1]), body
-
-
-async def until_answer(port: int, path: str, text: str) -> None:
-    """Wait until an answer contains a text."""
-    answer = ""
-    try:
-        async with asyncio.timeout(20):
-            while text not in answer:
-                await asyncio.sleep(0.02)
-                try:
-                    _, answer = await get(port, path)
-                except OSError:
-                    continue
-    except TimeoutError:
-        raise AssertionError(f"{text!r} never came: {answer}") from None

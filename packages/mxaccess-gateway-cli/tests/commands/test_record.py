@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from cli_support.command_line import mxgw_py, start_process, succeed, wait_for_exit
+from cli_support.metrics import free_port, get, until_answer
 from cli_support.schemas import validate
 from cli_support.terminal import PseudoTerminal, Streams, run_with_streams
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.jobs.metrics.recording import RecordMetrics
 
 INT, STRING = "TestChildObject.TestInt", "TestChildObject.TestString"
 
@@ -119,14 +121,19 @@ async def test_a_file_that_cannot_be_written_is_named_with_the_reason(tmp_path: 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.usefixtures("gateway")
 async def test_a_signal_writes_what_has_arrived_and_ends_well(tmp_path: Path, number: signal.Signals) -> None:
-    path = tmp_path / "values.csv"
-    async with start_process("record", INT, "--to", path, "--flush-interval", "10ms") as process:
+    path, port = tmp_path / "values.csv", free_port()
+    metrics = ("--metrics", f"127.0.0.1:{port}")
+    async with start_process("record", INT, "--to", path, "--flush-interval", "10ms", *metrics) as process:
         async with asyncio.timeout(20):
             while not await asyncio.to_thread(rows, path):  # noqa: ASYNC110 - a new row cannot be awaited
                 await asyncio.sleep(0.02)
+        await until_answer(port, "/metrics", "mxgateway_record_changes_total 1.0")
+        _, page = await get(port, "/metrics")
+        assert await get(port, "/healthz") == (200, "ok\n")
         process.send_signal(number)
         result = await wait_for_exit(process)
 
+    assert all(f"# HELP {name.removesuffix('_total')}" in page for name in RecordMetrics.descriptions)
     assert (result.status, result.stderr) == (ExitStatus.GOOD, "")
     assert "nothing lost" in result.stdout
     assert [row["value"] for row in await asyncio.to_thread(rows, path)] == ["42"]

@@ -9,11 +9,13 @@ import pytest
 
 from mxgateway_cli.app import COMMANDS
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.jobs.metrics import METRICS
+from mxgateway_cli.jobs.metrics.forwarding import ForwardMetrics
+from mxgateway_cli.jobs.metrics.recording import RecordMetrics
 from mxgateway_cli.reference import reference
 
 PACKAGE = Path(__file__).resolve().parents[2]
 DOCS = PACKAGE.parent / "mxaccess-gateway-client" / "docs"
+METRICS = [*ForwardMetrics.descriptions, *RecordMetrics.descriptions]
 NAMES = [name for names in COMMANDS.values() for name in names]
 
 

@@ -305,7 +305,12 @@ async def test_outcome_of_write_fails_by_its_hresult_and_by_any_status(
 ) -> None:
     refused = pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR)
     accepted = pb.MxStatusProxy(success=-1, category=pb.MX_STATUS_CATEGORY_OK)
-    outcomes = [(0, []), (-1, [accepted]), (0, [accepted, refused]), (None, [accepted])]
+    outcomes: list[tuple[int | None, list[pb.MxStatusProxy]]] = [
+        (0, []),
+        (-1, [accepted]),
+        (0, [accepted, refused]),
+        (None, [accepted]),
+    ]
     scripted.events = [
         pb.MxEvent(
             family=pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE, worker_sequence=number, hresult=hresult, statuses=statuses

@@ -13,7 +13,8 @@ import click
 from mxgateway.forwarding import BrokerUnavailableError, Forwarder, Shard, Spool
 from mxgateway_cli.errors import CommandFailure, PartialFailure
 from mxgateway_cli.exit_status import ExitStatus
-from mxgateway_cli.jobs.metrics import serve_metrics
+from mxgateway_cli.jobs.metrics.forwarding import ForwardMetrics
+from mxgateway_cli.jobs.metrics.server import serve_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ async def forward_tags(
     forwarder = Forwarder(client, sink, *tags, spool=spool, fail_fast=settings.fail_fast)
     try:
         # A signal cancels this task: that is the normal end of forwarding.
-        with serve_metrics(settings.metrics, forwarder), contextlib.suppress(asyncio.CancelledError):
+        with serve_metrics(settings.metrics, ForwardMetrics(forwarder)), contextlib.suppress(asyncio.CancelledError):
             async with forwarder:
                 await forwarder.run(duration=settings.duration, drain_seconds=settings.drain)
     except BrokerUnavailableError as error:

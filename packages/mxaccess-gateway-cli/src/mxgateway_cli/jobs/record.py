@@ -24,6 +24,8 @@ from mxgateway.recording import (
 )
 from mxgateway_cli.errors import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
+from mxgateway_cli.jobs.metrics.recording import RecordMetrics
+from mxgateway_cli.jobs.metrics.server import serve_metrics
 from mxgateway_cli.output.console import messages_above
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class RecordSettings:
         rotate_size: Bytes after which a new file begins, or None.
         rotate_every: Seconds after which a new file begins, or None.
         flush_interval: Seconds between writes to disk.
+        metrics: The address of the metrics, or None.
     """
 
     path: str
@@ -76,6 +79,7 @@ class RecordSettings:
     rotate_size: float | None
     rotate_every: float | None
     flush_interval: float
+    metrics: str | None
 
     def sink(self) -> FileSink | LineProtocolSink:
         """Return the sink, which is not open yet.
@@ -115,7 +119,7 @@ async def record_tags(
     recorder = Recorder(client, sink, *tags, options=options)
     try:
         # A signal cancels this task: that is the normal end of a recording.
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError), serve_metrics(settings.metrics, RecordMetrics(recorder)):
             async with recorder, _progress(recorder, sink, output):
                 await recorder.run(duration=settings.duration, max_records=settings.count)
     except OSError as error:

@@ -48,6 +48,11 @@ __all__ = ["record"]
         metavar="TIME",
         help="Write to disk at this pace: what is lost at most when the program is killed.",
     ),
+    option(
+        "--metrics",
+        metavar="HOST:PORT",
+        help="Serve /metrics for Prometheus and /healthz here, for example on 127.0.0.1:9465.",
+    ),
     options.failover_after,
     options.supervisory,
     options.client_name,

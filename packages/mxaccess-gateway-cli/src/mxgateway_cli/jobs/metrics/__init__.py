@@ -1,0 +1,1 @@
+"""What recording and forwarding report to Prometheus."""

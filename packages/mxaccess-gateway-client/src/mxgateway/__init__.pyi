@@ -13,6 +13,7 @@ from . import options as options
 from . import protocol as protocol
 from . import recording as recording
 from . import session as session
+from . import statistics as statistics
 from . import status as status
 from . import sync as sync
 from . import tags as tags
@@ -87,6 +88,10 @@ from .session import OpenSessionOptions as OpenSessionOptions
 from .session import Session as Session
 from .session import SessionInfo as SessionInfo
 from .session import WorkerInfo as WorkerInfo
+from .statistics import CallStatistics as CallStatistics
+from .statistics import ClientStatistics as ClientStatistics
+from .statistics import StreamStatistics as StreamStatistics
+from .statistics import TagStatistics as TagStatistics
 from .status import AlarmConditionState as AlarmConditionState
 from .status import AlarmProviderMode as AlarmProviderMode
 from .status import AlarmTransitionKind as AlarmTransitionKind

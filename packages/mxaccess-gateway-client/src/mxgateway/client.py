@@ -12,6 +12,7 @@ from mxgateway._connecting.sessions import OpenSessions
 from mxgateway._support.awaitable import AwaitableContextManager
 from mxgateway._support.public_names import PublicNames
 from mxgateway._support.validation import wrap_api_key
+from mxgateway._transport.counters import client_statistics
 from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.options import ClientOptions
 from mxgateway.protocol import GATEWAY_PROTOCOL_VERSION
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mxgateway.galaxy.client import Galaxy
     from mxgateway.options import ClientOptionsFields
     from mxgateway.session import OpenSessionOptions, OpenSessionOptionsFields, Session
+    from mxgateway.statistics import ClientStatistics
     from mxgateway.tags.client import TagClient
     from mxgateway.tags.options import TagOptions, TagOptionsFields
 
@@ -355,6 +357,14 @@ class GatewayClient(PublicNames):
         event loop and must not raise.
         """
         self._channel.observe_reply = observer
+
+    def statistics(self) -> ClientStatistics:
+        """Return what the client has done since it was opened: calls, errors, events, gaps, losses, and what waits.
+
+        The numbers are of this moment, and may be asked for in any thread. Those that count only grow, and stay when
+        the client is closed. Asking costs some microseconds; counting costs one addition per call, or per many events.
+        """
+        return client_statistics(self._gateways.counters)
 
     async def close(self) -> None:
         """Close the open sessions, cancel all calls, and close the connection.

@@ -59,11 +59,12 @@ class CommandSender:
             )
         reply = await channel.invoke(request, method_name(request.command.kind), timeout=timeout)
         if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(reply):
-            raise error_from_reply(reply, self._facts(request))
+            raise channel.counters.failed(error_from_reply(reply, self._facts(request)))
         if _mismatch(request, reply):
             # Redact before the text is built: a traceback with local variables must not show secrets either.
             redact_message(reply)
-            raise self._violation(request, f"the reply is for another request, {_mismatch(request, reply)}")
+            violation = self._violation(request, f"the reply is for another request, {_mismatch(request, reply)}")
+            raise channel.counters.failed(violation)
         return reply
 
     def _missing_payload(

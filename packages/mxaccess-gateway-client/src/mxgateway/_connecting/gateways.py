@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from mxgateway._transport.channel import Channel
+    from mxgateway._transport.counters import ChannelCounters
     from mxgateway.options import ClientOptions
 
 __all__ = ["Gateway", "Gateways"]
@@ -47,6 +48,11 @@ class Gateway:
         if self._channel is None:
             raise MxGatewayUsageError("the client is not connected to this gateway", ErrorFacts(target=self.endpoint))
         return self._channel
+
+    @property
+    def counters(self) -> ChannelCounters | None:
+        """The numbers of the channel; None before the gateway has answered."""
+        return None if self._channel is None else self._channel.counters
 
     async def connect(self) -> None:
         """Wait until the gateway replies. Its channel is opened once and shared.
@@ -101,6 +107,11 @@ class Gateways:
     def preferred(self) -> Gateway:
         """The first gateway in the order."""
         return self._all[0]
+
+    @property
+    def counters(self) -> tuple[ChannelCounters, ...]:
+        """The numbers of each gateway that has answered."""
+        return tuple(each.counters for each in self._all if each.counters is not None)
 
     def after(self, gateway: Gateway) -> Sequence[Gateway]:
         """Return the other gateways, beginning with the one that follows in the order."""

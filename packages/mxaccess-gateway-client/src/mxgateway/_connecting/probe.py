@@ -99,13 +99,15 @@ async def _ask_gateway(channel: Channel) -> None:
     request = pb.MxCommandRequest(client_correlation_id=channel.new_correlation_id())
     request.command.kind = pb.MX_COMMAND_KIND_PING
     request.command.ping.SetInParent()
-    await channel.call(channel.gateway.Invoke, "connect", request, timeout=channel.options.connect_timeout)
+    await channel.call(
+        channel.gateway.Invoke, "connect", request, timeout=channel.options.connect_timeout, counted=False
+    )
 
 
 async def _ask_galaxy(channel: Channel) -> None:
     from mxgateway.galaxy.calls import request_version  # noqa: PLC0415 - most programs do not need it to connect
 
-    await request_version(channel, "connect", channel.options.connect_timeout)
+    await request_version(channel, "connect", channel.options.connect_timeout, counted=False)
 
 
 async def _failure_of(call: Coroutine[Any, Any, None]) -> MxGatewayError | None:

@@ -8,7 +8,7 @@ import logging
 import os
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 import grpc
 import grpc.aio
@@ -18,6 +18,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2_grpc as pb_grpc
 from mxgateway._support.validation import check_seconds
 from mxgateway._transport.arguments import channel_arguments
 from mxgateway._transport.call_status import CallStatus, status_of
+from mxgateway._transport.counters import ChannelCounters
 from mxgateway._transport.decoding import redacting_channel
 from mxgateway._transport.exit import live_channels
 from mxgateway._transport.failures import error_from_grpc, error_from_status, missing_service_error
@@ -77,6 +78,7 @@ class Channel:
     ) -> None:
         self._api_key = api_key = options.api_key if isinstance(options.api_key, ApiKey) else None
         self.options: ClientOptions = options
+        self.counters: Final = ChannelCounters()
         self._channel = channel
         self._redacting = redacting_channel(channel, api_key)
         self._gateway: pb_grpc.MxAccessGatewayAsyncStub = pb_grpc.MxAccessGatewayStub(self._redacting)
@@ -195,6 +197,7 @@ class Channel:
         *,
         timeout: float | None,
         session_id: str | None = None,
+        counted: bool = True,
     ) -> ReplyT:
         """Make a call with one reply and return the reply.
 
@@ -206,6 +209,7 @@ class Channel:
             request: the request.
             timeout: seconds; None for the client's default.
             session_id: the session of the call; None if the call has no session.
+            counted: whether the statistics include it.
 
         Raises:
             MxGatewayError: the call failed; GRPC_STATUS_ERRORS and SESSIONLESS_GRPC_STATUS_ERRORS say with which error.
@@ -216,8 +220,11 @@ class Channel:
         self.check_usable()
         seconds = self.options.timeout if timeout is None else check_seconds("timeout", timeout)
         ended: CallStatus | None = None
+        counters = self.counters if counted else ChannelCounters()
         call = method(request, timeout=seconds, metadata=self._metadata)
         self._calls.add(call)
+        counters.started += 1
+        counters.running += 1
         try:
             reply = await call
             # grpcio returns None for a missing reply and for one that cannot be decoded.
@@ -229,10 +236,12 @@ class Channel:
         except (grpc.aio.AioRpcError, KeyError) as error:
             ended = status_of(error)
         except asyncio.CancelledError:
+            counters.cancelled += 1
             if not self._closed or _task_is_cancelled():
                 raise
         finally:
             self._calls.discard(call)
+            counters.running -= 1
         # gRPC's call and error hold unredacted text. So neither may appear in a traceback that shows local variables,
         # nor be the context of the error that is raised here.
         del call
@@ -251,7 +260,7 @@ class Channel:
         if is_unimplemented and method in {self._gateway.OpenSession, self._gateway.Invoke}:
             # Every gateway has these two, whatever its version.
             failure = missing_service_error(failure.facts)
-        raise failure
+        raise counters.failed(failure)
 
     async def invoke(self, request: pb.MxCommandRequest, name: str, *, timeout: float | None) -> pb.MxCommandReply:
         """Send a command of a session and return the reply (rpc `Invoke`); `name` is the method that errors show.
@@ -339,7 +348,7 @@ class Channel:
                 session_id=getattr(request, "session_id", None),
                 correlation_id=request.client_correlation_id,
             )
-            raise error_from_status(reply.protocol_status, facts)
+            raise self.counters.failed(error_from_status(reply.protocol_status, facts))
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

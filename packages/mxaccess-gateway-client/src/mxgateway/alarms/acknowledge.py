@@ -43,7 +43,7 @@ async def acknowledge_alarm(
         method="AcknowledgeAlarm", target=channel.options.endpoint, correlation_id=request.client_correlation_id
     )
     if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK or contradicts_ok(reply):
-        failure = error_from_reply(reply, facts)
+        failure = channel.counters.failed(error_from_reply(reply, facts))
         raise failure.with_hint(_GUID_HINT) if is_guid(reference) and failure.hint is None else failure
     if reply.correlation_id not in {"", request.client_correlation_id}:
         redact_message(reply)

@@ -207,6 +207,8 @@ class AlarmSupervisor:
 
     def _lose(self, failure: MxGatewayError) -> None:
         self.lost = failure
+        if self.complete:
+            self._failover.own.channel.counters.losses += 1
         self._reason_to_leave = None
         self._in_use.clear()
         self.queue.put_status(WatchLost(error=failure))
@@ -264,6 +266,8 @@ class AlarmSupervisor:
         self._failover.restore(gateway)
         if self.lost is not None:
             self.lost = None
+            if self.complete:
+                gateway.channel.counters.reconnects += 1
             missed_since = datetime.fromtimestamp(self._heard, UTC) if self._heard else None
             self.queue.put_status(WatchRestored(resumed=False, endpoint=gateway.endpoint, missed_since=missed_since))
             _logger.warning("alarm feed restored at %s", gateway.endpoint)

@@ -156,11 +156,13 @@ class EventStream(Stream[pb.MxEvent, MxEvent]):
         last = self.last_sequence
         if isinstance(event, ReplayGap):
             # The gap itself reports the loss: accept any newer sequence after it.
+            self._counters.gaps += 1
             self._last_sequence, self._expected = last, _ANY_NEWER
         elif sequence == self._expected or (self._expected == _ANY_NEWER and sequence > last):
             self._expected = sequence + 1
         elif sequence != 0:
             # Events that the gateway itself inserts have sequence 0.
+            self._counters.gaps += 1
             self._fail(self._loss(sequence))
         return event
 

@@ -21,7 +21,13 @@ _UNAVAILABLE_HINT: Final = (
 
 
 async def call_galaxy(
-    channel: Channel, method: UnaryMethod[RequestT, ReplyT], name: str, request: RequestT, timeout: float | None
+    channel: Channel,
+    method: UnaryMethod[RequestT, ReplyT],
+    name: str,
+    request: RequestT,
+    timeout: float | None,
+    *,
+    counted: bool = True,
 ) -> ReplyT:
     """Make a call of the Galaxy's service and return the reply.
 
@@ -30,19 +36,20 @@ async def call_galaxy(
         MxGatewayError: the call failed, as with `Channel.call`.
     """
     try:
-        return await channel.call(method, name, request, timeout=timeout)
+        return await channel.call(method, name, request, timeout=timeout, counted=counted)
     except MxGatewayTransportError as error:
         failure = explained(error)
     raise failure
 
 
-async def request_version(channel: Channel, name: str, timeout: float | None) -> int:
+async def request_version(channel: Channel, name: str, timeout: float | None, *, counted: bool = True) -> int:
     """Request the version of the gateway's copy of the Galaxy, in a reply as small as possible.
 
     The gateway answers from its cache, without the Galaxy's database. `name` is the method that errors show.
     """
     request = galaxy_pb.BrowseChildrenRequest(page_size=1, include_attributes=False)
-    return (await call_galaxy(channel, channel.galaxy.BrowseChildren, name, request, timeout)).cache_sequence
+    reply = await call_galaxy(channel, channel.galaxy.BrowseChildren, name, request, timeout, counted=counted)
+    return reply.cache_sequence
 
 
 def explained(error: MxGatewayError) -> MxGatewayError:

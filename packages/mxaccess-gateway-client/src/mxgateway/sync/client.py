@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mxgateway.options import ClientOptions, ClientOptionsFields
     from mxgateway.session import OpenSessionOptions, OpenSessionOptionsFields
     from mxgateway.session import Session as AsyncSession
+    from mxgateway.statistics import ClientStatistics
     from mxgateway.tags.client import TagClient as AsyncTagClient
     from mxgateway.tags.options import TagOptions, TagOptionsFields
 
@@ -282,6 +283,14 @@ class GatewayClient(Entering["async_client.GatewayClient"]):
         another thread and must not raise.
         """
         self._call(self._wrapped.observe_replies, observer)
+
+    def statistics(self) -> ClientStatistics:
+        """Return what the client has done since it was opened: calls, errors, events, gaps, losses, and what waits.
+
+        The numbers are of this moment, and may be asked for in any thread. Those that count only grow, and stay when
+        the client is closed. Asking costs some microseconds; counting costs one addition per call, or per many events.
+        """
+        return self._call(self._wrapped.statistics)
 
     def close(self) -> None:
         """Close the open sessions, cancel all calls, and close the connection.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mxgateway._watching.overflow import OverflowPolicy
+    from mxgateway.statistics import TagStatistics
     from mxgateway.status import MxDataType
     from mxgateway.tags import client as async_client
     from mxgateway.tags.calls import polling as async_polling
@@ -246,6 +247,14 @@ class TagClient(Entering["async_client.TagClient"]):
         return TagWatch(
             self._call(self._wrapped.watch, *tags, queue_size=queue_size, overflow=overflow), self._threads, self
         )
+
+    def statistics(self) -> TagStatistics:
+        """Return what the TagClient has done since it was opened. Call it in the event loop of the TagClient.
+
+        The numbers that count only grow, and stay when the TagClient is closed. `GatewayClient.statistics` has the
+        calls, and the sum of all TagClients.
+        """
+        return self._call(self._wrapped.statistics)
 
     def return_to_preferred(self) -> None:
         """Go back to the first of several `endpoints`, and close the session at the present gateway.

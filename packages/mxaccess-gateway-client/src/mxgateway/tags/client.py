@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mxgateway._connecting.gateways import Gateways
     from mxgateway._watching.overflow import OverflowPolicy
+    from mxgateway.statistics import TagStatistics
     from mxgateway.status import MxDataType
     from mxgateway.tags.options import TagOptions
     from mxgateway.tags.reading import TagReading
@@ -288,6 +289,14 @@ class TagClient(PublicNames):
         policy = self._options.overflow if overflow is None else check_overflow(overflow)
         unique = tuple(dict.fromkeys(names))
         return TagWatch(self, self._engine, unique, new_tag_queue(size, policy))
+
+    def statistics(self) -> TagStatistics:
+        """Return what the TagClient has done since it was opened. Call it in the event loop of the TagClient.
+
+        The numbers that count only grow, and stay when the TagClient is closed. `GatewayClient.statistics` has the
+        calls, and the sum of all TagClients.
+        """
+        return self._engine.statistics()
 
     async def return_to_preferred(self) -> None:
         """Go back to the first of several `endpoints`, and close the session at the present gateway.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from mxgateway._connecting.failover import Failover
 from mxgateway._watching.recovery import Backoff
 from mxgateway.errors import MxGatewayUsageError
+from mxgateway.statistics import TagStatistics
 from mxgateway.tags.reads import TagReads
 from mxgateway.tags.subscriptions.subscriptions import Subscriptions
 from mxgateway.tags.subscriptions.sweeper import Sweeper
@@ -43,6 +45,21 @@ class TagEngine:
         if supervisor.failed:
             return "ended"
         return f"{supervisor.session_id or 'no session'}, {'open' if supervisor.ready else 'connection lost'}"
+
+    def statistics(self) -> TagStatistics:
+        """Return what the TagClient has done; see `TagClient.statistics`."""
+        supervisor, subscriptions = self.supervisor, self.subscriptions
+        queues = subscriptions.queues()
+        return TagStatistics(
+            events=subscriptions.events_seen,
+            losses=supervisor.losses,
+            reconnects=supervisor.reconnects,
+            gaps=subscriptions.gaps,
+            tags=subscriptions.added,
+            watches=len(queues),
+            queued=sum(len(queue) for queue in queues),
+            last_event_age=max(0.0, time.time() - supervisor.heard),
+        )
 
     async def close(self) -> None:
         """Fail everything that waits, end the watches, and close the session."""

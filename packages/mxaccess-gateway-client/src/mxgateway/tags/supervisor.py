@@ -66,6 +66,8 @@ class Supervisor:
         # Why the session must be replaced instead of resumed.
         self._invalid: MxGatewayError | None = None
         self._lost: MxGatewayError | None = None
+        self.losses = 0
+        self.reconnects = 0
         self._failure: MxGatewayError | None = None
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -108,6 +110,11 @@ class Supervisor:
     def lost(self) -> MxGatewayError | None:
         """Why events do not arrive at present; set once the watches know of it."""
         return self._lost
+
+    @property
+    def heard(self) -> float:
+        """When the last event arrived, or when events could arrive again, by `time.time`."""
+        return self._heard
 
     @property
     def endpoint(self) -> str:
@@ -238,12 +245,14 @@ class Supervisor:
             self._give_up(MxGatewayError(f"the TagClient failed: {error!r}"))
 
     async def _run_until_final(self) -> None:
-        while self._current is not None:
-            ended = await self._dispatch_events(self._current.stream)
+        while (current := self._current) is not None:
+            ended = await self._dispatch_events(current.stream)
             self._ready.clear()
             failure = self._invalid or ended
             _logger.warning("event stream of %r lost: %s", self._client_name, failure)
             self._lost = failure
+            self.losses += 1
+            current.gateway.channel.counters.losses += 1
             self._subscriptions.announce(WatchLost(error=failure))
             await self._recover(failure, resumable=isinstance(ended, MxGatewayTransportError))
             self._lost = None
@@ -325,6 +334,8 @@ class Supervisor:
 
     def _announce_restored(self, gateway: Gateway, *, resumed: bool) -> None:
         self._failover.restore(gateway)
+        self.reconnects += 1
+        gateway.channel.counters.reconnects += 1
         how = "resumed" if resumed else "restored in a new session"
         _logger.warning("event stream of %r %s at %s", self._client_name, how, gateway.endpoint)
         missed_since = None if resumed else datetime.fromtimestamp(self._heard, UTC)

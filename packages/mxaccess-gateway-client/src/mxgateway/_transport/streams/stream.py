@@ -54,6 +54,7 @@ class Stream(PublicNames, ABC, Generic[MessageT, ItemT]):
         timeout: float | None = None,
     ) -> None:
         self._channel = channel
+        self._counters = channel.counters.stream(self._method)
         self._session_id = session_id
         self._correlation_id = correlation_id
         self._timeout = timeout
@@ -153,6 +154,7 @@ class Stream(PublicNames, ABC, Generic[MessageT, ItemT]):
             raise self._misuse("the stream is closed")
         if self._reader is None:
             self._reader = self._open_reader()
+            self._counters.add(self)
         return self._reader
 
     def _read_in_task(self, method: StreamMethod[RequestT, MessageT], request: RequestT) -> Reader[MessageT]:
@@ -196,6 +198,7 @@ class Stream(PublicNames, ABC, Generic[MessageT, ItemT]):
             self._waiting = False
         self._buffer = iter(messages)
         self._taken_count += len(messages)
+        self._counters.take(len(messages))
 
     def _discard_buffer(self) -> None:
         self._taken_count = self.delivered
@@ -203,6 +206,7 @@ class Stream(PublicNames, ABC, Generic[MessageT, ItemT]):
 
     def _fail(self, failure: MxGatewayError) -> NoReturn:
         self._failure = failure
+        self._counters.errors[type(failure).__name__] += 1
         self._discard_buffer()
         if self._reader is not None:
             self._reader.cancel()

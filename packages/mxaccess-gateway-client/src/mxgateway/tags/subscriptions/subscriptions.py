@@ -54,6 +54,12 @@ class Subscriptions:
         # Set whenever a tag without a value gets one.
         self._value_became_known = asyncio.Event()
         self._events_seen = 0
+        self.gaps = 0
+
+    @property
+    def events_seen(self) -> int:
+        """How many events have arrived."""
+        return self._events_seen
 
     @property
     def any_added(self) -> bool:
@@ -80,12 +86,12 @@ class Subscriptions:
 
     def announce(self, status: WatchItem) -> None:
         """Put a status item into every watch."""
-        for queue in self._queues():
+        for queue in self.queues():
             queue.put_status(status)
 
     def fail(self, failure: MxGatewayError) -> None:
         """End every watch with an error."""
-        for queue in self._queues():
+        for queue in self.queues():
             queue.fail(failure)
 
     def count_event(self, event: MxEvent) -> None:
@@ -128,6 +134,7 @@ class Subscriptions:
         """Deliver an event to the watches of its tag, or to the write that waits for it."""
         self.count_event(event)
         if isinstance(event, ReplayGap):
+            self.gaps += 1
             self.announce(WatchGap(dropped=0))
             for known in self._by_tag.values():
                 known.outdate()
@@ -353,5 +360,11 @@ class Subscriptions:
         if session is not self._session:
             raise MxGatewayTransportError("the session was replaced meanwhile")
 
-    def _queues(self) -> set[TagQueue]:
+    @property
+    def added(self) -> int:
+        """How many tags have a handle in the present session."""
+        return len(self._by_handle)
+
+    def queues(self) -> set[TagQueue]:
+        """Return the queue of each watch."""
         return {queue for each in self._by_tag.values() for queue in each.queues}

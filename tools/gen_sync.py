@@ -97,8 +97,7 @@ BODIES = {
     ("delivered",): "return self._wrapped.delivered - len(self._items)",
     ("last_sequence",): "waiting = next((event.sequence for event in self._items if event.sequence), 0)\n"
     "return waiting - 1 if waiting else self._wrapped.last_sequence",
-    ("TagWatch", "take"): "taken = [self._items.popleft() for _ in range(min(limit, len(self._items)))]\n"
-    "return taken or self._run(self._wrapped.take, limit)",
+    ("TagWatch", "take"): "return self._take(limit)",
     ("AlarmWatch", "active"): "return self._call(lambda: dict(self._wrapped.active))",
     ("GatewayClient", "connect"): "threads = loop_thread()\n"
     "opened = threads.run(_connect, options, **fields)\n"

@@ -144,6 +144,48 @@ def test_ctrl_c_ends_a_waiting_call_at_once_and_cancels_it(threaded: ThreadedGat
     threaded.call(lambda: threaded.gateway.clock.advance(1000))
 
 
+def test_items_are_taken_together(threaded: ThreadedGateway, tags: TagClient) -> None:
+    with tags.watch(INT) as watch:
+        assert len(watch.take(10)) == 1
+        for value in range(30):
+            threaded.set(INT, value)
+        taken: list[object] = []
+        while len(taken) < 30:
+            part = watch.take(7)
+            assert 1 <= len(part) <= 7
+            taken += [item.value for item in part if isinstance(item, TagChange)]
+        assert taken == list(range(30))
+    assert watch.take(10) == []
+
+
+def test_a_session_that_is_opened_after_ctrl_c_is_closed(threaded: ThreadedGateway, client: GatewayClient) -> None:
+    threaded.call(lambda: threaded.gateway.faults.delay_calls(10))
+
+    def press() -> None:
+        threaded.wait_for(lambda: [call for call in threaded.gateway.calls if call.rpc == "OpenSession"])
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as pool:
+        pressing = pool.submit(press)
+        with pytest.raises(KeyboardInterrupt):
+            client.open_session()
+        pressing.result()
+    threaded.call(lambda: threaded.gateway.faults.delay_calls(0))
+    threaded.call(lambda: threaded.gateway.clock.advance(10))
+    threaded.wait_for(lambda: [call for call in threaded.gateway.calls if call.rpc == "CloseSession"])
+
+
+def test_closing_ends_the_wait_of_another_thread(client: GatewayClient) -> None:
+    tags = client.tags("test")
+    watch = tags.watch(INT)
+    assert isinstance(next(watch), TagChange)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, watch)
+        tags.close()
+        with pytest.raises(MxGatewayUsageError, match="closed"):
+            waiting.result(20)
+
+
 def test_threads_share_a_client(tags: TagClient) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert [each.value for each in pool.map(tags.read_one, [INT] * 40)] == [42] * 40

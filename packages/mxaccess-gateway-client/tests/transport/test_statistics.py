@@ -72,9 +72,7 @@ async def test_events_losses_and_reconnects_are_counted_for_the_client_and_the_t
     assert client.statistics().events.messages >= 2
 
 
-async def test_waiting_events_and_alarm_feeds_are_counted_each_for_itself(
-    gateway: SimulatedGateway, client: GatewayClient
-) -> None:
+async def test_waiting_events_and_alarm_feeds_are_counted_each_for_itself(client: GatewayClient) -> None:
     async with client.open_session() as session:
         server = await session.register("statistics")
         async with session.stream_events() as events:

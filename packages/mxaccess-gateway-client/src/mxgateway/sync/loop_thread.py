@@ -74,6 +74,7 @@ class LoopThread:
             failure = _failure(future)
         except BaseException:
             future.cancel()
+            future.add_done_callback(self._discard)
             raise
         if failure is None:
             return future.result()
@@ -105,13 +106,21 @@ class LoopThread:
         dropped = self._open.pop(number)
         if dropped.closed or not self.usable:
             return
+        self._close(dropped)
+        warnings.warn(f"unclosed {dropped!r}", ResourceWarning, source=dropped, stacklevel=1)
+
+    def _discard(self, future: Future[Any]) -> None:
+        """Close what a call has opened after all, although an interrupt ended the wait for it."""
+        if not future.cancelled() and future.exception() is None and hasattr(future.result(), "__aexit__"):
+            self._close(future.result())
+
+    def _close(self, opened: _Closable) -> None:
         # Garbage collection may run in any thread, and while the program ends.
         with contextlib.suppress(RuntimeError):
-            closing = asyncio.run_coroutine_threadsafe(dropped.close(), self._loop)
+            closing = asyncio.run_coroutine_threadsafe(opened.close(), self._loop)
             # asyncio itself does not keep tasks alive.
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
-        warnings.warn(f"unclosed {dropped!r}", ResourceWarning, source=dropped, stacklevel=1)
 
     def _check(self) -> None:
         if self._process != os.getpid():
@@ -154,13 +163,23 @@ def _failure(future: Future[T]) -> BaseException | None:
 
 
 _current: LoopThread | None = None
-_starting: Final = threading.Lock()
+_starting = threading.Lock()
 
 
 def loop_thread() -> LoopThread:
     """Return the event loop thread of this process, started at the first call."""
     global _current  # noqa: PLW0603 - one thread serves all clients of a process
     with _starting:
-        if _current is None or not _current.usable:
+        if _current is None:
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=_begin_again)
+            _current = LoopThread()
+        elif not _current.usable:
             _current = LoopThread()
         return _current
+
+
+def _begin_again() -> None:
+    """Leave the lock of the parent process, which one of its threads may have held."""
+    global _starting  # noqa: PLW0603 - see loop_thread
+    _starting = threading.Lock()

@@ -326,8 +326,7 @@ class TagWatch(Closing["async_watch.TagWatch", "WatchItem"]):
         It is `receive` for many items, with the same errors; at the end of the watch it returns an empty list. Ctrl-C
         loses no item.
         """
-        taken = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
-        return taken or self._run(self._wrapped.take, limit)
+        return self._take(limit)
 
     def close(self) -> None:
         """End the watch and drop the items it has not delivered. Closing twice is allowed."""

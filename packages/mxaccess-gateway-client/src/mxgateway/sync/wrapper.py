@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
@@ -133,6 +134,21 @@ class Iterating(Wrapper[WrappedT], Generic[WrappedT, ItemT]):
             except (TimeoutError, StopIteration):
                 return
             yield item
+
+    def _take(self, limit: int) -> list[ItemT]:
+        """Return the items that have arrived, at most `limit`, after a wait for the first; none at the end."""
+        while not (taken := self._take_waiting(limit)):
+            if not self._run(self._fetch, None):
+                return []
+        return taken
+
+    def _take_waiting(self, limit: int) -> list[ItemT]:
+        taken: list[ItemT] = []
+        # Another thread may take some of them.
+        with contextlib.suppress(IndexError):
+            while len(taken) < limit:
+                taken.append(self._items.popleft())
+        return taken
 
     async def _fetch(self, seconds: float | None) -> bool:
         """Wait for an item, and take those that have arrived with it. Return False if there are no more."""

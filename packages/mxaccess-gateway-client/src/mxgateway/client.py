@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mxgateway.galaxy.client import Galaxy
     from mxgateway.options import ClientOptionsFields
     from mxgateway.session import OpenSessionOptions, OpenSessionOptionsFields, Session
-    from mxgateway.statistics import ClientStatistics
+    from mxgateway.statistics.figures import CallObserver, ClientStatistics
     from mxgateway.tags.client import TagClient
     from mxgateway.tags.options import TagOptions, TagOptionsFields
 
@@ -357,6 +357,15 @@ class GatewayClient(PublicNames):
         event loop and must not raise.
         """
         self._channel.observe_reply = observer
+
+    def observe_calls(self, observer: CallObserver | None) -> None:
+        """Call a function at the start of each further call with one reply, and its result at the end; None ends that.
+
+        The function is called with the request and the address of the gateway, its result with the reply or the error.
+        A reply is not checked yet: it may be a refusal. Both run in the event loop and must not raise. A request may
+        have values and passwords. `mxgateway.statistics.instrument` uses this for OpenTelemetry.
+        """
+        self._gateways.observe_calls(observer)
 
     def statistics(self) -> ClientStatistics:
         """Return what the client has done since it was opened: calls, errors, events, gaps, losses, and what waits.

@@ -51,7 +51,7 @@ async def test_events_losses_and_reconnects_are_counted_for_the_client_and_the_t
     gateway: SimulatedGateway, client: GatewayClient
 ) -> None:
     async with client.tags("statistics", reconnect_delay=0.01) as tags, tags.watch(INT) as watch:
-        assert (await anext(watch)).value == 42
+        await anext(watch)
         before, of_tags = client.statistics(), tags.statistics()
         assert (before.events.opened, before.events.open, before.events.messages) == (1, 1, 1)
         assert (before.losses, before.reconnects) == (0, 0)

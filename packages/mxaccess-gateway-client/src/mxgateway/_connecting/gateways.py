@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mxgateway._transport.channel import Channel
     from mxgateway._transport.counters import ChannelCounters
     from mxgateway.options import ClientOptions
+    from mxgateway.statistics.figures import CallObserver
 
 __all__ = ["Gateway", "Gateways"]
 
@@ -30,6 +31,7 @@ class Gateway:
         self._options = options
         self._connect = connect
         self._channel: Channel | None = None
+        self._observe_call: CallObserver | None = None
         self._connecting = asyncio.Lock()
         self._closed = False
 
@@ -72,7 +74,14 @@ class Gateway:
             except MxGatewayUsageError:
                 await channel.close()
                 raise
+            channel.observe_call = self._observe_call
             self._channel = channel
+
+    def observe_calls(self, observer: CallObserver | None) -> None:
+        """Observe the further calls to this gateway, whether it is connected to already or later."""
+        self._observe_call = observer
+        if self._channel is not None:
+            self._channel.observe_call = observer
 
     async def close(self) -> None:
         """Close the channel. The gateway cannot be connected to again."""
@@ -112,6 +121,11 @@ class Gateways:
     def counters(self) -> tuple[ChannelCounters, ...]:
         """The numbers of each gateway that has answered."""
         return tuple(each.counters for each in self._all if each.counters is not None)
+
+    def observe_calls(self, observer: CallObserver | None) -> None:
+        """Observe the further calls to every gateway."""
+        for gateway in self._all:
+            gateway.observe_calls(observer)
 
     def after(self, gateway: Gateway) -> Sequence[Gateway]:
         """Return the other gateways, beginning with the one that follows in the order."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mxgateway._transport.segregated_call import SegregatedCall
     from mxgateway._transport.tls.credentials import Credentials
     from mxgateway.options import ClientOptions
+    from mxgateway.statistics.figures import CallObserver
 
 _logger = logging.getLogger("mxgateway.channel")
 
@@ -92,6 +93,7 @@ class Channel:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self.observe_reply: Callable[[Message], None] | None = None
+        self.observe_call: CallObserver | None = None
         self._correlation_prefix = os.urandom(8).hex()
         self._correlation_numbers = itertools.count(1)
         live_channels.add(self)
@@ -217,6 +219,28 @@ class Channel:
                 or process.
             MxGatewayConfigurationError: `timeout` is not a positive number of seconds.
         """
+        observer = self.observe_call
+        if observer is None:
+            return await self._call(method, name, request, timeout, session_id, counted=counted)
+        ended = observer(cast("Message", request), self.options.endpoint)
+        try:
+            reply = await self._call(method, name, request, timeout, session_id, counted=counted)
+        except BaseException as error:
+            ended(None, error)
+            raise
+        ended(cast("Message", reply), None)
+        return reply
+
+    async def _call(
+        self,
+        method: UnaryMethod[RequestT, ReplyT],
+        name: str,
+        request: RequestT,
+        timeout: float | None,
+        session_id: str | None,
+        *,
+        counted: bool,
+    ) -> ReplyT:
         self.check_usable()
         seconds = self.options.timeout if timeout is None else check_seconds("timeout", timeout)
         ended: CallStatus | None = None

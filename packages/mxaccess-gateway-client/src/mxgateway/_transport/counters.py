@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakSet
 
-from mxgateway.statistics import CallStatistics, ClientStatistics, StreamStatistics
+from mxgateway.statistics.figures import CallStatistics, ClientStatistics, StreamStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

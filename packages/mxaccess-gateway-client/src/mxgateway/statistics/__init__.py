@@ -1,5 +1,7 @@
-"""What a client has done: calls, errors, events, gaps, losses and queues."""
+"""What a client has done: calls, errors, events, gaps, losses and queues; and the same for OpenTelemetry."""
 
-from mxgateway.statistics.figures import CallStatistics, ClientStatistics, StreamStatistics, TagStatistics
+import lazy_loader
 
-__all__ = ["CallStatistics", "ClientStatistics", "StreamStatistics", "TagStatistics"]
+# The names are listed in __init__.pyi. They are imported at their first use: every client counts, few report to
+# OpenTelemetry.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

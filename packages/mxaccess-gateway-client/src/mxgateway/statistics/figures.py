@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["CallStatistics", "ClientStatistics", "StreamStatistics", "TagStatistics"]
+    from google.protobuf.message import Message
+
+__all__ = ["CallEnded", "CallObserver", "CallStatistics", "ClientStatistics", "StreamStatistics", "TagStatistics"]
+
+CallEnded: TypeAlias = "Callable[[Message | None, BaseException | None], None]"
+"""Called at the end of a call, with its reply or with its error."""
+
+CallObserver: TypeAlias = "Callable[[Message, str], CallEnded]"
+"""Called at the start of a call, with its request and the address of the gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mxgateway.options import ClientOptions, ClientOptionsFields
     from mxgateway.session import OpenSessionOptions, OpenSessionOptionsFields
     from mxgateway.session import Session as AsyncSession
-    from mxgateway.statistics import ClientStatistics
+    from mxgateway.statistics.figures import CallObserver, ClientStatistics
     from mxgateway.tags.client import TagClient as AsyncTagClient
     from mxgateway.tags.options import TagOptions, TagOptionsFields
 
@@ -283,6 +283,15 @@ class GatewayClient(Entering["async_client.GatewayClient"]):
         another thread and must not raise.
         """
         self._call(self._wrapped.observe_replies, observer)
+
+    def observe_calls(self, observer: CallObserver | None) -> None:
+        """Call a function at the start of each further call with one reply, and its result at the end; None ends that.
+
+        The function is called with the request and the address of the gateway, its result with the reply or the error.
+        A reply is not checked yet: it may be a refusal. Both run in another thread and must not raise. A request may
+        have values and passwords. `mxgateway.statistics.instrument` uses this for OpenTelemetry.
+        """
+        self._call(self._wrapped.observe_calls, observer)
 
     def statistics(self) -> ClientStatistics:
         """Return what the client has done since it was opened: calls, errors, events, gaps, losses, and what waits.

@@ -27,6 +27,7 @@ FORMER_NAMES = {
     "bench-read-bulk": ["--items", "--duration-seconds"],
     "drain-events": ["--max-events"],
     "forward": ["--items"],
+    "explore": ["--items"],
     "galaxy-discover": ["--max-depth"],
     "galaxy-watch": ["--max-events"],
     "read": ["--items"],

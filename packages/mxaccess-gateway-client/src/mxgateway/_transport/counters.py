@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from weakref import WeakSet
 
 from mxgateway.statistics.figures import CallStatistics, ClientStatistics, StreamStatistics
@@ -14,7 +14,6 @@ from mxgateway.statistics.figures import CallStatistics, ClientStatistics, Strea
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mxgateway._transport.streams.stream import Stream
     from mxgateway.errors import MxGatewayError
 
 __all__ = ["ChannelCounters", "StreamCounters", "client_statistics"]
@@ -23,6 +22,14 @@ ErrorT = TypeVar("ErrorT", bound="MxGatewayError")
 
 _EVENTS: Final = "StreamEvents"
 _ALARMS: Final = "StreamAlarms"
+
+
+class _CountedStream(Protocol):
+    @property
+    def is_open(self) -> bool: ...
+
+    @property
+    def pending(self) -> int: ...
 
 
 class StreamCounters:
@@ -34,10 +41,10 @@ class StreamCounters:
         self.gaps = 0
         self.errors: Counter[str] = Counter()
         self.last_message: float | None = None
-        self._streams: WeakSet[Stream[Any, Any]] = WeakSet()
+        self._streams: WeakSet[_CountedStream] = WeakSet()
         self._lock = threading.Lock()
 
-    def add(self, stream: Stream[Any, Any]) -> None:
+    def add(self, stream: _CountedStream) -> None:
         """Count a stream whose request is sent."""
         self.opened += 1
         with self._lock:
@@ -48,7 +55,7 @@ class StreamCounters:
         self.messages += count
         self.last_message = time.monotonic()
 
-    def open_streams(self) -> list[Stream[Any, Any]]:
+    def open_streams(self) -> list[_CountedStream]:
         """Return the streams that are open at present."""
         with self._lock:
             streams = list(self._streams)

@@ -84,6 +84,8 @@ async def test_every_change_is_recorded_once_and_in_order(gateway: SimulatedGate
         statistics = await running
 
     assert sink.values == [42, *range(500)]
+    # What a broker knows a record by, if it is no change.
+    assert len({record.received_nanoseconds for record in sink.records}) == 501
     assert (statistics.written, statistics.changes, statistics.losses, statistics.dropped) == (501, 501, 0, 0)
     assert statistics.batches == len(sink.batches) < 501
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mxgateway.recording.sink import Sink
-    from mxgateway.tags import TagClient, TagWatch
+    from mxgateway.tags import TagClient, TagWatch, WatchItem
 
 __all__ = ["Recorder", "RecorderOptions", "RecorderStatistics"]
 
@@ -180,8 +180,7 @@ class Recorder:
                 if not items:
                     # The recorder has been left, which closes the watch.
                     self._stopped = True
-                now = time.time_ns()
-                batch += [TagRecord.of(item, now) for item in items]
+                batch += _records(items)
                 end = end or loop.time() + self.options.flush_interval
         except TimeoutError:
             pass
@@ -190,9 +189,7 @@ class Recorder:
 
     async def _write_rest(self, batch: list[TagRecord]) -> None:
         while self._watch.pending:
-            items = await self._watch.take(self.options.batch_size)
-            now = time.time_ns()
-            batch += [TagRecord.of(item, now) for item in items]
+            batch += _records(await self._watch.take(self.options.batch_size))
         await self._flush(batch)
 
     async def _flush(self, batch: list[TagRecord]) -> None:
@@ -221,6 +218,13 @@ class Recorder:
 
     async def _close_sink(self) -> None:
         await self._sink.close()
+
+
+def _records(items: Sequence[WatchItem]) -> list[TagRecord]:
+    """Return the records of items that were received together."""
+    now = time.time_ns()
+    # A nanosecond apart: the time of its arrival identifies a record that is no change.
+    return [TagRecord.of(item, now + number) for number, item in enumerate(items)]
 
 
 def _interruption(last: datetime) -> TagRecord:

@@ -36,9 +36,9 @@ class StreamCounters:
     """Numbers of the streams of one method. Only the event loop of the channel changes them; any thread may read."""
 
     def __init__(self) -> None:
-        self.opened = 0
-        self.messages = 0
-        self.gaps = 0
+        self.opened: int = 0
+        self.messages: int = 0
+        self.gaps: int = 0
         self.errors: Counter[str] = Counter()
         self.last_message: float | None = None
         self._streams: WeakSet[_CountedStream] = WeakSet()
@@ -66,11 +66,11 @@ class ChannelCounters:
     """Numbers of one channel. They only grow, apart from `running`, and stay after the channel is closed."""
 
     def __init__(self) -> None:
-        self.started = 0
-        self.running = 0
-        self.cancelled = 0
-        self.losses = 0
-        self.reconnects = 0
+        self.started: int = 0
+        self.running: int = 0
+        self.cancelled: int = 0
+        self.losses: int = 0
+        self.reconnects: int = 0
         self.errors: Counter[str] = Counter()
         self._streams: dict[str, StreamCounters] = {}
 

@@ -66,8 +66,8 @@ class Supervisor:
         # Why the session must be replaced instead of resumed.
         self._invalid: MxGatewayError | None = None
         self._lost: MxGatewayError | None = None
-        self.losses = 0
-        self.reconnects = 0
+        self.losses: int = 0
+        self.reconnects: int = 0
         self._failure: MxGatewayError | None = None
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

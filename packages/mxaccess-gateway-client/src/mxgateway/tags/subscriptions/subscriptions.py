@@ -54,7 +54,7 @@ class Subscriptions:
         # Set whenever a tag without a value gets one.
         self._value_became_known = asyncio.Event()
         self._events_seen = 0
-        self.gaps = 0
+        self.gaps: int = 0
 
     @property
     def events_seen(self) -> int:

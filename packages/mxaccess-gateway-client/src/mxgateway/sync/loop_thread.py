@@ -11,13 +11,13 @@ import sys
 import threading
 import warnings
 import weakref
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 from mxgateway.errors import MxGatewayError, MxGatewayUsageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
-    from concurrent.futures import Future
 
 __all__ = ["LoopThread", "loop_thread"]
 
@@ -66,14 +66,24 @@ class LoopThread:
         """
         self._check()
 
-        async def call() -> T:
-            return await function(*args, **kwargs)
+        future: Future[T] = Future()
+        tasks: list[asyncio.Task[None]] = []
 
-        future = asyncio.run_coroutine_threadsafe(call(), self._loop)
+        async def call() -> None:
+            # Not by run_coroutine_threadsafe: its chain of futures takes another turn of the event loop.
+            try:
+                result = await function(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._loop.call_soon_threadsafe(lambda: tasks.append(self._loop.create_task(call())))
         try:
             failure = _failure(future)
         except BaseException:
-            future.cancel()
+            # The task may not have been created yet.
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
             future.add_done_callback(self._discard)
             raise
         if failure is None:
@@ -81,6 +91,8 @@ class LoopThread:
         if isinstance(failure, (MxGatewayError, TimeoutError, ExceptionGroup)):
             # The caller's line matters: those in the event loop explain nothing that the error does not say.
             raise failure.with_traceback(None)
+        if isinstance(failure, asyncio.CancelledError):
+            raise MxGatewayUsageError("the call was cancelled, because the program ends")
         raise failure
 
     def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -111,7 +123,7 @@ class LoopThread:
 
     def _discard(self, future: Future[Any]) -> None:
         """Close what a call has opened after all, although an interrupt ended the wait for it."""
-        if not future.cancelled() and future.exception() is None and hasattr(future.result(), "__aexit__"):
+        if future.exception() is None and hasattr(future.result(), "__aexit__"):
             self._close(future.result())
 
     def _close(self, opened: _Closable) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import weakref
+from typing import cast
 
 import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -14,9 +16,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from mxgateway import GatewayClient, MxAccessError, MxGatewayError, MxGatewayTransportError
+from mxgateway import GatewayClient, MxAccessError, MxGatewayError, MxGatewayTransportError, Session
 from mxgateway.statistics import instrument
 from mxgateway.testing import SimulatedGateway
+from support.scripted_gateway import ScriptedGateway
 
 INT, STRING = "TestChildObject.TestInt", "TestChildObject.TestString"
 INVOKE = "mxaccess_gateway.v1.MxAccessGateway/Invoke"
@@ -90,6 +93,23 @@ async def test_a_refusal_and_a_failure_are_errors(gateway: SimulatedGateway, cli
     assert (refused["rpc.response.status_code"], refused["error.type"]) == ("OK", "MXACCESS_FAILURE")
     assert "mxgateway.hresult" in refused
     assert (failed["rpc.response.status_code"], failed["error.type"]) == ("UNAVAILABLE", "MxGatewayTransportError")
+
+
+async def test_an_ok_with_a_failed_result_and_an_unknown_command_are_told_too(
+    scripted: ScriptedGateway, scripted_client: GatewayClient, scripted_session: Session
+) -> None:
+    telemetry = Telemetry()
+    telemetry.instrument(scripted_client)
+    scripted.edit_reply = lambda reply: reply.MergeFrom(pb.MxCommandReply(hresult=-1))
+    with pytest.raises(MxAccessError):
+        await scripted_session.ping()
+    request = pb.MxCommandRequest(session_id=scripted_session.session_id)
+    request.command.kind = cast("pb.MxCommandKind.ValueType", 9999)
+    await scripted_client.invoke(request)
+
+    contradicting, unknown = (dict(span.attributes or {}) for span in telemetry.spans)
+    assert contradicting["error.type"] == "MxAccessError"
+    assert unknown["mxgateway.command"] == "9999"
 
 
 async def test_no_span_has_a_value_a_tag_a_key_or_a_password(gateway: SimulatedGateway, client: GatewayClient) -> None:

@@ -10,6 +10,7 @@ from mxaccess_gateway.v1 import galaxy_repository_pb2 as galaxy_pb
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from mxgateway._support.extras import import_extra
+from mxgateway.status import MxStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -86,9 +87,10 @@ class _Tracing:
         method = _METHODS.get(request.DESCRIPTOR.full_name, "_OTHER")
         attributes = {"rpc.system.name": "grpc", "rpc.method": method, **_server(endpoint)}
         if isinstance(request, pb.MxCommandRequest):
-            attributes["mxgateway.command"] = pb.MxCommandKind.Name(request.command.kind).removeprefix(
-                "MX_COMMAND_KIND_"
-            )
+            kind = request.command.kind
+            # A raw command may have a number that this version does not know.
+            name = pb.MxCommandKind.Name(kind) if kind in pb.MxCommandKind.values() else str(kind)
+            attributes["mxgateway.command"] = name.removeprefix("MX_COMMAND_KIND_")
         span = self._tracer.start_span(method, kind=self._trace.SpanKind.CLIENT, attributes=attributes)
 
         def end(reply: Message | None, error: BaseException | None) -> None:
@@ -107,8 +109,13 @@ class _Tracing:
 def _refusal(span: Any, reply: Message | None) -> str | None:
     """Note what the gateway or MXAccess has answered instead of OK, and return it."""
     status = getattr(reply, "protocol_status", None)
-    if status is None or status.code in {pb.PROTOCOL_STATUS_CODE_UNSPECIFIED, pb.PROTOCOL_STATUS_CODE_OK}:
+    if status is None:
         return None
+    if status.code in {pb.PROTOCOL_STATUS_CODE_UNSPECIFIED, pb.PROTOCOL_STATUS_CODE_OK}:
+        # The client takes an OK with a failed result for a refusal.
+        statuses = [MxStatus.from_message(each) for each in getattr(reply, "statuses", ())]
+        failed = getattr(reply, "hresult", 0) < 0 or any(each.failed for each in statuses)
+        return "MxAccessError" if failed else None
     name = pb.ProtocolStatusCode.Name(status.code) if status.code in pb.ProtocolStatusCode.values() else status.code
     text = str(name).removeprefix("PROTOCOL_STATUS_CODE_")
     span.set_attribute("mxgateway.protocol_status", text)

@@ -25,6 +25,8 @@ STAMP = HOME / "made-from"
 MADE_FROM = f"{HATCH}\n{sys.version}\n{sys.base_prefix}\n"
 # Variables that lead hatch to another project or another Python.
 MISLEADING = ("HATCH_ENV", "HATCH_ENV_ACTIVE", "HATCH_PROJECT", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+# Without bytecode, every process of the tests compiles all that it imports. It is kept in .hatch instead.
+WITHOUT_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
 def main(arguments: "list[str]") -> "int | str":
@@ -66,6 +68,8 @@ def run(command: "list[str]") -> int:
     environment = {name: value for name, value in os.environ.items() if name not in MISLEADING}
     environment["HATCH_CONFIG"], environment["HATCH_DATA_DIR"] = str(HOME / "config.toml"), str(HOME / "data")
     environment["PATH"] = os.pathsep.join((str(PROGRAMS), os.environ.get("PATH", os.defpath)))
+    if environment.pop(WITHOUT_BYTECODE, None):
+        environment["PYTHONPYCACHEPREFIX"] = str(HOME / "bytecode")
     process = subprocess.Popen(command, cwd=str(ROOT), env=environment)
     interrupted = False
     while True:

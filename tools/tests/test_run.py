@@ -120,6 +120,13 @@ def test_active_environment_does_not_reach_hatch(monkeypatch: pytest.MonkeyPatch
     assert run.run([sys.executable, "-c", check]) == 0
 
 
+def test_bytecode_is_kept_in_hatch_even_if_python_is_told_to_write_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    check = f"import sys; sys.exit(sys.dont_write_bytecode or not sys.pycache_prefix.startswith({str(run.HOME)!r}))"
+
+    assert run.run([sys.executable, "-c", check]) == 0
+
+
 def test_usage_is_printed_without_a_script(capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main([]) == 2
     assert "python tools/run.py smoke" in capsys.readouterr().out

@@ -66,7 +66,8 @@ class Trend(Vertical):
         last = None if tag is None else tag.row.last
         stale = None if tag is None else tag.row.stale_since
         drawn = (name, last, stale, second, self.size)
-        if drawn == self._drawn or not self._plot.is_mounted:
+        # A timer may draw before the plot has its parts, or after it has lost them because the screen closes.
+        if drawn == self._drawn or not self._plot.query("#legend"):
             return
         self._drawn = drawn
         self.border_title = "Trend" if name is None else printable(name)

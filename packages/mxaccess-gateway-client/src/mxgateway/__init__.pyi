@@ -103,6 +103,7 @@ from .status import MxStatusSource as MxStatusSource
 from .status import Quality as Quality
 from .tags import MxGatewayWaitTimeoutError as MxGatewayWaitTimeoutError
 from .tags import OverflowPolicy as OverflowPolicy
+from .tags import SavedSession as SavedSession
 from .tags import TagChange as TagChange
 from .tags import TagClient as TagClient
 from .tags import TagOptions as TagOptions

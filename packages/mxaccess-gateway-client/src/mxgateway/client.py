@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from mxgateway._connecting.gateways import Gateway
     from mxgateway._transport.channel import Channel
     from mxgateway.alarms.active import ActiveAlarms
     from mxgateway.alarms.feed import AlarmFeed
@@ -253,7 +252,7 @@ class GatewayClient(PublicNames):
         chosen = TagOptions(client_name=options, **fields) if isinstance(options, str) else options
         return AwaitableContextManager(
             "client.tags(...)",
-            lambda: open_tag_client(self._gateways, self._open_session_at, chosen, self.options.timeout),
+            lambda: open_tag_client(self._gateways, self._sessions, chosen, self.options.timeout),
         )
 
     @property
@@ -392,11 +391,6 @@ class GatewayClient(PublicNames):
     @property
     def _channel(self) -> Channel:
         return self._gateways.current.channel
-
-    async def _open_session_at(self, gateway: Gateway) -> Session:
-        from mxgateway.session import OpenSessionOptions  # noqa: PLC0415 - see open_session
-
-        return await self._sessions.open(gateway.channel, OpenSessionOptions(), None)
 
     async def _close(self) -> None:
         await self._sessions.close(self.options.close_timeout)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mxgateway.tags.calls.polling import TagSnapshot
     from mxgateway.tags.options import TagOptions
     from mxgateway.tags.reading import TagReading
+    from mxgateway.tags.saved_session import SavedSession
     from mxgateway.tags.watches import watch as async_watch
     from mxgateway.tags.watches.changes import TagChange, WatchItem
     from mxgateway.tags.writes.outcomes import WriteOutcome
@@ -272,6 +273,52 @@ class TagClient(Entering["async_client.TagClient"]):
                 this error.
         """
         self._run(self._wrapped.return_to_preferred)
+
+    @property
+    def session_changes(self) -> int:
+        """How often the session or its item handles have changed. A SavedSession from before the last one is outdated.
+
+        Call it in the event loop of the TagClient.
+        """
+        return self._wrapped.session_changes
+
+    def saved_session(self) -> SavedSession | None:
+        """Return what another process needs to continue the session, if this one ends without closing it.
+
+        None while there is no session, before its first event, or while tags are added or removed: then it could not be
+        continued without losing changes. `sequence` is that of the last event that has arrived here. If fewer have been
+        processed, replace it. Call it in the event loop of the TagClient.
+        """
+        return self._call(self._wrapped.saved_session)
+
+    def resume(self, saved: SavedSession) -> bool:
+        """Continue the session of a TagClient in another process, which has ended without closing it.
+
+        Call it before the first watch or write. The session of this client is closed. The tags of the saved one stay
+        advised: watches of them begin with WatchRestored and the first event after `sequence`, without the present
+        values. If the gateway no longer has all these events, WatchGap and the present values follow. Tags that no
+        watch asks for are removed after the linger time.
+
+        Return False if the session cannot be continued, usually because the gateway has ended it: it keeps a session
+        for 30 seconds after its last stream. This client then keeps its own session, and the saved one is closed. If
+        the other process still reads it, that may show only after True was returned: then WatchLost follows, and the
+        session is replaced.
+
+        Raises:
+            MxGatewayUsageError: The client has tags already, is closed, or was opened in another process.
+            MxGatewayError: The TagClient has ended with this error.
+        """
+        return self._run(self._wrapped.resume, saved)
+
+    def detach(self) -> SavedSession | None:
+        """Do the same as `close`, but leave the session at the gateway, and return what continues it.
+
+        None as in `saved_session`; then the session is closed all the same.
+
+        Raises:
+            MxGatewayUsageError: The TagClient was opened in another process.
+        """
+        return self._run(self._wrapped.detach)
 
     def close(self) -> None:
         """End the watches and close the session. Closing twice is allowed.

@@ -7,6 +7,7 @@ from mxgateway.tags.calls.waiting import MxGatewayWaitTimeoutError
 from mxgateway.tags.client import TagClient
 from mxgateway.tags.options import TagOptions, TagOptionsFields
 from mxgateway.tags.reading import TagReading
+from mxgateway.tags.saved_session import SavedSession
 from mxgateway.tags.watches.changes import TagChange, TagRefused, WatchItem
 from mxgateway.tags.watches.watch import TagWatch
 from mxgateway.tags.writes.outcomes import WriteOutcome, WriteState
@@ -14,6 +15,7 @@ from mxgateway.tags.writes.outcomes import WriteOutcome, WriteState
 __all__ = [
     "MxGatewayWaitTimeoutError",
     "OverflowPolicy",
+    "SavedSession",
     "TagChange",
     "TagClient",
     "TagOptions",

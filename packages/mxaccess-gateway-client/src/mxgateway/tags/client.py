@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mxgateway._connecting.gateways import Gateways
+    from mxgateway._connecting.sessions import OpenSessions
     from mxgateway._watching.overflow import OverflowPolicy
     from mxgateway.statistics import TagStatistics
     from mxgateway.status import MxDataType
     from mxgateway.tags.options import TagOptions
     from mxgateway.tags.reading import TagReading
-    from mxgateway.tags.tag_session import SessionOpener
+    from mxgateway.tags.saved_session import SavedSession
     from mxgateway.tags.watches.changes import TagChange
     from mxgateway.tags.writes.outcomes import WriteOutcome
     from mxgateway.values import MxValueInput, MxValueOutput
@@ -315,6 +316,59 @@ class TagClient(PublicNames):
         """
         await self._engine.supervisor.return_to_preferred()
 
+    @property
+    def session_changes(self) -> int:
+        """How often the session or its item handles have changed. A SavedSession from before the last one is outdated.
+
+        Call it in the event loop of the TagClient.
+        """
+        return self._engine.subscriptions.session_changes
+
+    def saved_session(self) -> SavedSession | None:
+        """Return what another process needs to continue the session, if this one ends without closing it.
+
+        None while there is no session, before its first event, or while tags are added or removed: then it could not be
+        continued without losing changes. `sequence` is that of the last event that has arrived here. If fewer have been
+        processed, replace it. Call it in the event loop of the TagClient.
+        """
+        return self._engine.supervisor.saved_session()
+
+    async def resume(self, saved: SavedSession) -> bool:
+        """Continue the session of a TagClient in another process, which has ended without closing it.
+
+        Call it before the first watch or write. The session of this client is closed. The tags of the saved one stay
+        advised: watches of them begin with WatchRestored and the first event after `sequence`, without the present
+        values. If the gateway no longer has all these events, WatchGap and the present values follow. Tags that no
+        watch asks for are removed after the linger time.
+
+        Return False if the session cannot be continued, usually because the gateway has ended it: it keeps a session
+        for 30 seconds after its last stream. This client then keeps its own session, and the saved one is closed. If
+        the other process still reads it, that may show only after True was returned: then WatchLost follows, and the
+        session is replaced.
+
+        Raises:
+            MxGatewayUsageError: The client has tags already, is closed, or was opened in another event loop.
+            MxGatewayError: The TagClient has ended with this error.
+        """
+        resumed = await self._engine.supervisor.resume(saved)
+        if resumed:
+            self._engine.sweeper.schedule()
+        return resumed
+
+    async def detach(self) -> SavedSession | None:
+        """Do the same as `close`, but leave the session at the gateway, and return what continues it.
+
+        None as in `saved_session`; then the session is closed all the same.
+
+        Raises:
+            MxGatewayUsageError: The TagClient was opened in another event loop.
+        """
+        self._engine.supervisor.check_loop()
+        self._closed = True
+        saved = self.saved_session()
+        await self._engine.close(keep_session=saved is not None)
+        return saved
+
     async def close(self) -> None:
         """End the watches and close the session. Closing twice is allowed.
 
@@ -353,11 +407,9 @@ def _required(tags: tuple[str | Iterable[str], ...], method: str) -> tuple[str, 
     return names
 
 
-async def open_tag_client(
-    gateways: Gateways, open_session: SessionOpener, options: TagOptions, timeout: float
-) -> TagClient:
+async def open_tag_client(gateways: Gateways, sessions: OpenSessions, options: TagOptions, timeout: float) -> TagClient:
     """Open the first session of a TagClient; `GatewayClient.tags` calls this."""
-    engine = TagEngine(gateways, open_session, options)
+    engine = TagEngine(gateways, sessions, options)
     await engine.supervisor.start()
     return TagClient(engine, options, timeout)
 

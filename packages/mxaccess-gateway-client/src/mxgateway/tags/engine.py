@@ -17,8 +17,8 @@ from mxgateway.tags.writes.writes import TagWrites
 
 if TYPE_CHECKING:
     from mxgateway._connecting.gateways import Gateways
+    from mxgateway._connecting.sessions import OpenSessions
     from mxgateway.tags.options import TagOptions
-    from mxgateway.tags.tag_session import SessionOpener
 
 __all__ = ["TagEngine"]
 
@@ -26,12 +26,12 @@ __all__ = ["TagEngine"]
 class TagEngine:
     """The parts behind a TagClient. None of them refers to it, so that a dropped TagClient can be collected."""
 
-    def __init__(self, gateways: Gateways, open_session: SessionOpener, options: TagOptions) -> None:
+    def __init__(self, gateways: Gateways, sessions: OpenSessions, options: TagOptions) -> None:
         self.subscriptions: Final = Subscriptions(supervisory=options.supervisory)
         self.supervisor: Final = Supervisor(
             self.subscriptions,
             Failover(gateways, options.failover_after),
-            open_session,
+            sessions,
             options.client_name,
             backoff=Backoff(options.reconnect_delay, options.longest_reconnect_delay),
         )
@@ -61,8 +61,8 @@ class TagEngine:
             last_event_age=max(0.0, time.time() - supervisor.heard),
         )
 
-    async def close(self) -> None:
-        """Fail everything that waits, end the watches, and close the session."""
+    async def close(self, *, keep_session: bool = False) -> None:
+        """Fail everything that waits, end the watches, and close the session unless it is kept."""
         failure = MxGatewayUsageError("the TagClient is closed")
         self.sweeper.stop()
         self.supervisor.end(failure)
@@ -70,4 +70,4 @@ class TagEngine:
             await self.reads.close(failure)
             await self.writes.close(failure)
         finally:
-            await self.supervisor.stop()
+            await self.supervisor.stop(keep_session=keep_session)

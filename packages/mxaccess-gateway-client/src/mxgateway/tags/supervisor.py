@@ -19,6 +19,7 @@ from mxgateway.errors import (
     MxGatewayUsageError,
 )
 from mxgateway.events.views import ReplayGap
+from mxgateway.tags.saved_session import SavedSession
 from mxgateway.tags.tag_session import TagSession
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 
     from mxgateway._connecting.failover import Failover
     from mxgateway._connecting.gateways import Gateway
+    from mxgateway._connecting.sessions import OpenSessions
     from mxgateway.events.stream import EventStream
     from mxgateway.events.views import MxEvent
     from mxgateway.session import Session
     from mxgateway.tags.subscriptions.subscriptions import Subscriptions
-    from mxgateway.tags.tag_session import SessionOpener
 
 __all__ = ["Supervisor"]
 
@@ -48,17 +49,19 @@ class Supervisor:
         self,
         subscriptions: Subscriptions,
         failover: Failover,
-        open_session: SessionOpener,
+        sessions: OpenSessions,
         client_name: str,
         *,
         backoff: Backoff,
     ) -> None:
         self._subscriptions = subscriptions
         self._failover = failover
-        self._open_session = open_session
+        self._sessions = sessions
         self._client_name = client_name
         self._backoff = backoff
         self._current: TagSession | None = None
+        # A session of another process, which replaces the present one as soon as that is no longer read.
+        self._adopted: tuple[TagSession, SavedSession] | None = None
         # When the last event arrived, by `time.time`, or when events could arrive again.
         self._heard = 0.0
         # Events that arrived while the tags were subscribed again.
@@ -159,6 +162,42 @@ class Supervisor:
                 return self._current.session, self._current.server_handle
             await self._ready.wait()
 
+    def saved_session(self) -> SavedSession | None:
+        """Return what continues the present session; see `TagClient.saved_session`."""
+        current, handles = self._current, self._subscriptions.item_handles()
+        if current is None or not self.ready or not handles or not current.stream.last_sequence:
+            return None
+        return SavedSession(
+            session_id=current.session.session_id,
+            server_handle=current.server_handle,
+            supervisory=self._subscriptions.supervisory,
+            item_handles=handles,
+            sequence=current.stream.last_sequence,
+            heard=datetime.fromtimestamp(self._heard, UTC),
+        )
+
+    async def resume(self, saved: SavedSession) -> bool:
+        """Replace the session by one of another process; see `TagClient.resume`.
+
+        Raises:
+            MxGatewayUsageError: Tags have been asked for already.
+            MxGatewayError: The supervision has ended for good with this error.
+        """
+        await self.session()
+        if self._subscriptions.any_wanted:
+            raise MxGatewayUsageError("resume must be called before the first watch or write of the TagClient")
+        current = self._current
+        adopted = await TagSession.continue_saved(
+            self._failover.own, saved, supervisory=self._subscriptions.supervisory
+        )
+        if adopted is None or current is None:
+            return False
+        self._adopted = (adopted, saved)
+        self._ready.clear()
+        await current.stream.close()
+        await self.session()
+        return True
+
     def invalidate(self, error: MxGatewayError, session: Session | None = None) -> None:
         """Replace the session because what it did of the last command is unknown.
 
@@ -211,14 +250,18 @@ class Supervisor:
             self.on_end(self._failure)
         self._ready.set()
 
-    async def stop(self) -> None:
-        """Cancel and await the tasks, and close the session."""
+    async def stop(self, *, keep_session: bool = False) -> None:
+        """Cancel and await the tasks, and close the session, or only its stream if the session is kept."""
         for task in (self._task, *self._helpers):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
-        if self._current is not None:
-            await self._current.close()
+        current = self._current
+        if current is not None and keep_session:
+            self._sessions.release(current.session)
+            await current.stream.close()
+        elif current is not None:
+            await current.close()
 
     def _helper_ended(self, helper: asyncio.Task[None]) -> None:
         self._helpers.discard(helper)
@@ -248,6 +291,9 @@ class Supervisor:
         while (current := self._current) is not None:
             ended = await self._dispatch_events(current.stream)
             self._ready.clear()
+            if self._adopted is not None:
+                await self._use_adopted(*self._adopted)
+                continue
             failure = self._invalid or ended
             _logger.warning("event stream of %r lost: %s", self._client_name, failure)
             self._lost = failure
@@ -257,6 +303,18 @@ class Supervisor:
             await self._recover(failure, resumable=isinstance(ended, MxGatewayTransportError))
             self._lost = None
             self._ready.set()
+
+    async def _use_adopted(self, adopted: TagSession, saved: SavedSession) -> None:
+        """Replace the session by that of another process, and wait until its events are wanted."""
+        replaced, self._current, self._adopted = self._current, adopted, None
+        if replaced is not None:
+            self.run(replaced.close(), name="mxgateway tags close")
+        self._held, self._invalid = (), None
+        self._heard = saved.heard.timestamp()
+        self._subscriptions.adopt(adopted.session, adopted.server_handle, saved.item_handles)
+        self._ready.set()
+        await self._subscriptions.asked.wait()
+        self._subscriptions.announce(WatchRestored(resumed=True, endpoint=self.endpoint, missed_since=None))
 
     async def _dispatch_events(self, stream: EventStream) -> MxGatewayError:
         """Dispatch events until the stream ends, and return the reason."""
@@ -385,7 +443,7 @@ class Supervisor:
         await self._open(gateway)
 
     async def _open(self, gateway: Gateway) -> None:
-        self._current = current = await TagSession.open(gateway, self._open_session, self._client_name)
+        self._current = current = await TagSession.open(gateway, self._sessions, self._client_name)
         self._held, self._invalid = (), None
         self._subscriptions.attach(current.session, current.server_handle)
 

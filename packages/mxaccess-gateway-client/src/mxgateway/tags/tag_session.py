@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from mxgateway.errors import MxGatewayError, MxGatewayTimeoutError, MxGatewayTransportError
 from mxgateway.protocol import SessionState
+from mxgateway.session import OpenSessionOptions, Session, SessionInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from typing import Self
 
     from mxgateway._connecting.gateways import Gateway
+    from mxgateway._connecting.sessions import OpenSessions
     from mxgateway.events.stream import EventStream
-    from mxgateway.session import Session
+    from mxgateway.tags.saved_session import SavedSession
 
-__all__ = ["SessionOpener", "TagSession"]
-
-SessionOpener: TypeAlias = "Callable[[Gateway], Awaitable[Session]]"
+__all__ = ["TagSession"]
 
 _logger = logging.getLogger("mxgateway.tags")
 
@@ -45,13 +44,13 @@ class TagSession:
         self.stream: EventStream = stream
 
     @classmethod
-    async def open(cls, gateway: Gateway, open_session: SessionOpener, client_name: str) -> Self:
+    async def open(cls, gateway: Gateway, sessions: OpenSessions, client_name: str) -> Self:
         """Open a session and its stream at a gateway.
 
         Raises:
             MxGatewayError: It could not be opened; no session is left behind.
         """
-        session = await open_session(gateway)
+        session = await sessions.open(gateway.channel, OpenSessionOptions(), None)
         opened = False
         try:
             server_handle = await session.register(client_name)
@@ -63,6 +62,21 @@ class TagSession:
                 # Never raises an error of the gateway: the first error, or the cancellation, is what counts.
                 await _close(session)
         return cls(gateway, session, server_handle, stream)
+
+    @classmethod
+    async def continue_saved(cls, gateway: Gateway, saved: SavedSession, *, supervisory: bool) -> Self | None:
+        """Continue the session of another process. If that is impossible, close it and return None."""
+        session = Session(gateway.channel, SessionInfo(session_id=saved.session_id))
+        stream = session.stream_events(after_sequence=saved.sequence)
+        continued, resumed = cls(gateway, session, saved.server_handle, stream), False
+        try:
+            resumed = saved.supervisory == supervisory and await continued.resume(events_expected=True)
+        except (MxGatewayTransportError, MxGatewayTimeoutError) as error:
+            _logger.info("%s cannot be continued: %s", saved.session_id, error)
+        finally:
+            if not resumed:
+                await continued.close()
+        return continued if resumed else None
 
     async def resume(self, *, events_expected: bool) -> bool:
         """Continue after the last event. Return False if that is impossible, and the session must be replaced.

@@ -17,7 +17,7 @@ from mxgateway.tags.subscriptions.subscription import Subscription
 from mxgateway.tags.watches.changes import TagChange
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 
     from mxgateway.events.views import MxEvent
     from mxgateway.session import Session
@@ -55,6 +55,12 @@ class Subscriptions:
         self._value_became_known = asyncio.Event()
         self._events_seen = 0
         self.gaps: int = 0
+        # Counts the changes of the session and of its item handles.
+        self.session_changes: int = 0
+        # Whether the handles are those of another process, which may have had others that are in events still.
+        self._is_adopted = False
+        # Set once tags have been asked for: the events of an adopted session wait until then.
+        self.asked: Final = asyncio.Event()
 
     @property
     def events_seen(self) -> int:
@@ -65,6 +71,11 @@ class Subscriptions:
     def any_added(self) -> bool:
         """Whether any tag has a handle, so that events may have arrived."""
         return bool(self._by_handle)
+
+    @property
+    def any_wanted(self) -> bool:
+        """Whether any tag has been asked for."""
+        return bool(self._by_tag)
 
     def ready_to_write(self, subscription: Subscription, session: Session) -> bool:
         """Whether a tag has a handle in this session and the outcome of an earlier write cannot arrive any more."""
@@ -141,6 +152,12 @@ class Subscriptions:
             return
         subscription = self._by_handle.get(event.raw.item_handle)
         if subscription is None:
+            if self._is_adopted and isinstance(event, DataChange):
+                # The other process ended before it could save this handle. Its tag is added again, but what changed
+                # until then cannot be assigned to it.
+                self._is_adopted = False
+                self.gaps += 1
+                self.announce(WatchGap(dropped=0))
             return
         if isinstance(event, DataChange):
             change = TagChange(subscription.tag, event.raw, repeated=subscription.repeated)
@@ -157,12 +174,33 @@ class Subscriptions:
         """Use a new session, in which no tag is added yet."""
         self._session = session
         self._server_handle = server_handle
+        self._is_adopted = False
+        self.session_changes += 1
         # A task that still waits for a reply of the old session must not hold up the new one.
         self._change_lock = asyncio.Lock()
+
+    def adopt(self, session: Session, server_handle: int, item_handles: Mapping[str, int]) -> None:
+        """Use the session of another process, in which these tags are added and advised."""
+        self.attach(session, server_handle)
+        self._is_adopted = True
+        for tag, handle in item_handles.items():
+            subscription = self.get(tag)
+            subscription.set_handle(handle)
+            # A write of the other process may still be in progress.
+            subscription.doubtful = True
+            subscription.idle_since = time.monotonic()
+            self._by_handle[handle] = subscription
+
+    def item_handles(self) -> Mapping[str, int] | None:
+        """Return the item handle of each advised tag, or None while tags are being added or removed."""
+        if self._change_lock.locked():
+            return None
+        return {each.tag: handle for handle, each in self._by_handle.items()}
 
     def detach(self, failure: MxGatewayError) -> None:
         """Forget the handles of a lost session. The writes in progress there end with an unknown outcome."""
         self._session = None
+        self.session_changes += 1
         self._by_handle.clear()
         self._awaited.clear()
         self._first_value_arrived.set()
@@ -182,6 +220,7 @@ class Subscriptions:
             MxGatewayError: The call failed; how much of it the gateway did is unknown.
         """
         again = set(asked)
+        self.asked.set()
         async with self._changing() as session:
             if session is None:
                 return
@@ -303,6 +342,7 @@ class Subscriptions:
                 added[handle] = subscription
         # Registered before they are advised: the first change may arrive before the reply.
         self._by_handle.update(added)
+        self.session_changes += 1
         self._awaited = set(added)
         advised = False
         try:
@@ -352,6 +392,7 @@ class Subscriptions:
     def _forget(self, session: Session, handles: Iterable[int]) -> None:
         """Ignore events of these handles from now on. In another session the same numbers are other items."""
         if session is self._session:
+            self.session_changes += 1
             for handle in handles:
                 self._by_handle.pop(handle, None)
 

@@ -20,6 +20,7 @@ from mxgateway import (
 )
 from mxgateway.tags import TagWatch
 from mxgateway.testing import SimulatedGateway
+from support.pairs import GatewayPair
 from support.tagging import INT, STRING
 
 
@@ -199,3 +200,34 @@ async def test_a_client_without_tags_is_closed_instead_of_detached(tags: TagClie
     assert tags.saved_session() is None
     assert await tags.detach() is None
     assert not gateway.sessions
+
+
+async def test_a_session_is_continued_at_the_gateway_that_has_it() -> None:
+    async with GatewayPair() as pair:
+        async with (
+            GatewayClient.connect(pair.options(endpoints=[pair.second.endpoint])) as client,
+            client.tags("first") as tags,
+        ):
+            saved = await leave(tags, pair.second, INT)
+        assert saved.endpoint == pair.second.endpoint
+        async with GatewayClient.connect(pair.options()) as client, client.tags("successor") as tags:
+            pair.set(INT, 1)
+            assert await tags.resume(saved)
+            assert tags.endpoint == pair.second.endpoint
+            async with tags.watch(INT) as watch:
+                assert await values(watch, 2) == [WatchRestored, 1]
+            await pair.first.wait_for(lambda: not pair.first.sessions)
+
+
+async def test_a_session_of_a_gateway_that_is_away_is_not_continued() -> None:
+    async with GatewayPair() as pair:
+        async with (
+            GatewayClient.connect(pair.options(endpoints=[pair.second.endpoint])) as client,
+            client.tags("first") as tags,
+        ):
+            saved = await leave(tags, pair.second, INT)
+        await pair.second.stop()
+        async with GatewayClient.connect(pair.options()) as client, client.tags("successor") as tags:
+            assert not await tags.resume(saved)
+            async with tags.watch(INT) as watch:
+                assert await values(watch, 1) == [42]

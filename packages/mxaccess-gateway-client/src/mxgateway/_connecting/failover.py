@@ -68,6 +68,18 @@ class Failover:
 
         self._own = await self._gateways.use_first([current, *self._gateways.after(current)], connect_and_use)
 
+    async def connect_to(self, endpoint: str) -> Gateway:
+        """Return the gateway with this address once it answers, or that in use if none has it.
+
+        Raises:
+            MxGatewayError: it does not answer.
+        """
+        for gateway in self._gateways.after(self._own):
+            if gateway.endpoint == endpoint != self.endpoint:
+                await gateway.connect()
+                return gateway
+        return self._own
+
     def lose(self, failure: MxGatewayError, *, final: bool = False) -> None:
         """Begin to count the seconds without the gateway. The arguments are those of `fail`.
 

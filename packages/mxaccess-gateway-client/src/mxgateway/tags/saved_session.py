@@ -19,6 +19,7 @@ class SavedSession:
     Events name their item by a handle, which only this session knows.
 
     Attributes:
+        endpoint: The gateway that has the session, `host:port`.
         session_id: The id of the session.
         server_handle: The server handle that registering with MXAccess returned.
         supervisory: Whether the tags are advised as a supervisory client.
@@ -27,6 +28,7 @@ class SavedSession:
         heard: When that event arrived, in UTC.
     """
 
+    endpoint: str
     session_id: str
     server_handle: int
     supervisory: bool

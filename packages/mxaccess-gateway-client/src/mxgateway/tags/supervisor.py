@@ -164,10 +164,14 @@ class Supervisor:
 
     def saved_session(self) -> SavedSession | None:
         """Return what continues the present session; see `TagClient.saved_session`."""
-        current, handles = self._current, self._subscriptions.item_handles()
-        if current is None or not self.ready or not handles or not current.stream.last_sequence:
+        current = self._current
+        if current is None or not self.ready or not current.stream.last_sequence:
+            return None
+        handles = self._subscriptions.item_handles()
+        if not handles:
             return None
         return SavedSession(
+            endpoint=current.gateway.endpoint,
             session_id=current.session.session_id,
             server_handle=current.server_handle,
             supervisory=self._subscriptions.supervisory,
@@ -187,11 +191,15 @@ class Supervisor:
         if self._subscriptions.any_wanted:
             raise MxGatewayUsageError("resume must be called before the first watch or write of the TagClient")
         current = self._current
-        adopted = await TagSession.continue_saved(
-            self._failover.own, saved, supervisory=self._subscriptions.supervisory
-        )
+        try:
+            gateway = await self._failover.connect_to(saved.endpoint)
+        except MxGatewayError as error:
+            _logger.info("%s cannot be continued: %s", saved.session_id, error)
+            return False
+        adopted = await TagSession.continue_saved(gateway, saved, supervisory=self._subscriptions.supervisory)
         if adopted is None or current is None:
             return False
+        self._failover.restore(gateway)
         self._adopted = (adopted, saved)
         self._ready.clear()
         await current.stream.close()
@@ -258,6 +266,8 @@ class Supervisor:
                 await asyncio.wait([task])
         current = self._current
         if current is not None and keep_session:
+            # Closing later must not close the session.
+            self._current = None
             self._sessions.release(current.session)
             await current.stream.close()
         elif current is not None:

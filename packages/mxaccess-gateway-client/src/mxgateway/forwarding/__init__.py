@@ -4,6 +4,7 @@ from mxgateway.forwarding.errors import BrokerUnavailableError
 from mxgateway.forwarding.forwarder import Forwarder, ForwarderStatistics
 from mxgateway.forwarding.jetstream import JetStreamOptions, JetStreamSink
 from mxgateway.forwarding.kafka import KafkaOptions, KafkaSink
+from mxgateway.forwarding.lease import JetStreamLease
 from mxgateway.forwarding.mqtt import MqttOptions, MqttSink
 from mxgateway.forwarding.naming import decode_name, encode_name, mqtt_topic, nats_subject
 from mxgateway.forwarding.payload import Payload, payload_schema
@@ -14,6 +15,7 @@ __all__ = [
     "BrokerUnavailableError",
     "Forwarder",
     "ForwarderStatistics",
+    "JetStreamLease",
     "JetStreamOptions",
     "JetStreamSink",
     "KafkaOptions",

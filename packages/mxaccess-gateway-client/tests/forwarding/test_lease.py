@@ -1,0 +1,113 @@
+"""Of several processes with one lease, one works and the others wait."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mxgateway import MxGatewayConfigurationError, MxGatewayUsageError
+from mxgateway.forwarding import JetStreamLease, JetStreamOptions
+from support.nats import NatsServer
+from support.waiting import until
+
+
+def lease(server: NatsServer, name: str = "line-2") -> JetStreamLease:
+    """Return a lease of a second."""
+    options = JetStreamOptions(servers=[server.url], stream="PLANT", subject_prefix="plant", timeout=1)
+    return JetStreamLease(options, name, seconds=1)
+
+
+@pytest.fixture
+async def first(nats_server: NatsServer) -> AsyncIterator[JetStreamLease]:
+    """A lease that is held."""
+    async with lease(nats_server) as first:
+        yield first
+
+
+@pytest.fixture
+async def waiting(first: JetStreamLease, nats_server: NatsServer) -> AsyncIterator[JetStreamLease]:
+    """The same lease of another process, which waits for it."""
+    waiting = lease(nats_server)
+    acquiring = asyncio.create_task(waiting.acquire())
+    await until(lambda: waiting.holder)
+    assert first.held
+    yield waiting
+    acquiring.cancel()
+    await asyncio.wait([acquiring])
+    await waiting.release()
+
+
+async def test_a_lease_is_held_by_one_and_the_other_says_once_that_it_waits(
+    first: JetStreamLease, waiting: JetStreamLease, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Longer than the lease lasts without being renewed, and than the other one looks at it.
+    await asyncio.sleep(1.1 * first.seconds)
+    assert first.held
+    assert not first.lost
+    assert not waiting.held
+    assert first.holder == waiting.holder
+    assert f"process {os.getpid()}" in (waiting.holder or "")
+    (record,) = [each for each in caplog.get_records("setup") if each.levelno >= logging.WARNING]
+    assert not caplog.records
+    assert record.getMessage() == f"{first.holder} holds it: this process waits for the lease line-2"
+    with pytest.raises(MxGatewayUsageError, match="is acquired already"):
+        await first.acquire()
+
+
+async def test_a_released_lease_is_taken_over_at_once(first: JetStreamLease, waiting: JetStreamLease) -> None:
+    await first.release()
+    assert not first.held
+    async with asyncio.timeout(0.6 * first.seconds):
+        await waiting.wait_until_held()
+
+
+async def test_leases_of_other_names_are_independent(first: JetStreamLease, nats_server: NatsServer) -> None:
+    async with lease(nats_server, "line-3") as other:
+        assert first.held
+        assert other.held
+
+
+async def test_a_lease_is_not_held_while_no_server_answers_and_held_again_afterwards(
+    first: JetStreamLease, nats_server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await nats_server.kill()
+    async with asyncio.timeout(first.seconds):
+        await first.wait_until_not_held()
+    assert not first.held
+    await nats_server.start()
+    async with asyncio.timeout(3):
+        await first.wait_until_held()
+    assert not first.lost
+    assert "this process holds the lease line-2 again" in caplog.text
+
+
+async def test_a_lease_that_another_process_has_acquired_meanwhile_is_lost(
+    first: JetStreamLease, nats_server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    # As if the first process had not been able to renew it for so long that the server has removed it.
+    async with nats_server.client() as client:
+        bucket = await client.jetstream().key_value("MXGATEWAY_LEASES")
+        await bucket.put("line-2", b'{"holder": "pc-b, process 7"}')
+    async with asyncio.timeout(first.seconds):
+        await first.wait_until_lost()
+    assert first.lost
+    assert not first.held
+    assert "the lease line-2 is lost: pc-b, process 7 holds it" in caplog.text
+
+
+async def test_a_bucket_that_keeps_its_keys_for_long_is_refused(nats_server: NatsServer) -> None:
+    async with nats_server.client() as client:
+        await client.jetstream().create_key_value(bucket="MXGATEWAY_LEASES", ttl=60)
+    with pytest.raises(MxGatewayConfigurationError, match="keeps its keys for 60 s: that must be 1 to 10 s"):
+        await lease(nats_server).acquire()
+
+
+@pytest.mark.parametrize(("name", "seconds", "text"), [("a b", 5, "is not a lease"), ("a", 11, "1 to 10 seconds")])
+def test_an_invalid_lease_is_refused(name: str, seconds: float, text: str) -> None:
+    options = JetStreamOptions(servers=["nats://x"], stream="S", subject_prefix="p")
+    with pytest.raises(MxGatewayConfigurationError, match=text):
+        JetStreamLease(options, name, seconds=seconds)

@@ -30,4 +30,6 @@ def test_what_is_no_shard_is_refused(text: str) -> None:
 
 
 def test_a_text_is_a_shard() -> None:
-    assert Shard.parse("2/4") == Shard(index=2, count=4)
+    shard = Shard.parse("2/4")
+    assert shard == Shard(index=2, count=4)
+    assert shard.label == "2-of-4"

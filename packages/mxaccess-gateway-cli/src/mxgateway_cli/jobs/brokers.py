@@ -21,6 +21,7 @@ from mxgateway.redaction import Secret, hide
 from mxgateway.text_files import decode_text
 
 if TYPE_CHECKING:
+    from mxgateway.forwarding import Shard
     from mxgateway.recording import Sink
 
 __all__ = ["BrokerSettings"]
@@ -50,8 +51,9 @@ class BrokerSettings:
 
     Attributes:
         url: The broker: servers separated by commas, for Kafka with the topic as the path.
-        stream: The stream of NATS.
-        prefix: What subjects and topics begin with.
+        shard: The part of the tags, or None for all. With NATS it has its own stream and subjects.
+        stream: The stream of NATS, without the shard.
+        prefix: What subjects and topics begin with, without the shard.
         payload: What a message contains.
         batch: Records in a message.
         retain: Whether the broker keeps the last message of each topic.
@@ -67,6 +69,7 @@ class BrokerSettings:
     """
 
     url: str
+    shard: Shard | None
     stream: str
     prefix: str
     payload: str
@@ -85,7 +88,8 @@ class BrokerSettings:
     @property
     def place(self) -> str:
         """The stream of NATS, the topic prefix of MQTT, or the topic of Kafka."""
-        return {"nats": self.stream, "mqtt": self.prefix, "kafka": self.url.rpartition("/")[2]}[self._kind()]
+        stream, topic = self._with_shard(self.stream, "-"), self.url.rpartition("/")[2]
+        return {"nats": stream, "mqtt": self.prefix, "kafka": topic}[self._kind()]
 
     def sink(self) -> Sink:
         """Return the sink, which is not connected yet.
@@ -111,8 +115,8 @@ class BrokerSettings:
         return JetStreamSink(
             JetStreamOptions(
                 servers=[server.strip() for server in self.url.split(",")],
-                stream=self.stream,
-                subject_prefix=self.prefix,
+                stream=self._with_shard(self.stream, "-"),
+                subject_prefix=self._with_shard(self.prefix, "."),
                 payload=Payload(self.payload),
                 records_per_message=self.batch,
                 user=self.user,
@@ -160,6 +164,10 @@ class BrokerSettings:
                 key_file=self.key_file,
             )
         )
+
+    def _with_shard(self, name: str, separator: str) -> str:
+        """Return a name that no other shard has: a stream must have a single writer."""
+        return name if self.shard is None else f"{name}{separator}{self.shard.label}"
 
     def _secret(self) -> Secret | None:
         """Return the password of the user; without a user there is none."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxgateway.forwarding import BrokerUnavailableError, Forwarder, Shard, Spool
+from mxgateway.forwarding import BrokerUnavailableError, Forwarder, Spool
 from mxgateway_cli.errors import CommandFailure, PartialFailure
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.jobs.metrics.forwarding import ForwardMetrics
@@ -35,7 +35,6 @@ class ForwardSettings:
         broker: Where records go.
         spool: The file of the spool, or None for memory.
         spool_limit: The most bytes of records that wait.
-        shard: The part of the tags as `I/N`, or None for all.
         duration: Seconds after which forwarding ends, or None.
         drain: Seconds to try to deliver what waits at the end.
         metrics: Where metrics are served, as `HOST:PORT`, or None.
@@ -45,7 +44,6 @@ class ForwardSettings:
     broker: BrokerSettings
     spool: str | None
     spool_limit: float
-    shard: str | None
     duration: float | None
     drain: float
     metrics: str | None
@@ -55,15 +53,15 @@ class ForwardSettings:
         """Return the tags of the shard.
 
         Raises:
-            MxGatewayConfigurationError: The shard is invalid.
             click.UsageError: It has none of the tags.
         """
-        if self.shard is None:
+        shard = self.broker.shard
+        if shard is None:
             return tuple(tags)
-        shard = Shard.parse(self.shard)
         part = tuple(tag for tag in tags if shard.takes(tag))
         if not part:
-            raise click.UsageError(f"--shard {self.shard} has none of the {len(tags)} tags: use fewer parts")
+            text = f"--shard {shard.index}/{shard.count} has none of the {len(tags)} tags: use fewer parts"
+            raise click.UsageError(text)
         return part
 
 

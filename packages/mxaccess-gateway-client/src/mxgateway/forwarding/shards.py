@@ -45,6 +45,11 @@ class Shard:
             raise MxGatewayConfigurationError(f"{text!r} is not a shard: write 2/4 for the second of four")
         return cls(index=int(match[1]), count=int(match[2]))
 
+    @property
+    def label(self) -> str:
+        """The part as text for names of streams, subjects and files: `2-of-4`."""
+        return f"{self.index}-of-{self.count}"
+
     def takes(self, tag: str) -> bool:
         """Whether a tag is in this part. Upper and lower case make no difference."""
         digest = hashlib.blake2b(tag.casefold().encode(), digest_size=8).digest()

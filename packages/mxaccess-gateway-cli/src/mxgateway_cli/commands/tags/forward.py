@@ -106,7 +106,12 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
         metavar="SIZE",
         help="Drop the oldest records above this size, and say so in a gap record.",
     ),
-    option("--shard", metavar="I/N", help="Take only part I of N of the tags: 2/4 in the second of four processes."),
+    option(
+        "--shard",
+        metavar="I/N",
+        help="Take only part I of N of the tags: 2/4 in the second of four processes. NATS: into the stream "
+        "NAME-2-of-4, with subjects below PREFIX.2-of-4.",
+    ),
     options.duration("Stop after this time, for example 8h."),
     option(
         "--drain",
@@ -163,12 +168,16 @@ async def forward(
     stopped it delivers what waits for up to --drain, prints a summary and ends with status 0, or 3 if records are lost.
     """
     # Imported late so that --help doesn't load grpc.
+    from mxgateway.forwarding import Shard  # noqa: PLC0415
     from mxgateway_cli.jobs.brokers import BrokerSettings  # noqa: PLC0415
     from mxgateway_cli.jobs.forward import ForwardSettings, forward_tags  # noqa: PLC0415
     from mxgateway_cli.jobs.tag_search import find_tags  # noqa: PLC0415
 
     selection = {name: parameters.pop(name) for name in ("tags", "tags_file", "match")}
-    broker = BrokerSettings(**{setting: parameters.pop(name) for name, setting in _BROKER_SETTINGS.items()})
+    text = parameters.pop("shard")
+    shard = None if text is None else Shard.parse(text)
+    settings_of_broker = {setting: parameters.pop(name) for name, setting in _BROKER_SETTINGS.items()}
+    broker = BrokerSettings(shard=shard, **settings_of_broker)
     settings = ForwardSettings(broker=broker, **parameters)
     sink = broker.sink()
     tags = settings.part_of(await find_tags(gateway, output, **selection))

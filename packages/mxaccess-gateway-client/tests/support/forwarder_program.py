@@ -1,7 +1,7 @@
-"""Forward a tag to an MQTT broker until SIGTERM: a program that tests can kill.
+"""Forward tags to a broker until SIGTERM: a program that tests can kill.
 
-The arguments are the address of the broker, the file of the spool, and the tag. The gateway's options are in the
-environment. It prints a line once it forwards.
+The arguments are the address of the broker, the file of the spool or "" for memory, and the tags. The gateway's options
+are in the environment. It prints a line once it forwards. After SIGTERM it leaves its session to the next start.
 """
 
 from __future__ import annotations
@@ -11,20 +11,28 @@ import signal
 import sys
 
 from mxgateway import ClientOptions, GatewayClient
-from mxgateway.forwarding import Forwarder, MqttOptions, MqttSink, Spool
+from mxgateway.forwarding import Forwarder, JetStreamOptions, JetStreamSink, MqttOptions, MqttSink, Spool
+from mxgateway.recording import Sink
 
 
-async def forward(broker: str, spool: str, tag: str) -> None:
-    """Forward the tag."""
-    sink = MqttSink(MqttOptions(servers=[broker], topic_prefix="plant", timeout=1))
+def sink_of(broker: str) -> Sink:
+    """Return the sink of an address."""
+    if broker.startswith("nats://"):
+        return JetStreamSink(JetStreamOptions(servers=[broker], stream="PLANT", subject_prefix="plant", timeout=1))
+    return MqttSink(MqttOptions(servers=[broker], topic_prefix="plant", timeout=1))
+
+
+async def forward(broker: str, spool: str, *tags: str) -> None:
+    """Forward the tags."""
     async with (
         GatewayClient.connect(ClientOptions.from_env()) as client,
-        client.tags("storm", reconnect_delay=0.02, longest_reconnect_delay=0.2) as tags,
-        Forwarder(tags, sink, tag, spool=Spool(spool)) as forwarder,
+        client.tags("storm", reconnect_delay=0.02, longest_reconnect_delay=0.2) as tag_client,
     ):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, forwarder.stop)
-        print("forwarding", flush=True)  # noqa: T201 - the test waits for it
-        await forwarder.run(drain_seconds=0.2)
+        async with Forwarder(tag_client, sink_of(broker), *tags, spool=Spool(spool or None)) as forwarder:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, forwarder.stop)
+            print("forwarding", flush=True)  # noqa: T201 - the test waits for it
+            await forwarder.run(drain_seconds=0.2)
+            await tag_client.detach()
 
 
 if __name__ == "__main__":

@@ -7,18 +7,16 @@ import contextlib
 import json
 import random
 import signal
-from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from mxgateway.testing import SimulatedGateway
 from support.faults.fault_proxy import FaultProxy
+from support.forwarder_process import ForwarderProcess
 from support.mosquitto import Mosquitto, Subscriber
-from support.programs import start_python
 from support.tagging import INT
 
-_PROGRAM = Path(__file__).with_name("forwarder_program.py")
 # The value of the tag before the first change.
 _FIRST = 1_000
 
@@ -47,10 +45,9 @@ class MqttStorm:
         self._gateway = gateway
         self._broker = broker
         self._proxy = proxy
+        self._forwarder = ForwarderProcess(gateway, folder, f"mqtt://{proxy.endpoint}", INT)
         self._subscriber = subscriber
-        self._folder = folder
         self._random = random.Random(seed)  # noqa: S311 - reproducible, not secret
-        self._forwarder: Process | None = None
         self.value = _FIRST
         self._faults: list[Callable[[], Awaitable[None]]] = [
             self._restart_broker,
@@ -67,14 +64,14 @@ class MqttStorm:
     async def running(self) -> AsyncGenerator[None]:
         """Run the forwarder and the counter."""
         self._gateway.plant[INT].set(self.value)
-        await self._start_forwarder()
+        await self._forwarder.start()
         counting = asyncio.create_task(self._count())
         try:
             yield
         finally:
             counting.cancel()
             await asyncio.wait([counting])
-            await self._end_forwarder(signal.SIGKILL)
+            await self._forwarder.end(signal.SIGKILL)
 
     async def rage(self, rounds: int) -> None:
         """Let each fault happen once a round, in random order."""
@@ -94,7 +91,7 @@ class MqttStorm:
                     await asyncio.sleep(0.02)
         except TimeoutError:
             latest = self._latest()
-            errors = await self._end_forwarder(signal.SIGTERM)
+            errors = await self._forwarder.end(signal.SIGTERM)
             raise AssertionError(f"the subscriber has {latest}, not {last} yet: {errors}") from None
 
     def check(self) -> int:
@@ -136,26 +133,6 @@ class MqttStorm:
                 self._gateway.plant[INT].set(self.value)
             await asyncio.sleep(0.01)
 
-    async def _start_forwarder(self) -> None:
-        broker = f"mqtt://{self._proxy.endpoint}"
-        arguments = (_PROGRAM, broker, self._folder / "spool", INT)
-        self._forwarder = await start_python(self._gateway, self._folder, *arguments)
-        assert self._forwarder.stdout is not None
-        line = await asyncio.wait_for(self._forwarder.stdout.readline(), 20)
-        if line != b"forwarding\n":
-            _, errors = await self._forwarder.communicate()
-            raise AssertionError(errors.decode())
-
-    async def _end_forwarder(self, number: signal.Signals) -> str:
-        forwarder, self._forwarder = self._forwarder, None
-        if forwarder is None:
-            return ""
-        if forwarder.returncode is None:
-            forwarder.send_signal(number)
-        _, errors = await asyncio.wait_for(forwarder.communicate(), 20)
-        assert forwarder.returncode in {0, -number}, errors.decode()
-        return errors.decode()
-
     async def _restart_broker(self) -> None:
         await self._broker.stop()
         await asyncio.sleep(self._random.uniform(0, 0.3))
@@ -171,12 +148,12 @@ class MqttStorm:
         await self._proxy.accept()
 
     async def _kill_forwarder(self) -> None:
-        await self._end_forwarder(signal.SIGKILL)
-        await self._start_forwarder()
+        await self._forwarder.end(signal.SIGKILL)
+        await self._forwarder.start()
 
     async def _terminate_forwarder(self) -> None:
-        await self._end_forwarder(signal.SIGTERM)
-        await self._start_forwarder()
+        await self._forwarder.end(signal.SIGTERM)
+        await self._forwarder.start()
 
     async def _drop_gateway(self) -> None:
         await self._gateway.faults.drop_connections()

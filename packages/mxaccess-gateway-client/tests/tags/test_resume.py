@@ -9,7 +9,6 @@ import pytest
 
 from mxgateway import (
     GatewayClient,
-    MxGatewayUsageError,
     SavedSession,
     TagChange,
     TagClient,
@@ -47,6 +46,7 @@ async def leave(tags: TagClient, gateway: SimulatedGateway, *names: str) -> Save
     async with tags.watch(*names) as watch:
         await values(watch, len(names))
         saved = await tags.detach()
+        await tags.close()
     assert saved is not None
     await gateway.wait_for(lambda: saved.session_id not in with_stream(gateway))
     return saved
@@ -185,15 +185,15 @@ async def test_a_write_after_the_resume_has_its_own_outcome(
     assert gateway.plant[INT].value == 7
 
 
-async def test_resume_must_come_before_the_first_watch(tags: TagClient, other: TagClient) -> None:
+async def test_a_client_that_has_tags_keeps_its_session(tags: TagClient, other: TagClient) -> None:
     async with tags.watch(INT) as watch:
         await values(watch, 1)
         saved = tags.saved_session()
     assert saved is not None
     async with other.watch(INT) as watch:
         await values(watch, 1)
-        with pytest.raises(MxGatewayUsageError, match="before the first watch"):
-            await other.resume(saved)
+        assert not await other.resume(saved)
+        assert saved.session_id in repr(tags)
 
 
 async def test_a_client_without_tags_is_closed_instead_of_detached(tags: TagClient, gateway: SimulatedGateway) -> None:

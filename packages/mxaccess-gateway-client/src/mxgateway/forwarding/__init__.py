@@ -1,10 +1,10 @@
 """Forward the changes of tags, and every loss among them, to a broker."""
 
-from mxgateway.forwarding.errors import BrokerUnavailableError
+from mxgateway.forwarding.errors import BrokerUnavailableError, StreamTakenError
 from mxgateway.forwarding.forwarder import Forwarder, ForwarderStatistics
-from mxgateway.forwarding.jetstream import JetStreamOptions, JetStreamSink
+from mxgateway.forwarding.jetstream import JetStreamLease, JetStreamOptions, JetStreamSink
 from mxgateway.forwarding.kafka import KafkaOptions, KafkaSink
-from mxgateway.forwarding.lease import JetStreamLease
+from mxgateway.forwarding.lane import Lane, LaneState
 from mxgateway.forwarding.mqtt import MqttOptions, MqttSink
 from mxgateway.forwarding.naming import decode_name, encode_name, mqtt_topic, nats_subject
 from mxgateway.forwarding.payload import Payload, payload_schema
@@ -20,11 +20,14 @@ __all__ = [
     "JetStreamSink",
     "KafkaOptions",
     "KafkaSink",
+    "Lane",
+    "LaneState",
     "MqttOptions",
     "MqttSink",
     "Payload",
     "Shard",
     "Spool",
+    "StreamTakenError",
     "decode_name",
     "encode_name",
     "mqtt_topic",

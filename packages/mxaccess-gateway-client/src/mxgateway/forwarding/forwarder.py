@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from mxgateway.forwarding.delivery import Delivery
+from mxgateway.forwarding.intake import Intake
 from mxgateway.forwarding.spool import Spool
 from mxgateway.recording import Recorder, RecorderOptions
 
@@ -50,8 +52,13 @@ class ForwarderStatistics:
 class Forwarder:
     """Hands the changes of tags, and every loss among them, to a broker.
 
-    What the broker has not acknowledged waits in the spool, in order, and the watch is never held back. An async
-    context manager: entering opens the spool and begins the watch, leaving closes all.
+    What the broker has not acknowledged waits in the spool, in order, and the watch is never held back. A program that
+    was killed continues the same session when it is started again while the gateway still has it, usually within 30
+    seconds, and so misses nothing. That needs a spool with a file, or a broker that keeps the session, see Lane. Later
+    a gap record says what is missing.
+
+    An async context manager: entering opens the spool and begins the watch, leaving closes all. The TagClient must have
+    no other use, or its session cannot be continued.
 
     Args:
         client: The TagClient that watches the tags.
@@ -72,26 +79,32 @@ class Forwarder:
         fail_fast: bool = False,
     ) -> None:
         self.spool: Final = spool or Spool()
-        self._sink = sink
-        self._recorder = Recorder(client, self.spool, *tags, options=options or RecorderOptions(flush_interval=0.01))
+        self._delivery = Delivery(sink, self.spool)
+        intake = Intake(self.spool, self._delivery)
+        self._recorder = Recorder(client, intake, *tags, options=options or RecorderOptions(flush_interval=0.01))
         self.statistics: Final = ForwarderStatistics(received=self._recorder.statistics)
-        self._is_open = False
         self._fail_fast = fail_fast
 
     async def __aenter__(self) -> Self:
-        """Open the spool and begin the watch.
+        """Open the spool, continue the session of the last start if that is possible, and begin the watch.
 
         Raises:
             OSError: The spool cannot be opened.
+            MxGatewayConfigurationError: The spool is that of another job, or the broker's options are wrong.
             MxGatewayError: See TagWatch.
         """
-        await self._recorder.__aenter__()
+        try:
+            await self._recorder.__aenter__()
+        except BaseException:
+            await self._delivery.close()
+            await self.spool.close()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._close_sink()
+        await self._delivery.close()
         await self._recorder.__aexit__(kind, error, traceback)
 
     async def run(self, *, duration: float | None = None, drain_seconds: float = 10.0) -> ForwarderStatistics:
@@ -102,6 +115,7 @@ class Forwarder:
 
         Raises:
             MxGatewayError: The watch has ended with this error, or the broker's options are wrong.
+            StreamTakenError: Another program writes to the stream.
             BrokerUnavailableError: With `fail_fast`, the broker does not take the first records.
             OSError: The spool cannot be written.
         """
@@ -139,34 +153,28 @@ class Forwarder:
         batch: SpooledBatch | None = None
         while True:
             batch = batch or await self.spool.next()
-            if batch is None:
+            if batch is None and not self._delivery.is_lane_outdated:
                 await self.spool.wait()
                 continue
             try:
-                await self._write(batch)
+                await self._delivery.write(() if batch is None else batch.records)
             except OSError as error:
                 if self._fail_fast and not self.statistics.acknowledged:
                     raise
                 self._note_failure(error)
-                await self._close_sink()
+                await self._delivery.close()
                 delay = min(_LONGEST_DELAY_SECONDS, max(_FIRST_DELAY_SECONDS, 2 * delay))
                 await asyncio.sleep(delay)
                 continue
             delay = 0.0
-            await self.spool.acknowledge(batch)
-            statistics = self.statistics
-            statistics.connected = True
-            statistics.acknowledged += len(batch.records)
-            statistics.last_acknowledged = datetime.now(UTC)
-            batch = None
-
-    async def _write(self, batch: SpooledBatch) -> None:
-        if not self._is_open:
-            await self._sink.open()
-            self._is_open = True
-            if self.statistics.failures:
+            if not self.statistics.connected and self.statistics.failures:
                 _logger.info("the broker is back, records wait in the spool (%d)", self.spool.records)
-        await self._sink.write(batch.records)
+            self.statistics.connected = True
+            if batch is not None:
+                await self.spool.acknowledge(batch)
+                self.statistics.acknowledged += len(batch.records)
+                self.statistics.last_acknowledged = datetime.now(UTC)
+                batch = None
 
     def _note_failure(self, error: OSError) -> None:
         # Once for each time the broker is lost, not for each attempt.
@@ -174,8 +182,3 @@ class Forwarder:
         _logger.log(level, "cannot deliver, records wait in the spool (%d): %s", self.spool.records, error)
         self.statistics.connected = False
         self.statistics.failures += 1
-
-    async def _close_sink(self) -> None:
-        self._is_open = False
-        with contextlib.suppress(OSError):
-            await self._sink.close()

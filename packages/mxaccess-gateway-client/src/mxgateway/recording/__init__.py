@@ -2,12 +2,13 @@
 
 from mxgateway.recording.record import RecordKind, TagRecord
 from mxgateway.recording.recorder import Recorder, RecorderOptions, RecorderStatistics
-from mxgateway.recording.sink import Sink
+from mxgateway.recording.sink import KeepsSession, Sink
 from mxgateway.recording.sinks import CsvSink, JsonLinesSink, LineProtocolSink, ParquetSink, Rotation, SqliteSink
 
 __all__ = [
     "CsvSink",
     "JsonLinesSink",
+    "KeepsSession",
     "LineProtocolSink",
     "ParquetSink",
     "RecordKind",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from mxgateway.errors import MxGatewayConfigurationError, MxGatewayError, MxGatewayUsageError
 from mxgateway.recording.record import RecordKind, TagRecord
 from mxgateway.recording.row import iso_time
+from mxgateway.recording.sink import KeepsSession
 from mxgateway.tags import OverflowPolicy
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from mxgateway.tags import TagClient, TagWatch, WatchItem
 
 __all__ = ["Recorder", "RecorderOptions", "RecorderStatistics"]
+
+# A session that cannot be saved at present is looked at again after this time.
+_SESSION_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,13 @@ class Recorder:
     def __init__(self, client: TagClient, sink: Sink, *tags: str, options: RecorderOptions | None = None) -> None:
         self.options: Final = options or RecorderOptions()
         self.statistics: Final = RecorderStatistics()
+        self._client = client
         self._sink = sink
+        self._keeper = sink if isinstance(sink, KeepsSession) else None
+        # `session_changes` of the client when the session was saved last.
+        self._saved_changes = -1
+        # When the last record was received: no two have the same time.
+        self._last_nanoseconds = 0
         self._watch: TagWatch = client.watch(
             *tags, queue_size=self.options.buffer_size, overflow=OverflowPolicy.DROP_OLDEST
         )
@@ -104,7 +114,7 @@ class Recorder:
         self._waiting: asyncio.Timeout | None = None
 
     async def __aenter__(self) -> Self:
-        """Open the sink and begin the watch.
+        """Open the sink and begin the watch. A session that the sink has kept is continued, if that is possible.
 
         Raises:
             OSError: A file cannot be opened.
@@ -112,8 +122,10 @@ class Recorder:
         """
         last = await self._sink.open()
         try:
-            if last is not None:
-                await self._write([_interruption(last)])
+            saved = None if self._keeper is None else self._keeper.saved_session
+            resumed = saved is not None and await self._client.resume(saved)
+            if last is not None and not resumed:
+                await self._write([interruption(last, time.time_ns())])
             await self._watch.__aenter__()
         except BaseException:
             await self._close_sink()
@@ -175,12 +187,13 @@ class Recorder:
         end: float | None = None
         try:
             while len(batch) < limit and not self._stopped:
-                async with asyncio.timeout_at(end) as self._waiting:
+                deadline = end if batch else self._session_deadline()
+                async with asyncio.timeout_at(deadline) as self._waiting:
                     items = await self._watch.take(limit - len(batch))
                 if not items:
                     # The recorder has been left, which closes the watch.
                     self._stopped = True
-                batch += _records(items)
+                batch += self._records(items)
                 end = end or loop.time() + self.options.flush_interval
         except TimeoutError:
             pass
@@ -189,11 +202,12 @@ class Recorder:
 
     async def _write_rest(self, batch: list[TagRecord]) -> None:
         while self._watch.pending:
-            batch += _records(await self._watch.take(self.options.batch_size))
+            batch += self._records(await self._watch.take(self.options.batch_size))
         await self._flush(batch)
 
     async def _flush(self, batch: list[TagRecord]) -> None:
         if not batch:
+            await self._save_session()
             return
         writing = asyncio.create_task(self._write(batch), name="mxgateway recorder write")
         try:
@@ -206,6 +220,8 @@ class Recorder:
         batch.clear()
 
     async def _write(self, records: Sequence[TagRecord]) -> None:
+        # A successor must be able to name the tags of the records that follow these.
+        await self._save_session()
         await self._sink.write(records)
         statistics = self.statistics
         statistics.written += len(records)
@@ -216,21 +232,37 @@ class Recorder:
         statistics.batches += 1
         statistics.last_written = datetime.now(UTC)
 
+    async def _save_session(self) -> None:
+        """Let the sink keep the session, if it keeps sessions and has not kept this one."""
+        if self._keeper is None or not self._is_session_outdated():
+            return
+        changes, session = self._client.session_changes, self._client.saved_session()
+        if session is not None:
+            self._saved_changes = changes
+        if session is not None or self._keeper.saved_session is not None:
+            await self._keeper.save_session(session)
+
+    def _is_session_outdated(self) -> bool:
+        return self._keeper is not None and self._client.session_changes != self._saved_changes
+
+    def _session_deadline(self) -> float | None:
+        """Return when to stop waiting for records, because the session is to be saved even if none arrive."""
+        return asyncio.get_running_loop().time() + _SESSION_SECONDS if self._is_session_outdated() else None
+
     async def _close_sink(self) -> None:
         await self._sink.close()
 
+    def _records(self, items: Sequence[WatchItem]) -> list[TagRecord]:
+        """Return the records of items that were received together."""
+        # A nanosecond apart, even if the clock is coarse: the time identifies a record that is no change.
+        now = max(time.time_ns(), self._last_nanoseconds + 1)
+        self._last_nanoseconds = now + len(items)
+        return [TagRecord.of(item, now + number) for number, item in enumerate(items)]
 
-def _records(items: Sequence[WatchItem]) -> list[TagRecord]:
-    """Return the records of items that were received together."""
-    now = time.time_ns()
-    # A nanosecond apart: the time of its arrival identifies a record that is no change.
-    return [TagRecord.of(item, now + number) for number, item in enumerate(items)]
 
-
-def _interruption(last: datetime) -> TagRecord:
-    """Return the gap between an older recording and this one."""
-    now = time.time_ns()
-    record = TagRecord(kind=RecordKind.GAP, received_nanoseconds=now)
+def interruption(last: datetime, until: int) -> TagRecord:
+    """Return the gap between an older recording and one that began at these nanoseconds since 1970."""
+    record = TagRecord(kind=RecordKind.GAP, received_nanoseconds=until)
     begin, end = (iso_time(each) for each in (last, record.received_time))
-    detail = f"nothing was recorded from {begin} to {end}; the present values follow"
-    return TagRecord(kind=RecordKind.GAP, received_nanoseconds=now, detail=detail)
+    record.detail = f"nothing was recorded from {begin} to {end}; the present values follow"
+    return record

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mxgateway.recording.record import TagRecord
+    from mxgateway.tags import SavedSession
 
-__all__ = ["Sink"]
+__all__ = ["KeepsSession", "Sink"]
 
 
 @runtime_checkable
@@ -35,4 +36,18 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Release files and connections. Closing twice is allowed."""
+        ...
+
+
+@runtime_checkable
+class KeepsSession(Protocol):
+    """A sink that keeps the session of the TagClient too, so that the next start continues it and misses nothing."""
+
+    @property
+    def saved_session(self) -> SavedSession | None:
+        """The session as it was after the last durable record, or None if it cannot be continued."""
+        ...
+
+    async def save_session(self, session: SavedSession | None) -> None:
+        """Keep the session that the following records come from. None forgets an earlier one."""
         ...

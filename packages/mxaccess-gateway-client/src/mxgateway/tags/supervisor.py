@@ -184,12 +184,11 @@ class Supervisor:
         """Replace the session by one of another process; see `TagClient.resume`.
 
         Raises:
-            MxGatewayUsageError: Tags have been asked for already.
             MxGatewayError: The supervision has ended for good with this error.
         """
         await self.session()
         if self._subscriptions.any_wanted:
-            raise MxGatewayUsageError("resume must be called before the first watch or write of the TagClient")
+            return False
         current = self._current
         try:
             gateway = await self._failover.connect_to(saved.endpoint)

@@ -13,13 +13,13 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from mxgateway.errors import MxGatewayConfigurationError, MxGatewayUsageError
-from mxgateway.forwarding.nats_connection import connect_to_nats, import_nats, nats_reason
+from mxgateway.forwarding.jetstream.connection import connect_to_nats, import_nats, nats_reason
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from mxgateway.forwarding.jetstream import JetStreamOptions
+    from mxgateway.forwarding.jetstream.options import JetStreamOptions
 
 __all__ = ["JetStreamLease"]
 

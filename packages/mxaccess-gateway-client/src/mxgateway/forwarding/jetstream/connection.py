@@ -13,7 +13,7 @@ from mxgateway.redaction import Secret
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from mxgateway.forwarding.jetstream import JetStreamOptions
+    from mxgateway.forwarding.jetstream.options import JetStreamOptions
 
 __all__ = ["connect_to_nats", "import_nats", "nats_reason"]
 
@@ -40,6 +40,7 @@ async def connect_to_nats(options: JetStreamOptions, report: Callable[..., Await
     """
     settings: dict[str, Any] = {
         "servers": list(options.servers),
+        # Who connects again has to look at the stream or the key first.
         "allow_reconnect": False,
         "max_reconnect_attempts": 1,
         "reconnect_time_wait": 0,

@@ -1,0 +1,64 @@
+"""The headers of messages: what identifies a message, and how far the changes in the stream reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mxgateway.recording import RecordKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mxgateway.recording import TagRecord
+
+__all__ = ["EXPECTED_LAST_SEQUENCE", "KIND", "MESSAGE_ID", "NO_POSITION", "POSITION", "Position"]
+
+MESSAGE_ID: Final = "Nats-Msg-Id"
+EXPECTED_LAST_SEQUENCE: Final = "Nats-Expected-Last-Sequence"
+KIND: Final = "Mxgateway-Kind"
+POSITION: Final = "Mxgateway-Position"
+"""In messages whose id does not say it: the last change that the stream has with this message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last change in a stream.
+
+    Attributes:
+        session_id: The session of the change; empty if there is none.
+        sequence: Its sequence in the session.
+    """
+
+    session_id: str = ""
+    sequence: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.session_id}:{self.sequence}"
+
+    @classmethod
+    def of_headers(cls, headers: Mapping[str, str]) -> Position:
+        """Return the position that the headers of a message tell."""
+        text = headers.get(POSITION)
+        if text is None and headers.get(KIND) == RecordKind.CHANGE:
+            text = headers.get(MESSAGE_ID)
+        session_id, _, sequence = (text or "").rpartition(":")
+        return cls(session_id, int(sequence)) if sequence.isdigit() else NO_POSITION
+
+    def after(self, records: Sequence[TagRecord]) -> Position:
+        """Return the position when these records are in the stream too."""
+        for record in reversed(records):
+            if record.kind is RecordKind.CHANGE:
+                return Position(record.session_id, record.sequence)
+        return self
+
+    def not_stored(self, records: Sequence[TagRecord]) -> Sequence[TagRecord]:
+        """Return the records after those that are in the stream already."""
+        for index in range(len(records) - 1, -1, -1):
+            record = records[index]
+            if record.session_id == self.session_id and 0 < record.sequence <= self.sequence and not record.repeated:
+                return records[index + 1 :]
+        return records
+
+
+NO_POSITION: Final = Position()

@@ -1,0 +1,287 @@
+"""JetStreamSink: records as messages of a NATS JetStream stream, each exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from mxgateway.errors import ErrorFacts, MxGatewayConfigurationError, MxGatewayUsageError
+from mxgateway.forwarding.errors import BrokerUnavailableError, StreamTakenError
+from mxgateway.forwarding.jetstream.connection import connect_to_nats, import_nats, nats_reason
+from mxgateway.forwarding.jetstream.headers import (
+    EXPECTED_LAST_SEQUENCE,
+    KIND,
+    MESSAGE_ID,
+    NO_POSITION,
+    POSITION,
+    Position,
+)
+from mxgateway.forwarding.jetstream.lane_messages import LANE_LEVEL, decode_lane, encode_lane, parts_of_lane
+from mxgateway.forwarding.naming import nats_subject
+from mxgateway.forwarding.payload import encode_records, record_id
+from mxgateway.recording import RecordKind
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from datetime import datetime
+
+    from mxgateway.forwarding.jetstream.options import JetStreamOptions
+    from mxgateway.forwarding.lane import LaneState
+    from mxgateway.recording import TagRecord
+    from mxgateway.tags import SavedSession
+
+__all__ = ["JetStreamSink"]
+
+STATUS_LEVEL: Final = "$status"
+"""The last level of the subject of records that are about no tag. No tag has it: a `$` in a name is encoded."""
+
+_MAX_PENDING: Final = 4000
+_ERROR_WRONG_LAST_SEQUENCE: Final = 10071
+
+
+class _Message(NamedTuple):
+    identity: str
+    subject: str
+    content: bytes
+    headers: dict[str, str]
+    position: Position
+
+
+class JetStreamSink:
+    """Publishes records to a stream of NATS JetStream. It needs the extra `mxaccess-gateway-client[nats]`.
+
+    Durable: acknowledged by the server. Each message has the id of its record (`Nats-Msg-Id`) and the sequence that the
+    stream must have before it (`Nats-Expected-Last-Sequence`), so that a message that was sent twice is stored once,
+    however late. After a lost connection, the last message of the stream says what it has. The stream is a Lane: the
+    messages of the subject `<prefix>.$lane` keep the session.
+
+    Raises:
+        MxGatewayConfigurationError: nats-py is not installed.
+    """
+
+    def __init__(self, options: JetStreamOptions) -> None:
+        self.options: Final = options
+        self._nats: Any = import_nats()
+        self._client: Any = None
+        self._stream: Any = None
+        # The last message of the stream; None before the sink is opened for the first time.
+        self._last_sequence: int | None = None
+        self._last_id: str | None = None
+        self._position = NO_POSITION
+        # The messages that were sent last, which the stream may have without an acknowledgement.
+        self._sent: set[str] = set()
+        self._lane_state: LaneState | None = None
+        # Why no acknowledgement will come: nats-py reports that beside the calls.
+        self._failure: asyncio.Future[Exception] | None = None
+
+    @property
+    def lane_state(self) -> LaneState | None:
+        """What the last writer had left when the sink was opened."""
+        return self._lane_state
+
+    async def open(self) -> datetime | None:
+        """Connect, create the stream if it is missing, and return when its last message was stored.
+
+        Raises:
+            BrokerUnavailableError: No server can be reached, or JetStream is not enabled.
+            MxGatewayConfigurationError: A file cannot be read, the stream does not take the subjects, or the account
+                may not use it.
+            StreamTakenError: The sink was open before, and another program has written to the stream since.
+        """
+        self._failure = asyncio.get_running_loop().create_future()
+        with self._errors("cannot reach NATS"):
+            self._client = await connect_to_nats(self.options, self._fail)
+        with self._errors(f"cannot use the stream {self.options.stream}"):
+            timeout = self.options.timeout
+            self._stream = self._client.jetstream(timeout=timeout, publish_async_max_pending=2 * _MAX_PENDING)
+            return await self._prepare_stream()
+
+    async def write(self, records: Sequence[TagRecord]) -> None:
+        """Publish records and return when the server has acknowledged all of them.
+
+        Raises:
+            BrokerUnavailableError: Not all of them were acknowledged.
+            MxGatewayConfigurationError: The account may not publish them.
+            StreamTakenError: Another program has written to the stream.
+        """
+        messages = self._messages(self._position.not_stored(records))
+        stored = [index for index, message in enumerate(messages) if message.identity == self._last_id]
+        if stored:
+            # They were stored before the connection was lost.
+            messages = messages[stored[-1] + 1 :]
+        with self._errors(f"cannot publish to the stream {self.options.stream}"):
+            await self._publish(messages)
+
+    async def save_lane(self, owner: str, session: SavedSession | None) -> None:
+        """Store the owner and the session that the following records come from.
+
+        Raises:
+            BrokerUnavailableError: It was not acknowledged.
+            StreamTakenError: Another program has written to the stream.
+        """
+        now, position = time.time_ns(), self._position
+        messages = [
+            _Message(
+                f"lane:{owner}:{now}:{part}",
+                f"{self.options.subject_prefix}.{LANE_LEVEL}",
+                content,
+                {KIND: "lane", POSITION: str(position)},
+                position,
+            )
+            for part, content in enumerate(encode_lane(owner, session), 1)
+        ]
+        with self._errors(f"cannot publish to the stream {self.options.stream}"):
+            await self._publish(messages)
+
+    async def close(self) -> None:
+        """Close the connection. Closing twice is allowed."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(Exception):
+                await client.close()
+
+    def _messages(self, records: Sequence[TagRecord]) -> list[_Message]:
+        size = self.options.records_per_message
+        position, messages = self._position, list[_Message]()
+        for begin in range(0, len(records), size):
+            part = records[begin : begin + size]
+            position = position.after(part)
+            messages.append(self._message(part, position))
+        return messages
+
+    def _message(self, records: Sequence[TagRecord], position: Position) -> _Message:
+        options, last = self.options, records[-1]
+        identity = record_id(last)
+        if options.records_per_message > 1:
+            subject, kind = f"{options.subject_prefix}.$batch", "batch"
+        else:
+            kind = last.kind.value
+            subject = (
+                nats_subject(options.subject_prefix, last.tag)
+                if last.tag
+                else f"{options.subject_prefix}.{STATUS_LEVEL}"
+            )
+        headers = {KIND: kind}
+        if kind != RecordKind.CHANGE or last.repeated:
+            headers[POSITION] = str(position)
+        return _Message(identity, subject, encode_records(records, options.payload), headers, position)
+
+    async def _publish(self, messages: Sequence[_Message]) -> None:
+        waiting: deque[tuple[_Message, asyncio.Future[Any]]] = deque()
+        publish, sequence = self._stream.publish_async, self._last_sequence or 0
+        self._sent = {message.identity for message in messages}
+        try:
+            for message in messages:
+                headers = message.headers | {MESSAGE_ID: message.identity, EXPECTED_LAST_SEQUENCE: str(sequence)}
+                if len(waiting) == _MAX_PENDING:
+                    await self._wait_for(waiting[0][1])
+                while waiting and waiting[0][1].done():
+                    self._acknowledge(*waiting.popleft())
+                waiting.append((message, await publish(message.subject, message.content, headers=headers)))
+                sequence += 1
+            if waiting:
+                # Acknowledgements come in the order of the messages.
+                await self._wait_for(waiting[-1][1])
+            while waiting:
+                self._acknowledge(*waiting.popleft())
+        except self._nats.js.errors.APIError as error:
+            if error.err_code == _ERROR_WRONG_LAST_SEQUENCE and await self._is_last_message_own():
+                text = f"the stream {self.options.stream} has just stored messages of an earlier connection"
+                raise BrokerUnavailableError(text) from error
+            raise
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    async def _is_last_message_own(self) -> bool:
+        info = await self._stream.stream_info(self.options.stream)
+        last = await self._stream.get_msg(self.options.stream, seq=info.state.last_seq)
+        return (last.headers or {}).get(MESSAGE_ID) in self._sent
+
+    async def _wait_for(self, acknowledgement: asyncio.Future[Any]) -> None:
+        if self._failure is None:
+            raise MxGatewayUsageError("the sink is not open")
+        waiting = (acknowledgement, self._failure)
+        done, _ = await asyncio.wait(waiting, timeout=self.options.timeout, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            raise TimeoutError
+        if not acknowledgement.done():
+            raise self._failure.result()
+
+    async def _fail(self, error: Exception | None = None) -> None:
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_result(error or OSError("the connection was lost"))
+
+    def _acknowledge(self, message: _Message, future: asyncio.Future[Any]) -> None:
+        acknowledgement = future.result()
+        self._last_sequence, self._last_id = acknowledgement.seq, message.identity
+        self._position = message.position
+
+    async def _prepare_stream(self) -> datetime | None:
+        options = self.options
+        try:
+            info = await self._stream.stream_info(options.stream)
+        except self._nats.js.errors.NotFoundError:
+            info = await self._stream.add_stream(
+                name=options.stream,
+                subjects=[f"{options.subject_prefix}.>"],
+                duplicate_window=options.duplicate_window,
+            )
+        if f"{options.subject_prefix}.>" not in info.config.subjects:
+            subjects = ", ".join(info.config.subjects)
+            raise MxGatewayConfigurationError(
+                f"the stream {options.stream} has the subjects {subjects}, not {options.subject_prefix}.>"
+            )
+        sequence, last_id, when = info.state.last_seq, None, None
+        if info.state.messages:
+            last = await self._stream.get_msg(options.stream, seq=sequence)
+            headers: dict[str, str] = last.headers or {}
+            last_id, when = headers.get(MESSAGE_ID), last.time
+            position = Position.of_headers(headers)
+        else:
+            position = NO_POSITION
+        if self._last_sequence is not None and sequence > self._last_sequence and last_id not in self._sent:
+            raise self._taken()
+        is_first = self._last_sequence is None
+        self._last_sequence, self._last_id, self._position = sequence, last_id, position
+        if is_first:
+            self._lane_state = await self._read_lane(position, when)
+        return when
+
+    async def _read_lane(self, position: Position, when: datetime | None) -> LaneState | None:
+        options, stream = self.options, self._stream
+        subject = f"{options.subject_prefix}.{LANE_LEVEL}"
+        try:
+            last = await stream.get_last_msg(options.stream, subject)
+        except self._nats.js.errors.NotFoundError:
+            return None
+        first = last.seq - parts_of_lane(last.data) + 1
+        earlier = [(await stream.get_msg(options.stream, seq=number)).data for number in range(first, last.seq)]
+        return decode_lane([*earlier, last.data], position, when)
+
+    @contextlib.contextmanager
+    def _errors(self, what: str) -> Generator[None]:
+        failure: Exception
+        try:
+            yield
+            return
+        except TimeoutError as error:
+            failure = error
+            if self._failure is not None and self._failure.done():
+                failure = self._failure.result()
+        except (self._nats.errors.Error, OSError) as error:
+            if getattr(error, "err_code", None) == _ERROR_WRONG_LAST_SEQUENCE:
+                raise self._taken() from error
+            failure = error
+        is_timeout = isinstance(failure, TimeoutError)
+        reason = f"no answer within {self.options.timeout:g} s" if is_timeout else nats_reason(failure)
+        if "permissions violation" in reason.lower():
+            raise MxGatewayConfigurationError(f"{what}: {reason}: allow it to the account, or use other subjects")
+        raise BrokerUnavailableError(f"{what}: {reason}") from failure
+
+    def _taken(self) -> StreamTakenError:
+        facts = ErrorFacts(hint="give each forwarder a stream of its own, or the same lease")
+        return StreamTakenError(f"another program writes to the stream {self.options.stream}", facts)

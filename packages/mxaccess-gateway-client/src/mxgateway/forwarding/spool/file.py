@@ -1,0 +1,351 @@
+"""SpoolFile: the SQLite file of a spool."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sqlite3
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from filelock import FileLock, Timeout
+
+from mxgateway.errors import MxGatewayConfigurationError, MxGatewayUsageError
+from mxgateway.forwarding.spool.encoding import (
+    decode_records,
+    decode_session,
+    encode_records,
+    encode_session,
+    time_of,
+)
+from mxgateway.recording import RecordKind, TagRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mxgateway.tags import SavedSession
+
+__all__ = ["Loss", "SpoolFile", "SpoolLimits", "SpooledBatch"]
+
+Result = TypeVar("Result")
+
+_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS batch (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  received INTEGER NOT NULL,
+  records INTEGER NOT NULL,
+  content BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS loss (
+  batch INTEGER NOT NULL, changes INTEGER NOT NULL, begin INTEGER NOT NULL, end INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS position (
+  id INTEGER PRIMARY KEY CHECK (id = 1), received INTEGER NOT NULL, session TEXT NOT NULL, sequence INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS job (
+  id INTEGER PRIMARY KEY CHECK (id = 1), owner TEXT NOT NULL, name TEXT NOT NULL, session TEXT
+);
+"""
+_RECENT_BATCHES: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpooledBatch:
+    """Records that were received together.
+
+    Attributes:
+        number: The number of the batch; it rises. 0 for records that could not be written to the file yet.
+        records: The records, oldest first.
+    """
+
+    number: int
+    records: Sequence[TagRecord]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Changes that were dropped because a spool was full.
+
+    Attributes:
+        changes: How many.
+        begin: When the first of them was received, in nanoseconds since 1970.
+        end: When the last of them was received.
+    """
+
+    changes: int
+    begin: int
+    end: int
+
+    @classmethod
+    def of(cls, records: Sequence[TagRecord]) -> Loss:
+        """Return the loss of these records."""
+        changes = sum(record.kind is RecordKind.CHANGE for record in records)
+        return cls(changes=changes, begin=records[0].received_nanoseconds, end=records[-1].received_nanoseconds)
+
+    def and_later(self, later: Loss) -> Loss:
+        """Return this loss and a later one as one."""
+        return Loss(changes=self.changes + later.changes, begin=self.begin, end=later.end)
+
+    def record(self) -> TagRecord:
+        """Return the gap record that reports it."""
+        first, last = (time_of(each).isoformat(timespec="milliseconds") for each in (self.begin, self.end))
+        detail = f"{self.changes} changes received from {first} to {last} were dropped because the spool was full"
+        return TagRecord(kind=RecordKind.GAP, received_nanoseconds=self.end, detail=detail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolLimits:
+    """What may wait in a spool.
+
+    Attributes:
+        max_bytes: The most bytes of records that wait.
+        max_seconds: The greatest age of a waiting record, in seconds; None for any age.
+    """
+
+    max_bytes: int
+    max_seconds: float | None
+
+    def are_over(self, received: int) -> bool:
+        """Return whether a record that was received at these nanoseconds since 1970 is too old."""
+        return self.max_seconds is not None and time.time_ns() - received > self.max_seconds * 1e9
+
+
+@dataclass(slots=True)
+class _Totals:
+    records: int
+    bytes: int
+    dropped: int
+
+
+class SpoolFile:
+    """The batches of a spool in SQLite, in a file or in memory. A failed method has changed nothing.
+
+    One thread may use it at a time. Every method but `close` raises OSError if the file cannot be used.
+
+    Attributes:
+        bytes: The bytes of the batches in it.
+        records: The records in it.
+        dropped: How many changes were dropped because there was no room.
+        owner: A random id that the file keeps.
+        saved_session: The session that was saved in it and can be continued.
+    """
+
+    def __init__(self, path: Path | None, job: str | None) -> None:
+        self._path = path
+        self._job = job
+        self._lock = None if path is None else FileLock(f"{path}.lock", timeout=0, thread_local=False)
+        self._connection: sqlite3.Connection | None = None
+        # The records of the newest batches, so that a broker that keeps up costs no decoding.
+        self._recent: OrderedDict[int, Sequence[TagRecord]] = OrderedDict()
+        self.bytes: int = 0
+        self.records: int = 0
+        self.dropped: int = 0
+        self.owner: str = ""
+        self.saved_session: SavedSession | None = None
+
+    def open(self) -> int | None:
+        """Open the file, and return when its last record was received; None if there was none.
+
+        Raises:
+            MxGatewayConfigurationError: The file belongs to another job, or to a newer version.
+        """
+        if self._lock is not None:
+            lock_file = Path(self._lock.lock_file)
+            lock_file.parent.mkdir(parents=True, exist_ok=True)
+            lock_file.touch()
+            try:
+                self._lock.acquire()
+            except Timeout:
+                raise OSError(f"another program uses the spool {self._path} at present") from None
+        opened = False
+        try:
+            # One call after the other uses the connection, though not always in the same thread.
+            self._connection = sqlite3.connect(self._path or ":memory:", check_same_thread=False, isolation_level=None)
+            received = self._prepare(self._connection)
+            opened = True
+        except sqlite3.Error as error:
+            raise OSError(f"{self._path} is not a spool: {error}") from error
+        finally:
+            if not opened:
+                self.close()
+        return received
+
+    def close(self) -> None:
+        """Close the file. Closing twice is allowed."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def add(
+        self,
+        batches: Sequence[tuple[Sequence[TagRecord], bytes]],
+        limits: SpoolLimits,
+        *,
+        loss: Loss | None = None,
+        after: int = 0,
+    ) -> list[int]:
+        """Add batches and what was lost before them, and return their numbers.
+
+        If there is no room, the oldest batches with a number above `after` are dropped.
+        """
+
+        def work(connection: sqlite3.Connection, totals: _Totals) -> list[int]:
+            if loss is not None:
+                (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM batch").fetchone()
+                _add_loss(connection, newest, loss)
+            numbers: list[int] = []
+            for records, content in batches:
+                row = (records[-1].received_nanoseconds, len(records), content)
+                insert = "INSERT INTO batch (received, records, content) VALUES (?, ?, ?)"
+                numbers.append(connection.execute(insert, row).lastrowid or 0)
+                _set_position(connection, records)
+                totals.records += len(records)
+                totals.bytes += len(content)
+            oldest = "SELECT id, received, content FROM batch WHERE id > ? ORDER BY id LIMIT 1"
+            while row := connection.execute(oldest, (after,)).fetchone():
+                number, received, content = row
+                if totals.bytes <= limits.max_bytes and not limits.are_over(received):
+                    break
+                dropped = Loss.of(decode_records(content))
+                _add_loss(connection, number, dropped)
+                _remove(connection, totals, number, number)
+                totals.dropped += dropped.changes
+            return numbers
+
+        numbers = self._transaction(work)
+        for number, (records, _) in zip(numbers, batches, strict=True):
+            self._recent[number] = records
+        while len(self._recent) > _RECENT_BATCHES:
+            self._recent.popitem(last=False)
+        return numbers
+
+    def next(self, after: int) -> SpooledBatch | None:
+        """Return the oldest batch with a number above `after`, or None if there is none."""
+        row = self._read("SELECT id, content FROM batch WHERE id > ? ORDER BY id LIMIT 1", (after,))
+        if row is None:
+            return None
+        number, content = row
+        records = self._recent.pop(number, None) or decode_records(content)
+        losses = "SELECT sum(changes), min(begin), max(end) FROM loss WHERE batch < ?"
+        changes, begin, end = self._read(losses, (number,)) or (None, 0, 0)
+        if changes is not None:
+            # The gap becomes part of the batch, so that both are delivered or neither.
+            with_loss = [Loss(changes=changes, begin=begin, end=end).record(), *records]
+            with_gap = encode_records(with_loss)
+
+            def work(connection: sqlite3.Connection, totals: _Totals) -> None:
+                update = "UPDATE batch SET records = ?, content = ? WHERE id = ?"
+                connection.execute(update, (len(with_loss), with_gap, number))
+                connection.execute("DELETE FROM loss WHERE batch < ?", (number,))
+                totals.records += 1
+                totals.bytes += len(with_gap) - len(content)
+
+            # If the file cannot be written now, the gap follows with another batch.
+            with contextlib.suppress(OSError):
+                self._transaction(work)
+                records = with_loss
+        return SpooledBatch(number=number, records=records)
+
+    def remove(self, number: int) -> None:
+        """Remove a batch and those before it."""
+        self._transaction(lambda connection, totals: _remove(connection, totals, 0, number))
+
+    def save_session(self, session: SavedSession | None) -> None:
+        """Keep a session for the next start."""
+        text = None if session is None else encode_session(session)
+        self._transaction(lambda connection, _: connection.execute("UPDATE job SET session = ?", (text,)))
+
+    def clear(self) -> None:
+        """Remove all batches and the session."""
+
+        def work(connection: sqlite3.Connection, totals: _Totals) -> None:
+            for table in ("batch", "loss", "position"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - these names are ours
+            connection.execute("UPDATE job SET session = NULL")
+            totals.records = totals.bytes = 0
+
+        self._transaction(work)
+        self._recent.clear()
+        self.saved_session = None
+
+    def _prepare(self, connection: sqlite3.Connection) -> int | None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise MxGatewayConfigurationError(
+                f"the spool {self._path} was written by a newer version: use that version, or another file"
+            )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        job = "INSERT OR IGNORE INTO job (id, owner, name) VALUES (1, ?, ?)"
+        connection.execute(job, (secrets.token_hex(8), self._job or ""))
+        self.owner, name, session = connection.execute("SELECT owner, name, session FROM job").fetchone()
+        if self._job is not None and name and name != self._job:
+            raise MxGatewayConfigurationError(
+                f"the spool {self._path} belongs to {name}, not to {self._job}: use a file for each"
+            )
+        totals = "SELECT coalesce(sum(records), 0), coalesce(sum(length(content)), 0) FROM batch"
+        self.records, self.bytes = connection.execute(totals).fetchone()
+        position = connection.execute("SELECT received, session, sequence FROM position").fetchone()
+        if position is None:
+            return None
+        received: int = position[0]
+        if session is not None:
+            saved = decode_session(session, position[2], received)
+            self.saved_session = saved if saved.session_id == position[1] else None
+        return received
+
+    def _read(self, query: str, parameters: tuple[int, ...]) -> tuple[Any, ...] | None:
+        try:
+            row: tuple[Any, ...] | None = self._opened.execute(query, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise OSError(f"cannot read the spool {self._path}: {error}") from error
+        return row
+
+    def _transaction(self, work: Callable[[sqlite3.Connection, _Totals], Result]) -> Result:
+        connection, totals = self._opened, _Totals(self.records, self.bytes, self.dropped)
+        try:
+            connection.execute("BEGIN")
+            with connection:
+                result = work(connection, totals)
+        except sqlite3.Error as error:
+            raise OSError(f"cannot write the spool {self._path}: {error}") from error
+        self.records, self.bytes, self.dropped = totals.records, totals.bytes, totals.dropped
+        return result
+
+    @property
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise MxGatewayUsageError("the spool is not open")
+        return self._connection
+
+
+def _add_loss(connection: sqlite3.Connection, batch: int, loss: Loss) -> None:
+    row = (batch, loss.changes, loss.begin, loss.end)
+    connection.execute("INSERT INTO loss (batch, changes, begin, end) VALUES (?, ?, ?, ?)", row)
+
+
+def _remove(connection: sqlite3.Connection, totals: _Totals, first: int, last: int) -> None:
+    sizes = "SELECT coalesce(sum(records), 0), coalesce(sum(length(content)), 0) FROM batch WHERE id BETWEEN ? AND ?"
+    records, size = connection.execute(sizes, (first, last)).fetchone()
+    connection.execute("DELETE FROM batch WHERE id BETWEEN ? AND ?", (first, last))
+    totals.records -= records
+    totals.bytes -= size
+
+
+def _set_position(connection: sqlite3.Connection, records: Sequence[TagRecord]) -> None:
+    received = records[-1].received_nanoseconds
+    last = next((each for each in reversed(records) if each.kind is RecordKind.CHANGE), None)
+    if last is None:
+        update = "INSERT INTO position VALUES (1, ?, '', 0) ON CONFLICT DO UPDATE SET received = excluded.received"
+        connection.execute(update, (received,))
+    else:
+        replace = "INSERT OR REPLACE INTO position (id, received, session, sequence) VALUES (1, ?, ?, ?)"
+        connection.execute(replace, (received, last.session_id, last.sequence))

@@ -33,14 +33,9 @@ def options(server: NatsServer, **fields: Any) -> JetStreamOptions:
     return JetStreamOptions(servers=[server.url], stream=STREAM, subject_prefix="plant", **fields)
 
 
-async def record_messages(server: NatsServer) -> list[Any]:
-    """Return the messages of the stream but those that keep the session."""
-    return [message for message in await server.messages(STREAM) if message.subject != "plant.$lane"]
-
-
 async def published(server: NatsServer) -> list[tuple[str, Any]]:
-    """Return the subject and the JSON of these messages."""
-    return [(message.subject, json.loads(message.data)) for message in await record_messages(server)]
+    """Return the subject and the JSON of all records of the stream."""
+    return [(message.subject, json.loads(message.data)) for message in await server.messages(STREAM)]
 
 
 async def values(server: NatsServer) -> list[Any]:
@@ -59,7 +54,7 @@ async def test_each_change_is_a_message_with_the_subject_of_its_tag(
         forwarder.stop()
         statistics = await running
 
-    messages = await record_messages(nats_server)
+    messages = await nats_server.messages(STREAM)
     assert [message.subject for message in messages] == [
         "plant.TestChildObject.TestInt",
         "plant.TestChildObject.TestString",

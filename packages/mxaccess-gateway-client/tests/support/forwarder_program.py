@@ -27,12 +27,12 @@ async def forward(broker: str, spool: str, *tags: str) -> None:
     async with (
         GatewayClient.connect(ClientOptions.from_env()) as client,
         client.tags("storm", reconnect_delay=0.02, longest_reconnect_delay=0.2) as tag_client,
+        Forwarder(tag_client, sink_of(broker), *tags, spool=Spool(spool or None)) as forwarder,
     ):
-        async with Forwarder(tag_client, sink_of(broker), *tags, spool=Spool(spool or None)) as forwarder:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, forwarder.stop)
-            print("forwarding", flush=True)  # noqa: T201 - the test waits for it
-            await forwarder.run(drain_seconds=0.2)
-            await tag_client.detach()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, forwarder.stop)
+        print("forwarding", flush=True)  # noqa: T201 - the test waits for it
+        await forwarder.run(drain_seconds=0.2)
+        await tag_client.detach()
 
 
 if __name__ == "__main__":

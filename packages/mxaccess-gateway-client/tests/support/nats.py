@@ -63,8 +63,9 @@ class NatsServer:
             await client.close()
 
     async def messages(self, stream: str) -> list[Any]:
-        """Return all messages of a stream, oldest first."""
+        """Return all messages of a stream but those that keep a session, oldest first."""
         async with self.client() as client:
             jetstream = client.jetstream()
             state = (await jetstream.stream_info(stream)).state
-            return [await jetstream.get_msg(stream, seq=seq) for seq in range(state.first_seq, state.last_seq + 1)]
+            messages = [await jetstream.get_msg(stream, seq=seq) for seq in range(state.first_seq, state.last_seq + 1)]
+            return [message for message in messages if not message.subject.endswith(".$lane")]

@@ -91,6 +91,15 @@ class BrokerSettings:
         stream, topic = self._with_shard(self.stream, "-"), self.url.rpartition("/")[2]
         return {"nats": stream, "mqtt": self.prefix, "kafka": topic}[self._kind()]
 
+    @property
+    def job(self) -> str:
+        """What a spool for this broker belongs to."""
+        return {
+            "nats": f"the stream {self.place}",
+            "mqtt": f"the topics {self.prefix}/#",
+            "kafka": f"the topic {self.place}",
+        }[self._kind()]
+
     def sink(self) -> Sink:
         """Return the sink, which is not connected yet.
 

@@ -38,6 +38,7 @@ class ForwardSettings:
         duration: Seconds after which forwarding ends, or None.
         drain: Seconds to try to deliver what waits at the end.
         metrics: Where metrics are served, as `HOST:PORT`, or None.
+        keep_session: Whether to leave the session at the gateway at the end.
         fail_fast: Whether to end if the broker does not take the first records.
     """
 
@@ -47,6 +48,7 @@ class ForwardSettings:
     duration: float | None
     drain: float
     metrics: str | None
+    keep_session: bool
     fail_fast: bool
 
     def part_of(self, tags: Sequence[str]) -> tuple[str, ...]:
@@ -77,7 +79,7 @@ async def forward_tags(
         PartialFailure: Records that waited in memory are lost.
     """
     began = time.monotonic()
-    spool = Spool(settings.spool, max_bytes=int(settings.spool_limit))
+    spool = Spool(settings.spool, max_bytes=int(settings.spool_limit), job=settings.broker.job)
     forwarder = Forwarder(client, sink, *tags, spool=spool, fail_fast=settings.fail_fast)
     try:
         # A signal cancels this task: that is the normal end of forwarding.
@@ -89,6 +91,8 @@ async def forward_tags(
     except OSError as error:
         text = f"cannot use the spool {settings.spool}: {error.strerror}" if error.strerror else str(error)
         raise CommandFailure(text, ExitStatus.FAILED) from error
+    if settings.keep_session:
+        await client.detach()
     _print_summary(forwarder, output, settings, time.monotonic() - began)
 
 

@@ -336,7 +336,8 @@ class TagClient(PublicNames):
     async def resume(self, saved: SavedSession) -> bool:
         """Continue the session of a TagClient in another process, which has ended without closing it.
 
-        Call it before the first watch or write; later it returns False. The session of this client is closed. The tags of the saved one stay
+        Call it before the first watch or write; later it returns False. The session of this client is closed. The tags
+        of the saved one stay
         advised: watches of them begin with WatchRestored and the first event after `sequence`, without the present
         values. If the gateway no longer has all these events, WatchGap and the present values follow. Tags that no
         watch asks for are removed after the linger time.

@@ -127,6 +127,11 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
         help="Serve /metrics for Prometheus and /healthz here, for example on 127.0.0.1:9464.",
     ),
     option(
+        "--keep-session",
+        is_flag=True,
+        help="Leave the session to the next start when stopped: within about 30 s that misses nothing.",
+    ),
+    option(
         "--fail-fast",
         is_flag=True,
         help="End if the broker does not take the first records, instead of waiting for it.",

@@ -25,7 +25,7 @@ _BYTES_PER_PART: Final = 500_000
 
 def encode_lane(owner: str, session: SavedSession | None) -> list[bytes]:
     """Return the messages of a session, or of the fact that there is none."""
-    head: dict[str, Any] = {"owner": owner, "session": None}
+    head: dict[str, Any] = {"kind": "lane", "owner": owner, "session": None}
     handles: list[dict[str, int]] = [{}]
     if session is not None:
         head["session"] = {

@@ -94,10 +94,14 @@ class JetStreamSink:
         self._failure = asyncio.get_running_loop().create_future()
         with self._errors("cannot reach NATS"):
             self._client = await connect_to_nats(self.options, self._fail)
-        with self._errors(f"cannot use the stream {self.options.stream}"):
-            timeout = self.options.timeout
-            self._stream = self._client.jetstream(timeout=timeout, publish_async_max_pending=2 * _MAX_PENDING)
-            return await self._prepare_stream()
+        try:
+            with self._errors(f"cannot use the stream {self.options.stream}"):
+                timeout = self.options.timeout
+                self._stream = self._client.jetstream(timeout=timeout, publish_async_max_pending=2 * _MAX_PENDING)
+                return await self._prepare_stream()
+        except BaseException:
+            await self.close()
+            raise
 
     async def write(self, records: Sequence[TagRecord]) -> None:
         """Publish records and return when the server has acknowledged all of them.
@@ -199,7 +203,8 @@ class JetStreamSink:
     async def _is_last_message_own(self) -> bool:
         info = await self._stream.stream_info(self.options.stream)
         last = await self._stream.get_msg(self.options.stream, seq=info.state.last_seq)
-        return (last.headers or {}).get(MESSAGE_ID) in self._sent
+        headers: dict[str, str] = last.headers or {}
+        return headers.get(MESSAGE_ID) in self._sent
 
     async def _wait_for(self, acknowledgement: asyncio.Future[Any]) -> None:
         if self._failure is None:
@@ -264,23 +269,23 @@ class JetStreamSink:
 
     @contextlib.contextmanager
     def _errors(self, what: str) -> Generator[None]:
-        failure: Exception
         try:
             yield
-            return
         except TimeoutError as error:
-            failure = error
-            if self._failure is not None and self._failure.done():
-                failure = self._failure.result()
+            # nats-py reports some reasons beside its calls, which then get no answer.
+            if self._failure is None or not self._failure.done():
+                raise BrokerUnavailableError(f"{what}: no answer within {self.options.timeout:g} s") from error
+            raise self._error(what, self._failure.result()) from error
         except (self._nats.errors.Error, OSError) as error:
-            if getattr(error, "err_code", None) == _ERROR_WRONG_LAST_SEQUENCE:
-                raise self._taken() from error
-            failure = error
-        is_timeout = isinstance(failure, TimeoutError)
-        reason = f"no answer within {self.options.timeout:g} s" if is_timeout else nats_reason(failure)
+            raise self._error(what, error) from error
+
+    def _error(self, what: str, error: Exception) -> Exception:
+        if getattr(error, "err_code", None) == _ERROR_WRONG_LAST_SEQUENCE:
+            return self._taken()
+        reason = nats_reason(error)
         if "permissions violation" in reason.lower():
-            raise MxGatewayConfigurationError(f"{what}: {reason}: allow it to the account, or use other subjects")
-        raise BrokerUnavailableError(f"{what}: {reason}") from failure
+            return MxGatewayConfigurationError(f"{what}: {reason}: allow it to the account, or use other subjects")
+        return BrokerUnavailableError(f"{what}: {reason}")
 
     def _taken(self) -> StreamTakenError:
         facts = ErrorFacts(hint="give each forwarder a stream of its own, or the same lease")

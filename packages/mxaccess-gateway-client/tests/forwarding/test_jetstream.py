@@ -20,7 +20,7 @@ from mxgateway.forwarding import (
     StreamTakenError,
 )
 from mxgateway.testing import SimulatedGateway
-from support.nats import NatsServer
+from support.nats import NatsCluster, NatsServer
 from support.recording import LOST, change
 from support.tagging import INT, STRING
 from support.waiting import until
@@ -153,6 +153,34 @@ async def test_a_late_duplicate_is_refused_by_the_expected_sequence(nats_server:
     assert await values(nats_server) == [1]
 
 
+@pytest.mark.long
+@pytest.mark.timeout(120)
+async def test_a_cluster_that_loses_its_leader_has_each_change_once_and_in_order(
+    tags: TagClient, gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    async with NatsCluster(tmp_path) as cluster:
+        servers = [server.url for server in cluster.servers]
+        sink = JetStreamSink(
+            JetStreamOptions(servers=servers, stream=STREAM, subject_prefix="plant", replicas=3, timeout=1)
+        )
+        async with Forwarder(tags, sink, INT) as forwarder:
+            running = asyncio.create_task(forwarder.run())
+            for number in range(400):
+                gateway.plant[INT].set(number)
+                if number == 200:
+                    await until(lambda: forwarder.statistics.acknowledged > 100)
+                    leader = await cluster.leader(STREAM)
+                    await leader.kill()
+                await asyncio.sleep(0.001)
+            # The other servers elect a new leader first.
+            await until(lambda: forwarder.statistics.acknowledged == 401, 40)
+            forwarder.stop()
+            await running
+
+        left = next(server for server in cluster.servers if server is not leader)
+        assert await values(left) == [42, *range(400)]
+
+
 async def test_several_records_travel_in_one_message_as_json_lines(nats_server: NatsServer) -> None:
     sink = JetStreamSink(options(nats_server, records_per_message=2))
     await sink.open()
@@ -194,7 +222,8 @@ async def test_a_stream_with_other_subjects_is_a_configuration_error(tags: TagCl
         ({"servers": ["nats://me:secret-word@x"]}, "must not contain a password"),
         ({"stream": "a.b"}, "not a name that NATS accepts"),
         ({"subject_prefix": "a..b"}, "not a name that NATS accepts"),
-        ({"records_per_message": 0}, "at least 1"),
+        ({"records_per_message": 0}, "records_per_message must be at least 1"),
+        ({"replicas": 0}, "replicas must be at least 1"),
         ({"records_per_message": 2, "payload": "vtq"}, "must be JSON"),
     ],
 )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,30 @@ async def test_a_spool_that_another_forwarder_has_overtaken_is_discarded(
     found = [record["value"] for record in await records(nats_server) if record["kind"] == "change"]
     assert found == [42, 1, 2, 3]
     assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit the files of another process")
+async def test_a_full_disk_loses_nothing_while_the_forwarder_lives(
+    gateway: SimulatedGateway, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    forwarder = ForwarderProcess(gateway, tmp_path, nats_server.url, INT)
+    await forwarder.start()
+    await wait_for_more(nats_server, 1)
+    async with counting(gateway, 1000):
+        with forwarder.full_disk():
+            await wait_for_more(nats_server, 20)
+            await nats_server.kill()
+            await asyncio.sleep(0.1)
+            await nats_server.start()
+            await wait_for_more(nats_server, 20)
+        await wait_for_more(nats_server, 20)
+        # It continues where the file ends, which has everything again.
+        said = await forwarder.end(signal.SIGKILL)
+        await forwarder.start()
+        await wait_for_more(nats_server, 20)
+    await forwarder.end(signal.SIGTERM)
+    await end_sessions(gateway)
+
+    check_complete(await records(nats_server))
+    assert said.count("records wait in memory: cannot write the spool") == 1
+    assert said.count("spool can be written again") == 1

@@ -1,12 +1,14 @@
 """Forward tags to a broker until SIGTERM: a program that tests can kill.
 
-The arguments are the address of the broker, the file of the spool or "" for memory, and the tags. The gateway's options
-are in the environment. It prints a line once it forwards. After SIGTERM it leaves its session to the next start.
+The arguments are the address of the broker, the file of the spool or "" for memory, its limit in bytes, the records in
+a message, and the tags. The gateway's options are in the environment. It prints a line once it forwards. After SIGTERM
+it leaves its session to the next start.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 
@@ -15,19 +17,23 @@ from mxgateway.forwarding import Forwarder, JetStreamOptions, JetStreamSink, Mqt
 from mxgateway.recording import Sink
 
 
-def sink_of(broker: str) -> Sink:
+def sink_of(broker: str, batch: int) -> Sink:
     """Return the sink of an address."""
     if broker.startswith("nats://"):
-        return JetStreamSink(JetStreamOptions(servers=[broker], stream="PLANT", subject_prefix="plant", timeout=1))
+        options = JetStreamOptions(
+            servers=[broker], stream="PLANT", subject_prefix="plant", timeout=1, records_per_message=batch
+        )
+        return JetStreamSink(options)
     return MqttSink(MqttOptions(servers=[broker], topic_prefix="plant", timeout=1))
 
 
-async def forward(broker: str, spool: str, *tags: str) -> None:
+async def forward(broker: str, file: str, limit: str, batch: str, *tags: str) -> None:
     """Forward the tags."""
+    spool = Spool(file or None, max_bytes=int(limit))
     async with (
         GatewayClient.connect(ClientOptions.from_env()) as client,
         client.tags("storm", reconnect_delay=0.02, longest_reconnect_delay=0.2) as tag_client,
-        Forwarder(tag_client, sink_of(broker), *tags, spool=Spool(spool or None)) as forwarder,
+        Forwarder(tag_client, sink_of(broker, int(batch)), *tags, spool=spool) as forwarder,
     ):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, forwarder.stop)
         print("forwarding", flush=True)  # noqa: T201 - the test waits for it
@@ -36,4 +42,5 @@ async def forward(broker: str, spool: str, *tags: str) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
     asyncio.run(forward(*sys.argv[1:]))

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until `condition()` is true, for up to five seconds."""
-    async with asyncio.timeout(5):
+async def until(condition: Callable[[], object], seconds: float = 5) -> None:
+    """Wait until `condition()` is true, for up to these seconds."""
+    async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - there is nothing to await
             await asyncio.sleep(0.001)

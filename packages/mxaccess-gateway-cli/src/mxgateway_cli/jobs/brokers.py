@@ -41,6 +41,7 @@ _OPTIONS: Final = {
     "key_file": ("--broker-key-file", {"mqtt", "kafka"}),
     "client_id": ("--broker-client-id", {"mqtt"}),
     "retain": ("--retain", {"mqtt"}),
+    "replicas": ("--replicas", {"nats"}),
     "message_expiry": ("--message-expiry", {"mqtt"}),
 }
 
@@ -56,6 +57,7 @@ class BrokerSettings:
         prefix: What subjects and topics begin with, without the shard.
         payload: What a message contains.
         batch: Records in a message.
+        replicas: How many servers of a cluster keep a stream that is created, or None for one.
         retain: Whether the broker keeps the last message of each topic.
         message_expiry: Seconds after which the broker drops a message, or None.
         client_id: The name of this client at the broker, or None.
@@ -74,6 +76,7 @@ class BrokerSettings:
     prefix: str
     payload: str
     batch: int
+    replicas: int | None
     retain: bool
     message_expiry: float | None
     client_id: str | None
@@ -128,6 +131,7 @@ class BrokerSettings:
                 subject_prefix=self._with_shard(self.prefix, "."),
                 payload=Payload(self.payload),
                 records_per_message=self.batch,
+                replicas=self.replicas or 1,
                 user=self.user,
                 password=self._secret(),
                 credentials_file=self.credentials_file,

@@ -26,6 +26,7 @@ _BROKER_SETTINGS: Final = {
     "subject_prefix": "prefix",
     "payload": "payload",
     "batch": "batch",
+    "replicas": "replicas",
     "retain": "retain",
     "message_expiry": "message_expiry",
     "broker_client_id": "client_id",
@@ -63,6 +64,12 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
         show_default=True,
         metavar="NAME",
         help="The stream of NATS; created if missing.",
+    ),
+    option(
+        "--replicas",
+        type=click.IntRange(1, 5),
+        metavar="COUNT",
+        help="NATS: how many servers of a cluster keep a stream that is created; by default one.",
     ),
     option(
         "--subject-prefix",

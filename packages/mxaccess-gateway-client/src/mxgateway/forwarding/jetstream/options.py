@@ -29,6 +29,7 @@ class JetStreamOptions:
         payload: What a message contains.
         records_per_message: More than 1 makes messages of JSON Lines with the subject `<prefix>.$batch`.
         duplicate_window: For a stream that is created: for how many seconds it refuses a message that it has.
+        replicas: For a stream that is created in a cluster: how many servers keep it, up to 5.
         user: The user, or None.
         password: The user's password. No error or log record shows it.
         token: A token instead of a user. No error or log record shows it.
@@ -46,6 +47,7 @@ class JetStreamOptions:
     payload: Payload = Payload.JSON
     records_per_message: int = 1
     duplicate_window: float = 120.0
+    replicas: int = 1
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
@@ -71,7 +73,8 @@ class JetStreamOptions:
             levels = text.split(".") if name == "subject_prefix" else [text]
             if not all(level and not set(level) & set(" *>.\t\r\n") for level in levels):
                 raise MxGatewayConfigurationError(f"{name} {text!r} is not a name that NATS accepts")
-        if self.records_per_message < 1:
-            raise MxGatewayConfigurationError("records_per_message must be at least 1")
+        for name in ("records_per_message", "replicas"):
+            if getattr(self, name) < 1:
+                raise MxGatewayConfigurationError(f"{name} must be at least 1")
         if self.records_per_message > 1 and self.payload is not Payload.JSON:
             raise MxGatewayConfigurationError(f"a message of several records must be JSON, not {self.payload}")

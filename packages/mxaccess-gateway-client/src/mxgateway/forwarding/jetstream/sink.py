@@ -234,6 +234,7 @@ class JetStreamSink:
                 name=options.stream,
                 subjects=[f"{options.subject_prefix}.>"],
                 duplicate_window=options.duplicate_window,
+                num_replicas=options.replicas,
             )
         if f"{options.subject_prefix}.>" not in info.config.subjects:
             subjects = ", ".join(info.config.subjects)

@@ -165,12 +165,14 @@ async def test_a_cluster_that_loses_its_leader_has_each_change_once_and_in_order
         )
         async with Forwarder(tags, sink, INT) as forwarder:
             running = asyncio.create_task(forwarder.run())
-            for number in range(400):
+            for number in range(200):
                 gateway.plant[INT].set(number)
-                if number == 200:
-                    await until(lambda: forwarder.statistics.acknowledged > 100)
-                    leader = await cluster.leader(STREAM)
-                    await leader.kill()
+                await asyncio.sleep(0.001)
+            await until(lambda: forwarder.statistics.acknowledged > 100)
+            leader = await cluster.leader(STREAM)
+            await leader.kill()
+            for number in range(200, 400):
+                gateway.plant[INT].set(number)
                 await asyncio.sleep(0.001)
             # The other servers elect a new leader first.
             await until(lambda: forwarder.statistics.acknowledged == 401, 40)

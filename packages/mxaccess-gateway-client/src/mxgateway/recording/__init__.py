@@ -1,5 +1,6 @@
 """Record the changes of tags, and every loss among them, in files and elsewhere."""
 
+from mxgateway.recording.reading import RecordedRow, RecordedRows, read_records
 from mxgateway.recording.record import RecordKind, TagRecord
 from mxgateway.recording.recorder import Recorder, RecorderOptions, RecorderStatistics
 from mxgateway.recording.sink import KeepsSession, Sink
@@ -12,6 +13,8 @@ __all__ = [
     "LineProtocolSink",
     "ParquetSink",
     "RecordKind",
+    "RecordedRow",
+    "RecordedRows",
     "Recorder",
     "RecorderOptions",
     "RecorderStatistics",
@@ -19,4 +22,5 @@ __all__ = [
     "Sink",
     "SqliteSink",
     "TagRecord",
+    "read_records",
 ]

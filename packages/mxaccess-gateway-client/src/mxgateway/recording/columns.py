@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mxgateway.recording.record import TagRecord
 
-__all__ = ["COLUMNS", "columns_of"]
+__all__ = ["COLUMNS", "arrow_schema", "columns_of"]
 
 COLUMNS: Final = {
     "kind": "text",
@@ -44,6 +44,20 @@ _OK: Final = pb.MX_STATUS_CATEGORY_OK
 # The years 1 to 9999.
 _MIN_SECONDS: Final = -62_135_596_800
 _MAX_SECONDS: Final = 253_402_300_799
+
+
+def arrow_schema(pa: Any) -> Any:
+    """Return the columns as a schema of pyarrow, which is the argument."""
+    types = {
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "small": pa.int32(),
+        "real": pa.float64(),
+        "bytes": pa.binary(),
+        "time": pa.timestamp("us", tz="UTC"),
+        "boolean": pa.bool_(),
+    }
+    return pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
 
 
 def columns_of(records: Sequence[TagRecord]) -> dict[str, list[Any]]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final
 
 from mxgateway._support.extras import import_extra
-from mxgateway.recording.columns import COLUMNS, columns_of
+from mxgateway.recording.columns import arrow_schema, columns_of
 from mxgateway.recording.sinks.file_sink import FileSink
 
 if TYPE_CHECKING:
@@ -102,17 +102,7 @@ def _complete(stream: Path) -> Path:
 
 
 def _schema() -> Any:
-    pa = _arrow()
-    types = {
-        "text": pa.string(),
-        "integer": pa.int64(),
-        "small": pa.int32(),
-        "real": pa.float64(),
-        "bytes": pa.binary(),
-        "time": pa.timestamp("us", tz="UTC"),
-        "boolean": pa.bool_(),
-    }
-    return pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    return arrow_schema(_arrow())
 
 
 def _arrays(records: Sequence[TagRecord]) -> list[Any]:

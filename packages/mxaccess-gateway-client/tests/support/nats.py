@@ -83,7 +83,8 @@ class NatsServer:
             state = (await jetstream.stream_info(stream)).state
             if not state.messages:
                 return []
-            subscription = await jetstream.pull_subscribe(">", stream=stream)
+            without_acknowledgements = nats.js.api.ConsumerConfig(ack_policy=nats.js.api.AckPolicy.NONE)
+            subscription = await jetstream.pull_subscribe(">", stream=stream, config=without_acknowledgements)
             messages: list[Any] = []
             while len(messages) < state.messages:
                 messages += await subscription.fetch(min(1_000, state.messages - len(messages)), timeout=5)

@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 from collections.abc import AsyncIterator
 
 import pytest
 
-from mxgateway import MxGatewayConfigurationError, MxGatewayUsageError
-from mxgateway.forwarding import JetStreamLease, JetStreamOptions
+from mxgateway import MxGatewayConfigurationError, MxGatewayUsageError, TagClient
+from mxgateway.forwarding import Forwarder, JetStreamLease, JetStreamOptions, JetStreamSink, LeaseLostError
+from mxgateway.testing import SimulatedGateway
 from support.nats import NatsServer
+from support.tagging import INT
 from support.waiting import until
+
+
+def options(server: NatsServer) -> JetStreamOptions:
+    """Return options for the stream PLANT."""
+    return JetStreamOptions(servers=[server.url], stream="PLANT", subject_prefix="plant", timeout=1)
 
 
 def lease(server: NatsServer, name: str = "line-2") -> JetStreamLease:
     """Return a lease of a second."""
-    options = JetStreamOptions(servers=[server.url], stream="PLANT", subject_prefix="plant", timeout=1)
-    return JetStreamLease(options, name, seconds=1)
+    return JetStreamLease(options(server), name, seconds=1)
+
+
+async def take_away(server: NatsServer) -> None:
+    """Give the lease to a process of another computer."""
+    async with server.client() as client:
+        bucket = await client.jetstream().key_value("MXGATEWAY_LEASES")
+        await bucket.put("line-2", b'{"holder": "pc-b, process 7"}')
+
+
+async def close_sessions(gateway: SimulatedGateway) -> None:
+    """Let the time pass for which the gateway keeps sessions without a stream."""
+    await gateway.wait_for(lambda: not any(session.streams for session in gateway.sessions))
+    gateway.clock.advance(31)
+    await gateway.wait_for(lambda: not gateway.sessions)
 
 
 @pytest.fixture
@@ -89,14 +110,50 @@ async def test_a_lease_that_another_process_has_acquired_meanwhile_is_lost(
     first: JetStreamLease, nats_server: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     # As if the first process had not been able to renew it for so long that the server has removed it.
-    async with nats_server.client() as client:
-        bucket = await client.jetstream().key_value("MXGATEWAY_LEASES")
-        await bucket.put("line-2", b'{"holder": "pc-b, process 7"}')
+    await take_away(nats_server)
     async with asyncio.timeout(first.seconds):
         await first.wait_until_lost()
     assert first.lost
     assert not first.held
     assert "the lease line-2 is lost: pc-b, process 7 holds it" in caplog.text
+
+
+async def test_a_forwarder_delivers_nothing_without_its_lease_and_each_change_once(
+    first: JetStreamLease, tags: TagClient, gateway: SimulatedGateway, nats_server: NatsServer
+) -> None:
+    async with Forwarder(tags, JetStreamSink(options(nats_server)), INT, lease=first) as forwarder:
+        running = asyncio.create_task(forwarder.run())
+        await until(lambda: forwarder.statistics.acknowledged == 1)
+        await nats_server.kill()
+        gateway.plant[INT].set(1)
+        async with asyncio.timeout(first.seconds):
+            await first.wait_until_not_held()
+        await nats_server.start()
+        gateway.plant[INT].set(2)
+        await until(lambda: forwarder.statistics.acknowledged == 3)
+        forwarder.stop()
+        await running
+
+    assert [json.loads(message.data)["value"] for message in await nats_server.messages("PLANT")] == [42, 1, 2]
+    await close_sessions(gateway)
+
+
+async def test_a_forwarder_that_loses_its_lease_ends_at_once_and_leaves_its_session(
+    first: JetStreamLease, tags: TagClient, gateway: SimulatedGateway, nats_server: NatsServer
+) -> None:
+    async with Forwarder(tags, JetStreamSink(options(nats_server)), INT, lease=first) as forwarder:
+        running = asyncio.create_task(forwarder.run())
+        await until(lambda: forwarder.statistics.acknowledged == 1)
+        (session,) = gateway.sessions
+        await take_away(nats_server)
+        with pytest.raises(LeaseLostError, match="the lease line-2 is lost: pc-b, process 7 holds it"):
+            await running
+        gateway.plant[INT].set(1)
+
+    assert len(await nats_server.messages("PLANT")) == 1
+    await gateway.wait_for(lambda: not any(each.streams for each in gateway.sessions))
+    assert [each.session_id for each in gateway.sessions] == [session.session_id]
+    await close_sessions(gateway)
 
 
 async def test_a_bucket_that_keeps_its_keys_for_long_is_refused(nats_server: NatsServer) -> None:
@@ -108,6 +165,6 @@ async def test_a_bucket_that_keeps_its_keys_for_long_is_refused(nats_server: Nat
 
 @pytest.mark.parametrize(("name", "seconds", "text"), [("a b", 5, "is not a lease"), ("a", 11, "1 to 10 seconds")])
 def test_an_invalid_lease_is_refused(name: str, seconds: float, text: str) -> None:
-    options = JetStreamOptions(servers=["nats://x"], stream="S", subject_prefix="p")
+    unused = JetStreamOptions(servers=["nats://x"], stream="S", subject_prefix="p")
     with pytest.raises(MxGatewayConfigurationError, match=text):
-        JetStreamLease(options, name, seconds=seconds)
+        JetStreamLease(unused, name, seconds=seconds)

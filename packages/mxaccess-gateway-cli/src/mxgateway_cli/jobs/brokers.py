@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mxgateway.forwarding import (
+    JetStreamLease,
     JetStreamOptions,
     JetStreamSink,
     KafkaOptions,
@@ -36,6 +37,7 @@ _SCHEMES: Final = {
 }
 # Options that not every broker has.
 _OPTIONS: Final = {
+    "lease_name": ("--lease", {"nats"}),
     "credentials_file": ("--broker-credentials-file", {"nats"}),
     "certificate_file": ("--broker-cert-file", {"mqtt", "kafka"}),
     "key_file": ("--broker-key-file", {"mqtt", "kafka"}),
@@ -53,6 +55,7 @@ class BrokerSettings:
     Attributes:
         url: The broker: servers separated by commas, for Kafka with the topic as the path.
         shard: The part of the tags, or None for all. With NATS it has its own stream and subjects.
+        lease_name: The lease without which nothing is delivered, without the shard, or None.
         stream: The stream of NATS, without the shard.
         prefix: What subjects and topics begin with, without the shard.
         payload: What a message contains.
@@ -72,6 +75,7 @@ class BrokerSettings:
 
     url: str
     shard: Shard | None
+    lease_name: str | None
     stream: str
     prefix: str
     payload: str
@@ -116,6 +120,16 @@ class BrokerSettings:
                 raise click.UsageError(f"{option} is for {' and '.join(sorted(kinds))}, not for {kind}")
         return {"nats": self._jetstream, "mqtt": self._mqtt, "kafka": self._kafka}[kind]()
 
+    def lease(self) -> JetStreamLease | None:
+        """Return the lease of the job, which is not held yet; None if it needs none.
+
+        Raises:
+            MxGatewayConfigurationError: Its name is invalid.
+        """
+        if self.lease_name is None:
+            return None
+        return JetStreamLease(self._jetstream_options(), self._with_shard(self.lease_name, "-"))
+
     def _kind(self) -> str:
         scheme, separator, _ = self.url.partition("://")
         if not separator or scheme not in _SCHEMES:
@@ -124,19 +138,20 @@ class BrokerSettings:
         return _SCHEMES[scheme]
 
     def _jetstream(self) -> Sink:
-        return JetStreamSink(
-            JetStreamOptions(
-                servers=[server.strip() for server in self.url.split(",")],
-                stream=self._with_shard(self.stream, "-"),
-                subject_prefix=self._with_shard(self.prefix, "."),
-                payload=Payload(self.payload),
-                records_per_message=self.batch,
-                replicas=self.replicas or 1,
-                user=self.user,
-                password=self._secret(),
-                credentials_file=self.credentials_file,
-                ca_file=self.ca_file,
-            )
+        return JetStreamSink(self._jetstream_options())
+
+    def _jetstream_options(self) -> JetStreamOptions:
+        return JetStreamOptions(
+            servers=[server.strip() for server in self.url.split(",")],
+            stream=self._with_shard(self.stream, "-"),
+            subject_prefix=self._with_shard(self.prefix, "."),
+            payload=Payload(self.payload),
+            records_per_message=self.batch,
+            replicas=self.replicas or 1,
+            user=self.user,
+            password=self._secret(),
+            credentials_file=self.credentials_file,
+            ca_file=self.ca_file,
         )
 
     def _mqtt(self) -> Sink:

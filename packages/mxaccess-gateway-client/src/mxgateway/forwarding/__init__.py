@@ -1,6 +1,6 @@
 """Forward the changes of tags, and every loss among them, to a broker."""
 
-from mxgateway.forwarding.errors import BrokerUnavailableError, StreamTakenError
+from mxgateway.forwarding.errors import BrokerUnavailableError, LeaseLostError, StreamTakenError
 from mxgateway.forwarding.forwarder import Forwarder, ForwarderStatistics
 from mxgateway.forwarding.jetstream import JetStreamLease, JetStreamOptions, JetStreamSink
 from mxgateway.forwarding.kafka import KafkaOptions, KafkaSink
@@ -22,6 +22,7 @@ __all__ = [
     "KafkaSink",
     "Lane",
     "LaneState",
+    "LeaseLostError",
     "MqttOptions",
     "MqttSink",
     "Payload",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
+from mxgateway.forwarding.errors import BrokerUnavailableError
 from mxgateway.forwarding.lane import Lane
 from mxgateway.recording.recorder import interruption
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from mxgateway.forwarding.jetstream import JetStreamLease
     from mxgateway.forwarding.lane import LaneState
     from mxgateway.forwarding.spool import Spool
     from mxgateway.recording import Sink, TagRecord
@@ -26,11 +29,13 @@ class Delivery:
     Args:
         sink: The broker.
         spool: Where the records come from.
+        lease: Without it nothing is written; None if no lease is needed.
     """
 
-    def __init__(self, sink: Sink, spool: Spool) -> None:
+    def __init__(self, sink: Sink, spool: Spool, lease: JetStreamLease | None = None) -> None:
         self._sink: Final = sink
         self._spool: Final = spool
+        self._lease: Final = lease
         self._lane = sink if isinstance(sink, Lane) else None
         self._is_open = False
         # The session that the lane has; another object than any session while that is unknown.
@@ -67,11 +72,30 @@ class Delivery:
         self._began = time.time_ns()
 
     async def write(self, records: Sequence[TagRecord]) -> None:
-        """Deliver records, after the session that they come from.
+        """Deliver records, after the session that they come from. Wait for the lease first, if one is needed.
 
         Raises:
+            BrokerUnavailableError: The lease could not be renewed meanwhile.
             OSError: The broker has not acknowledged all.
         """
+        if self._lease is None:
+            await self._write(records)
+            return
+        await self._lease.wait_until_held()
+        writing = asyncio.create_task(self._write(records), name="mxgateway forwarder write")
+        expiring = asyncio.create_task(self._lease.wait_until_not_held(), name="mxgateway forwarder lease")
+        try:
+            await asyncio.wait([writing, expiring], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # What was sent already may be stored: the stream says so when it is opened again.
+            writing.cancel()
+            expiring.cancel()
+            await asyncio.gather(writing, expiring, return_exceptions=True)
+        if writing.cancelled():
+            raise BrokerUnavailableError(f"the lease {self._lease.name} could not be renewed")
+        writing.result()
+
+    async def _write(self, records: Sequence[TagRecord]) -> None:
         if not self._is_open:
             await self.open()
         if self.is_lane_outdated and self._lane is not None:

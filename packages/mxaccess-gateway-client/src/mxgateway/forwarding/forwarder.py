@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from mxgateway.forwarding.delivery import Delivery
+from mxgateway.forwarding.errors import LeaseLostError
 from mxgateway.forwarding.intake import Intake
 from mxgateway.forwarding.spool import Spool
 from mxgateway.recording import Recorder, RecorderOptions
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from mxgateway.forwarding.jetstream import JetStreamLease
     from mxgateway.forwarding.spool import SpooledBatch
     from mxgateway.recording import RecorderStatistics, Sink
     from mxgateway.tags import TagClient
@@ -66,6 +68,9 @@ class Forwarder:
         tags: The names of the tags.
         spool: Where records wait; by default in memory.
         options: How records are collected into batches, see RecorderOptions.
+        lease: A lease that is held when the Forwarder is entered. Without it nothing is delivered, so that of several
+            processes one works. It implies `keep_session`.
+        keep_session: Leave the session to the next start: `run` ends with `client.detach()`.
         fail_fast: Let `run` raise if the broker does not take the first records; by default it waits.
     """
 
@@ -76,10 +81,15 @@ class Forwarder:
         *tags: str,
         spool: Spool | None = None,
         options: RecorderOptions | None = None,
+        lease: JetStreamLease | None = None,
+        keep_session: bool = False,
         fail_fast: bool = False,
     ) -> None:
         self.spool: Final = spool or Spool()
-        self._delivery = Delivery(sink, self.spool)
+        self._client = client
+        self._lease = lease
+        self._keep_session = keep_session or lease is not None
+        self._delivery = Delivery(sink, self.spool, lease)
         intake = Intake(self.spool, self._delivery)
         self._recorder = Recorder(client, intake, *tags, options=options or RecorderOptions(flush_interval=0.01))
         self.statistics: Final = ForwarderStatistics(received=self._recorder.statistics)
@@ -115,22 +125,32 @@ class Forwarder:
 
         Raises:
             MxGatewayError: The watch has ended with this error, or the broker's options are wrong.
+            LeaseLostError: Another process has acquired the lease. What waits is not delivered.
             StreamTakenError: Another program writes to the stream.
             BrokerUnavailableError: With `fail_fast`, the broker does not take the first records.
             OSError: The spool cannot be written.
         """
         delivering = asyncio.create_task(self._deliver(), name="mxgateway forwarder delivery")
         receiving = asyncio.create_task(self._recorder.run(duration=duration), name="mxgateway forwarder receipt")
+        losing = asyncio.create_task(self._lose_lease(), name="mxgateway forwarder lease")
         try:
-            await asyncio.wait([delivering, receiving], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([delivering, receiving, losing], return_when=asyncio.FIRST_COMPLETED)
         finally:
+            if losing.done():
+                delivering.cancel()
             self._recorder.stop()
             await asyncio.wait([receiving])
+            if self._keep_session:
+                # Before the rest is delivered: the gateway keeps what changes meanwhile for the next start.
+                await self._client.detach()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(drain_seconds):
-                    await self._drained(delivering)
+                    await self._drained(delivering, losing)
             delivering.cancel()
-            await asyncio.wait([delivering])
+            losing.cancel()
+            await asyncio.gather(delivering, losing, return_exceptions=True)
+        if not losing.cancelled():
+            losing.result()
         if not delivering.cancelled():
             delivering.result()
         receiving.result()
@@ -140,13 +160,25 @@ class Forwarder:
         """End `run` once what waits is delivered, or after its `drain_seconds`."""
         self._recorder.stop()
 
-    async def _drained(self, delivering: asyncio.Task[None]) -> None:
-        while self.spool.records and not delivering.done():
+    async def _drained(self, delivering: asyncio.Task[None], losing: asyncio.Task[None]) -> None:
+        while self.spool.records and not delivering.done() and not losing.done():
             acknowledged = asyncio.create_task(self.spool.wait_for_removal())
             try:
-                await asyncio.wait([acknowledged, delivering], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([acknowledged, delivering, losing], return_when=asyncio.FIRST_COMPLETED)
             finally:
                 acknowledged.cancel()
+
+    async def _lose_lease(self) -> None:
+        """Raise once another process has the lease.
+
+        Raises:
+            LeaseLostError: Another process has acquired it.
+        """
+        if self._lease is None:
+            await asyncio.get_running_loop().create_future()
+            return
+        await self._lease.wait_until_lost()
+        raise LeaseLostError(f"the lease {self._lease.name} is lost: {self._lease.holder} holds it")
 
     async def _deliver(self) -> None:
         delay = 0.0

@@ -23,6 +23,7 @@ __all__ = ["forward"]
 _BROKER_SETTINGS: Final = {
     "broker": "url",
     "stream": "stream",
+    "lease": "lease_name",
     "subject_prefix": "prefix",
     "payload": "payload",
     "batch": "batch",
@@ -134,6 +135,12 @@ def _read_secret(_: click.Context, __: click.Parameter, name: str) -> Secret | N
         help="Serve /metrics for Prometheus and /healthz here, for example on 127.0.0.1:9464.",
     ),
     option(
+        "--lease",
+        metavar="NAME",
+        help="NATS: of several processes with this lease one works, and the others wait until it ends or is gone for "
+        "5 s.",
+    ),
+    option(
         "--keep-session",
         is_flag=True,
         help="Leave the session to the next start when stopped: within about 30 s that misses nothing.",
@@ -178,6 +185,7 @@ async def forward(
     NATS has each change once, MQTT and Kafka at least once. Losses are messages as well, with the subject
     PREFIX.$status, or the topic PREFIX/$status. While the broker is away the records wait. When
     stopped it delivers what waits for up to --drain, prints a summary and ends with status 0, or 3 if records are lost.
+    With --lease a second process takes over when the first one fails, with the same session.
     """
     # Imported late so that --help doesn't load grpc.
     from mxgateway.forwarding import Shard  # noqa: PLC0415
@@ -191,8 +199,13 @@ async def forward(
     settings_of_broker = {setting: parameters.pop(name) for name, setting in _BROKER_SETTINGS.items()}
     broker = BrokerSettings(shard=shard, **settings_of_broker)
     settings = ForwardSettings(broker=broker, **parameters)
-    sink = broker.sink()
+    # Wrong options are reported before anything is connected to.
+    broker.sink()
     tags = settings.part_of(await find_tags(gateway, output, **selection))
     client = await gateway.client()
-    async with client.tags(client_name, supervisory=supervisory, failover_after=failover_after) as tag_client:
-        await forward_tags(tag_client, tags, sink, output, settings)
+    await forward_tags(
+        lambda: client.tags(client_name, supervisory=supervisory, failover_after=failover_after),
+        tags,
+        output,
+        settings,
+    )

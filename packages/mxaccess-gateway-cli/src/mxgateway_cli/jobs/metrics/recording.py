@@ -44,3 +44,7 @@ class RecordMetrics:
     def problem(self) -> str | None:
         """Return None: a recording that cannot write ends."""
         return None
+
+    def state(self) -> str:
+        """Return that all is well."""
+        return "ok"

@@ -36,6 +36,10 @@ class Metrics(Protocol):
         """Return why the job is not healthy, or None."""
         ...
 
+    def state(self) -> str:
+        """Return what the job does while it is healthy, in a line."""
+        ...
+
 
 @contextlib.contextmanager
 def serve_metrics(address: str | None, metrics: Metrics) -> Generator[None]:
@@ -99,7 +103,7 @@ def _handler(metrics: Metrics, page: Callable[[], bytes], content_type: str) -> 
             elif self.path == "/healthz":
                 problem = metrics.problem()
                 status = 200 if problem is None else 503
-                self._answer(status, "text/plain; charset=utf-8", f"{problem or 'ok'}\n".encode())
+                self._answer(status, "text/plain; charset=utf-8", f"{problem or metrics.state()}\n".encode())
             else:
                 self._answer(404, "text/plain; charset=utf-8", b"there are /metrics and /healthz\n")
 

@@ -13,6 +13,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from mxgateway.errors import MxGatewayConfigurationError, MxGatewayUsageError
+from mxgateway.forwarding.errors import BrokerUnavailableError
 from mxgateway.forwarding.jetstream.connection import connect_to_nats, import_nats, nats_reason
 
 if TYPE_CHECKING:
@@ -114,12 +115,14 @@ class JetStreamLease:
     ) -> None:
         await self.release()
 
-    async def acquire(self) -> None:
+    async def acquire(self, *, fail_fast: bool = False) -> None:
         """Wait until this process holds the lease. It is renewed from then on, until `release`.
 
-        A warning of the logger `mxgateway.forwarding` says once who holds it, or why no server answers.
+        A warning of the logger `mxgateway.forwarding` says once who holds it, or why no server answers. With
+        `fail_fast` it does not wait for a server.
 
         Raises:
+            BrokerUnavailableError: With `fail_fast`, no server can be used.
             MxGatewayUsageError: This object holds it already.
             MxGatewayConfigurationError: The bucket keeps its keys for another time than 1 to 10 seconds, or a file
                 cannot be read.
@@ -127,18 +130,11 @@ class JetStreamLease:
         if self._renewing is not None:
             raise MxGatewayUsageError(f"the lease {self.name} is acquired already")
         self._lost.clear()
-        said = ""
         try:
-            while (reason := await self._try()) is not None:
-                if reason != said:
-                    _logger.warning("%s: this process waits for the lease %s", reason, self.name)
-                    said = reason
-                await asyncio.sleep(_LOOK_SECONDS)
+            await self._wait(fail_fast=fail_fast)
         except BaseException:
             await self._disconnect()
             raise
-        if said:
-            _logger.warning("this process holds the lease %s now", self.name)
         self._renewing = asyncio.create_task(self._renew(), name=f"mxgateway lease {self.name}")
 
     async def release(self) -> None:
@@ -157,7 +153,10 @@ class JetStreamLease:
 
     async def wait_until_held(self) -> None:
         """Wait until the lease is held."""
-        await self._is_held.wait()
+        while not self.held:
+            # A process that was suspended may not have noticed yet that the time is over.
+            self._expire()
+            await self._is_held.wait()
 
     async def wait_until_not_held(self) -> None:
         """Wait until the lease is not held, because another process has it or because it could not be renewed."""
@@ -166,6 +165,18 @@ class JetStreamLease:
     async def wait_until_lost(self) -> None:
         """Wait until another process has acquired the lease."""
         await self._lost.wait()
+
+    async def _wait(self, *, fail_fast: bool) -> None:
+        said = ""
+        while (reason := await self._try()) is not None:
+            if fail_fast and self._client is None:
+                raise BrokerUnavailableError(reason)
+            if reason != said:
+                _logger.warning("%s: this process waits for the lease %s", reason, self.name)
+                said = reason
+            await asyncio.sleep(_LOOK_SECONDS)
+        if said:
+            _logger.warning("this process holds the lease %s now", self.name)
 
     async def _try(self) -> str | None:
         """Acquire or renew the lease, and return None, or why that is not possible at present."""
@@ -257,7 +268,7 @@ class JetStreamLease:
         try:
             info = await jetstream.stream_info(self._options.stream)
         except self._nats.js.errors.NotFoundError:
-            return 1
+            return self._options.replicas
         return info.config.num_replicas or 1
 
     async def _disconnect(self) -> None:

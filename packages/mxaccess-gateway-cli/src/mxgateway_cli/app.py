@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "read": ("tags.read_and_watch", "Read tags."),
         "watch": ("tags.read_and_watch", "Watch tags, reconnecting after a lost connection."),
         "record": ("tags.record", "Record the changes of tags in a file, losses included."),
+        "plot": ("tags.plot", "Draw trends of recorded files or of live tags."),
         "forward": ("tags.forward", "Hand the changes of tags to a broker, losses included."),
         "write": ("tags.write", "Write tags and wait for their outcomes."),
         "explore": ("tags.explore", "Explore the plant on a terminal: Galaxy, tags, trends, alarms."),

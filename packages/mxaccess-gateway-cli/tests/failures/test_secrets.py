@@ -50,6 +50,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "explore": ["TestObject.TestInt"],
     "forward": ["TestObject.TestInt", "--to", "nats://127.0.0.1:1", "--duration", "100ms"],
     "galaxy-watch": ["--count", "1"],
+    "plot": ["TestObject.TestInt", "--duration", "0.2"],
     "read": ["TestObject.TestInt"],
     "read-bulk": ["TestObject.TestInt"],
     "record": ["TestObject.TestInt", "--count", "1"],

@@ -59,6 +59,7 @@ _USES: Final[Mapping[str, Uses]] = {
     "watch": _uses(f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK"),
     "forward": _uses(f"{_SESSION} StreamEvents {_GALAXY}", _TAG_CLIENT),
     "record": _uses(f"{_SESSION} StreamEvents {_GALAXY}", _TAG_CLIENT),
+    "plot": _uses(f"{_SESSION} StreamEvents", _TAG_CLIENT),
     "write": _uses(
         f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK WRITE WRITE2 WRITE_BULK WRITE2_BULK"
     ),

@@ -1,0 +1,215 @@
+"""Trends of recorded files and of live tags, as pictures and as lines."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
+
+from cli_support.command_line import Result, mxgw_py, succeed
+from cli_support.schemas import validate
+from mxgateway import MxValueInput, to_mx_value
+from mxgateway.recording import CsvSink, JsonLinesSink, RecordKind, TagRecord
+from mxgateway.testing import SimulatedGateway
+from mxgateway_cli.exit_status import ExitStatus
+
+INT, STRING = "TestChildObject.TestInt", "TestChildObject.TestString"
+BEGIN = datetime(2026, 3, 1, 6, tzinfo=UTC)
+SVG_NAMESPACES = ("http://www.w3.org/", "http://purl.org/", "https://matplotlib.org/", "http://creativecommons.org/")
+
+
+def at(second: float) -> int:
+    """Return the nanoseconds of a second of the recording."""
+    return round((BEGIN.timestamp() + second) * 1e9)
+
+
+def change(tag: str, second: float, value: MxValueInput, quality: int = 192) -> TagRecord:
+    """Return the record of a change."""
+    event = pb.MxEvent(session_id="session-1", worker_sequence=1, quality=quality, value=to_mx_value(value))
+    event.source_timestamp.FromDatetime(BEGIN + timedelta(seconds=second))
+    return TagRecord(kind=RecordKind.CHANGE, received_nanoseconds=at(second), tag=tag, event=event)
+
+
+def status(kind: RecordKind, second: float, detail: str) -> TagRecord:
+    """Return a record that is no change."""
+    return TagRecord(kind=kind, received_nanoseconds=at(second), detail=detail)
+
+
+RECORDS = [
+    *(change("A.Level", second, second * 1.5) for second in range(0, 40, 10)),
+    *(change("A.Pump", second, second % 20 == 0) for second in range(0, 40, 10)),
+    status(RecordKind.LOST, 40, "the gateway is away"),
+    status(RecordKind.RESTORED, 60, "in a new session at g:1: changes since 40 were missed; the present values follow"),
+    change("A.Level", 60, 5.0),
+    change("A.Pump", 60, False),
+    change("A.Level", 70, 6.0, quality=64),
+    change("A.Level", 80, 7.0, quality=0),
+]
+TEXT = change("A.Name", 80, "seven")
+
+
+@pytest.fixture
+async def recording(tmp_path: Path) -> Path:
+    """A recording of two tags with a gap of 20 seconds. Beside it is one that has a text too, `text.jsonl`."""
+    for name, records in (("values", RECORDS), ("text", [*RECORDS, TEXT])):
+        sink = JsonLinesSink(tmp_path / f"{name}.jsonl")
+        await sink.open()
+        await sink.write(records)
+        await sink.close()
+    return tmp_path / "values.jsonl"
+
+
+async def text_of(path: Path) -> str:
+    """Return the text of a file."""
+    return await asyncio.to_thread(path.read_text, "utf-8")
+
+
+async def test_a_recorded_tag_is_a_line_with_its_trend_and_its_gap(recording: Path) -> None:
+    result = await succeed("plot", recording, "--only", "A.Level")
+
+    (line,) = result.stdout.splitlines()
+    tag, bars, figures = line.split(" ", 2)
+    assert tag == "A.Level"
+    assert len(bars) == 40
+    # From 40 to 60 of 80 seconds.
+    assert bars.strip("▁▂▃▄▅▆▇█") == "·" * 10
+    assert bars.index("·") == 20
+    assert bars[19] == "█"
+    assert figures == (
+        "min 0.0, max 45.0, last 7.0, 7 values, 1 gaps, 2026-03-01T06:00:00.000Z to 2026-03-01T06:01:20.000Z"
+    )
+
+
+async def test_json_has_the_figures_of_each_trend(recording: Path) -> None:
+    result = await succeed("plot", recording, "--json")
+
+    level, pump = result.records
+    for record in (level, pump):
+        validate(record, "trend")
+    assert (level["min"], level["max"], level["last"], level["gaps"]) == (0.0, 45.0, 7.0, 1)
+    assert (pump["min"], pump["max"], pump["last"]) == (False, True, False)
+
+
+async def test_a_tag_without_numbers_is_left_out_with_a_warning(recording: Path) -> None:
+    result = await mxgw_py("plot", recording.with_name("text.jsonl"))
+
+    assert (result.status, len(result.stdout.splitlines())) == (ExitStatus.GOOD, 2)
+    assert "warning: not plotted, because they have no numbers: A.Name" in result.stderr
+
+
+async def test_times_choose_what_is_plotted(recording: Path) -> None:
+    chosen = ("--since", "2026-03-01T06:00:10Z", "--until", "2026-03-01T06:00:30Z", "--only", "A.Level")
+    result = await succeed("plot", recording, *chosen, "--json")
+
+    assert (result.record["values"], result.record["min"], result.record["max"]) == (2, 15.0, 30.0)
+
+
+async def test_a_picture_is_made_by_its_suffix(recording: Path, tmp_path: Path) -> None:
+    for suffix in ("png", "svg", "html"):
+        picture = tmp_path / f"trend.{suffix}"
+        result = await succeed("plot", recording, "--to", picture)
+        assert result.stdout == f"{picture}: 2 trends\n"
+
+    assert (await asyncio.to_thread((tmp_path / "trend.png").read_bytes)).startswith(b"\x89PNG")
+    svg = await text_of(tmp_path / "trend.svg")
+    for shown in ("A.Level", "A.Pump", "false", "true", "changes are missing", "uncertain quality", "bad quality"):
+        assert f">{shown}</text>" in svg
+    assert ">time in UTC</text>" in svg
+    page = await text_of(tmp_path / "trend.html")
+    assert "<title>A.Level, A.Pump</title>" in page
+    assert ">changes are missing</text>" in page
+    # Nothing is loaded from elsewhere.
+    for part in page.replace("https://", "http://").split("http://")[1:]:
+        assert f"http://{part}".startswith(tuple(each.replace("https", "http") for each in SVG_NAMESPACES))
+
+
+async def test_the_same_recording_makes_the_same_picture(recording: Path, tmp_path: Path) -> None:
+    pictures: list[str] = []
+    for _ in range(2):
+        await succeed("plot", recording, "--to", tmp_path / "trend.svg")
+        pictures.append(await text_of(tmp_path / "trend.svg"))
+
+    assert pictures[0] == pictures[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no TZ")
+async def test_the_axis_names_its_time_zone(recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time  # noqa: PLC0415 - tzset is for Unix only
+
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        await succeed("plot", recording, "--to", tmp_path / "trend.svg", "--local")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert ">time in CET (UTC+01:00)</text>" in await text_of(tmp_path / "trend.svg")
+
+
+async def test_many_values_keep_their_peaks(tmp_path: Path) -> None:
+    path = tmp_path / "values.csv"
+    sink = CsvSink(path)
+    await sink.open()
+    await sink.write([change("A.Level", n / 100, 99.0 if n == 12_345 else 1.0 + n % 2) for n in range(20_000)])
+    await sink.close()
+    await succeed("plot", path, "--to", tmp_path / "trend.svg")
+
+    svg = await text_of(tmp_path / "trend.svg")
+    assert len(svg) < 1_000_000
+    assert ">100</text>" in svg
+
+
+async def test_live_tags_are_watched_for_the_duration(gateway: SimulatedGateway, tmp_path: Path) -> None:
+    plotting = asyncio.create_task(succeed("plot", INT, "--duration", "500ms", "--json"))
+    await gateway.wait_for(lambda: any(call.rpc == "StreamEvents" and call.messages_sent for call in gateway.calls))
+    gateway.plant[INT].set(50)
+    result = await plotting
+    picture = await succeed("plot", INT, "--duration", "200ms", "--to", tmp_path / "live.svg")
+
+    assert [result.record[name] for name in ("tag", "min", "max", "last")] == [INT, 42, 50, 50]
+    assert picture.stdout == f"{tmp_path / 'live.svg'}: 1 trend\n"
+
+
+def refusal(result: Result) -> tuple[int, str]:
+    """Return the status and the error of a command, which has one line."""
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    return result.status, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected", "text"),
+    [
+        (("{away}",), ExitStatus.FAILED, "away.csv has no recording"),
+        (("{recording}", "--to", "t.pdf"), ExitStatus.USAGE, "the name must end in .png, .svg, .html"),
+        (("{recording}", "--to", "no/such/t.png"), ExitStatus.USAGE, "does not exist"),
+        (("{recording}", INT), ExitStatus.USAGE, "give either recorded files or tags, not both"),
+        (("{text}", "--only", "A.Name"), ExitStatus.FAILED, "no numbers among the values of A.Name"),
+        (("{recording}", "--only", "No.Tag"), ExitStatus.FAILED, "has no values"),
+        (("{recording}", "--since", "yesterday"), ExitStatus.USAGE, "use an ISO 8601 time with a time zone"),
+        ((INT, "--only", INT), ExitStatus.USAGE, "are for recorded files"),
+        ((STRING, "--duration", "100ms"), ExitStatus.FAILED, f"no numbers among the values of {STRING}"),
+    ],
+)
+@pytest.mark.usefixtures("gateway")
+async def test_what_cannot_be_plotted_is_one_line(
+    recording: Path, tmp_path: Path, arguments: tuple[str, ...], expected: ExitStatus, text: str
+) -> None:
+    others = {name: tmp_path / file for name, file in (("away", "away.csv"), ("text", "text.jsonl"))}
+    here = [each.format(recording=recording, **others) for each in arguments]
+    found, error = refusal(await mxgw_py("plot", *here))
+
+    assert found == expected
+    assert text in error
+
+
+async def test_a_missing_library_is_named(recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    found, error = refusal(await mxgw_py("plot", recording, "--to", tmp_path / "t.png"))
+
+    assert found == ExitStatus.USAGE
+    assert "pipx inject mxaccess-gateway-cli matplotlib" in error

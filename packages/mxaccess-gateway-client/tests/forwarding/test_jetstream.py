@@ -89,6 +89,26 @@ async def test_changes_wait_while_the_broker_is_away_and_arrive_once_and_in_orde
     assert await values(nats_server) == [42, *range(200)]
 
 
+async def test_messages_that_the_broker_has_acknowledged_and_lost_are_a_gap(
+    tags: TagClient, gateway: SimulatedGateway, nats_server: NatsServer
+) -> None:
+    async with Forwarder(tags, JetStreamSink(options(nats_server)), INT) as forwarder:
+        running = asyncio.create_task(forwarder.run())
+        await until(lambda: forwarder.statistics.acknowledged == 1)
+        async with nats_server.client() as client:
+            await client.jetstream().delete_stream(STREAM)
+        await nats_server.kill()
+        await nats_server.start()
+        gateway.plant[INT].set(1)
+        await until(lambda: forwarder.statistics.acknowledged == 2)
+        forwarder.stop()
+        await running
+
+    gap, change_after = [record for _, record in await published(nats_server)]
+    assert "the stream PLANT has lost" in gap["detail"]
+    assert (gap["kind"], change_after["value"]) == ("gap", 1)
+
+
 async def test_a_forwarder_begins_while_the_broker_is_away(
     tags: TagClient, gateway: SimulatedGateway, nats_server: NatsServer
 ) -> None:

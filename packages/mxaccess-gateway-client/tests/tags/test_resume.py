@@ -134,6 +134,19 @@ async def test_a_change_of_a_tag_that_was_not_saved_is_a_gap(
         assert await values(watch, 3) == [WatchRestored, WatchGap, "new"]
 
 
+async def test_a_tag_whose_handle_was_renewed_after_saving_is_watched_again(
+    tags: TagClient, other: TagClient, gateway: SimulatedGateway
+) -> None:
+    saved = await leave(tags, gateway, INT)
+    gateway.plant[INT].set(1)
+
+    assert await other.resume(replace(saved, item_handles={INT: saved.item_handles[INT] + 1000}))
+    async with other.watch(INT) as watch:
+        assert await values(watch, 3) == [WatchRestored, WatchGap, 1]
+        gateway.plant[INT].set(2)
+        assert await values(watch, 1) == [2]
+
+
 async def test_events_that_the_gateway_no_longer_has_are_a_gap(
     tags: TagClient, other: TagClient, gateway: SimulatedGateway
 ) -> None:

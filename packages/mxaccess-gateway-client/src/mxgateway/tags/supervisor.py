@@ -18,7 +18,6 @@ from mxgateway.errors import (
     MxGatewayTransportError,
     MxGatewayUsageError,
 )
-from mxgateway.events.views import ReplayGap
 from mxgateway.tags.saved_session import SavedSession
 from mxgateway.tags.tag_session import TagSession
 
@@ -339,9 +338,7 @@ class Supervisor:
 
     def _dispatch(self, event: MxEvent) -> None:
         self._heard = time.time()
-        self._subscriptions.dispatch(event)
-        if isinstance(event, ReplayGap):
-            # Events were lost: no known value can be trusted any more.
+        if not self._subscriptions.dispatch(event):
             self.run(self._refresh(), name="mxgateway tags refresh")
 
     async def _refresh(self) -> None:

@@ -71,7 +71,9 @@ def _plot(
 
 plot = build_command(
     "plot",
-    argument("sources", nargs=-1, required=True, example="values.csv", metavar="FILE|TAG...", shell_complete=complete_tag),
+    argument(
+        "sources", nargs=-1, required=True, example="values.csv", metavar="FILE|TAG...", shell_complete=complete_tag
+    ),
     option(
         "--to",
         "path",

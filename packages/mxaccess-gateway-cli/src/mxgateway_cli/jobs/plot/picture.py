@@ -83,7 +83,7 @@ def draw(trends: Sequence[Trend], path: Path, zone: Zone) -> None:
         OSError: The file cannot be written.
     """
     if len(trends) > _MAX_TRENDS:
-        raise click.UsageError(f"{len(trends)} tags have numbers, and a picture has room for {_MAX_TRENDS}: give --only")
+        raise click.UsageError(f"a picture has room for {_MAX_TRENDS} tags, not for {len(trends)}: give --only")
     matplotlib = _matplotlib()
     with matplotlib.rc_context(_STYLE):
         figure = _figure(trends, zone)

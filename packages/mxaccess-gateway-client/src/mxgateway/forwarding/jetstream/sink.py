@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -22,7 +23,7 @@ from mxgateway.forwarding.jetstream.headers import (
 from mxgateway.forwarding.jetstream.lane_messages import LANE_LEVEL, decode_lane, encode_lane, parts_of_lane
 from mxgateway.forwarding.naming import nats_subject
 from mxgateway.forwarding.payload import encode_records, record_id
-from mxgateway.recording import RecordKind
+from mxgateway.recording import RecordKind, TagRecord
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 
     from mxgateway.forwarding.jetstream.options import JetStreamOptions
     from mxgateway.forwarding.lane import LaneState
-    from mxgateway.recording import TagRecord
     from mxgateway.tags import SavedSession
 
 __all__ = ["JetStreamSink"]
 
 STATUS_LEVEL: Final = "$status"
 """The last level of the subject of records that are about no tag. No tag has it: a `$` in a name is encoded."""
+
+_logger = logging.getLogger("mxgateway.forwarding")
 
 _MAX_PENDING: Final = 4000
 _ERROR_WRONG_LAST_SEQUENCE: Final = 10071
@@ -74,6 +76,8 @@ class JetStreamSink:
         # The messages that were sent last, which the stream may have without an acknowledgement.
         self._sent: set[str] = set()
         self._lane_state: LaneState | None = None
+        # What to store first: that acknowledged messages are gone.
+        self._gap: TagRecord | None = None
         # Why no acknowledgement will come: nats-py reports that beside the calls.
         self._failure: asyncio.Future[Exception] | None = None
 
@@ -111,13 +115,15 @@ class JetStreamSink:
             MxGatewayConfigurationError: The account may not publish them.
             StreamTakenError: Another program has written to the stream.
         """
-        messages = self._messages(self._position.not_stored(records))
+        records = self._position.not_stored(records)
+        messages = self._messages(records if self._gap is None else [self._gap, *records])
         stored = [index for index, message in enumerate(messages) if message.identity == self._last_id]
         if stored:
             # They were stored before the connection was lost.
             messages = messages[stored[-1] + 1 :]
         with self._errors(f"cannot publish to the stream {self.options.stream}"):
             await self._publish(messages)
+        self._gap = None
 
     async def save_lane(self, owner: str, session: SavedSession | None) -> None:
         """Store the owner and the session that the following records come from.
@@ -251,6 +257,8 @@ class JetStreamSink:
             position = NO_POSITION
         if self._last_sequence is not None and sequence > self._last_sequence and last_id not in self._sent:
             raise self._taken()
+        if self._last_sequence is not None and sequence < self._last_sequence:
+            self._gap = self._lost(self._last_sequence - sequence)
         is_first = self._last_sequence is None
         self._last_sequence, self._last_id, self._position = sequence, last_id, position
         if is_first:
@@ -287,6 +295,11 @@ class JetStreamSink:
         if "permissions violation" in reason.lower():
             return MxGatewayConfigurationError(f"{what}: {reason}: allow it to the account, or use other subjects")
         return BrokerUnavailableError(f"{what}: {reason}")
+
+    def _lost(self, count: int) -> TagRecord:
+        text = f"the stream {self.options.stream} has lost {count} messages that it had acknowledged"
+        _logger.warning("%s", text)
+        return TagRecord(kind=RecordKind.GAP, received_nanoseconds=time.time_ns(), detail=text)
 
     def _taken(self) -> StreamTakenError:
         facts = ErrorFacts(hint="give each forwarder a stream of its own, or the same lease")

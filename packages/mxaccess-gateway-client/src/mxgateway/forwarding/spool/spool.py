@@ -195,7 +195,8 @@ class Spool:
             self._is_failing = False
             _logger.warning("the spool %s can be written again", self._path)
         if self._unwritten:
-            self._written_as = numbers[0] if self._delivers_unwritten else 0
+            if self._delivers_unwritten and not self._written_as:
+                self._written_as = self._delivering = numbers[0]
             self._unwritten.clear()
             self._unwritten_loss = None
 
@@ -204,7 +205,7 @@ class Spool:
             self._is_failing = True
             _logger.warning("records wait in memory: %s", error)
         self._unwritten.extend(batches)
-        oldest = 1 if self._delivers_unwritten else 0
+        oldest = 1 if self._delivers_unwritten and not self._written_as else 0
         while self.bytes > self._limits.max_bytes and len(self._unwritten) > oldest + 1:
             records, _ = self._unwritten[oldest]
             del self._unwritten[oldest]

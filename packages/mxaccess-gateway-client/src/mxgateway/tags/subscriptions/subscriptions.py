@@ -141,24 +141,23 @@ class Subscriptions:
         except TimeoutError:
             return
 
-    def dispatch(self, event: MxEvent) -> None:
-        """Deliver an event to the watches of its tag, or to the write that waits for it."""
+    def dispatch(self, event: MxEvent) -> bool:
+        """Deliver an event to the watches of its tag, or to the write that waits for it.
+
+        Return False if it shows that changes were lost, so that the values of all tags are needed again.
+        """
         self.count_event(event)
         if isinstance(event, ReplayGap):
-            self.gaps += 1
-            self.announce(WatchGap(dropped=0))
-            for known in self._by_tag.values():
-                known.outdate()
-            return
+            self._announce_gap()
+            return False
         subscription = self._by_handle.get(event.raw.item_handle)
         if subscription is None:
             if self._is_adopted and isinstance(event, DataChange):
-                # The other process ended before it could save this handle. Its tag is added again, but what changed
-                # until then cannot be assigned to it.
+                # The other process ended before it could save this handle. The changes of it have no name.
                 self._is_adopted = False
-                self.gaps += 1
-                self.announce(WatchGap(dropped=0))
-            return
+                self._announce_gap()
+                return False
+            return True
         if isinstance(event, DataChange):
             change = TagChange(subscription.tag, event.raw, repeated=subscription.repeated)
             subscription.repeated = False
@@ -169,6 +168,13 @@ class Subscriptions:
                 queue.put_change(change)
         elif isinstance(event, WriteComplete) and self.on_outcome is not None:
             self.on_outcome(subscription, event)
+        return True
+
+    def _announce_gap(self) -> None:
+        self.gaps += 1
+        self.announce(WatchGap(dropped=0))
+        for known in self._by_tag.values():
+            known.outdate()
 
     def attach(self, session: Session, server_handle: int) -> None:
         """Use a new session, in which no tag is added yet."""

@@ -18,9 +18,16 @@ from mxgateway.forwarding.jetstream.headers import (
     MESSAGE_ID,
     NO_POSITION,
     POSITION,
+    RECEIVED,
     Position,
 )
-from mxgateway.forwarding.jetstream.lane_messages import LANE_LEVEL, decode_lane, encode_lane, parts_of_lane
+from mxgateway.forwarding.jetstream.lane_messages import (
+    LANE_LEVEL,
+    LaneKeeper,
+    decode_lane,
+    encode_lane,
+    parts_of_lane,
+)
 from mxgateway.forwarding.naming import nats_subject
 from mxgateway.forwarding.payload import encode_records, record_id
 from mxgateway.recording import RecordKind, TagRecord
@@ -76,6 +83,7 @@ class JetStreamSink:
         # The messages that were sent last, which the stream may have without an acknowledgement.
         self._sent: set[str] = set()
         self._lane_state: LaneState | None = None
+        self._lane = LaneKeeper()
         # What to store first: that acknowledged messages are gone.
         self._gap: TagRecord | None = None
         # Why no acknowledgement will come: nats-py reports that beside the calls.
@@ -87,7 +95,7 @@ class JetStreamSink:
         return self._lane_state
 
     async def open(self) -> datetime | None:
-        """Connect, create the stream if it is missing, and return when its last message was stored.
+        """Connect, create the stream if it is missing, and return when its last record was received.
 
         Raises:
             BrokerUnavailableError: No server can be reached, or JetStream is not enabled.
@@ -122,6 +130,8 @@ class JetStreamSink:
             # They were stored before the connection was lost.
             messages = messages[stored[-1] + 1 :]
         with self._errors(f"cannot publish to the stream {self.options.stream}"):
+            if self._lane.is_due(self._last_sequence or 0):
+                await self._publish_lane()
             await self._publish(messages)
         self._gap = None
 
@@ -132,19 +142,9 @@ class JetStreamSink:
             BrokerUnavailableError: It was not acknowledged.
             StreamTakenError: Another program has written to the stream.
         """
-        now, position = time.time_ns(), self._position
-        messages = [
-            _Message(
-                f"lane:{owner}:{now}:{part}",
-                f"{self.options.subject_prefix}.{LANE_LEVEL}",
-                content,
-                {KIND: "lane", POSITION: str(position)},
-                position,
-            )
-            for part, content in enumerate(encode_lane(owner, session), 1)
-        ]
+        self._lane.contents = encode_lane(owner, session, self._client.max_payload)
         with self._errors(f"cannot publish to the stream {self.options.stream}"):
-            await self._publish(messages)
+            await self._publish_lane()
 
     async def close(self) -> None:
         """Close the connection. Closing twice is allowed."""
@@ -179,6 +179,22 @@ class JetStreamSink:
             headers[POSITION] = str(position)
         return _Message(identity, subject, encode_records(records, options.payload), headers, position)
 
+    async def _publish_lane(self) -> None:
+        now, position, contents = time.time_ns(), self._position, self._lane.contents
+        last = f"{self.options.subject_prefix}.{LANE_LEVEL}"
+        messages = [
+            _Message(
+                f"lane:{now}:{part}",
+                last if part == len(contents) else f"{last}.{part}",
+                content,
+                {KIND: "lane", POSITION: str(position)},
+                position,
+            )
+            for part, content in enumerate(contents, 1)
+        ]
+        await self._publish(messages)
+        self._lane.saved(self._last_sequence or 0)
+
     async def _publish(self, messages: Sequence[_Message]) -> None:
         waiting: deque[tuple[_Message, asyncio.Future[Any]]] = deque()
         publish, sequence = self._stream.publish_async, self._last_sequence or 0
@@ -186,6 +202,8 @@ class JetStreamSink:
         try:
             for message in messages:
                 headers = message.headers | {MESSAGE_ID: message.identity, EXPECTED_LAST_SEQUENCE: str(sequence)}
+                if message.position.received:
+                    headers[RECEIVED] = str(message.position.received)
                 if len(waiting) == _MAX_PENDING:
                     await self._wait_for(waiting[0][1])
                 while waiting and waiting[0][1].done():
@@ -247,14 +265,13 @@ class JetStreamSink:
             raise MxGatewayConfigurationError(
                 f"the stream {options.stream} has the subjects {subjects}, not {options.subject_prefix}.>"
             )
-        sequence, last_id, when = info.state.last_seq, None, None
-        if info.state.messages:
-            last = await self._stream.get_msg(options.stream, seq=sequence)
+        self._lane.limit(info.config)
+        sequence, last_id, when, position = info.state.last_seq, None, None, NO_POSITION
+        last = await self._message_at(sequence) if info.state.messages else None
+        if last is not None:
             headers: dict[str, str] = last.headers or {}
-            last_id, when = headers.get(MESSAGE_ID), last.time
-            position = Position.of_headers(headers)
-        else:
-            position = NO_POSITION
+            last_id, position = headers.get(MESSAGE_ID), Position.of_headers(headers)
+            when = position.received_time or last.time
         if self._last_sequence is not None and sequence > self._last_sequence and last_id not in self._sent:
             raise self._taken()
         if self._last_sequence is not None and sequence < self._last_sequence:
@@ -272,9 +289,21 @@ class JetStreamSink:
             last = await stream.get_last_msg(options.stream, subject)
         except self._nats.js.errors.NotFoundError:
             return None
-        first = last.seq - parts_of_lane(last.data) + 1
-        earlier = [(await stream.get_msg(options.stream, seq=number)).data for number in range(first, last.seq)]
-        return decode_lane([*earlier, last.data], position, when)
+        contents = deque([last.data])
+        for part in range(parts_of_lane(last.data) - 1, 0, -1):
+            message = await self._message_at(last.seq - len(contents))
+            if message is None or message.subject != f"{subject}.{part}":
+                # The stream does not keep its messages for that long.
+                return decode_lane([last.data], NO_POSITION, when)
+            contents.appendleft(message.data)
+        return decode_lane(contents, position, when)
+
+    async def _message_at(self, sequence: int) -> Any:
+        """Return a message of the stream, or None if the stream does not have it any more."""
+        try:
+            return await self._stream.get_msg(self.options.stream, seq=sequence)
+        except self._nats.js.errors.NotFoundError:
+            return None
 
     @contextlib.contextmanager
     def _errors(self, what: str) -> Generator[None]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
+import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,21 @@ from mxgateway import MxGatewayConfigurationError
 from mxgateway.forwarding import Spool
 from mxgateway.recording import TagRecord
 from support.recording import LOST, WHEN, change
+
+NEEDS_LIMITS = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the size of files like this")
+
+
+@contextlib.contextmanager
+def full_disk() -> Generator[None]:
+    """Let every write of this process to a file fail during the block, as on a full disk."""
+    import resource  # noqa: PLC0415 - Windows has none
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 async def delivered(spool: Spool) -> list[TagRecord]:
@@ -107,6 +126,89 @@ async def test_records_that_are_too_old_are_dropped() -> None:
     await spool.write([TagRecord(kind=LOST.kind, received_nanoseconds=2**62, detail="later")])
     assert numbers(await delivered(spool)) == ["gap", "lost"]
     await spool.close()
+
+
+@NEEDS_LIMITS
+async def test_while_the_disk_is_full_records_wait_in_memory_within_the_limit(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Spool(tmp_path / "spool.sqlite", max_bytes=500)
+    await spool.open()
+    with full_disk():
+        for number in range(20):
+            await spool.write([change(number, number)])
+    assert spool.bytes <= 500
+    assert spool.dropped == 20 - spool.records
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["records wait in memory"]
+
+    await spool.write([change(20, 20)])
+    gap, *rest = await delivered(spool)
+    assert gap.detail.startswith(f"{21 - len(rest)} changes received from ")
+    assert numbers(rest) == list(range(21 - len(rest), 21))
+    await spool.close()
+
+
+@NEEDS_LIMITS
+async def test_records_in_memory_are_delivered_once_while_the_disk_becomes_free(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    await spool.open()
+    await spool.write([change(0, 0)])
+    with full_disk():
+        for number in (1, 2, 3):
+            await spool.write([change(number, number)])
+        found: list[TagRecord] = []
+        for _ in range(2):
+            batch = await spool.next()
+            assert batch is not None
+            found += batch.records
+            await spool.acknowledge(batch)
+        # The next one is being delivered when it is written to the file, and the disk is full again then.
+        delivering = await spool.next()
+        assert delivering is not None
+    await spool.write([change(4, 4)])
+    with full_disk():
+        await spool.write([change(5, 5)])
+    await spool.write([change(6, 6)])
+    await spool.acknowledge(delivering)
+    found += [*delivering.records, *await delivered(spool)]
+
+    assert numbers(found) == list(range(7))
+    assert (spool.records, spool.bytes) == (0, 0)
+    await spool.close()
+
+
+@NEEDS_LIMITS
+async def test_the_gap_of_a_full_spool_is_told_once_even_if_the_disk_is_full(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite", max_bytes=500)
+    await spool.open()
+    for number in range(20):
+        await spool.write([change(number, number)])
+    with full_disk():
+        found = await delivered(spool)
+    await spool.write([change(20, 20)])
+    found += await delivered(spool)
+
+    assert numbers(found) == ["gap", *range(22 - len(found), 21)]
+    await spool.close()
+
+
+async def test_a_spool_of_another_job_or_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    spool = Spool(path, job="the stream A")
+    await spool.open()
+    await spool.write([change(1)])
+    await spool.close()
+    with pytest.raises(MxGatewayConfigurationError, match="belongs to the stream A, not to the stream B"):
+        await Spool(path, job="the stream B").open()
+    again = Spool(path, job="the stream A")
+    await again.open()
+    assert again.records == 1
+    await again.close()
+
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(MxGatewayConfigurationError, match="was written by a newer version"):
+        await Spool(path).open()
 
 
 async def test_two_programs_cannot_use_the_same_spool(tmp_path: Path) -> None:

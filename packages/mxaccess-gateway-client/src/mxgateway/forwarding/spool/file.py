@@ -141,6 +141,8 @@ class SpoolFile:
         self._connection: sqlite3.Connection | None = None
         # The records of the newest batches, so that a broker that keeps up costs no decoding.
         self._recent: OrderedDict[int, Sequence[TagRecord]] = OrderedDict()
+        # The losses before this batch are reported, even if they are in the file still.
+        self._reported = 0
         self.bytes: int = 0
         self.records: int = 0
         self.dropped: int = 0
@@ -232,29 +234,35 @@ class SpoolFile:
             return None
         number, content = row
         records = self._recent.pop(number, None) or decode_records(content)
-        losses = "SELECT sum(changes), min(begin), max(end) FROM loss WHERE batch < ?"
-        changes, begin, end = self._read(losses, (number,)) or (None, 0, 0)
+        losses = "SELECT sum(changes), min(begin), max(end) FROM loss WHERE batch >= ? AND batch < ?"
+        changes, begin, end = self._read(losses, (self._reported, number)) or (None, 0, 0)
         if changes is not None:
             # The gap becomes part of the batch, so that both are delivered or neither.
-            with_loss = [Loss(changes=changes, begin=begin, end=end).record(), *records]
-            with_gap = encode_records(with_loss)
+            records = [Loss(changes=changes, begin=begin, end=end).record(), *records]
+            with_gap = encode_records(records)
 
             def work(connection: sqlite3.Connection, totals: _Totals) -> None:
                 update = "UPDATE batch SET records = ?, content = ? WHERE id = ?"
-                connection.execute(update, (len(with_loss), with_gap, number))
+                connection.execute(update, (len(records), with_gap, number))
                 connection.execute("DELETE FROM loss WHERE batch < ?", (number,))
                 totals.records += 1
                 totals.bytes += len(with_gap) - len(content)
 
-            # If the file cannot be written now, the gap follows with another batch.
+            # If the file cannot be written now, the gap is reported all the same.
             with contextlib.suppress(OSError):
                 self._transaction(work)
-                records = with_loss
+            self._reported = number
         return SpooledBatch(number=number, records=records)
 
     def remove(self, number: int) -> None:
         """Remove a batch and those before it."""
         self._transaction(lambda connection, totals: _remove(connection, totals, 0, number))
+
+    def size_up_to(self, number: int) -> tuple[int, int]:
+        """Return the records and bytes of a batch and those before it."""
+        sizes = "SELECT coalesce(sum(records), 0), coalesce(sum(length(content)), 0) FROM batch WHERE id <= ?"
+        records, size = self._read(sizes, (number,)) or (0, 0)
+        return records, size
 
     def save_session(self, session: SavedSession | None) -> None:
         """Keep a session for the next start."""

@@ -66,8 +66,8 @@ class Spool:
         # The number of the batch that is being delivered, which is not dropped, and that of the last acknowledged one.
         self._delivering = 0
         self._acknowledged = 0
-        # Acknowledged records that could not be removed yet.
-        self._unremoved = 0
+        # The records and bytes that are acknowledged but could not be removed yet.
+        self._unremoved = (0, 0)
         # What could not be written to the file yet, and the changes that were dropped because that became too much.
         self._unwritten: deque[tuple[Sequence[TagRecord], bytes]] = deque()
         self._unwritten_loss: Loss | None = None
@@ -82,12 +82,12 @@ class Spool:
     @property
     def records(self) -> int:
         """How many records wait."""
-        return self._file.records - self._unremoved + sum(len(records) for records, _ in self._unwritten)
+        return self._file.records - self._unremoved[0] + sum(len(records) for records, _ in self._unwritten)
 
     @property
     def bytes(self) -> int:
         """How many bytes of records wait."""
-        return self._file.bytes + sum(len(content) for _, content in self._unwritten)
+        return self._file.bytes - self._unremoved[1] + sum(len(content) for _, content in self._unwritten)
 
     @property
     def dropped(self) -> int:
@@ -240,7 +240,7 @@ class Spool:
             self._file.remove(number)
         except OSError as error:
             # They are not delivered again, unless the program ends before the file can be written.
-            self._unremoved += len(batch.records)
+            self._unremoved = self._file.size_up_to(number)
             _logger.info("acknowledged records stay in the spool for now: %s", error)
         else:
-            self._unremoved = 0
+            self._unremoved = (0, 0)

@@ -189,15 +189,18 @@ class SpoolFile:
         batches: Sequence[tuple[Sequence[TagRecord], bytes]],
         limits: SpoolLimits,
         *,
-        loss: Loss | None = None,
-        after: int = 0,
+        loss: Loss | None,
+        acknowledged: int,
+        delivering: int,
     ) -> list[int]:
         """Add batches and what was lost before them, and return their numbers.
 
-        If there is no room, the oldest batches with a number above `after` are dropped.
+        The batches up to `acknowledged` are removed. If there is no room, the oldest of the others are dropped, but not
+        the one that is being delivered.
         """
 
         def work(connection: sqlite3.Connection, totals: _Totals) -> list[int]:
+            _remove(connection, totals, 0, acknowledged)
             if loss is not None:
                 (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM batch").fetchone()
                 _add_loss(connection, newest, loss)
@@ -210,7 +213,7 @@ class SpoolFile:
                 totals.records += len(records)
                 totals.bytes += len(content)
             oldest = "SELECT id, received, content FROM batch WHERE id > ? ORDER BY id LIMIT 1"
-            while row := connection.execute(oldest, (after,)).fetchone():
+            while row := connection.execute(oldest, (delivering,)).fetchone():
                 number, received, content = row
                 if totals.bytes <= limits.max_bytes and not limits.are_over(received):
                     break

@@ -187,7 +187,14 @@ class Spool:
                 self._file.save_session(self._session)
                 self._is_session_saved = True
             if waiting:
-                numbers = self._file.add(waiting, self._limits, loss=self._unwritten_loss, after=self._delivering)
+                numbers = self._file.add(
+                    waiting,
+                    self._limits,
+                    loss=self._unwritten_loss,
+                    acknowledged=self._acknowledged,
+                    delivering=self._delivering,
+                )
+                self._unremoved = (0, 0)
         except OSError as error:
             self._keep_in_memory(batches, error)
             return

@@ -98,6 +98,7 @@ BODIES = {
     ("last_sequence",): "waiting = next((event.sequence for event in self._items if event.sequence), 0)\n"
     "return waiting - 1 if waiting else self._wrapped.last_sequence",
     ("TagWatch", "take"): "return self._take(limit)",
+    ("AlarmWatch", "take"): "return self._take(limit)",
     ("AlarmWatch", "active"): "return self._call(lambda: dict(self._wrapped.active))",
     ("GatewayClient", "connect"): "threads = loop_thread()\n"
     "opened = threads.run(_connect, options, **fields)\n"

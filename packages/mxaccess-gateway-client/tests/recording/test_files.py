@@ -28,6 +28,7 @@ VALUES: dict[str, tuple[MxValueInput, str, object]] = {
     "double": (0.1, "0.1", 0.1),
     "nan": (float("nan"), "nan", "NaN"),
     "text": ('say "hello",\nthen go', 'say "hello",\nthen go', 'say "hello",\nthen go'),
+    "carriage return": ("one\rtwo", "one\rtwo", "one\rtwo"),
     "time": (WHEN, "2026-01-02T03:04:05.678900Z", "2026-01-02T03:04:05.678900Z"),
     "bytes": (b"\x00\xff", "AP8=", "AP8="),
     "array": ([1, 2], "[1, 2]", [1, 2]),
@@ -134,7 +135,7 @@ async def test_half_a_record_at_the_end_is_removed_and_told(
 async def test_a_file_with_other_columns_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "v.csv"
     path.write_text("time,tag,value\n1,2,3\n")
-    with pytest.raises(OSError, match=r"v\.csv has other columns than a recording: choose another file"):
+    with pytest.raises(OSError, match=r"v\.csv has other columns than this recording: choose another file"):
         await CsvSink(path).open()
     assert path.read_text() == "time,tag,value\n1,2,3\n"
 

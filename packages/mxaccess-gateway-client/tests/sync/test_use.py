@@ -21,8 +21,8 @@ from mxgateway import (
     MxGatewayUsageError,
     TagChange,
 )
-from mxgateway.recording import CsvSink
-from mxgateway.sync import GatewayClient, Recorder, Session, TagClient
+from mxgateway.recording import AlarmRecord, CsvSink, read_alarm_records
+from mxgateway.sync import AlarmRecorder, GatewayClient, Recorder, Session, TagClient
 from support.tagging import INT, STRING
 from support.threaded_gateway import ThreadedGateway
 
@@ -247,3 +247,11 @@ def test_tags_are_recorded(tags: TagClient, tmp_path: Path) -> None:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["tag"] for row in rows if row["kind"] == "change"] == [INT]
+
+
+def test_alarms_are_recorded(client: GatewayClient, tmp_path: Path) -> None:
+    path = tmp_path / "alarms.csv"
+    with AlarmRecorder(client.watch_alarms(), CsvSink(path, records=AlarmRecord)) as recorder:
+        assert recorder.run(max_records=1).changes == 1
+
+    assert next(iter(read_alarm_records(path))).kind == "raised"

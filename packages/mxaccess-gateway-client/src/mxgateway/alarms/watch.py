@@ -159,6 +159,19 @@ class AlarmWatch(PublicNames):
         self._supervisor.start()
         return await self._supervisor.queue.get()
 
+    async def take(self, limit: int) -> list[AlarmWatchItem]:
+        """Wait for the next item, then return it and those that have arrived with it: at least one, at most `limit`.
+
+        It is `__anext__` for many items, with the same errors; at the end of the watch it returns an empty list.
+        Cancelling it loses no item.
+        """
+        self._supervisor.start()
+        try:
+            first = await self._supervisor.queue.get()
+        except StopAsyncIteration:
+            return []
+        return [first, *self._supervisor.queue.take_waiting(limit - 1)]
+
     async def close(self) -> None:
         """End the watch, drop the items it has not delivered, and wait until its feed is closed.
 

@@ -10,7 +10,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from mxgateway.recording.row import data_type_name, row_of, typed_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -46,8 +46,8 @@ _MIN_SECONDS: Final = -62_135_596_800
 _MAX_SECONDS: Final = 253_402_300_799
 
 
-def arrow_schema(pa: Any) -> Any:
-    """Return the columns as a schema of pyarrow, which is the argument."""
+def arrow_schema(pa: Any, columns: Mapping[str, str] = COLUMNS) -> Any:
+    """Return columns as a schema of pyarrow, which is the first argument."""
     types = {
         "text": pa.string(),
         "integer": pa.int64(),
@@ -57,7 +57,7 @@ def arrow_schema(pa: Any) -> Any:
         "time": pa.timestamp("us", tz="UTC"),
         "boolean": pa.bool_(),
     }
-    return pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    return pa.schema([(name, types[kind]) for name, kind in columns.items()])
 
 
 def columns_of(records: Sequence[TagRecord]) -> dict[str, list[Any]]:

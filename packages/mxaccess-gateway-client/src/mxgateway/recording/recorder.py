@@ -4,81 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from mxgateway.errors import MxGatewayConfigurationError, MxGatewayError, MxGatewayUsageError
+from mxgateway.errors import MxGatewayConfigurationError
+from mxgateway.recording.collecting import Collector, RecorderOptions, RecorderStatistics
 from mxgateway.recording.record import RecordKind, TagRecord
 from mxgateway.recording.row import iso_time
 from mxgateway.recording.sink import KeepsSession
+from mxgateway.recording.sinks.file_sink import FileSink
 from mxgateway.tags import OverflowPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
 
     from mxgateway.recording.sink import Sink
     from mxgateway.tags import TagClient, TagWatch, WatchItem
 
-__all__ = ["Recorder", "RecorderOptions", "RecorderStatistics"]
+__all__ = ["Recorder"]
 
 # A session that cannot be saved at present is looked at again after this time.
 _SESSION_SECONDS: Final = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecorderOptions:
-    """How a Recorder collects records.
-
-    Attributes:
-        batch_size: The most records that are written together.
-        flush_interval: How long a record is held back for others at most, in seconds. A program that is killed loses
-            at most the records of this time, and those that are being written.
-        buffer_size: How many changes wait while the sink is slow. If there are more, the oldest are dropped, and a gap
-            record says how many.
-
-    Raises:
-        MxGatewayConfigurationError: A number is not positive.
-    """
-
-    batch_size: int = 5000
-    flush_interval: float = 1.0
-    buffer_size: int = 100_000
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "flush_interval", "buffer_size"):
-            if not getattr(self, name) > 0:
-                raise MxGatewayConfigurationError(f"{name} must be positive, not {getattr(self, name)!r}")
-
-
-@dataclass(slots=True, kw_only=True)
-class RecorderStatistics:
-    """What a Recorder has done so far.
-
-    Attributes:
-        written: Records that the sink has made durable.
-        changes: How many of those are changes.
-        gaps: How many of those say that changes are missing.
-        lost: How many of those say that the connection or the session was lost.
-        dropped: Changes that were dropped because the sink was slow.
-        batches: How often the sink was called.
-        last_written: When the sink last made records durable, in UTC.
-    """
-
-    written: int = 0
-    changes: int = 0
-    gaps: int = 0
-    lost: int = 0
-    dropped: int = 0
-    batches: int = 0
-    last_written: datetime | None = None
-
-    @property
-    def losses(self) -> int:
-        """Records that report missing changes, or that some may be missing: gaps and lost connections."""
-        return self.gaps + self.lost
 
 
 class Recorder:
@@ -94,11 +42,16 @@ class Recorder:
         sink: Where the records are written.
         tags: The names of the tags.
         options: See RecorderOptions.
+
+    Raises:
+        MxGatewayConfigurationError: The sink is for records of alarms.
     """
 
     def __init__(self, client: TagClient, sink: Sink, *tags: str, options: RecorderOptions | None = None) -> None:
         self.options: Final = options or RecorderOptions()
         self.statistics: Final = RecorderStatistics()
+        if isinstance(sink, FileSink) and sink.records is not TagRecord:
+            raise MxGatewayConfigurationError(f"{sink.series.name} is a recording of alarms: use an AlarmRecorder")
         self._client = client
         self._sink = sink
         self._keeper = sink if isinstance(sink, KeepsSession) else None
@@ -109,9 +62,15 @@ class Recorder:
         self._watch: TagWatch = client.watch(
             *tags, queue_size=self.options.buffer_size, overflow=OverflowPolicy.DROP_OLDEST
         )
-        self._stopped = False
-        self._running = False
-        self._waiting: asyncio.Timeout | None = None
+        self._collector = Collector(
+            self._watch,
+            self.options,
+            self.statistics,
+            records=self._records,
+            write=self._write,
+            idle=self._save_session,
+            idle_deadline=self._session_deadline,
+        )
 
     async def __aenter__(self) -> Self:
         """Open the sink and begin the watch. A session that the sink has kept is continued, if that is possible.
@@ -148,89 +107,18 @@ class Recorder:
             MxGatewayError: The watch has ended with this error; the records before it are written.
             OSError: The sink cannot write. The records of the last batch may be missing.
         """
-        if self._running:
-            raise MxGatewayUsageError("the recorder runs already")
-        self._running = True
-        timer = None if duration is None else asyncio.get_running_loop().call_later(duration, self.stop)
-        batch: list[TagRecord] = []
-        try:
-            while not self._stopped:
-                left = None if max_records is None else max_records - self.statistics.changes
-                await self._collect(batch, left)
-                await self._flush(batch)
-                if max_records is not None and self.statistics.changes >= max_records:
-                    return self.statistics
-            await self._write_rest(batch)
-        except asyncio.CancelledError:
-            await self._write_rest(batch)
-            raise
-        except MxGatewayError:
-            # The watch has ended; what it delivered before is kept.
-            await self._flush(batch)
-            raise
-        finally:
-            self._running = False
-            if timer is not None:
-                timer.cancel()
+        await self._collector.run(duration, max_records)
         return self.statistics
 
     def stop(self) -> None:
         """End `run` once the records that have arrived are written."""
-        self._stopped = True
-        if self._waiting is not None:
-            self._waiting.reschedule(asyncio.get_running_loop().time())
-
-    async def _collect(self, batch: list[TagRecord], most: int | None) -> None:
-        """Add records to a batch until it is full, or until its first one has waited for `flush_interval`."""
-        limit = self.options.batch_size if most is None else min(self.options.batch_size, most)
-        loop = asyncio.get_running_loop()
-        end: float | None = None
-        try:
-            while len(batch) < limit and not self._stopped:
-                deadline = end if batch else self._session_deadline()
-                async with asyncio.timeout_at(deadline) as self._waiting:
-                    items = await self._watch.take(limit - len(batch))
-                if not items:
-                    # The recorder has been left, which closes the watch.
-                    self._stopped = True
-                batch += self._records(items)
-                end = end or loop.time() + self.options.flush_interval
-        except TimeoutError:
-            pass
-        finally:
-            self._waiting = None
-
-    async def _write_rest(self, batch: list[TagRecord]) -> None:
-        while self._watch.pending:
-            batch += self._records(await self._watch.take(self.options.batch_size))
-        await self._flush(batch)
-
-    async def _flush(self, batch: list[TagRecord]) -> None:
-        if not batch:
-            await self._save_session()
-            return
-        writing = asyncio.create_task(self._write(batch), name="mxgateway recorder write")
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            # A thread cannot be cancelled: what it writes must not be written again.
-            await writing
-            batch.clear()
-            raise
-        batch.clear()
+        self._collector.stop()
 
     async def _write(self, records: Sequence[TagRecord]) -> None:
         # A successor must be able to name the tags of the records that follow these.
         await self._save_session()
         await self._sink.write(records)
-        statistics = self.statistics
-        statistics.written += len(records)
-        statistics.changes += sum(record.kind is RecordKind.CHANGE for record in records)
-        statistics.gaps += sum(record.kind is RecordKind.GAP for record in records)
-        statistics.lost += sum(record.kind is RecordKind.LOST for record in records)
-        statistics.dropped = self._watch.dropped
-        statistics.batches += 1
-        statistics.last_written = datetime.now(UTC)
+        self.statistics.count([record.kind for record in records], dropped=self._watch.dropped)
 
     async def _save_session(self) -> None:
         """Let the sink keep the session, if it keeps sessions and has not kept this one."""

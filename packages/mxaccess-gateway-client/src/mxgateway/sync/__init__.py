@@ -15,13 +15,14 @@ from mxgateway.sync.alarms import ActiveAlarms, AlarmFeed, AlarmWatch
 from mxgateway.sync.client import GatewayClient
 from mxgateway.sync.events import EventStream
 from mxgateway.sync.galaxy import DeployWatch, Galaxy, GalaxyObjects
-from mxgateway.sync.recording import Recorder
+from mxgateway.sync.recording import AlarmRecorder, Recorder
 from mxgateway.sync.session import Session
 from mxgateway.sync.tags import TagClient, TagPoll, TagWatch
 
 __all__ = [
     "ActiveAlarms",
     "AlarmFeed",
+    "AlarmRecorder",
     "AlarmWatch",
     "DeployWatch",
     "EventStream",

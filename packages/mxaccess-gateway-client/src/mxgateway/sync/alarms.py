@@ -201,6 +201,14 @@ class AlarmWatch(Closing["async_watch.AlarmWatch", "AlarmWatchItem"]):
         """
         self._run(self._wrapped.return_to_preferred)
 
+    def take(self, limit: int) -> list[AlarmWatchItem]:
+        """Wait for the next item, then return it and those that have arrived with it: at least one, at most `limit`.
+
+        It is `receive` for many items, with the same errors; at the end of the watch it returns an empty list. Ctrl-C
+        loses no item.
+        """
+        return self._take(limit)
+
     def close(self) -> None:
         """End the watch, drop the items it has not delivered, and wait until its feed is closed.
 

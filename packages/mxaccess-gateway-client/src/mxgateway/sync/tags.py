@@ -294,7 +294,8 @@ class TagClient(Entering["async_client.TagClient"]):
     def resume(self, saved: SavedSession) -> bool:
         """Continue the session of a TagClient in another process, which has ended without closing it.
 
-        Call it before the first watch or write. The session of this client is closed. The tags of the saved one stay
+        Call it before the first watch or write; later it returns False. The session of this client is closed. The tags
+        of the saved one stay
         advised: watches of them begin with WatchRestored and the first event after `sequence`, without the present
         values. If the gateway no longer has all these events, WatchGap and the present values follow. Tags that no
         watch asks for are removed after the linger time.
@@ -305,7 +306,7 @@ class TagClient(Entering["async_client.TagClient"]):
         session is replaced.
 
         Raises:
-            MxGatewayUsageError: The client has tags already, is closed, or was opened in another process.
+            MxGatewayUsageError: The TagClient is closed, or was opened in another process.
             MxGatewayError: The TagClient has ended with this error.
         """
         return self._run(self._wrapped.resume, saved)

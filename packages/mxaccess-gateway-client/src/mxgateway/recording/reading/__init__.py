@@ -1,6 +1,7 @@
 """Read what was recorded."""
 
+from mxgateway.recording.reading.alarms import RecordedAlarms, read_alarm_records
 from mxgateway.recording.reading.records import RecordedRows, read_records
 from mxgateway.recording.reading.row import RecordedRow
 
-__all__ = ["RecordedRow", "RecordedRows", "read_records"]
+__all__ = ["RecordedAlarms", "RecordedRow", "RecordedRows", "read_alarm_records", "read_records"]

@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING, ClassVar, Final, ParamSpec, TypeVar
 from filelock import Timeout
 
 from mxgateway.errors import MxGatewayUsageError
+from mxgateway.recording.alarms.record import AlarmRecord
+from mxgateway.recording.alarms.table import ALARM_TABLE
+from mxgateway.recording.record import TagRecord
 from mxgateway.recording.sinks.series import FileSeries, Rotation
+from mxgateway.recording.tag_table import TAG_TABLE
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
     from datetime import datetime
+    from typing import Any
 
-    from mxgateway.recording.record import TagRecord
+    from mxgateway.recording.table import Table
 
 __all__ = ["FileSink"]
 
@@ -31,6 +36,7 @@ class FileSink(ABC):
     Args:
         path: The file, or a folder in which each file is named by the time of its beginning.
         rotation: When a new file begins; by default never.
+        records: What is recorded: TagRecord for a Recorder, AlarmRecord for an AlarmRecorder.
     """
 
     suffix: ClassVar[str]
@@ -39,7 +45,16 @@ class FileSink(ABC):
     continues: ClassVar[bool] = True
     """Whether the newest file of several is continued, instead of beginning a new one."""
 
-    def __init__(self, path: str | os.PathLike[str], *, rotation: Rotation | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        rotation: Rotation | None = None,
+        records: type[TagRecord | AlarmRecord] = TagRecord,
+    ) -> None:
+        self.records: Final = records
+        """The class of the records."""
+        self._table: Final[Table[Any]] = ALARM_TABLE if records is AlarmRecord else TAG_TABLE
         self.series: Final = FileSeries(path, self.suffix, rotation or Rotation(), by_date=self.by_date)
         self.path: Path | None = None
         """The file that is written at present."""
@@ -55,7 +70,7 @@ class FileSink(ABC):
         """
         return await _finished(self._open_newest)
 
-    async def write(self, records: Sequence[TagRecord]) -> None:
+    async def write(self, records: Sequence[TagRecord | AlarmRecord]) -> None:
         """Write records and return when the operating system has them on disk.
 
         Raises:
@@ -88,7 +103,7 @@ class FileSink(ABC):
         self._has_records = self.continues and last is not None
         return last
 
-    def _write_and_rotate(self, records: Sequence[TagRecord]) -> None:
+    def _write_and_rotate(self, records: Sequence[TagRecord | AlarmRecord]) -> None:
         if self.path is None:
             raise MxGatewayUsageError("the sink is not open")
         if self._has_records and self.series.is_full(self.path, self.size):
@@ -113,7 +128,7 @@ class FileSink(ABC):
         """Open a file, set its size, and return when its last record was received."""
 
     @abstractmethod
-    def _write(self, records: Sequence[TagRecord]) -> None:
+    def _write(self, records: Sequence[TagRecord | AlarmRecord]) -> None:
         """Write records to disk and set the size."""
 
     @abstractmethod

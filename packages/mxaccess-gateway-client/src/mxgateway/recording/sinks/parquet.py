@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final
 
 from mxgateway._support.extras import import_extra
-from mxgateway.recording.columns import arrow_schema, columns_of
+from mxgateway.recording.columns import arrow_schema
+from mxgateway.recording.record import TagRecord
 from mxgateway.recording.sinks.file_sink import FileSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from mxgateway.recording.record import TagRecord
+    from mxgateway.recording.alarms.record import AlarmRecord
     from mxgateway.recording.sinks.series import Rotation
 
 __all__ = ["ParquetSink"]
@@ -46,9 +47,16 @@ class ParquetSink(FileSink):
     _stream: BinaryIO
     _writer: Any
 
-    def __init__(self, path: str | os.PathLike[str], *, rotation: Rotation | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        rotation: Rotation | None = None,
+        records: type[TagRecord | AlarmRecord] = TagRecord,
+    ) -> None:
         _parquet()
-        super().__init__(path, rotation=rotation)
+        super().__init__(path, rotation=rotation, records=records)
+        self._schema: Any = arrow_schema(_arrow(), self._table.columns)
 
     def _open(self, path: Path) -> datetime | None:
         pa = _arrow()
@@ -56,14 +64,16 @@ class ParquetSink(FileSink):
         self._present = path
         self._stream = _in_progress(path).open("xb")
         # Its own id tells whether its batches are in the Parquet file already.
-        self._writer = pa.ipc.new_stream(self._stream, _schema().with_metadata({_ID: secrets.token_hex(16)}))
+        self._writer = pa.ipc.new_stream(self._stream, self._schema.with_metadata({_ID: secrets.token_hex(16)}))
         self._set_size(0)
         return last
 
-    def _write(self, records: Sequence[TagRecord]) -> None:
+    def _write(self, records: Sequence[TagRecord | AlarmRecord]) -> None:
         pa = _arrow()
         try:
-            self._writer.write_batch(pa.record_batch(_arrays(records), schema=_schema()))
+            columns = self._table.arrow_columns(records)
+            arrays = [pa.array(values, type=self._schema.field(name).type) for name, values in columns.items()]
+            self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
         except pa.ArrowInvalid as error:
             raise OSError(f"cannot write to {self.path}: {error}") from error
         self._stream.flush()
@@ -74,15 +84,15 @@ class ParquetSink(FileSink):
         self._writer.close()
         self._stream.close()
         path = self._present
-        _to_parquet(_in_progress(path), path)
+        _to_parquet(_in_progress(path), path, self._schema)
 
     def _finish_interrupted(self) -> datetime | None:
         """Make Parquet of what an interrupted program has left, and return when the last record was received."""
         for stream in self.series.existing(_IN_PROGRESS):
             _logger.warning("%s was left by an interrupted recording: it becomes %s", stream, _complete(stream))
-            _to_parquet(stream, _complete(stream))
+            _to_parquet(stream, _complete(stream), self._schema)
         complete = self.series.existing()
-        return _last_received(complete[-1]) if complete else None
+        return _last_received(complete[-1], self._schema) if complete else None
 
 
 def _arrow() -> Any:
@@ -101,25 +111,17 @@ def _complete(stream: Path) -> Path:
     return stream.with_suffix(ParquetSink.suffix)
 
 
-def _schema() -> Any:
-    return arrow_schema(_arrow())
-
-
-def _arrays(records: Sequence[TagRecord]) -> list[Any]:
-    pa = _arrow()
-    schema = _schema()
-    return [pa.array(values, type=schema.field(name).type) for name, values in columns_of(records).items()]
-
-
-def _to_parquet(stream: Path, path: Path) -> None:
+def _to_parquet(stream: Path, path: Path, schema: Any) -> None:
     """Add the records of a stream to a Parquet file, which is replaced as a whole, and remove the stream."""
     pq = _parquet()
     with stream.open("rb") as file:
         stream_id, batches = _read(file)
         rows = next(batches, None)
+        if rows is not None:
+            _check_columns(stream, rows.schema, schema)
         if rows is not None and not (path.exists() and _id(path) == stream_id):
             temporary = path.with_suffix(".tmp")
-            with pq.ParquetWriter(temporary, _schema().with_metadata({_ID: stream_id}), compression="zstd") as writer:
+            with pq.ParquetWriter(temporary, schema.with_metadata({_ID: stream_id}), compression="zstd") as writer:
                 if path.exists():
                     with pq.ParquetFile(path) as older:
                         for index in range(older.num_row_groups):
@@ -167,11 +169,17 @@ def _id(path: Path) -> bytes | None:
     return metadata.get(_ID)
 
 
-def _last_received(path: Path) -> datetime | None:
+def _last_received(path: Path, schema: Any) -> datetime | None:
     pq = _parquet()
     with pq.ParquetFile(path) as file:
+        _check_columns(path, file.schema_arrow, schema)
         if not file.num_row_groups:
             return None
         column = file.schema_arrow.get_field_index("received_time")
         last: datetime = file.metadata.row_group(file.num_row_groups - 1).column(column).statistics.max
         return last.astimezone(UTC)
+
+
+def _check_columns(path: Path, found: Any, schema: Any) -> None:
+    if found.names != schema.names:
+        raise OSError(f"{path} has other columns than this recording: choose another file")

@@ -11,29 +11,32 @@ from abc import abstractmethod
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
 
-from mxgateway.recording.row import Row, json_line, row_of, text_of
 from mxgateway.recording.sinks.file_sink import FileSink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from mxgateway.recording.alarms.record import AlarmRecord
     from mxgateway.recording.record import TagRecord
 
 __all__ = ["CsvSink", "JsonLinesSink"]
 
 _logger = logging.getLogger("mxgateway.recording")
 
+_CRLF: Final = "\r\n"
 _CHUNK_BYTES: Final = 1024 * 1024
-_RECEIVED_COLUMN: Final = Row._fields.index("received_time")
-_REPEATED_COLUMN: Final = Row._fields.index("repeated")
 
 
 class _TextSink(FileSink):
     """A file of lines, each written completely or, by a program that was killed, in part: that part is removed."""
 
-    header: ClassVar[bytes] = b""
     _file: BinaryIO
+
+    @property
+    def _header(self) -> bytes:
+        """What a file begins with."""
+        return b""
 
     def _open(self, path: Path) -> datetime | None:
         self._file = path.open("a+b")
@@ -45,16 +48,16 @@ class _TextSink(FileSink):
 
     def _continue(self, path: Path) -> datetime | None:
         self._file.seek(0)
-        if self._file.read(len(self.header)) not in {b"", self.header}:
-            raise OSError(f"{path} has other columns than a recording: choose another file")
+        if self._file.read(len(self._header)) not in {b"", self._header}:
+            raise OSError(f"{path} has other columns than this recording: choose another file")
         begin, end = self._find_last_record()
         if end < (size := self._file.seek(0, os.SEEK_END)):
             _logger.warning("%s: removed %d bytes of a record that was not complete", path, size - end)
             self._file.truncate(end)
         self._set_size(end)
         if end == 0:
-            self._append(self.header)
-        if end <= len(self.header):
+            self._append(self._header)
+        if end <= len(self._header):
             return None
         self._file.seek(begin)
         try:
@@ -62,8 +65,8 @@ class _TextSink(FileSink):
         except (ValueError, LookupError) as error:
             raise OSError(f"the last line of {path} is not a record: choose another file") from error
 
-    def _write(self, records: Sequence[TagRecord]) -> None:
-        self._append(self._encode([row_of(record) for record in records]))
+    def _write(self, records: Sequence[TagRecord | AlarmRecord]) -> None:
+        self._append(self._encode(records))
 
     def _close(self) -> None:
         self._file.close()
@@ -86,12 +89,19 @@ class _TextSink(FileSink):
         return begin + tail.rfind(b"\n", 0, max(0, end - 1)) + 1, begin + end if end else 0
 
     @abstractmethod
-    def _encode(self, rows: Sequence[Row]) -> bytes:
-        """Return rows as lines."""
+    def _encode(self, records: Sequence[TagRecord | AlarmRecord]) -> bytes:
+        """Return records as lines."""
 
     @abstractmethod
     def _received_time(self, line: str) -> datetime:
         """Return the received time of a record; raise ValueError or LookupError if it is none."""
+
+
+class _Appending:
+    """A file for csv.writer, which writes each line at once."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append
 
 
 class CsvSink(_TextSink):
@@ -102,16 +112,21 @@ class CsvSink(_TextSink):
     """
 
     suffix: ClassVar[str] = ".csv"
-    header: ClassVar[bytes] = (",".join(Row._fields) + "\n").encode()
 
-    def _encode(self, rows: Sequence[Row]) -> bytes:
+    @property
+    def _header(self) -> bytes:
+        return (",".join(self._table.csv_columns) + "\n").encode()
+
+    def _encode(self, records: Sequence[TagRecord | AlarmRecord]) -> bytes:
         text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        repeated = {None: "", True: "true", False: "false"}
-        writer.writerows(
-            (*row[:2], text_of(row.value), *row[3:_REPEATED_COLUMN], repeated[row.repeated], row.detail) for row in rows
-        )
-        return text.getvalue().encode("utf-8")
+        csv.writer(text, lineterminator="\n").writerows(self._table.csv_rows(records))
+        lines = text.getvalue()
+        if "\r" in lines:
+            # A writer quotes a carriage return only if lines end in one, and a reader would begin a new record there.
+            quoted: list[str] = []
+            csv.writer(_Appending(quoted), lineterminator="\r\n").writerows(self._table.csv_rows(records))
+            lines = "".join([f"{line.removesuffix(_CRLF)}\n" for line in quoted])
+        return lines.encode("utf-8")
 
     def _find_last_record(self) -> tuple[int, int]:
         # A quoted value may contain line ends: the quotes have to be counted from the beginning.
@@ -127,7 +142,7 @@ class CsvSink(_TextSink):
 
     def _received_time(self, line: str) -> datetime:
         (row,) = csv.reader(io.StringIO(line, newline=""), strict=True)
-        return datetime.fromisoformat(row[_RECEIVED_COLUMN])
+        return datetime.fromisoformat(row[self._table.csv_columns.index("received_time")])
 
 
 class JsonLinesSink(_TextSink):
@@ -139,8 +154,11 @@ class JsonLinesSink(_TextSink):
 
     suffix: ClassVar[str] = ".jsonl"
 
-    def _encode(self, rows: Sequence[Row]) -> bytes:
-        return "".join([f"{json_line(row)}\n" for row in rows]).encode("utf-8")
+    def _encode(self, records: Sequence[TagRecord | AlarmRecord]) -> bytes:
+        return "".join([f"{line}\n" for line in self._table.json_lines(records)]).encode("utf-8")
 
     def _received_time(self, line: str) -> datetime:
-        return datetime.fromisoformat(json.loads(line)["receivedTime"])
+        keys = json.loads(line)
+        if keys["kind"] not in self._table.kinds:
+            raise ValueError(f"{keys['kind']} is no kind of {self._table.subject}")
+        return datetime.fromisoformat(keys["receivedTime"])

@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Tags by name": {
         "read": ("tags.read_and_watch", "Read tags."),
         "watch": ("tags.read_and_watch", "Watch tags, reconnecting after a lost connection."),
-        "record": ("tags.record", "Record the changes of tags in a file, losses included."),
+        "record": ("tags.record", "Record changes of tags or alarms in a file, with losses."),
         "plot": ("tags.plot", "Draw trends of recorded files or of live tags."),
         "forward": ("tags.forward", "Hand the changes of tags to a broker, losses included."),
         "write": ("tags.write", "Write tags and wait for their outcomes."),

@@ -15,6 +15,7 @@ from cli_support.command_line import mxgw_py, start_process, succeed, wait_for_e
 from cli_support.metrics import free_port, get, until_answer
 from cli_support.schemas import validate
 from cli_support.terminal import PseudoTerminal, Streams, run_with_streams
+from mxgateway.recording import read_alarm_records
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 from mxgateway_cli.jobs.metrics.recording import RecordMetrics
@@ -91,6 +92,7 @@ async def test_stdout_gets_line_protocol_and_nothing_else() -> None:
         (("--to", "-", "--format", "csv"), "stdout takes --format influx only, and a file takes the other formats"),
         (("--to", "v.csv", "--duration", "5x"), "'5x' is not a duration: use for example 5s or 1.5h"),
         (("--to", "v.csv", "--rotate-size", "0"), "the size must be more than 0"),
+        (("--to", "v.csv", "--alarms"), "--alarms and TAG... contradict each other"),
     ],
 )
 @pytest.mark.usefixtures("gateway")
@@ -109,12 +111,46 @@ async def test_a_file_that_cannot_be_written_is_named_with_the_reason(tmp_path: 
     other = tmp_path / "other.csv"
     await asyncio.to_thread(other.write_text, "a,b\n1,2\n")
     for path, reason in (
-        (other, f"{other} has other columns than a recording: choose another file"),
+        (other, f"{other} has other columns than this recording: choose another file"),
         (tmp_path / "other.csv" / "v.csv", f"cannot record to {tmp_path / 'other.csv' / 'v.csv'}: "),
     ):
         result = await mxgw_py("record", INT, "--to", path)
         assert result.status == ExitStatus.FAILED
         assert reason in result.error
+
+
+async def test_alarms_are_recorded_and_continued_after_a_kill(gateway: SimulatedGateway, tmp_path: Path) -> None:
+    path = tmp_path / "alarms.csv"
+    arguments = ("record", "--alarms", "--to", path, "--filter-prefix", "simulatedgalaxy!testarea.")
+    async with start_process(*arguments, "--flush-interval", "10ms") as process:
+        async with asyncio.timeout(20):
+            while "provider" not in {row["kind"] for row in await asyncio.to_thread(rows, path)}:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)  # a new row cannot be awaited
+        process.kill()
+        await process.wait()
+    with path.open("ab") as file:
+        file.write(b'raised,"half a re')
+    gateway.plant["TestChildObject.TestAlarmed"].set(0)
+    gateway.plant["TestChildObject.TestLowAlarm"].set(1)
+    result = await mxgw_py(*arguments, "--count", 1, "--json")
+
+    validate(result.record, "recording")
+    assert (result.status, result.record["changes"], result.record["losses"]) == (ExitStatus.GOOD, 1, 1)
+    assert "removed 17 bytes of a record that was not complete" in result.stderr
+    recorded = await asyncio.to_thread(lambda: list(read_alarm_records(path)))
+    first, *_, gap, last = [record for record in recorded if record.kind in {"raised", "gap"}]
+    assert (first.source_object, first.severity) == ("TestChildObject", 700)
+    assert gap.detail.startswith("nothing was recorded from ")
+    assert (last.alarm, last.from_snapshot) == ("SimulatedGalaxy!TestArea.TestChildObject.TestLowAlarm", True)
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize("arguments", [("--to", "-"), ("--to", "a.csv", "--format", "influx")])
+async def test_alarms_are_not_line_protocol(arguments: tuple[str, ...]) -> None:
+    result = await mxgw_py("record", "--alarms", *arguments)
+
+    assert result.status == ExitStatus.USAGE
+    assert "alarms are recorded in files, and not as InfluxDB line protocol" in result.error
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")

@@ -1,4 +1,4 @@
-"""Recording of tags in files: a line about its progress on a terminal, and a summary at the end."""
+"""Recording of tags or alarms in files: a line about its progress on a terminal, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mxgateway.recording import (
+    AlarmRecord,
+    AlarmRecorder,
     CsvSink,
     JsonLinesSink,
     LineProtocolSink,
@@ -21,6 +23,7 @@ from mxgateway.recording import (
     RecorderOptions,
     Rotation,
     SqliteSink,
+    TagRecord,
 )
 from mxgateway_cli.errors import CommandFailure
 from mxgateway_cli.exit_status import ExitStatus
@@ -31,10 +34,10 @@ from mxgateway_cli.output.console import messages_above
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from mxgateway import TagClient
+    from mxgateway import AlarmWatch, TagClient
     from mxgateway_cli.output.console import Output
 
-__all__ = ["RecordSettings", "record_tags"]
+__all__ = ["RecordSettings", "record_alarms", "record_tags"]
 
 FileSink = CsvSink | JsonLinesSink | SqliteSink | ParquetSink
 
@@ -63,6 +66,7 @@ class RecordSettings:
 
     Attributes:
         path: The file or folder.
+        alarms: Whether alarms are recorded, not tags.
         file_format: The kind of file, or None for the one of the suffix.
         duration: Seconds after which the recording ends, or None.
         count: Number of changes after which it ends, or None.
@@ -73,6 +77,7 @@ class RecordSettings:
     """
 
     path: str
+    alarms: bool
     file_format: str | None
     duration: float | None
     count: int | None
@@ -88,6 +93,8 @@ class RecordSettings:
             click.UsageError: The kind of file is unknown, or does not fit the path.
             MxGatewayConfigurationError: A library for it is missing.
         """
+        if self.alarms and (self.path == STDOUT or self.file_format == "influx"):
+            raise click.UsageError("alarms are recorded in files, and not as InfluxDB line protocol")
         if self.path == STDOUT and self.file_format in {None, "influx"}:
             return LineProtocolSink(sys.stdout.buffer)
         if self.path == STDOUT or self.file_format == "influx":
@@ -98,7 +105,13 @@ class RecordSettings:
                 f"--to {self.path}: give --format, or a file that ends in .csv, .jsonl, .sqlite or .parquet"
             )
         max_bytes = None if self.rotate_size is None else max(1, int(self.rotate_size))
-        return _SINKS[file_format](self.path, rotation=Rotation(max_bytes=max_bytes, max_seconds=self.rotate_every))
+        rotation = Rotation(max_bytes=max_bytes, max_seconds=self.rotate_every)
+        return _SINKS[file_format](self.path, rotation=rotation, records=AlarmRecord if self.alarms else TagRecord)
+
+    @property
+    def options(self) -> RecorderOptions:
+        """The options of the recorder."""
+        return RecorderOptions(flush_interval=self.flush_interval)
 
 
 async def record_tags(
@@ -114,9 +127,23 @@ async def record_tags(
         MxGatewayError: The watch failed and cannot be restored. What arrived before is written.
         CommandFailure: The file cannot be written.
     """
-    options = RecorderOptions(flush_interval=settings.flush_interval)
+    await _record(Recorder(client, sink, *tags, options=settings.options), sink, output, settings)
+
+
+async def record_alarms(watch: AlarmWatch, sink: FileSink, output: Output, settings: RecordSettings) -> None:
+    """Record alarms until the settings or a signal end it, then print a summary.
+
+    Raises:
+        MxGatewayError: The watch failed and cannot be restored. What arrived before is written.
+        CommandFailure: The file cannot be written.
+    """
+    await _record(AlarmRecorder(watch, sink, options=settings.options), sink, output, settings)
+
+
+async def _record(
+    recorder: Recorder | AlarmRecorder, sink: FileSink | LineProtocolSink, output: Output, settings: RecordSettings
+) -> None:
     began = time.monotonic()
-    recorder = Recorder(client, sink, *tags, options=options)
     try:
         # A signal cancels this task: that is the normal end of a recording.
         with contextlib.suppress(asyncio.CancelledError), serve_metrics(settings.metrics, RecordMetrics(recorder)):
@@ -129,7 +156,7 @@ async def record_tags(
         _print_summary(recorder, sink, output, time.monotonic() - began)
 
 
-def _print_summary(recorder: Recorder, sink: FileSink, output: Output, seconds: float) -> None:
+def _print_summary(recorder: Recorder | AlarmRecorder, sink: FileSink, output: Output, seconds: float) -> None:
     statistics = recorder.statistics
     files = [str(path) for path in sink.series.existing()]
     record = {
@@ -148,7 +175,9 @@ def _print_summary(recorder: Recorder, sink: FileSink, output: Output, seconds: 
 
 
 @contextlib.asynccontextmanager
-async def _progress(recorder: Recorder, sink: FileSink | LineProtocolSink, output: Output) -> AsyncGenerator[None]:
+async def _progress(
+    recorder: Recorder | AlarmRecorder, sink: FileSink | LineProtocolSink, output: Output
+) -> AsyncGenerator[None]:
     """Show a line about the recording on stderr, if that is a terminal, while the block runs."""
     if not isinstance(sink, FileSink) or output.as_json or not sys.stderr.isatty():
         yield
@@ -178,7 +207,7 @@ async def _progress(recorder: Recorder, sink: FileSink | LineProtocolSink, outpu
 class _ProgressLine:
     """What a recording has done so far, with its rate since the last line."""
 
-    def __init__(self, recorder: Recorder, sink: FileSink) -> None:
+    def __init__(self, recorder: Recorder | AlarmRecorder, sink: FileSink) -> None:
         self._recorder = recorder
         self._sink = sink
         self._last = (time.monotonic(), 0)

@@ -1,4 +1,4 @@
-"""The command `record`, which writes the changes of tags to files."""
+"""The command `record`, which writes the changes of tags or of alarms to files."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ __all__ = ["record"]
 @gateway_command(
     "record",
     tag_options.tags,
+    option(
+        "--alarms",
+        is_flag=True,
+        help="Record the gateway's alarms, not tags: what is raised, acknowledged, changed and cleared.",
+    ),
+    option(
+        "--filter-prefix",
+        default="",
+        metavar="PREFIX",
+        help="With --alarms: only alarms whose full reference has this prefix, ignoring case.  [default: all]",
+    ),
     option(
         "--to",
         "path",
@@ -59,20 +70,34 @@ __all__ = ["record"]
     schema="recording",
 )
 async def record(
-    gateway: Gateway, output: Output, *, client_name: str, supervisory: bool, failover_after: float, **parameters: Any
+    gateway: Gateway,
+    output: Output,
+    *,
+    client_name: str,
+    supervisory: bool,
+    failover_after: float,
+    filter_prefix: str,
+    **parameters: Any,
 ) -> None:
-    """Record the changes of tags in a file until --duration, --count, Ctrl-C or SIGTERM.
+    """Record the changes of tags, or with --alarms of alarms, in a file until --duration, --count, Ctrl-C or SIGTERM.
 
     Losses are rows as well: "lost", "restored" and "gap" beside each "change". A file that exists is continued, with a
     gap for the time in between. When stopped it writes what has arrived, prints a summary and ends with status 0.
     """
     # Imported late so that --help doesn't load grpc.
-    from mxgateway_cli.jobs.record import RecordSettings, record_tags  # noqa: PLC0415
+    from mxgateway_cli.jobs.record import FileSink, RecordSettings, record_alarms, record_tags  # noqa: PLC0415
     from mxgateway_cli.jobs.tag_search import find_tags  # noqa: PLC0415
 
     selection = {name: parameters.pop(name) for name in ("tags", "tags_file", "match")}
     settings = RecordSettings(**parameters)
+    if settings.alarms and (selection["tags"] or selection["tags_file"]):
+        raise click.UsageError("--alarms and TAG... contradict each other: record alarms and tags in a file of each")
     sink = settings.sink()
+    if settings.alarms and isinstance(sink, FileSink):
+        client = await gateway.client()
+        watch = client.watch_alarms(filter_prefix, failover_after=failover_after)
+        await record_alarms(watch, sink, output, settings)
+        return
     tags = await find_tags(gateway, output, **selection)
     client = await gateway.client()
     async with client.tags(client_name, supervisory=supervisory, failover_after=failover_after) as tag_client:

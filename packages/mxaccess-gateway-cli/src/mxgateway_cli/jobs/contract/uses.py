@@ -58,7 +58,7 @@ _USES: Final[Mapping[str, Uses]] = {
     "read": _uses(f"{_SESSION} {_GALAXY}", "REGISTER READ_BULK"),
     "watch": _uses(f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK"),
     "forward": _uses(f"{_SESSION} StreamEvents {_GALAXY}", _TAG_CLIENT),
-    "record": _uses(f"{_SESSION} StreamEvents {_GALAXY}", _TAG_CLIENT),
+    "record": _uses(f"{_SESSION} StreamEvents {_GALAXY} StreamAlarms", _TAG_CLIENT),
     "plot": _uses(f"{_SESSION} StreamEvents", _TAG_CLIENT),
     "write": _uses(
         f"{_SESSION} StreamEvents {_GALAXY}", f"{_TAG_CLIENT} READ_BULK WRITE WRITE2 WRITE_BULK WRITE2_BULK"

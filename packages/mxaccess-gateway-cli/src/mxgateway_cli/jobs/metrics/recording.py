@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mxgateway.recording import Recorder
+    from mxgateway.recording import AlarmRecorder, Recorder
 
 __all__ = ["RecordMetrics"]
 
 
 class RecordMetrics:
-    """What a Recorder has written."""
+    """What a recorder has written."""
 
     descriptions: Mapping[str, str] = {
         "mxgateway_record_written_total": "Records written to the file.",
@@ -25,7 +25,7 @@ class RecordMetrics:
         "mxgateway_record_last_written_age_seconds": "Seconds since records were last written to disk.",
     }
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder | AlarmRecorder) -> None:
         self._statistics: Final = recorder.statistics
 
     def figures(self) -> Mapping[str, float]:

@@ -6,12 +6,23 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mxgateway import MxGatewayConfigurationError, MxGatewayUsageError, TagClient
-from mxgateway.forwarding import Forwarder, JetStreamLease, JetStreamOptions, JetStreamSink, LeaseLostError
+from mxgateway.forwarding import (
+    BrokerUnavailableError,
+    Forwarder,
+    JetStreamLease,
+    JetStreamOptions,
+    JetStreamSink,
+    LeaseLostError,
+)
+from mxgateway.recording import TagRecord
 from mxgateway.testing import SimulatedGateway
 from support.nats import NatsServer
 from support.tagging import INT
@@ -154,6 +165,69 @@ async def test_a_forwarder_that_loses_its_lease_ends_at_once_and_leaves_its_sess
     await gateway.wait_for(lambda: not any(each.streams for each in gateway.sessions))
     assert [each.session_id for each in gateway.sessions] == [session.session_id]
     await close_sessions(gateway)
+
+
+class StuckSink:
+    """A broker that acknowledges nothing, and makes an error of a cancellation, as nats-py does at some places."""
+
+    def __init__(self) -> None:
+        self.writing = asyncio.Event()
+
+    async def open(self) -> datetime | None:
+        """Return that there is no record."""
+        return None
+
+    async def write(self, records: Sequence[TagRecord]) -> None:
+        """Wait for ever."""
+        assert records
+        self.writing.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            raise BrokerUnavailableError("the broker is slow") from None
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+async def test_a_forwarder_that_loses_its_lease_while_it_delivers_the_rest_ends_at_once(
+    first: JetStreamLease, tags: TagClient, gateway: SimulatedGateway, nats_server: NatsServer
+) -> None:
+    sink = StuckSink()
+    async with Forwarder(tags, sink, INT, lease=first) as forwarder:
+        running = asyncio.create_task(forwarder.run(drain_seconds=60))
+        await sink.writing.wait()
+        forwarder.stop()
+        await gateway.wait_for(lambda: not any(session.streams for session in gateway.sessions))
+        assert not running.done()
+        await take_away(nats_server)
+        async with asyncio.timeout(first.seconds):
+            with pytest.raises(LeaseLostError):
+                await running
+    await close_sessions(gateway)
+
+
+async def test_a_forwarder_ends_although_its_sink_swallows_the_cancellation(tags: TagClient) -> None:
+    sink = StuckSink()
+    async with Forwarder(tags, sink, INT) as forwarder, asyncio.timeout(5):
+        running = asyncio.create_task(forwarder.run(drain_seconds=0.01))
+        await sink.writing.wait()
+        forwarder.stop()
+        await running
+        assert forwarder.spool.records == 1
+
+
+async def test_a_wrong_password_is_named_and_not_shown(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path / "nats", arguments=("--user", "plant", "--pass", "right"))
+    await server.start()
+    account: dict[str, Any] = {"servers": [server.url], "stream": "PLANT", "subject_prefix": "plant", "user": "plant"}
+    async with JetStreamLease(JetStreamOptions(**account, password="right"), "line-2") as right:
+        assert right.held
+    wrong = JetStreamLease(JetStreamOptions(**account, password="marker"), "line-2")
+    with pytest.raises(BrokerUnavailableError, match="Authorization Violation") as caught:
+        await wrong.acquire(fail_fast=True)
+    assert "marker" not in str(caught.value)
+    await server.kill()
 
 
 async def test_a_bucket_that_keeps_its_keys_for_long_is_refused(nats_server: NatsServer) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from mxgateway.testing import SimulatedGateway
 from support.forwarder_process import ForwarderProcess
+from support.mosquitto import Mosquitto, Subscriber, running, subscriber
 from support.nats import NatsServer
 from support.tagging import INT, STRING
 from support.waiting import until
@@ -59,6 +60,12 @@ async def wait_for_more(server: NatsServer, more: int) -> None:
             await asyncio.sleep(0.02)
 
 
+async def receive_more(received: Subscriber, more: int) -> None:
+    """Wait until a subscriber has so many messages more."""
+    wanted = len(received.messages) + more
+    await until(lambda: len(received.messages) >= wanted)
+
+
 async def end_sessions(gateway: SimulatedGateway) -> None:
     """Let the time pass for which the gateway keeps sessions without a stream."""
     await gateway.wait_for(lambda: not any(session.streams for session in gateway.sessions))
@@ -95,6 +102,27 @@ async def test_after_a_restart_every_change_is_stored_once_and_none_is_missing(
     check_complete(found)
     assert len({record["sessionId"] for record in found if record["kind"] == "change"}) == 1
     assert [record["detail"] for record in found if record["kind"] == "restored"] == ["no changes were missed"] * 2
+
+
+async def test_after_a_kill_a_subscriber_of_mqtt_has_every_change(gateway: SimulatedGateway, tmp_path: Path) -> None:
+    async with running(Mosquitto(tmp_path / "mosquitto")) as broker:
+        with subscriber(broker) as received:
+            await until(lambda: received.ready)
+            forwarder = ForwarderProcess(gateway, tmp_path, broker.url, INT)
+            await forwarder.start()
+            await until(lambda: received.messages)
+            async with counting(gateway, 1000):
+                for _ in range(2):
+                    await receive_more(received, 20)
+                    await forwarder.end(signal.SIGKILL)
+                    await forwarder.start()
+                await receive_more(received, 20)
+            await forwarder.end(signal.SIGTERM)
+            await end_sessions(gateway)
+
+            # At least once: a message that was sent again has the same id.
+            by_id = {message.properties["UserProperty"][0][1]: message.payload for message in received.messages}
+    check_complete([json.loads(payload) for payload in by_id.values()])
 
 
 @pytest.mark.parametrize("spool", ["spool", ""], ids=["with a spool file", "from the stream alone"])

@@ -41,7 +41,7 @@ class ForwarderProcess:
         self._gateway = gateway
         self._folder = folder
         # Without the folder of the program on its path, where a module is named as nats-py is.
-        self._arguments = ("-P", _PROGRAM, broker, spool, str(spool_limit), str(batch), *tags)
+        self._arguments: tuple[str | Path, ...] = ("-P", _PROGRAM, broker, spool, str(spool_limit), str(batch), *tags)
         self._process: Process | None = None
 
     async def start(self) -> None:

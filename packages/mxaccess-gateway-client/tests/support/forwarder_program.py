@@ -33,12 +33,11 @@ async def forward(broker: str, file: str, limit: str, batch: str, *tags: str) ->
     async with (
         GatewayClient.connect(ClientOptions.from_env()) as client,
         client.tags("storm", reconnect_delay=0.02, longest_reconnect_delay=0.2) as tag_client,
-        Forwarder(tag_client, sink_of(broker, int(batch)), *tags, spool=spool) as forwarder,
+        Forwarder(tag_client, sink_of(broker, int(batch)), *tags, spool=spool, keep_session=True) as forwarder,
     ):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, forwarder.stop)
         print("forwarding", flush=True)  # noqa: T201 - the test waits for it
         await forwarder.run(drain_seconds=0.2)
-        await tag_client.detach()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from mxgateway._support.cancellation import Cancellation
 from mxgateway.forwarding.delivery import Delivery
 from mxgateway.forwarding.errors import LeaseLostError
 from mxgateway.forwarding.intake import Intake
@@ -183,7 +184,9 @@ class Forwarder:
     async def _deliver(self) -> None:
         delay = 0.0
         batch: SpooledBatch | None = None
+        cancellation = Cancellation()
         while True:
+            cancellation.check()
             batch = batch or await self.spool.next()
             if batch is None and not self._delivery.is_lane_outdated:
                 await self.spool.wait()

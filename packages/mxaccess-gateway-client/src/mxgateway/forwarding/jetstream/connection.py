@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,17 @@ async def connect_to_nats(options: JetStreamOptions, report: Callable[..., Await
             settings["tls"] = ssl.create_default_context(cafile=options.ca_file)
         except OSError as error:
             raise MxGatewayConfigurationError(f"cannot read {options.ca_file}: {error}") from error
-    return await import_nats().connect(**settings)
+    client = import_nats().NATS()
+    connected = False
+    try:
+        await client.connect(**settings)
+        connected = True
+    finally:
+        if not connected:
+            # A server that refuses the account would leave its socket open.
+            with contextlib.suppress(Exception):
+                await client.close()
+    return client
 
 
 def nats_reason(error: BaseException) -> str:

@@ -12,6 +12,7 @@ import secrets
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
+from mxgateway._support.cancellation import Cancellation
 from mxgateway.errors import MxGatewayConfigurationError, MxGatewayUsageError
 from mxgateway.forwarding.errors import BrokerUnavailableError
 from mxgateway.forwarding.jetstream.connection import connect_to_nats, import_nats, nats_reason
@@ -33,6 +34,7 @@ _SHORTEST_SECONDS: Final = 1.0
 _LONGEST_SECONDS: Final = 10.0
 # How often a process that waits looks at the key.
 _LOOK_SECONDS: Final = 0.25
+_LONGEST_PAUSE_SECONDS: Final = 2.0
 # The part of the time after which a lease that could not be renewed counts as not held: the server may free it soon.
 _SAFE_PART: Final = 0.9
 
@@ -133,6 +135,7 @@ class JetStreamLease:
         try:
             await self._wait(fail_fast=fail_fast)
         except BaseException:
+            self._expire()
             await self._disconnect()
             raise
         self._renewing = asyncio.create_task(self._renew(), name=f"mxgateway lease {self.name}")
@@ -167,14 +170,19 @@ class JetStreamLease:
         await self._lost.wait()
 
     async def _wait(self, *, fail_fast: bool) -> None:
-        said = ""
+        cancellation = Cancellation()
+        said, pause = "", _LOOK_SECONDS
         while (reason := await self._try()) is not None:
+            cancellation.check()
             if fail_fast and self._client is None:
                 raise BrokerUnavailableError(reason)
             if reason != said:
                 _logger.warning("%s: this process waits for the lease %s", reason, self.name)
                 said = reason
-            await asyncio.sleep(_LOOK_SECONDS)
+            # A server that is away, or refuses the account, is not asked as often as for the key.
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS) if self._client is None else _LOOK_SECONDS
+            await asyncio.sleep(pause)
+        cancellation.check()
         if said:
             _logger.warning("this process holds the lease %s now", self.name)
 
@@ -193,17 +201,19 @@ class JetStreamLease:
         return None
 
     async def _renew(self) -> None:
+        cancellation = Cancellation()
         pause = self._seconds / 3
         while True:
             await asyncio.sleep(pause)
             was_held = self.held
             reason = await self._try()
+            cancellation.check()
             if reason is None:
                 pause = self._seconds / 3
                 if not was_held:
                     _logger.warning("this process holds the lease %s again", self.name)
             elif self._client is None:
-                pause = min(self._seconds / 10, _LOOK_SECONDS)
+                pause = _LOOK_SECONDS if self.held else min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 if was_held and not self.held:
                     _logger.warning("%s: the lease %s is not held at present", reason, self.name)
             else:

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.forwarding.spool.encoding import encode_records, time_of
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Spool"]
 
 Result = TypeVar("Result")
+
+# Records, and what they are in the file.
+_Batch: TypeAlias = "tuple[Sequence[TagRecord], bytes]"
 
 _logger = logging.getLogger("mxgateway.forwarding")
 
@@ -69,7 +72,7 @@ class Spool:
         # The records and bytes that are acknowledged but could not be removed yet.
         self._unremoved = (0, 0)
         # What could not be written to the file yet, and the changes that were dropped because that became too much.
-        self._unwritten: deque[tuple[Sequence[TagRecord], bytes]] = deque()
+        self._unwritten: deque[_Batch] = deque()
         self._unwritten_loss: Loss | None = None
         self._dropped = 0
         self._is_failing = False
@@ -180,7 +183,7 @@ class Spool:
         with self._one_at_a_time:
             return work()
 
-    def _add(self, batches: Sequence[tuple[Sequence[TagRecord], bytes]]) -> None:
+    def _add(self, batches: Sequence[_Batch]) -> None:
         waiting, numbers = [*self._unwritten, *batches], [0]
         try:
             if not self._is_session_saved:
@@ -207,7 +210,7 @@ class Spool:
             self._unwritten.clear()
             self._unwritten_loss = None
 
-    def _keep_in_memory(self, batches: Sequence[tuple[Sequence[TagRecord], bytes]], error: OSError) -> None:
+    def _keep_in_memory(self, batches: Sequence[_Batch], error: OSError) -> None:
         if not self._is_failing:
             self._is_failing = True
             _logger.warning("records wait in memory: %s", error)

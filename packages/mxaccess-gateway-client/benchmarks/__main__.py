@@ -24,6 +24,7 @@ from measurements import (
     loop_lag,
     memory,
     recording,
+    scale,
     tags,
     tags_and_asyncua,
 )
@@ -42,6 +43,7 @@ _TOPICS: Final[dict[str, Callable[[Plan], Iterator[Comparison]]]] = {
     "imports": imports.measure,
     "exit": interpreter_exit.measure,
     "tags": tags.measure,
+    "scale": scale.measure,
     "asyncua": tags_and_asyncua.measure,
     "recording": recording.measure,
 }

@@ -23,6 +23,7 @@ class Rival(Enum):
     STREAM = "event stream"
     WATCH = "watch"
     NATS = "nats-py"
+    FEW = "a tenth"
     NONE = ""
 
 

@@ -27,8 +27,6 @@ class Subscription:
         repeated: Whether the next change is marked as repeated.
         queues: The queues of its watches.
         users: How many writes are in progress or wait for the lock.
-        write_lock: Held while a write is in progress. A WriteComplete event carries no number, so only one write may
-            be in progress at a time, or its outcome could not be matched.
         doubtful: Whether the outcome of an earlier write may still arrive. The tag then needs a new handle before the
             next write, or that outcome would be matched to the wrong write.
         idle_since: When its last watch or write ended, by `time.monotonic`.
@@ -38,6 +36,7 @@ class Subscription:
         "_informed",
         "_outdated",
         "_resized",
+        "_write_lock",
         "doubtful",
         "handle",
         "idle_since",
@@ -47,7 +46,6 @@ class Subscription:
         "repeated",
         "tag",
         "users",
-        "write_lock",
     )
 
     def __init__(self, tag: str) -> None:
@@ -59,11 +57,12 @@ class Subscription:
         self.repeated: bool = False
         self.queues: list[TagQueue] = []
         self.users: int = 0
-        self.write_lock: Final = asyncio.Lock()
+        # Most tags are never written: their locks would be a third of the memory of many tags.
+        self._write_lock: asyncio.Lock | None = None
         self.doubtful: bool = False
         self.idle_since: float = 0.0
         # The watches that know of the refusal.
-        self._informed: set[TagQueue] = set()
+        self._informed: set[TagQueue] | None = None
         # The last change when a write may have changed the length of the array.
         self._resized: TagChange | None = None
 
@@ -78,9 +77,20 @@ class Subscription:
         return bool(self.queues) or self.users > 0
 
     @property
+    def write_lock(self) -> asyncio.Lock:
+        """Held while a write is in progress.
+
+        A WriteComplete event carries no number, so only one write may be in progress at a time, or its outcome could
+        not be matched.
+        """
+        if self._write_lock is None:
+            self._write_lock = asyncio.Lock()
+        return self._write_lock
+
+    @property
     def in_use(self) -> bool:
         """Whether a write is in progress, or waits for the lock."""
-        return self.users > 0 or self.write_lock.locked()
+        return self.users > 0 or (self._write_lock is not None and self._write_lock.locked())
 
     @property
     def array_length(self) -> int | None:
@@ -103,7 +113,8 @@ class Subscription:
         """Stop delivering changes to a watch."""
         if queue in self.queues:
             self.queues.remove(queue)
-            self._informed.discard(queue)
+            if self._informed is not None:
+                self._informed.discard(queue)
             self.idle_since = time.monotonic()
 
     def add_user(self) -> None:
@@ -124,15 +135,16 @@ class Subscription:
     def refuse(self, error_message: str) -> None:
         """Remember that the gateway refused the tag, and inform the watches that do not know yet."""
         self.refusal = error_message or "the gateway gave no reason"
+        informed = self._informed = self._informed or set()
         for queue in self.queues:
-            if queue not in self._informed:
-                self._informed.add(queue)
+            if queue not in informed:
+                informed.add(queue)
                 queue.put_status(TagRefused(tag=self.tag, error_message=self.refusal))
 
     def clear_refusal(self) -> None:
         """Forget the refusal, in a new session for example."""
         self.refusal = ""
-        self._informed.clear()
+        self._informed = None
 
     def check_refusal(self) -> None:
         """Check that the gateway has not refused the tag.

@@ -35,10 +35,10 @@ class Payload(StrEnum):
 def encode_records(records: Sequence[TagRecord], payload: Payload) -> bytes:
     """Return records as one message; more than one only as JSON."""
     if payload is Payload.JSON:
-        return "\n".join([json_line(row_of(record)) for record in records]).encode()
+        return "\n".join(map(json_line, records)).encode()
     (record,) = records
     if record.kind is not RecordKind.CHANGE:
-        return json_line(row_of(record)).encode()
+        return json_line(record).encode()
     if payload is Payload.PROTOBUF:
         return record.event.SerializeToString()
     return json.dumps(_vtq(record), ensure_ascii=False).encode()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
-
-from mxgateway.recording.row import data_type_name, row_of, typed_value
+from mxgateway.recording.record import RecordKind
+from mxgateway.recording.row import data_type_name, has_failed, row_of, typed_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,10 +39,8 @@ COLUMNS: Final = {
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGERS: Final = frozenset({"bool_value", "int32_value", "int64_value"})
 _REALS: Final = frozenset({"float_value", "double_value"})
-_OK: Final = pb.MX_STATUS_CATEGORY_OK
-# The years 1 to 9999.
-_MIN_SECONDS: Final = -62_135_596_800
-_MAX_SECONDS: Final = 253_402_300_799
+# The end of the year 9999.
+_MAX_SECONDS: Final = 253_402_300_800
 
 
 def arrow_schema(pa: Any, columns: Mapping[str, str] = COLUMNS) -> Any:
@@ -65,48 +62,50 @@ def columns_of(records: Sequence[TagRecord]) -> dict[str, list[Any]]:
 
     It reads the messages directly: a row for each record would take twice as long.
     """
-    rows = [_quick(record) or _thorough(record) for record in records]
-    return dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
-
-
-def _quick(record: TagRecord) -> tuple[Any, ...] | None:
-    """Return the fields of a record that is like most: a change of a scalar without a failed status."""
-    event = record.event
-    value = event.value
-    arm = value.WhichOneof("kind")
-    integer: int | None = None
-    real: float | None = None
-    text: str | None = None
-    if arm in _INTEGERS:
-        integer = int(getattr(value, arm))
-    elif arm in _REALS:
-        real = getattr(value, arm)
-    elif arm == "string_value":
-        text = value.string_value
-    else:
-        return None
-    if value.is_null or record.detail or any(status.category != _OK for status in event.statuses):
-        return None
-    source, gateway = event.source_timestamp, event.gateway_receive_timestamp
-    if not (_MIN_SECONDS <= source.seconds <= _MAX_SECONDS and _MIN_SECONDS <= gateway.seconds <= _MAX_SECONDS):
-        return None
-    return (
-        "change",
-        record.tag,
-        integer,
-        real,
-        text,
-        None,
-        data_type_name(value.data_type),
-        event.quality,
-        _microseconds(source) if event.HasField("source_timestamp") else None,
-        _microseconds(gateway) if event.HasField("gateway_receive_timestamp") else None,
-        record.received_nanoseconds // 1000,
-        event.session_id,
-        event.worker_sequence,
-        record.repeated,
-        "",
-    )
+    count = len(records)
+    events = [record.event for record in records]
+    integers: list[int | None] = [None] * count
+    reals: list[float | None] = [None] * count
+    texts: list[str | None] = [None] * count
+    odd: list[int] = []
+    for index, (record, event) in enumerate(zip(records, events, strict=True)):
+        value = event.value
+        arm = value.WhichOneof("kind")
+        if arm in _INTEGERS:
+            integers[index] = int(getattr(value, arm))
+        elif arm in _REALS:
+            reals[index] = getattr(value, arm)
+        elif arm == "string_value":
+            texts[index] = value.string_value
+        else:
+            odd.append(index)
+            continue
+        if value.is_null or record.detail or has_failed(event) or record.kind is not RecordKind.CHANGE:
+            odd.append(index)
+    sources = [_microseconds(event.source_timestamp) for event in events]
+    gateways = [_microseconds(event.gateway_receive_timestamp) for event in events]
+    odd += [index for index in range(count) if sources[index] is None or gateways[index] is None]
+    columns: list[list[Any]] = [
+        ["change"] * count,
+        [record.tag for record in records],
+        integers,
+        reals,
+        texts,
+        [None] * count,
+        [data_type_name(event.value.data_type) for event in events],
+        [event.quality for event in events],
+        sources,
+        gateways,
+        [record.received_nanoseconds // 1000 for record in records],
+        [event.session_id for event in events],
+        [event.worker_sequence for event in events],
+        [record.repeated for record in records],
+        [""] * count,
+    ]
+    for index in odd:
+        for column, field in zip(columns, _thorough(records[index]), strict=True):
+            column[index] = field
+    return dict(zip(COLUMNS, columns, strict=True))
 
 
 def _thorough(record: TagRecord) -> tuple[Any, ...]:
@@ -132,5 +131,7 @@ def _since_epoch(iso: str | None) -> int | None:
     return None if iso is None else (datetime.fromisoformat(iso) - _EPOCH) // timedelta(microseconds=1)
 
 
-def _microseconds(timestamp: Timestamp) -> int:
-    return timestamp.seconds * 1_000_000 + timestamp.nanos // 1000
+def _microseconds(timestamp: Timestamp) -> int | None:
+    """Return a time as microseconds; None if it is missing, or so odd that the thorough way has to look at it."""
+    seconds = timestamp.seconds
+    return seconds * 1_000_000 + timestamp.nanos // 1000 if 0 < seconds < _MAX_SECONDS else None

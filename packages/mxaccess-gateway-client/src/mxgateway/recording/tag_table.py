@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from mxgateway.recording.columns import COLUMNS, columns_of
 from mxgateway.recording.record import RecordKind, TagRecord
-from mxgateway.recording.row import Row, json_line, row_of, text_of, typed_value
+from mxgateway.recording.row import Row, iso_of_microseconds, json_line, row_of, text_of
 from mxgateway.recording.table import Table
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["TAG_TABLE"]
 
 _REPEATED_COLUMN: Final = Row._fields.index("repeated")
+_TIMES: Final = tuple(name for name, kind in COLUMNS.items() if kind == "time")
 _BOOLEANS: Final = {None: "", True: "true", False: "false"}
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS record (
@@ -56,10 +58,17 @@ class _TagTable(Table[TagRecord]):
         )
 
     def json_lines(self, records: Sequence[TagRecord]) -> Iterable[str]:
-        return [json_line(row_of(record)) for record in records]
+        return map(json_line, records)
 
     def sqlite_rows(self, records: Sequence[TagRecord]) -> Iterable[Sequence[object]]:
-        return [(row.kind, row.tag, *typed_value(row.value), *row[3:]) for row in map(row_of, records)]
+        columns = columns_of(records)
+        for name in _TIMES:
+            columns[name] = list(map(iso_of_microseconds, columns[name]))
+        for index, number in enumerate(columns["value_real"]):
+            if number is not None and math.isnan(number):
+                # SQLite stores NaN as NULL.
+                columns["value_real"][index], columns["value_text"][index] = None, "NaN"
+        return zip(*columns.values(), strict=True)
 
     def arrow_columns(self, records: Sequence[TagRecord]) -> Mapping[str, list[Any]]:
         return columns_of(records)

@@ -171,7 +171,12 @@ class Spool:
         await asyncio.to_thread(self._file.close)
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        """Run work in a thread, and wait for its end even if cancelled: a thread cannot be stopped."""
+        """Run work in a thread, and wait for its end even if cancelled: a thread cannot be stopped.
+
+        In memory it is quicker than a thread: that would wait for the interpreter while events arrive.
+        """
+        if self._path is None:
+            return self._in_turn(work)
         running = asyncio.ensure_future(asyncio.to_thread(self._in_turn, work))
         try:
             return await asyncio.shield(running)

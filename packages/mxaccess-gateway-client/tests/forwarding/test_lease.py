@@ -117,6 +117,31 @@ async def test_a_lease_is_not_held_while_no_server_answers_and_held_again_afterw
     assert "this process holds the lease line-2 again" in caplog.text
 
 
+@pytest.mark.long
+async def test_a_process_that_waits_leaves_the_lease_to_its_holder_after_no_server_answered(
+    first: JetStreamLease, waiting: JetStreamLease, nats_server: NatsServer
+) -> None:
+    await nats_server.kill()
+    async with asyncio.timeout(first.seconds):
+        await first.wait_until_not_held()
+    # The key ends meanwhile.
+    await asyncio.sleep(first.seconds)
+    await nats_server.start()
+    async with asyncio.timeout(5):
+        done = asyncio.create_task(first.wait_until_held()), asyncio.create_task(waiting.wait_until_held())
+        await asyncio.wait(done, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.cancel()
+    assert first.held
+    assert not waiting.held
+    # If the holder does not come back, the wait has an end.
+    await nats_server.kill()
+    await first.release()
+    await nats_server.start()
+    async with asyncio.timeout(10):
+        await waiting.wait_until_held()
+
+
 async def test_a_lease_that_another_process_has_acquired_meanwhile_is_lost(
     first: JetStreamLease, nats_server: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -34,7 +34,9 @@ _SHORTEST_SECONDS: Final = 1.0
 _LONGEST_SECONDS: Final = 10.0
 # How often a process that waits looks at the key.
 _LOOK_SECONDS: Final = 0.25
-_LONGEST_PAUSE_SECONDS: Final = 2.0
+_LONGEST_PAUSE_SECONDS: Final = 1.0
+# For how long a process that waits leaves the key to its last holder, at least, after no server has answered.
+_PATIENCE_SECONDS: Final = 2.0
 # The part of the time after which a lease that could not be renewed counts as not held: the server may free it soon.
 _SAFE_PART: Final = 0.9
 
@@ -50,7 +52,7 @@ class JetStreamLease:
     An async context manager: entering waits for the lease, leaving releases it. It can be entered again.
 
     A lease that cannot be renewed, because no server answers, is not `held` any more, but it is not `lost` either:
-    it is held again if no other process has acquired it meanwhile. A process that was suspended may believe that it
+    it is held again if no other process has acquired it meanwhile; those that wait leave it time for that. A process that was suspended may believe that it
     holds a lease that it has lost; so the stream itself must refuse what it writes, see JetStreamSink.
 
     Args:
@@ -78,6 +80,9 @@ class JetStreamLease:
         self._bucket: Any = None
         self._revision = 0
         self._holder: str | None = None
+        # Until when a free key is left to its last holder, and whether that begins with the next answer of a server.
+        self._patient_until = 0.0
+        self._is_patient = False
         # Until when the lease is held, by the clock of the event loop.
         self._until = 0.0
         self._expiry: asyncio.TimerHandle | None = None
@@ -194,6 +199,7 @@ class JetStreamLease:
         except _TakenError:
             return f"{self._holder} holds it"
         except (self._nats.errors.Error, OSError) as error:
+            self._is_patient = True
             await self._disconnect()
             reason = "no answer in time" if isinstance(error, TimeoutError) else nats_reason(error)
             return f"cannot use NATS ({reason})"
@@ -243,7 +249,9 @@ class JetStreamLease:
                 return
         try:
             entry = await bucket.get(self.name)
-        except not_found:
+        except not_found as missing:
+            if missing.op is None and self._leaves_key_to_last_holder():
+                raise _TakenError from missing
             try:
                 self._revision = await bucket.create(self.name, self._owner)
             except wrong_sequence as error:
@@ -255,6 +263,19 @@ class JetStreamLease:
                 raise _TakenError
             self._revision = await bucket.update(self.name, self._owner, last=entry.revision)
         self._holder = _holder_of(self._owner)
+
+    def _leaves_key_to_last_holder(self) -> bool:
+        """Return whether this process waits, and servers have not answered for long enough again.
+
+        While none answers, the key ends whether its holder lives or not.
+        """
+        if self._renewing is not None or self._holder is None:
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._is_patient:
+            self._is_patient = False
+            self._patient_until = now + max(self._seconds, _PATIENCE_SECONDS)
+        return now < self._patient_until
 
     async def _connect(self) -> Any:
         self._client = client = await connect_to_nats(self._options, _ignore)

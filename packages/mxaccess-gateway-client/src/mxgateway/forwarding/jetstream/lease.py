@@ -51,9 +51,10 @@ class JetStreamLease:
     The server removes the key when its holder has not renewed it for some seconds, and another process can acquire it.
     An async context manager: entering waits for the lease, leaving releases it. It can be entered again.
 
-    A lease that cannot be renewed, because no server answers, is not `held` any more, but it is not `lost` either:
-    it is held again if no other process has acquired it meanwhile; those that wait leave it time for that. A process that was suspended may believe that it
-    holds a lease that it has lost; so the stream itself must refuse what it writes, see JetStreamSink.
+    A lease that cannot be renewed, because no server answers, is not `held` any more, but it is not `lost` either: it
+    is held again if no other process has acquired it meanwhile. Those that wait leave it time for that. A process that
+    was suspended may believe that it holds a lease that it has lost; so the stream itself must refuse what it writes,
+    see JetStreamSink.
 
     Args:
         options: The server, and the account there. The bucket is `MXGATEWAY_LEASES`, created if it does not exist.

@@ -13,7 +13,7 @@ from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 from cli_support.command_line import Result, mxgw_py, succeed
 from cli_support.schemas import validate
 from mxgateway import MxValueInput, to_mx_value
-from mxgateway.recording import CsvSink, JsonLinesSink, RecordKind, TagRecord
+from mxgateway.recording import AlarmRecord, CsvSink, JsonLinesSink, RecordKind, TagRecord
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 
@@ -75,12 +75,12 @@ async def test_a_recorded_tag_is_a_line_with_its_trend_and_its_gap(recording: Pa
     tag, bars, figures = line.split(" ", 2)
     assert tag == "A.Level"
     assert len(bars) == 40
-    # From 40 to 60 of 80 seconds.
-    assert bars.strip("▁▂▃▄▅▆▇█") == "·" * 10
+    # From 40 to 60 of 80 seconds; the last value is bad.
+    assert bars.strip("▁▂▃▄▅▆▇█") == "·" * 10 + "▂" * 9 + "x"
     assert bars.index("·") == 20
     assert bars[19] == "█"
     assert figures == (
-        "min 0.0, max 45.0, last 7.0, 7 values, 1 gaps, 2026-03-01T06:00:00.000Z to 2026-03-01T06:01:20.000Z"
+        "min 0.0, max 45.0, last 7.0, changes 7, gaps 1, 2026-03-01T06:00:00.000Z to 2026-03-01T06:01:20.000Z, each 2 s"
     )
 
 
@@ -90,7 +90,8 @@ async def test_json_has_the_figures_of_each_trend(recording: Path) -> None:
     level, pump = result.records
     for record in (level, pump):
         validate(record, "trend")
-    assert (level["min"], level["max"], level["last"], level["gaps"]) == (0.0, 45.0, 7.0, 1)
+    assert (level["min"], level["max"], level["last"], level["gaps"], level["bad"]) == (0.0, 45.0, 7.0, 1, 1)
+    assert (level["begin"], level["end"]) == ("2026-03-01T06:00:00Z", "2026-03-01T06:01:20Z")
     assert (pump["min"], pump["max"], pump["last"]) == (False, True, False)
 
 
@@ -105,7 +106,72 @@ async def test_times_choose_what_is_plotted(recording: Path) -> None:
     chosen = ("--since", "2026-03-01T06:00:10Z", "--until", "2026-03-01T06:00:30Z", "--only", "A.Level")
     result = await succeed("plot", recording, *chosen, "--json")
 
-    assert (result.record["values"], result.record["min"], result.record["max"]) == (2, 15.0, 30.0)
+    assert (result.record["changes"], result.record["min"], result.record["max"]) == (2, 15.0, 30.0)
+    assert (result.record["begin"], result.record["end"]) == (chosen[1], chosen[3])
+
+
+async def test_a_value_from_before_still_holds(recording: Path) -> None:
+    """Also if nothing changes in the chosen time, but not across a time of which changes are missing."""
+    chosen = ("--only", "A.Level", "--since", "2026-03-01T06:00:32Z", "--until", "2026-03-01T06:00:38Z")
+    result = await succeed("plot", recording, *chosen, "--json")
+    assert (result.record["changes"], result.record["last"]) == (0, 45.0)
+    assert result.record["end"] == "2026-03-01T06:00:38Z"
+
+    line = (await succeed("plot", recording, "--only", "A.Level", "--since", "2026-03-01T06:00:30Z")).stdout
+    assert line.split()[1].startswith("█" * 8 + "·" * 16)
+    late = ("--only", "A.Level", "--since", "2026-03-01T06:01:05Z")
+    assert (await succeed("plot", recording, *late, "--json")).record["min"] == 5.0
+
+
+async def plotted(folder: Path, *records: TagRecord) -> str:
+    """Return the picture of records, as SVG."""
+    sink = CsvSink(folder / "some.csv")
+    await sink.open()
+    await sink.write(records)
+    await sink.close()
+    await succeed("plot", folder / "some.csv", "--to", folder / "some.svg")
+    return await text_of(folder / "some.svg")
+
+
+async def test_a_value_that_is_old_does_not_stretch_the_axis(tmp_path: Path) -> None:
+    old = change("A.Setpoint", -900_000, 72.5)
+    old.received_nanoseconds = at(0)
+    svg = await plotted(tmp_path, old, *(change("A.Level", second, float(second)) for second in range(60)))
+
+    for shown in ("06:00:20", "06:00:50", "2026-03-01"):
+        assert f">{shown}</text>" in svg
+
+
+async def test_a_connection_that_stays_lost_is_missing_until_the_end(tmp_path: Path) -> None:
+    lost = status(RecordKind.LOST, 20, "the gateway is away")
+    refused = status(RecordKind.REFUSED, 40, "unknown")
+    svg = await plotted(tmp_path, change("A.Level", 0, 1.0), lost, refused)
+    result = await succeed("plot", tmp_path / "some.csv", "--json")
+
+    assert ">changes are missing</text>" in svg
+    assert (result.record["gaps"], result.record["end"]) == (1, "2026-03-01T06:00:40Z")
+
+
+async def test_numbers_of_one_attribute_share_a_diagram(tmp_path: Path) -> None:
+    pairs = [("R_1.Temp", 70.0), ("R_2.Temp", 75.0), ("R_3.Temp", 9000.0), ("R_1.Count", 5), ("R_1.On", True)]
+    records = [
+        change(tag, second, value if isinstance(value, bool) else value + second * 5)
+        for second in range(3)
+        for tag, value in pairs
+    ]
+    svg = await plotted(tmp_path, *records)
+
+    titles = [tag for tag in ("Temp", "R_1", "R_2", "R_3.Temp", "R_1.Count", "R_1.On") if f">{tag}</text>" in svg]
+    # Alone, because beside 9000 the others would be flat.
+    assert titles == ["Temp", "R_1", "R_2", "R_3.Temp", "R_1.Count", "R_1.On"]
+
+
+async def test_names_are_no_formulas_and_bad_values_without_a_number_are_marked(tmp_path: Path) -> None:
+    name = "$A.<&x$"
+    svg = await plotted(tmp_path, change(name, 0, 1.0), change(name, 5, None, quality=0), change(name, 9, 2.0))
+
+    assert ">$A.&lt;&amp;x$</text>" in svg
+    assert ">bad quality</text>" in svg
 
 
 async def test_a_picture_is_made_by_its_suffix(recording: Path, tmp_path: Path) -> None:
@@ -189,7 +255,10 @@ def refusal(result: Result) -> tuple[int, str]:
         (("{recording}", "--to", "no/such/t.png"), ExitStatus.USAGE, "does not exist"),
         (("{recording}", INT), ExitStatus.USAGE, "give either recorded files or tags, not both"),
         (("{text}", "--only", "A.Name"), ExitStatus.FAILED, "no numbers among the values of A.Name"),
-        (("{recording}", "--only", "No.Tag"), ExitStatus.FAILED, "has no values"),
+        (("{recording}", "--only", "No.Tag"), ExitStatus.FAILED, "has no tag 'No.Tag', only A.Level, A.Pump"),
+        (("{recording}", "--since", "2027-01-01T00:00:00Z"), ExitStatus.FAILED, "has no values"),
+        (("{recording}", "--duration", "5s"), ExitStatus.USAGE, "--duration is for live tags"),
+        (("No.Such", "--duration", "100ms"), ExitStatus.FAILED, "no numbers among the values of No.Such (bad quality)"),
         (("{recording}", "--since", "yesterday"), ExitStatus.USAGE, "use an ISO 8601 time with a time zone"),
         ((INT, "--only", INT), ExitStatus.USAGE, "are for recorded files"),
         ((STRING, "--duration", "100ms"), ExitStatus.FAILED, f"no numbers among the values of {STRING}"),
@@ -213,3 +282,29 @@ async def test_a_missing_library_is_named(recording: Path, tmp_path: Path, monke
 
     assert found == ExitStatus.USAGE
     assert "pipx inject mxaccess-gateway-cli matplotlib" in error
+
+
+async def test_refused_tags_are_named_with_the_reason(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = gateway.add_key("session:open", "session:close", "invoke:read", "events:read", galaxy=("TestMachine_001.*",))
+    monkeypatch.setenv("MXGATEWAY_API_KEY", key)
+    other = "TestMachine_001.TestChangingInt"
+    result = await mxgw_py("plot", other, INT, "--duration", "200ms", "--json")
+    assert (result.status, result.record["tag"]) == (ExitStatus.GOOD, other)
+    assert f"refused: {INT}: " in result.error
+
+    found, error = refusal(await mxgw_py("plot", INT, "--duration", "100ms"))
+    assert found == ExitStatus.MXACCESS
+    assert f"nothing to plot: {INT}: " in error
+
+
+async def test_a_recording_of_alarms_is_named(recording: Path) -> None:
+    path = recording.with_name("alarms.csv")
+    alarms = CsvSink(path, records=AlarmRecord)
+    await alarms.open()
+    await alarms.close()
+    found, error = refusal(await mxgw_py("plot", path))
+
+    assert found == ExitStatus.FAILED
+    assert "alarms.csv is not a recording of tags" in error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from mxgateway_cli.completion.names import complete_tag
 from mxgateway_cli.connecting.gateway_command import RUNNER_KEY, build_command
@@ -54,6 +55,8 @@ def _plot(
     files = [source for source in sources if is_recording(source)]
     if files and len(files) < len(sources):
         raise click.UsageError("give either recorded files or tags, not both")
+    if files and context.get_parameter_source("duration") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--duration is for live tags; --since and --until choose a part of recorded files")
     if files:
         with show_log_records(output.diagnostics):
             plot_files(files, output, settings)
@@ -78,6 +81,8 @@ plot = build_command(
         "--to",
         "path",
         metavar="FILE",
+        # The variable of --to names the file of `record`.
+        environment=False,
         help="Draw a picture into this file, .png, .svg or .html, instead of lines on the terminal.",
     ),
     option(
@@ -92,9 +97,9 @@ plot = build_command(
     option(
         "--since",
         metavar="TIME",
-        help="Files: only what was received at this time or later, ISO 8601 with a time zone: 2026-01-05T08:00:00Z.",
+        help="Files: begin at this time, ISO 8601 with a time zone: 2026-01-05T08:00:00Z. Earlier values still hold.",
     ),
-    option("--until", metavar="TIME", help="Files: only what was received before this time."),
+    option("--until", metavar="TIME", help="Files: end at this time."),
     options.failover_after,
     options.supervisory,
     options.client_name,

@@ -6,14 +6,19 @@ import math
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.cells import cell_len
+
+from mxgateway_cli.output.bars import bar
 from mxgateway_cli.output.columns import Column
 from mxgateway_cli.output.formatting import format_any, format_time
 from mxgateway_cli.output.layouts import Layout, print_all
 from mxgateway_cli.output.records import time_record
+from mxgateway_cli.output.settings import OutputFormat
+from mxgateway_cli.output.tables import TableRow, table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import timedelta
 
     from mxgateway_cli.jobs.plot.trend import Trend
     from mxgateway_cli.output.console import Output
@@ -21,41 +26,60 @@ if TYPE_CHECKING:
 
 __all__ = ["print_sparklines", "sparkline"]
 
-_BARS: Final = "▁▂▃▄▅▆▇█"
 _GAP: Final = "·"
+_BAD: Final = "x"
 _WIDTH: Final = 40
+_MIN_WIDTH: Final = 10
+_MAX_WIDTH: Final = 120
 
 
 def sparkline(trend: Trend, width: int = _WIDTH) -> str:
-    """Return a trend as bars over its time, each the last value until then; a dot where changes are missing."""
+    """Return a trend as bars, each the last value until then.
+
+    A dot is a time of which changes are missing or that has no value, an x one of bad quality.
+    """
     numbers = trend.numbers
-    if not numbers:
-        return ""
-    low, high = min(numbers), max(numbers)
-    begin, end = trend.points[0].time, trend.points[-1].time
-    step = (end - begin) / width
+    low, high = min(numbers, default=0.0), max(numbers, default=0.0)
+    step = (trend.end - trend.begin) / width
     gaps = trend.gaps()
     bars: list[str] = []
-    position, number = 0, None
+    position, last = 0, None
     for column in range(width):
-        until = begin + step * (column + 1)
+        until = trend.begin + step * (column + 1)
         while position < len(trend.points) and (trend.points[position].time <= until or column == width - 1):
-            number = trend.points[position].number
+            last = trend.points[position]
             position += 1
-        is_missing = any(first < until - step / 2 < last for first, last in gaps)
-        bars.append(_GAP if is_missing or number is None else _bar(number, low, high))
+        if last is None or any(first < until - step / 2 < end for first, end in gaps):
+            bars.append(_GAP)
+        elif last.quality.is_bad:
+            bars.append(_BAD)
+        else:
+            bars.append(_GAP if last.number is None else bar(last.number, low, high))
     return "".join(bars)
 
 
 def print_sparklines(output: Output, trends: Sequence[Trend]) -> None:
-    """Print a line for each trend."""
-    print_all(output, _TRENDS, trends)
+    """Print a line for each trend, on a terminal with the time of all of them below."""
+    if output.format is not OutputFormat.TABLE:
+        print_all(output, _layout(_WIDTH), trends)
+        return
+    # As wide as the terminal allows, beside the other columns.
+    plain = table_lines(_layout(0).columns, [TableRow(cells=_cells(each, 0)) for each in trends], zone=None, width=0)
+    width = output.console.width - max(cell_len(line.plain) for line in plain) - 2
+    width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
+    print_all(output, _layout(width), trends)
+    begin, end = trends[0].begin, max(each.end for each in trends)
+    output.line(f"{format_time(begin, output.zone)} to {format_time(end, output.zone)}", "dim")
+    legend = f"{_GAP} changes missing  {_BAD} bad quality"
+    output.line(f"a character is {_duration((end - begin) / width)}  {legend}", "dim")
 
 
-def _bar(number: float, low: float, high: float) -> str:
-    # Divided first: the difference of two large numbers may be infinite.
-    span = high / 2 - low / 2
-    return _BARS[round((number / 2 - low / 2) / span * (len(_BARS) - 1))] if span else _BARS[0]
+def _duration(duration: timedelta) -> str:
+    seconds = duration.total_seconds()
+    for limit, divisor, unit in ((0.1, 0.001, "ms"), (100, 1, "s"), (100 * 60, 60, "min"), (48 * 3600, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / divisor:.3g} {unit}"
+    return f"{seconds / 86400:.3g} d"
 
 
 def _extremes(trend: Trend) -> tuple[float | None, float | None, float | None]:
@@ -67,13 +91,11 @@ def _extremes(trend: Trend) -> tuple[float | None, float | None, float | None]:
     return low, high, last
 
 
-def _times(trend: Trend) -> tuple[datetime, datetime]:
-    return trend.points[0].time, trend.points[-1].time
-
-
-def _cells(trend: Trend) -> Sequence[object]:
+def _cells(trend: Trend, width: int) -> Sequence[object]:
     low, high, last = (_short(number) for number in _extremes(trend))
-    return (trend.tag, sparkline(trend), low, high, last, len(trend.points), len(trend.breaks) or None, *_times(trend))
+    bad = sum(point.quality.is_bad for point in trend.points)
+    bars = sparkline(trend, width) if width else ""
+    return (trend.tag, bars, low, high, last, trend.changes, len(trend.breaks) or None, bad or None)
 
 
 def _short(number: float | None) -> object:
@@ -81,42 +103,43 @@ def _short(number: float | None) -> object:
 
 
 def _line(trend: Trend, zone: Zone = UTC) -> str:
-    begin, end = (format_time(when, zone) for when in _times(trend))
+    begin, end = (format_time(when, zone) for when in (trend.begin, trend.end))
     low, high, last = (format_any(_short(number)) for number in _extremes(trend))
-    gaps = f", {len(trend.breaks)} gaps" if trend.breaks else ""
-    figures = f"min {low}, max {high}, last {last}, {len(trend.points)} values{gaps}"
-    return f"{trend.tag} {sparkline(trend)} {figures}, {begin} to {end}"
+    gaps = f", gaps {len(trend.breaks)}" if trend.breaks else ""
+    figures = f"min {low}, max {high}, last {last}, changes {trend.changes}{gaps}"
+    each = _duration((trend.end - trend.begin) / _WIDTH)
+    return f"{trend.tag} {sparkline(trend)} {figures}, {begin} to {end}, each {each}"
 
 
 def _record(trend: Trend) -> dict[str, Any]:
     low, high, last = _extremes(trend)
-    begin, end = _times(trend)
     return {
         "tag": trend.tag,
-        "values": len(trend.points),
+        "changes": trend.changes,
         "gaps": len(trend.breaks),
+        "bad": sum(point.quality.is_bad for point in trend.points),
         "min": low,
         "max": high,
         "last": last,
-        "begin": time_record(begin),
-        "end": time_record(end),
+        "begin": time_record(trend.begin),
+        "end": time_record(trend.end),
     }
 
 
-_TRENDS: Final[Layout[Trend]] = Layout(
-    columns=(
-        Column(name="tag", style="cyan"),
-        Column(name="trend"),
-        Column(name="min"),
-        Column(name="max"),
-        Column(name="last"),
-        Column(name="values"),
-        Column(name="gaps", is_optional=True),
-        Column(name="begin"),
-        Column(name="end"),
-    ),
-    cells=_cells,
-    line=_line,
-    values=lambda trend: (sparkline(trend),),
-    record=_record,
-)
+def _layout(width: int) -> Layout[Trend]:
+    return Layout(
+        columns=(
+            Column(name="tag", style="cyan"),
+            Column(name="trend"),
+            Column(name="min"),
+            Column(name="max"),
+            Column(name="last"),
+            Column(name="changes"),
+            Column(name="gaps", is_optional=True),
+            Column(name="bad", is_optional=True),
+        ),
+        cells=lambda trend: _cells(trend, width),
+        line=_line,
+        values=lambda trend: (sparkline(trend, width),),
+        record=_record,
+    )

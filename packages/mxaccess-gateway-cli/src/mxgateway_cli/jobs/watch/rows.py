@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from mxgateway_cli.output.bars import bar
 from mxgateway_cli.output.formatting import format_any, value_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ __all__ = ["TREND_WIDTH", "VALUE_WIDTH", "TagRow", "age"]
 TREND_WIDTH: Final = 12
 """The number of values in a sparkline."""
 
-_BARS: Final = "▁▂▃▄▅▆▇█"
 VALUE_WIDTH: Final = 13
 """The width of the column of values."""
 
@@ -118,11 +118,7 @@ class TagRow:
         if len(self._numbers) < 2:
             return ""
         low, high = min(self._numbers), max(self._numbers)
-        if low == high:
-            return _BARS[0] * len(self._numbers)
-        # Divided first: the difference of two large numbers may be infinite.
-        span = high / 2 - low / 2
-        return "".join(_BARS[round((number / 2 - low / 2) / span * (len(_BARS) - 1))] for number in self._numbers)
+        return "".join(bar(number, low, high) for number in self._numbers)
 
     def _count_since(self, start: float) -> int:
         return sum(arrival >= start for arrival in self._arrivals)

@@ -180,7 +180,37 @@ async def test_a_gap_is_followed_by_every_present_value(gateway: SimulatedGatewa
             INT: (43, True),
             STRING: ("Hello", True),
         }
-        assert len(gateway.sessions[0].items) == 2
+        await gateway.wait_for(lambda: len(gateway.sessions[0].items) == 2)
+
+
+async def test_no_change_is_missed_while_tags_are_added_again(gateway: SimulatedGateway, tags: TagClient) -> None:
+    async with tags.watch(INT) as watch:
+        await first_values(watch, 1)
+        dropping = asyncio.create_task(gateway.faults.drop_connections())
+        await gateway.wait_for(lambda: not gateway.sessions[0].streams)
+        gateway.faults.age_out_replay(gateway.sessions[0].session_id)
+        gateway.plant[INT].set(1000)
+        gateway.faults.age_out_replay(gateway.sessions[0].session_id)
+        await dropping
+        added = asyncio.create_task(gateway.wait_for(lambda: len(gateway.sessions[0].items) == 2))
+        removed = asyncio.create_task(gateway.wait_for(lambda: added.done() and len(gateway.sessions[0].items) == 1))
+        value = 1000
+        while not removed.done():
+            value += 1
+            gateway.plant[INT].set(value)
+            await asyncio.sleep(0)
+        await asyncio.gather(added, removed)
+        gateway.plant[INT].set(value + 1)
+        while await following(watch) != WatchGap(dropped=0):
+            pass
+        values = list[object]()
+        while not values or values[-1] != value + 1:
+            values.append((await following_change(watch)).value)
+
+    # The present value comes once more.
+    once = list(dict.fromkeys(values))
+    assert once == list(range(value + 2 - len(once), value + 2))
+    assert len(values) - len(once) <= 1
 
 
 async def test_a_watch_that_joins_after_a_gap_gets_no_older_value(gateway: SimulatedGateway, tags: TagClient) -> None:

@@ -22,6 +22,7 @@ class Subscription:
     Attributes:
         tag: The tag as the callers name it.
         handle: Its item handle; 0 until it is added and advised.
+        former: The item handle before, whose changes count until the first one of the present item; 0 if there is none.
         last: The last change; None before the first one and after a loss.
         refusal: Why the gateway refused the tag; empty if it did not.
         repeated: Whether the next change is marked as repeated.
@@ -38,6 +39,7 @@ class Subscription:
         "_resized",
         "_write_lock",
         "doubtful",
+        "former",
         "handle",
         "idle_since",
         "last",
@@ -51,6 +53,7 @@ class Subscription:
     def __init__(self, tag: str) -> None:
         self.tag: Final = tag
         self.handle: int = 0
+        self.former: int = 0
         self.last: TagChange | None = None
         self._outdated: TagChange | None = None
         self.refusal: str = ""
@@ -162,7 +165,7 @@ class Subscription:
 
     def detach(self) -> None:
         """Forget the session to which the handle belonged."""
-        self.handle = 0
+        self.handle = self.former = 0
         self.last = self._outdated = None
         self.repeated = True
         self.doubtful = False

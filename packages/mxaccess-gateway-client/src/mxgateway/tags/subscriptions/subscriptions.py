@@ -159,16 +159,32 @@ class Subscriptions:
                 return False
             return True
         if isinstance(event, DataChange):
-            change = TagChange(subscription.tag, event.raw, repeated=subscription.repeated)
-            subscription.repeated = False
+            repeated = subscription.repeated
+            if subscription.former:
+                repeated = self._leave_former(subscription, event.raw.item_handle)
+            change = TagChange(subscription.tag, event.raw, repeated=repeated)
+            if repeated:
+                subscription.repeated = False
             if subscription.last is None:
                 self._value_became_known.set()
             subscription.last = change
             for queue in subscription.queues:
                 queue.put_change(change)
-        elif isinstance(event, WriteComplete) and self.on_outcome is not None:
+        elif (
+            isinstance(event, WriteComplete)
+            and self.on_outcome is not None
+            and event.raw.item_handle != subscription.former
+        ):
             self.on_outcome(subscription, event)
         return True
+
+    def _leave_former(self, subscription: Subscription, handle: int) -> bool:
+        """Ignore the former item of a tag once the present one has a value. Return whether this is its first one."""
+        if handle == subscription.former:
+            return False
+        self._by_handle.pop(subscription.former, None)
+        subscription.former = 0
+        return subscription.repeated
 
     def _announce_gap(self) -> None:
         self.gaps += 1
@@ -201,7 +217,7 @@ class Subscriptions:
         """Return the item handle of each advised tag, or None while tags are being added or removed."""
         if self._change_lock.locked():
             return None
-        return {each.tag: handle for handle, each in self._by_handle.items()}
+        return {each.tag: handle for handle, each in self._by_handle.items() if each.handle == handle}
 
     def detach(self, failure: MxGatewayError) -> None:
         """Forget the handles of a lost session. The writes in progress there end with an unknown outcome."""
@@ -235,7 +251,7 @@ class Subscriptions:
             await self._add_all(session, missing)
 
     async def renew(self, subscriptions: Sequence[Subscription]) -> None:
-        """Replace the handles of doubtful tags, so that events for the old handles are ignored.
+        """Replace the handles of doubtful tags, so that outcomes for the old handles are ignored.
 
         Raises:
             MxGatewayError: The call failed; how much of it the gateway did is unknown.
@@ -253,7 +269,7 @@ class Subscriptions:
         """
         async with self._changing():
             # A tag that is being added has its handle when this lock is free.
-            known = [each for each in self._by_handle.values() if each.handle]
+            known = [each for handle, each in self._by_handle.items() if each.handle == handle]
         idle = [each for each in known if not each.users]
         busy = [each for each in known if each.users]
         await self._refresh(idle)
@@ -340,12 +356,19 @@ class Subscriptions:
         added: dict[int, Subscription] = {}
         for subscription, result in zip(subscriptions, results, strict=True):
             handle = result.item_handle
+            taken = self._by_handle.get(handle)
             if not result.was_successful:
                 subscription.refuse(result.error_message)
+            elif taken is not None and taken.former == handle and handle not in added:
+                # The item that had this handle is removed, and nothing has arrived for its successor yet.
+                taken.former = 0
+                added[handle] = subscription
             elif handle == 0 or handle in added or handle in self._by_handle:
                 subscription.refuse(f"the gateway returned the item handle {handle}, which is invalid or already used")
             else:
                 added[handle] = subscription
+        for subscription in added.values():
+            subscription.former = subscription.handle
         # Registered before they are advised: the first change may arrive before the reply.
         self._by_handle.update(added)
         self.session_changes += 1
@@ -359,6 +382,8 @@ class Subscriptions:
             if not advised:
                 # Otherwise a later attempt that gets the same handles would refuse them as already used.
                 self._forget(session, added)
+                for subscription in added.values():
+                    subscription.former = 0
         for handle, subscription in added.items():
             if handle in refusals:
                 subscription.refuse(refusals[handle])
@@ -382,17 +407,23 @@ class Subscriptions:
             known = [each for each in subscriptions if each.handle and (each.doubtful or not only_doubtful)]
             if session is None or not known:
                 return
-            await self._remove(session, known)
-            self._check_current(session)
+            former = {each: each.handle for each in known}
             for subscription in known:
                 subscription.repeated = True
             await self._add_all(session, known)
+            self._check_current(session)
+            # The others are not forgotten: what has arrived for the former items may still wait to be dispatched.
+            refused = [each for each, handle in former.items() if each.handle == handle]
+            self._forget(session, [each.handle for each in refused])
+            for subscription in refused:
+                subscription.handle = subscription.former = 0
+            await session.unsubscribe_bulk(self._server_handle, list(former.values()))
 
     async def _remove(self, session: Session, subscriptions: Sequence[Subscription]) -> None:
         handles = [each.handle for each in subscriptions]
         self._forget(session, handles)
         for subscription in subscriptions:
-            subscription.handle = 0
+            subscription.handle = subscription.former = 0
         await session.unsubscribe_bulk(self._server_handle, handles)
 
     def _forget(self, session: Session, handles: Iterable[int]) -> None:
@@ -410,7 +441,7 @@ class Subscriptions:
     @property
     def added(self) -> int:
         """How many tags have a handle in the present session."""
-        return len(self._by_handle)
+        return sum(each.handle == handle for handle, each in self._by_handle.items())
 
     def queues(self) -> set[TagQueue]:
         """Return the queue of each watch."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mxgateway import MxGatewayConfigurationError, MxValueInput
-from mxgateway.recording import ParquetSink, Rotation
+from mxgateway.recording import ParquetSink, Rotation, read_records
 from support.recording import LOST, WHEN, change, write
 
 parquet: Any = import_module("pyarrow.parquet")
@@ -93,6 +93,22 @@ async def test_what_a_killed_program_left_becomes_parquet(
     ]
     expected = [1, 3] if lost_bytes else [1, 2, 3]
     assert [row["sequence"] for row in await asyncio.to_thread(rows, path)] == expected
+
+
+@pytest.mark.parametrize("name", ["", "v.parquet"])
+async def test_after_a_kill_the_newest_file_of_a_rotation_is_continued(tmp_path: Path, name: str) -> None:
+    rotation = Rotation(max_seconds=3600, max_bytes=20_000)
+    sink = ParquetSink(tmp_path / name, rotation=rotation)
+    await sink.open()
+    await sink.write([change("x" * 20_000, 1)])
+    await sink.write([change(2, 2)])
+    assert sink.path is not None
+    await kill(sink, sink.path, 0)
+    await write(ParquetSink(tmp_path / name, rotation=rotation), change(3, 3))
+
+    recording = read_records(tmp_path / name)
+    assert [row.sequence for row in await asyncio.to_thread(list, recording)] == [1, 2, 3]
+    assert len(recording.files) == 2
 
 
 async def test_a_program_killed_after_completing_a_file_repeats_nothing(tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ class TrendReader:
         trends = [trend for trend in self._trends.values() if trend.points]
         for trend in trends:
             # The clocks of the gateway and of this computer may differ.
-            trend.end = max(end or trend.end, trend.points[-1].time)
+            end = max(end or trend.end, trend.points[-1].time)
+        for trend in trends:
+            trend.end = end or trend.end
         return trends
 
     def _change(self, record: Record) -> None:

@@ -85,16 +85,18 @@ class FileSink(ABC):
             await _finished(self._close_last)
 
     def _open_newest(self) -> datetime | None:
-        path = self.series.newest() if self.continues or self.series.is_single else self.series.next()
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = self.series.lock
         # A folder that cannot be written is named as that, while a lock only says that it cannot be acquired.
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         Path(lock.lock_file).touch()
         try:
             lock.acquire()
         except Timeout:
             raise OSError(f"another program records to {self.series.name} at present") from None
         try:
+            self._complete_interrupted()
+            path = self.series.newest() if self.continues or self.series.is_single else self.series.next()
+            path.parent.mkdir(parents=True, exist_ok=True)
             last = self._open(path)
         except BaseException:
             lock.release()
@@ -122,6 +124,9 @@ class FileSink(ABC):
 
     def _set_size(self, size: int) -> None:
         self.size = size
+
+    def _complete_interrupted(self) -> None:
+        """Complete what an interrupted program has left, before the newest file is chosen."""
 
     @abstractmethod
     def _open(self, path: Path) -> datetime | None:

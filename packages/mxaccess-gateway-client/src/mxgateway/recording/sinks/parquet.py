@@ -60,7 +60,8 @@ class ParquetSink(FileSink):
 
     def _open(self, path: Path) -> datetime | None:
         pa = _arrow()
-        last = self._finish_interrupted()
+        complete = self.series.existing()
+        last = _last_received(complete[-1], self._schema) if complete else None
         self._present = path
         self._stream = _in_progress(path).open("xb")
         # Its own id tells whether its batches are in the Parquet file already.
@@ -86,13 +87,10 @@ class ParquetSink(FileSink):
         path = self._present
         _to_parquet(_in_progress(path), path, self._schema)
 
-    def _finish_interrupted(self) -> datetime | None:
-        """Make Parquet of what an interrupted program has left, and return when the last record was received."""
+    def _complete_interrupted(self) -> None:
         for stream in self.series.existing(_IN_PROGRESS):
             _logger.warning("%s was left by an interrupted recording: it becomes %s", stream, _complete(stream))
             _to_parquet(stream, _complete(stream), self._schema)
-        complete = self.series.existing()
-        return _last_received(complete[-1], self._schema) if complete else None
 
 
 def _arrow() -> Any:

@@ -94,8 +94,7 @@ class FileSink(ABC):
         except Timeout:
             raise OSError(f"another program records to {self.series.name} at present") from None
         try:
-            self._complete_interrupted()
-            path = self.series.newest() if self.continues or self.series.is_single else self.series.next()
+            path = self._first_path()
             path.parent.mkdir(parents=True, exist_ok=True)
             last = self._open(path)
         except BaseException:
@@ -125,8 +124,9 @@ class FileSink(ABC):
     def _set_size(self, size: int) -> None:
         self.size = size
 
-    def _complete_interrupted(self) -> None:
-        """Complete what an interrupted program has left, before the newest file is chosen."""
+    def _first_path(self) -> Path:
+        """Return the file to open first. The series is locked."""
+        return self.series.newest() if self.continues or self.series.is_single else self.series.next()
 
     @abstractmethod
     def _open(self, path: Path) -> datetime | None:

@@ -87,10 +87,12 @@ class ParquetSink(FileSink):
         path = self._present
         _to_parquet(_in_progress(path), path, self._schema)
 
-    def _complete_interrupted(self) -> None:
+    def _first_path(self) -> Path:
+        # Completed first, because the newest file may be among what an interrupted program has left.
         for stream in self.series.existing(_IN_PROGRESS):
             _logger.warning("%s was left by an interrupted recording: it becomes %s", stream, _complete(stream))
             _to_parquet(stream, _complete(stream), self._schema)
+        return super()._first_path()
 
 
 def _arrow() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import signal
 import sys
 import time
@@ -100,8 +101,8 @@ async def end_sessions(gateway: SimulatedGateway) -> None:
     await gateway.wait_for(lambda: not gateway.sessions)
 
 
-def check(found: list[dict[str, Any]], gaps: int) -> None:
-    """Check that each value of the counter is there once and in order, but for so many reported gaps."""
+def check(found: list[dict[str, Any]]) -> int:
+    """Check that each value of the counter is there once and in order, but for reported gaps. Return how many."""
     last: int | None = None
     reported, is_gap = 0, False
     for record in found:
@@ -115,7 +116,7 @@ def check(found: list[dict[str, Any]], gaps: int) -> None:
         else:
             assert last is None or value == last + 1, f"{last} is followed by {record}"
         last, is_gap = value, False
-    assert reported == gaps
+    return reported
 
 
 def arguments(server: NatsServer, *more: str) -> tuple[str, ...]:
@@ -148,7 +149,7 @@ async def test_the_second_process_continues_the_session_of_one_that_is_killed(
     await end_sessions(gateway)
 
     found = await records(nats_server)
-    check(found, gaps=0)
+    assert check(found) == 0
     assert len({record["sessionId"] for record in found if record["kind"] == "change"}) == 1
     assert not [record for record in found if record["kind"] in {"gap", "lost"}]
     # Twenty changes take 0.2 seconds.
@@ -174,7 +175,7 @@ async def test_a_process_that_was_stopped_and_goes_on_doubles_nothing_and_waits_
     await end_sessions(gateway)
 
     found = await records(nats_server)
-    check(found, gaps=1)
+    assert check(found) == 1
     assert len({record["sessionId"] for record in found if record["kind"] == "change"}) == 2
 
 
@@ -209,3 +210,62 @@ async def test_a_process_that_waits_for_its_lease_ends_normally(
 
     assert result.status == ExitStatus.GOOD
     assert result.stdout.startswith("PLANT: 0 records acknowledged in ")
+
+
+async def fault(
+    chance: random.Random, processes: list[asyncio.subprocess.Process], server: NatsServer
+) -> list[asyncio.subprocess.Process]:
+    """Let something fail, and return the processes that must be started again."""
+    victim = chance.choice(processes)
+    match chance.choice(["kill", "end", "suspend", "nats", "all"]):
+        case "kill":
+            victim.kill()
+            return [victim]
+        case "end":
+            victim.send_signal(signal.SIGTERM)
+            return [victim]
+        case "suspend":
+            victim.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(chance.uniform(0.2, 3))
+            victim.send_signal(signal.SIGCONT)
+        case "nats":
+            await server.kill()
+            await asyncio.sleep(chance.uniform(0, 3))
+            await server.start()
+        case _:
+            for process in processes:
+                process.kill()
+            return list(processes)
+    return []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_whatever_fails_each_change_is_stored_once_or_reported_as_missing(
+    gateway: SimulatedGateway, nats_server: NatsServer, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    # One of them with a file, so that what waits in it must not come back after the other one has continued.
+    command_lines = [arguments(nats_server), arguments(nats_server, "--spool", str(tmp_path / "spool"))]
+    async with contextlib.AsyncExitStack() as stack:
+        processes = [await stack.enter_async_context(start_process(*each)) for each in command_lines]
+        async with counting(gateway):
+            for _ in range(12):
+                await wait_for_more(nats_server, 30)
+                ended = await fault(chance, processes, nats_server)
+                for index, process in enumerate(processes):
+                    if process in ended:
+                        await wait_for_exit(process)
+                        processes[index] = await stack.enter_async_context(start_process(*command_lines[index]))
+            await wait_for_more(nats_server, 30)
+        last = gateway.plant[INT].value
+        while (await records(nats_server))[-1].get("value") != last:  # noqa: ASYNC110 - there is nothing to await
+            await asyncio.sleep(0.05)
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+            # Interrupted, if it has only just begun.
+            assert (await wait_for_exit(process)).status in {ExitStatus.GOOD, ExitStatus.INTERRUPTED}
+    await end_sessions(gateway)
+
+    check(await records(nats_server))

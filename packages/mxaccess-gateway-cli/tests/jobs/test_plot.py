@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,24 @@ async def test_numbers_of_one_attribute_share_a_diagram(tmp_path: Path) -> None:
     titles = [tag for tag in ("Temp", "R_1", "R_2", "R_3.Temp", "R_1.Count", "R_1.On") if f">{tag}</text>" in svg]
     # Alone, because beside 9000 the others would be flat.
     assert titles == ["Temp", "R_1", "R_2", "R_3.Temp", "R_1.Count", "R_1.On"]
+
+
+def corners(svg: str) -> list[tuple[float, float]]:
+    """Return the corners of the only line of a picture."""
+    (path,) = (each for each in re.findall(r'<path d="([^"]*)"[^>]*stroke: #1f5fa8', svg) if each.count("L") > 1)
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML] ([-0-9.]+) ([-0-9.]+)", path)]
+
+
+async def test_a_setpoint_has_steps_and_a_measurement_has_slopes(tmp_path: Path) -> None:
+    setpoint = corners(await plotted(tmp_path, *(change("A.B", second, second / 7) for second in (0, 30, 60))))
+    assert all(before[0] == after[0] or before[1] == after[1] for before, after in pairwise(setpoint))
+
+    (tmp_path / "some.csv").unlink()
+    measured = [change("A.B", second, second / 7) for second in (*range(20), 80, *range(81, 100))]
+    line = corners(await plotted(tmp_path, *measured))
+    slopes = [after for before, after in pairwise(line) if before[0] != after[0] and before[1] != after[1]]
+    # The long wait in the middle is a step.
+    assert len(slopes) == len(measured) - 2
 
 
 async def test_names_are_no_formulas_and_bad_values_without_a_number_are_marked(tmp_path: Path) -> None:

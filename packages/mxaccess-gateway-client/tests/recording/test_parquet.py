@@ -121,6 +121,7 @@ async def test_a_program_killed_after_completing_a_file_repeats_nothing(tmp_path
     await sink.close()
     await asyncio.to_thread(stream.write_bytes, left)
 
+    assert [row.sequence for row in await asyncio.to_thread(list, read_records(path))] == [1]
     await write(ParquetSink(path), change(2, 2))
 
     assert [row["sequence"] for row in await asyncio.to_thread(rows, path)] == [1, 2]

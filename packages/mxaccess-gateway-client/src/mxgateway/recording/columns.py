@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mxgateway.recording.record import TagRecord
 
-__all__ = ["COLUMNS", "arrow_schema", "columns_of"]
+__all__ = ["COLUMNS", "STREAM_ID", "arrow_schema", "columns_of"]
 
 COLUMNS: Final = {
     "kind": "text",
@@ -35,6 +35,9 @@ COLUMNS: Final = {
     "detail": "text",
 }
 """Column name -> what it holds. Times are microseconds since 1970 in UTC."""
+
+STREAM_ID: Final = b"mxgateway.recording"
+"""The key of the id of a stream of Arrow, and of the last stream that a Parquet file has, in the metadata of both."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGERS: Final = frozenset({"bool_value", "int32_value", "int64_value"})

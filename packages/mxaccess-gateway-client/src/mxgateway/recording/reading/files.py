@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from mxgateway._support.extras import import_extra
 from mxgateway.errors import MxGatewayConfigurationError
+from mxgateway.recording.columns import STREAM_ID
 
 if TYPE_CHECKING:
     import os
@@ -201,10 +202,22 @@ def _arrow(path: Path, subject: Subject[RowT]) -> Iterator[RowT]:
             _warn(path)
             return
         subject.check(path, reader.schema.names)
+        if _is_completed(path, reader.schema):
+            return
         try:
             yield from _of_batches(reader, subject)
         except (pa.ArrowInvalid, OSError):
             _warn(path)
+
+
+def _is_completed(path: Path, schema: Any) -> bool:
+    """Return whether a stream is in the Parquet file already: the program was killed before it removed the stream."""
+    complete = path.with_suffix(".parquet")
+    if not complete.exists():
+        return False
+    pq: Any = import_extra("pyarrow.parquet", extra="parquet", purpose="Parquet")
+    ids = [(each.metadata or {}).get(STREAM_ID) for each in (schema, pq.read_schema(complete))]
+    return ids[0] is not None and ids[0] == ids[1]
 
 
 def _of_batches(batches: Iterable[Any], subject: Subject[RowT]) -> Iterator[RowT]:

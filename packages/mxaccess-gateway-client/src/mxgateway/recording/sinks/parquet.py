@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final
 
 from mxgateway._support.extras import import_extra
-from mxgateway.recording.columns import arrow_schema
+from mxgateway.recording.columns import STREAM_ID, arrow_schema
 from mxgateway.recording.record import TagRecord
 from mxgateway.recording.sinks.file_sink import FileSink
 
@@ -27,7 +27,6 @@ __all__ = ["ParquetSink"]
 _logger = logging.getLogger("mxgateway.recording")
 
 _IN_PROGRESS: Final = ".arrows"
-_ID: Final = b"mxgateway.recording"
 _ROWS_PER_GROUP: Final = 100_000
 
 
@@ -65,7 +64,7 @@ class ParquetSink(FileSink):
         self._present = path
         self._stream = _in_progress(path).open("xb")
         # Its own id tells whether its batches are in the Parquet file already.
-        self._writer = pa.ipc.new_stream(self._stream, self._schema.with_metadata({_ID: secrets.token_hex(16)}))
+        self._writer = pa.ipc.new_stream(self._stream, self._schema.with_metadata({STREAM_ID: secrets.token_hex(16)}))
         self._set_size(0)
         return last
 
@@ -121,7 +120,8 @@ def _to_parquet(stream: Path, path: Path, schema: Any) -> None:
             _check_columns(stream, rows.schema, schema)
         if rows is not None and not (path.exists() and _id(path) == stream_id):
             temporary = path.with_suffix(".tmp")
-            with pq.ParquetWriter(temporary, schema.with_metadata({_ID: stream_id}), compression="zstd") as writer:
+            schema = schema.with_metadata({STREAM_ID: stream_id})
+            with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
                 if path.exists():
                     with pq.ParquetFile(path) as older:
                         for index in range(older.num_row_groups):
@@ -147,7 +147,7 @@ def _read(file: BinaryIO) -> tuple[bytes, Iterator[Any]]:
     except (pa.ArrowInvalid, OSError):
         # The program was killed before it had written the head.
         return b"", iter(())
-    return reader.schema.metadata[_ID], batches(reader)
+    return reader.schema.metadata[STREAM_ID], batches(reader)
 
 
 def _groups(batches: Iterator[Any]) -> Iterator[Any]:
@@ -166,7 +166,7 @@ def _groups(batches: Iterator[Any]) -> Iterator[Any]:
 def _id(path: Path) -> bytes | None:
     pq = _parquet()
     metadata: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
-    return metadata.get(_ID)
+    return metadata.get(STREAM_ID)
 
 
 def _last_received(path: Path, schema: Any) -> datetime | None:

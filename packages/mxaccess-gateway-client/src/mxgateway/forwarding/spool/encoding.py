@@ -15,7 +15,7 @@ from mxgateway.tags import SavedSession
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["decode_records", "decode_session", "encode_records", "encode_session", "time_of"]
+__all__ = ["decode_records", "decode_session", "encode_records", "encode_session", "size_of", "time_of"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KINDS: Final[tuple[RecordKind, ...]] = tuple(RecordKind)
@@ -36,6 +36,14 @@ def encode_records(records: Sequence[TagRecord]) -> bytes:
             event,
         )
     return b"".join(parts)
+
+
+def size_of(records: Sequence[TagRecord]) -> int:
+    """Return how many bytes `encode_records` makes of records."""
+    size = len(records) * _HEAD.size
+    for record in records:
+        size += record.event.ByteSize() + len(record.tag.encode()) + len(record.detail.encode())
+    return size
 
 
 def decode_records(content: bytes) -> list[TagRecord]:

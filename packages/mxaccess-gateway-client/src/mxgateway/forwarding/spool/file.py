@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 import sqlite3
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +13,22 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from filelock import FileLock, Timeout
 
 from mxgateway.errors import MxGatewayConfigurationError, MxGatewayUsageError
+from mxgateway.forwarding.spool.batches import Loss, SpooledBatch
 from mxgateway.forwarding.spool.encoding import (
     decode_records,
     decode_session,
     encode_records,
     encode_session,
-    time_of,
 )
 from mxgateway.recording import RecordKind, TagRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from mxgateway.forwarding.spool.batches import SpoolLimits
     from mxgateway.tags import SavedSession
 
-__all__ = ["Loss", "SpoolFile", "SpoolLimits", "SpooledBatch"]
+__all__ = ["SpoolFile"]
 
 Result = TypeVar("Result")
 
@@ -53,67 +53,6 @@ CREATE TABLE IF NOT EXISTS job (
 _RECENT_BATCHES: Final = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpooledBatch:
-    """Records that were received together.
-
-    Attributes:
-        number: The number of the batch; it rises. 0 for records that could not be written to the file yet.
-        records: The records, oldest first.
-    """
-
-    number: int
-    records: Sequence[TagRecord]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
-    """Changes that were dropped because a spool was full.
-
-    Attributes:
-        changes: How many.
-        begin: When the first of them was received, in nanoseconds since 1970.
-        end: When the last of them was received.
-    """
-
-    changes: int
-    begin: int
-    end: int
-
-    @classmethod
-    def of(cls, records: Sequence[TagRecord]) -> Loss:
-        """Return the loss of these records."""
-        changes = sum(record.kind is RecordKind.CHANGE for record in records)
-        return cls(changes=changes, begin=records[0].received_nanoseconds, end=records[-1].received_nanoseconds)
-
-    def and_later(self, later: Loss) -> Loss:
-        """Return this loss and a later one as one."""
-        return Loss(changes=self.changes + later.changes, begin=self.begin, end=later.end)
-
-    def record(self) -> TagRecord:
-        """Return the gap record that reports it."""
-        first, last = (time_of(each).isoformat(timespec="milliseconds") for each in (self.begin, self.end))
-        detail = f"{self.changes} changes received from {first} to {last} were dropped because the spool was full"
-        return TagRecord(kind=RecordKind.GAP, received_nanoseconds=self.end, detail=detail)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolLimits:
-    """What may wait in a spool.
-
-    Attributes:
-        max_bytes: The most bytes of records that wait.
-        max_seconds: The greatest age of a waiting record, in seconds; None for any age.
-    """
-
-    max_bytes: int
-    max_seconds: float | None
-
-    def are_over(self, received: int) -> bool:
-        """Return whether a record that was received at these nanoseconds since 1970 is too old."""
-        return self.max_seconds is not None and time.time_ns() - received > self.max_seconds * 1e9
-
-
 @dataclass(slots=True)
 class _Totals:
     records: int
@@ -122,7 +61,7 @@ class _Totals:
 
 
 class SpoolFile:
-    """The batches of a spool in SQLite, in a file or in memory. A failed method has changed nothing.
+    """The batches of a spool in an SQLite file. A failed method has changed nothing.
 
     One thread may use it at a time. Every method but `close` raises OSError if the file cannot be used.
 
@@ -134,10 +73,10 @@ class SpoolFile:
         saved_session: The session that was saved in it and can be continued.
     """
 
-    def __init__(self, path: Path | None, job: str | None) -> None:
+    def __init__(self, path: Path, job: str | None) -> None:
         self._path = path
         self._job = job
-        self._lock = None if path is None else FileLock(f"{path}.lock", timeout=0, thread_local=False)
+        self._lock: Final = FileLock(f"{path}.lock", timeout=0, thread_local=False)
         self._connection: sqlite3.Connection | None = None
         # The records of the newest batches, so that a broker that keeps up costs no decoding.
         self._recent: OrderedDict[int, Sequence[TagRecord]] = OrderedDict()
@@ -155,18 +94,17 @@ class SpoolFile:
         Raises:
             MxGatewayConfigurationError: The file belongs to another job, or to a newer version.
         """
-        if self._lock is not None:
-            lock_file = Path(self._lock.lock_file)
-            lock_file.parent.mkdir(parents=True, exist_ok=True)
-            lock_file.touch()
-            try:
-                self._lock.acquire()
-            except Timeout:
-                raise OSError(f"another program uses the spool {self._path} at present") from None
+        lock_file = Path(self._lock.lock_file)
+        lock_file.parent.mkdir(parents=True, exist_ok=True)
+        lock_file.touch()
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise OSError(f"another program uses the spool {self._path} at present") from None
         opened = False
         try:
             # One call after the other uses the connection, though not always in the same thread.
-            self._connection = sqlite3.connect(self._path or ":memory:", check_same_thread=False, isolation_level=None)
+            self._connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
             received = self._prepare(self._connection)
             opened = True
         except sqlite3.Error as error:
@@ -181,12 +119,11 @@ class SpoolFile:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-        if self._lock is not None:
-            self._lock.release()
+        self._lock.release()
 
     def add(
         self,
-        batches: Sequence[tuple[Sequence[TagRecord], bytes]],
+        batches: Sequence[Sequence[TagRecord]],
         limits: SpoolLimits,
         *,
         loss: Loss | None,
@@ -205,7 +142,8 @@ class SpoolFile:
                 (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM batch").fetchone()
                 _add_loss(connection, newest, loss)
             numbers: list[int] = []
-            for records, content in batches:
+            for records in batches:
+                content = encode_records(records)
                 row = (records[-1].received_nanoseconds, len(records), content)
                 insert = "INSERT INTO batch (received, records, content) VALUES (?, ?, ?)"
                 numbers.append(connection.execute(insert, row).lastrowid or 0)
@@ -224,7 +162,7 @@ class SpoolFile:
             return numbers
 
         numbers = self._transaction(work)
-        for number, (records, _) in zip(numbers, batches, strict=True):
+        for number, records in zip(numbers, batches, strict=True):
             self._recent[number] = records
         while len(self._recent) > _RECENT_BATCHES:
             self._recent.popitem(last=False)

@@ -7,11 +7,13 @@ import logging
 import threading
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mxgateway.errors import MxGatewayConfigurationError
-from mxgateway.forwarding.spool.encoding import encode_records, time_of
-from mxgateway.forwarding.spool.file import Loss, SpooledBatch, SpoolFile, SpoolLimits
+from mxgateway.forwarding.spool.batches import Loss, SpooledBatch, SpoolLimits
+from mxgateway.forwarding.spool.encoding import size_of, time_of
+from mxgateway.forwarding.spool.file import SpoolFile
+from mxgateway.forwarding.spool.memory import SpoolMemory
 
 if TYPE_CHECKING:
     import os
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Spool"]
 
 Result = TypeVar("Result")
-
-# Records, and what they are in the file.
-_Batch: TypeAlias = "tuple[Sequence[TagRecord], bytes]"
 
 _logger = logging.getLogger("mxgateway.forwarding")
 
@@ -61,7 +60,7 @@ class Spool:
             raise MxGatewayConfigurationError("the limits of a spool must be positive")
         self._path = None if path is None else Path(path)
         self._limits = SpoolLimits(max_bytes=max_bytes, max_seconds=max_seconds)
-        self._file = SpoolFile(self._path, job)
+        self._file = SpoolMemory() if self._path is None else SpoolFile(self._path, job)
         # The Recorder adds records while the oldest ones are delivered.
         self._one_at_a_time = threading.Lock()
         self._added = asyncio.Event()
@@ -72,7 +71,7 @@ class Spool:
         # The records and bytes that are acknowledged but could not be removed yet.
         self._unremoved = (0, 0)
         # What could not be written to the file yet, and the changes that were dropped because that became too much.
-        self._unwritten: deque[_Batch] = deque()
+        self._unwritten: deque[Sequence[TagRecord]] = deque()
         self._unwritten_loss: Loss | None = None
         self._dropped = 0
         self._is_failing = False
@@ -85,12 +84,12 @@ class Spool:
     @property
     def records(self) -> int:
         """How many records wait."""
-        return self._file.records - self._unremoved[0] + sum(len(records) for records, _ in self._unwritten)
+        return self._file.records - self._unremoved[0] + sum(map(len, self._unwritten))
 
     @property
     def bytes(self) -> int:
         """How many bytes of records wait."""
-        return self._file.bytes - self._unremoved[1] + sum(len(content) for _, content in self._unwritten)
+        return self._file.bytes - self._unremoved[1] + sum(map(size_of, self._unwritten))
 
     @property
     def dropped(self) -> int:
@@ -124,7 +123,7 @@ class Spool:
         If the file cannot be written they wait in memory; a warning of the logger `mxgateway.forwarding` says so.
         """
         # The caller may use its list again.
-        await self._run(lambda: self._add([(tuple(records), encode_records(records))]))
+        await self._run(lambda: self._add([tuple(records)]))
         self._added.set()
 
     async def save_session(self, session: SavedSession | None) -> None:
@@ -188,7 +187,7 @@ class Spool:
         with self._one_at_a_time:
             return work()
 
-    def _add(self, batches: Sequence[_Batch]) -> None:
+    def _add(self, batches: Sequence[Sequence[TagRecord]]) -> None:
         waiting, numbers = [*self._unwritten, *batches], [0]
         try:
             if not self._is_session_saved:
@@ -215,14 +214,14 @@ class Spool:
             self._unwritten.clear()
             self._unwritten_loss = None
 
-    def _keep_in_memory(self, batches: Sequence[_Batch], error: OSError) -> None:
+    def _keep_in_memory(self, batches: Sequence[Sequence[TagRecord]], error: OSError) -> None:
         if not self._is_failing:
             self._is_failing = True
             _logger.warning("records wait in memory: %s", error)
         self._unwritten.extend(batches)
         oldest = 1 if self._delivers_unwritten and not self._written_as else 0
         while self.bytes > self._limits.max_bytes and len(self._unwritten) > oldest + 1:
-            records, _ = self._unwritten[oldest]
+            records = self._unwritten[oldest]
             del self._unwritten[oldest]
             loss = Loss.of(records)
             self._dropped += loss.changes
@@ -235,10 +234,10 @@ class Spool:
             return batch
         if not self._unwritten:
             return None
-        records, _ = self._unwritten[0]
+        records = self._unwritten[0]
         if self._unwritten_loss is not None:
             records = (self._unwritten_loss.record(), *records)
-            self._unwritten[0] = (records, encode_records(records))
+            self._unwritten[0] = records
             self._unwritten_loss = None
         self._delivers_unwritten = True
         return SpooledBatch(number=0, records=records)

@@ -22,7 +22,7 @@ class Subscription:
     Attributes:
         tag: The tag as the callers name it.
         handle: Its item handle; 0 until it is added and advised.
-        former: The item handle before, whose changes count until the first one of the present item; 0 if there is none.
+        formers: The item handles before, oldest first. The changes of the oldest count until the first one of another.
         last: The last change; None before the first one and after a loss.
         refusal: Why the gateway refused the tag; empty if it did not.
         repeated: Whether the next change is marked as repeated.
@@ -39,7 +39,7 @@ class Subscription:
         "_resized",
         "_write_lock",
         "doubtful",
-        "former",
+        "formers",
         "handle",
         "idle_since",
         "last",
@@ -53,7 +53,7 @@ class Subscription:
     def __init__(self, tag: str) -> None:
         self.tag: Final = tag
         self.handle: int = 0
-        self.former: int = 0
+        self.formers: tuple[int, ...] = ()
         self.last: TagChange | None = None
         self._outdated: TagChange | None = None
         self.refusal: str = ""
@@ -135,6 +135,11 @@ class Subscription:
         self.doubtful = False
         self.clear_refusal()
 
+    def forget_handles(self) -> None:
+        """Have no item any more."""
+        self.handle = 0
+        self.formers = ()
+
     def refuse(self, error_message: str) -> None:
         """Remember that the gateway refused the tag, and inform the watches that do not know yet."""
         self.refusal = error_message or "the gateway gave no reason"
@@ -165,7 +170,7 @@ class Subscription:
 
     def detach(self) -> None:
         """Forget the session to which the handle belonged."""
-        self.handle = self.former = 0
+        self.forget_handles()
         self.last = self._outdated = None
         self.repeated = True
         self.doubtful = False

@@ -159,12 +159,10 @@ class Subscriptions:
                 return False
             return True
         if isinstance(event, DataChange):
-            repeated = subscription.repeated
-            if subscription.former:
-                repeated = self._leave_former(subscription, event.raw.item_handle)
-            change = TagChange(subscription.tag, event.raw, repeated=repeated)
-            if repeated:
-                subscription.repeated = False
+            if subscription.formers:
+                self._leave_formers(subscription, event.raw.item_handle)
+            change = TagChange(subscription.tag, event.raw, repeated=subscription.repeated)
+            subscription.repeated = False
             if subscription.last is None:
                 self._value_became_known.set()
             subscription.last = change
@@ -173,18 +171,21 @@ class Subscriptions:
         elif (
             isinstance(event, WriteComplete)
             and self.on_outcome is not None
-            and event.raw.item_handle != subscription.former
+            and event.raw.item_handle not in subscription.formers
         ):
             self.on_outcome(subscription, event)
         return True
 
-    def _leave_former(self, subscription: Subscription, handle: int) -> bool:
-        """Ignore the former item of a tag once the present one has a value. Return whether this is its first one."""
-        if handle == subscription.former:
-            return False
-        self._by_handle.pop(subscription.former, None)
-        subscription.former = 0
-        return subscription.repeated
+    def _leave_formers(self, subscription: Subscription, handle: int) -> None:
+        """Ignore the former items of a tag from the first value of a later one on, which is a repeated one."""
+        formers = subscription.formers
+        if handle == formers[0]:
+            return
+        left = formers.index(handle) if handle in formers else len(formers)
+        for former in formers[:left]:
+            self._by_handle.pop(former, None)
+        subscription.formers = formers[left:]
+        subscription.repeated = True
 
     def _announce_gap(self) -> None:
         self.gaps += 1
@@ -359,16 +360,18 @@ class Subscriptions:
             taken = self._by_handle.get(handle)
             if not result.was_successful:
                 subscription.refuse(result.error_message)
-            elif taken is not None and taken.former == handle and handle not in added:
+            elif taken is not None and handle in taken.formers and handle not in added:
                 # The item that had this handle is removed, and nothing has arrived for its successor yet.
-                taken.former = 0
+                taken.formers = tuple(each for each in taken.formers if each != handle)
                 added[handle] = subscription
             elif handle == 0 or handle in added or handle in self._by_handle:
                 subscription.refuse(f"the gateway returned the item handle {handle}, which is invalid or already used")
             else:
                 added[handle] = subscription
+        formers = {each: each.formers for each in added.values()}
         for subscription in added.values():
-            subscription.former = subscription.handle
+            if subscription.handle:
+                subscription.formers = (*subscription.formers, subscription.handle)
         # Registered before they are advised: the first change may arrive before the reply.
         self._by_handle.update(added)
         self.session_changes += 1
@@ -382,8 +385,8 @@ class Subscriptions:
             if not advised:
                 # Otherwise a later attempt that gets the same handles would refuse them as already used.
                 self._forget(session, added)
-                for subscription in added.values():
-                    subscription.former = 0
+                for subscription, before in formers.items():
+                    subscription.formers = before
         for handle, subscription in added.items():
             if handle in refusals:
                 subscription.refuse(refusals[handle])
@@ -408,23 +411,22 @@ class Subscriptions:
             if session is None or not known:
                 return
             former = {each: each.handle for each in known}
-            for subscription in known:
-                subscription.repeated = True
             await self._add_all(session, known)
             self._check_current(session)
             # The others are not forgotten: what has arrived for the former items may still wait to be dispatched.
             refused = [each for each, handle in former.items() if each.handle == handle]
-            self._forget(session, [each.handle for each in refused])
-            for subscription in refused:
-                subscription.handle = subscription.former = 0
+            self._forget_items(session, refused)
             await session.unsubscribe_bulk(self._server_handle, list(former.values()))
 
     async def _remove(self, session: Session, subscriptions: Sequence[Subscription]) -> None:
         handles = [each.handle for each in subscriptions]
-        self._forget(session, handles)
-        for subscription in subscriptions:
-            subscription.handle = subscription.former = 0
+        self._forget_items(session, subscriptions)
         await session.unsubscribe_bulk(self._server_handle, handles)
+
+    def _forget_items(self, session: Session, subscriptions: Sequence[Subscription]) -> None:
+        self._forget(session, [handle for each in subscriptions for handle in (each.handle, *each.formers)])
+        for subscription in subscriptions:
+            subscription.forget_handles()
 
     def _forget(self, session: Session, handles: Iterable[int]) -> None:
         """Ignore events of these handles from now on. In another session the same numbers are other items."""

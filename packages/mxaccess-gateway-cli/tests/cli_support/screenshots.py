@@ -89,8 +89,3 @@ def _anonymous(picture: str, endpoint: str) -> str:
     """Remove what differs at each run, and the fonts, which a browser would fetch from another site."""
     without_fonts = re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL)
     return re.sub(r"terminal-\d+", "terminal-explore", without_fonts).replace(endpoint, ENDPOINT)
-
-
-def texts_of(picture: str) -> list[str]:
-    """Return the texts of a picture, without its colours and places."""
-    return re.findall(r"<text[^>]*>([^<]*)</text>", picture)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cli_support.screenshots import take_screenshots, texts_of
+from cli_support.screenshots import take_screenshots
+from cli_support.svg import texts_of
 
 IMAGES = Path(__file__).resolve().parents[3] / "mxaccess-gateway-client" / "docs" / "images"
 

@@ -5,40 +5,22 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
 
 from cli_support.command_line import Result, mxgw_py, succeed
+from cli_support.recordings import at, change, status, take_trends, write_records
 from cli_support.schemas import validate
-from mxgateway import MxValueInput, to_mx_value
+from cli_support.svg import texts_of
 from mxgateway.recording import AlarmRecord, CsvSink, JsonLinesSink, RecordKind, TagRecord
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 
 INT, STRING = "TestChildObject.TestInt", "TestChildObject.TestString"
-BEGIN = datetime(2026, 3, 1, 6, tzinfo=UTC)
+DOCS = Path(__file__).resolve().parents[3] / "mxaccess-gateway-client" / "docs"
 SVG_NAMESPACES = ("http://www.w3.org/", "http://purl.org/", "https://matplotlib.org/", "http://creativecommons.org/")
-
-
-def at(second: float) -> int:
-    """Return the nanoseconds of a second of the recording."""
-    return round((BEGIN.timestamp() + second) * 1e9)
-
-
-def change(tag: str, second: float, value: MxValueInput, quality: int = 192) -> TagRecord:
-    """Return the record of a change."""
-    event = pb.MxEvent(session_id="session-1", worker_sequence=1, quality=quality, value=to_mx_value(value))
-    event.source_timestamp.FromDatetime(BEGIN + timedelta(seconds=second))
-    return TagRecord(kind=RecordKind.CHANGE, received_nanoseconds=at(second), tag=tag, event=event)
-
-
-def status(kind: RecordKind, second: float, detail: str) -> TagRecord:
-    """Return a record that is no change."""
-    return TagRecord(kind=kind, received_nanoseconds=at(second), detail=detail)
 
 
 RECORDS = [
@@ -58,10 +40,7 @@ TEXT = change("A.Name", 80, "seven")
 async def recording(tmp_path: Path) -> Path:
     """A recording of two tags with a gap of 20 seconds. Beside it is one that has a text too, `text.jsonl`."""
     for name, records in (("values", RECORDS), ("text", [*RECORDS, TEXT])):
-        sink = JsonLinesSink(tmp_path / f"{name}.jsonl")
-        await sink.open()
-        await sink.write(records)
-        await sink.close()
+        await write_records(JsonLinesSink(tmp_path / f"{name}.jsonl"), records)
     return tmp_path / "values.jsonl"
 
 
@@ -127,10 +106,7 @@ async def test_a_value_from_before_still_holds(recording: Path) -> None:
 
 async def plotted(folder: Path, *records: TagRecord) -> str:
     """Return the picture of records, as SVG."""
-    sink = CsvSink(folder / "some.csv")
-    await sink.open()
-    await sink.write(records)
-    await sink.close()
+    await write_records(CsvSink(folder / "some.csv"), records)
     await succeed("plot", folder / "some.csv", "--to", folder / "some.svg")
     return await text_of(folder / "some.svg")
 
@@ -239,10 +215,8 @@ async def test_the_axis_names_its_time_zone(recording: Path, tmp_path: Path, mon
 
 async def test_many_values_keep_their_peaks(tmp_path: Path) -> None:
     path = tmp_path / "values.csv"
-    sink = CsvSink(path)
-    await sink.open()
-    await sink.write([change("A.Level", n / 100, 99.0 if n == 12_345 else 1.0 + n % 2) for n in range(20_000)])
-    await sink.close()
+    values = [change("A.Level", n / 100, 99.0 if n == 12_345 else 1.0 + n % 2) for n in range(20_000)]
+    await write_records(CsvSink(path), values)
     await succeed("plot", path, "--to", tmp_path / "trend.svg")
 
     svg = await text_of(tmp_path / "trend.svg")
@@ -321,10 +295,13 @@ async def test_refused_tags_are_named_with_the_reason(
 
 async def test_a_recording_of_alarms_is_named(recording: Path) -> None:
     path = recording.with_name("alarms.csv")
-    alarms = CsvSink(path, records=AlarmRecord)
-    await alarms.open()
-    await alarms.close()
+    await write_records(CsvSink(path, records=AlarmRecord), [])
     found, error = refusal(await mxgw_py("plot", path))
 
     assert found == ExitStatus.FAILED
     assert "alarms.csv is not a recording of tags" in error
+
+
+async def test_the_picture_in_the_documentation_is_fresh(tmp_path: Path) -> None:
+    shown = await text_of(DOCS / "images" / "plot.svg")
+    assert texts_of(shown) == texts_of(await take_trends(tmp_path)), "run 'hatch run screenshots' and look at plot.svg"

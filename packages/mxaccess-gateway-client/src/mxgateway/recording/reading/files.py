@@ -216,8 +216,8 @@ def _is_completed(path: Path, schema: Any) -> bool:
     if not complete.exists():
         return False
     pq: Any = import_extra("pyarrow.parquet", extra="parquet", purpose="Parquet")
-    ids = [(each.metadata or {}).get(STREAM_ID) for each in (schema, pq.read_schema(complete))]
-    return ids[0] is not None and ids[0] == ids[1]
+    stream, file = (dict[bytes, bytes](each.metadata or {}) for each in (schema, pq.read_schema(complete)))
+    return STREAM_ID in stream and stream[STREAM_ID] == file.get(STREAM_ID)
 
 
 def _of_batches(batches: Iterable[Any], subject: Subject[RowT]) -> Iterator[RowT]:

@@ -135,11 +135,6 @@ class Subscription:
         self.doubtful = False
         self.clear_refusal()
 
-    def forget_handles(self) -> None:
-        """Have no item any more."""
-        self.handle = 0
-        self.formers = ()
-
     def refuse(self, error_message: str) -> None:
         """Remember that the gateway refused the tag, and inform the watches that do not know yet."""
         self.refusal = error_message or "the gateway gave no reason"
@@ -170,7 +165,8 @@ class Subscription:
 
     def detach(self) -> None:
         """Forget the session to which the handle belonged."""
-        self.forget_handles()
+        self.handle = 0
+        self.formers = ()
         self.last = self._outdated = None
         self.repeated = True
         self.doubtful = False

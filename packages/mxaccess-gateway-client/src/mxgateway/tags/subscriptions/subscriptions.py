@@ -13,6 +13,7 @@ from mxgateway.errors import MxGatewayError, MxGatewayLimitError, MxGatewayTrans
 from mxgateway.events.views import DataChange, ReplayGap, WriteComplete
 from mxgateway.tags.batching import is_too_large
 from mxgateway.tags.subscriptions.advising import advise_items
+from mxgateway.tags.subscriptions.items import Items
 from mxgateway.tags.subscriptions.subscription import Subscription
 from mxgateway.tags.watches.changes import TagChange
 
@@ -43,7 +44,7 @@ class Subscriptions:
         self.on_outcome: Callable[[Subscription, WriteComplete | MxGatewayError], None] | None = None
         self.supervisory: Final = supervisory
         self._by_tag: dict[str, Subscription] = {}
-        self._by_handle: dict[int, Subscription] = {}
+        self._items: Final = Items()
         self._session: Session | None = None
         self._server_handle = 0
         # Adding and removing must not overtake each other: a tag may be dropped and needed again at the same moment.
@@ -55,8 +56,6 @@ class Subscriptions:
         self._value_became_known = asyncio.Event()
         self._events_seen = 0
         self.gaps: int = 0
-        # Counts the changes of the session and of its item handles.
-        self.session_changes: int = 0
         # Whether the handles are those of another process, which may have had others that are in events still.
         self._is_adopted = False
         # Set once tags have been asked for: the events of an adopted session wait until then.
@@ -70,7 +69,12 @@ class Subscriptions:
     @property
     def any_added(self) -> bool:
         """Whether any tag has a handle, so that events may have arrived."""
-        return bool(self._by_handle)
+        return bool(self._items)
+
+    @property
+    def session_changes(self) -> int:
+        """How often the session or its item handles have changed."""
+        return self._items.changes
 
     @property
     def any_wanted(self) -> bool:
@@ -150,7 +154,7 @@ class Subscriptions:
         if isinstance(event, ReplayGap):
             self._announce_gap()
             return False
-        subscription = self._by_handle.get(event.raw.item_handle)
+        subscription = self._items.find(event.raw.item_handle)
         if subscription is None:
             if self._is_adopted and isinstance(event, DataChange):
                 # The other process ended before it could save this handle. The changes of it have no name.
@@ -160,7 +164,7 @@ class Subscriptions:
             return True
         if isinstance(event, DataChange):
             if subscription.formers:
-                self._leave_formers(subscription, event.raw.item_handle)
+                self._items.leave_formers(subscription, event.raw.item_handle)
             change = TagChange(subscription.tag, event.raw, repeated=subscription.repeated)
             subscription.repeated = False
             if subscription.last is None:
@@ -176,17 +180,6 @@ class Subscriptions:
             self.on_outcome(subscription, event)
         return True
 
-    def _leave_formers(self, subscription: Subscription, handle: int) -> None:
-        """Ignore the former items of a tag from the first value of a later one on, which is a repeated one."""
-        formers = subscription.formers
-        if handle == formers[0]:
-            return
-        left = formers.index(handle) if handle in formers else len(formers)
-        for former in formers[:left]:
-            self._by_handle.pop(former, None)
-        subscription.formers = formers[left:]
-        subscription.repeated = True
-
     def _announce_gap(self) -> None:
         self.gaps += 1
         self.announce(WatchGap(dropped=0))
@@ -198,7 +191,7 @@ class Subscriptions:
         self._session = session
         self._server_handle = server_handle
         self._is_adopted = False
-        self.session_changes += 1
+        self._items.clear()
         # A task that still waits for a reply of the old session must not hold up the new one.
         self._change_lock = asyncio.Lock()
 
@@ -206,25 +199,24 @@ class Subscriptions:
         """Use the session of another process, in which these tags are added and advised."""
         self.attach(session, server_handle)
         self._is_adopted = True
-        for tag, handle in item_handles.items():
-            subscription = self.get(tag)
+        adopted = {handle: self.get(tag) for tag, handle in item_handles.items()}
+        for handle, subscription in adopted.items():
             subscription.set_handle(handle)
             # A write of the other process may still be in progress.
             subscription.doubtful = True
             subscription.idle_since = time.monotonic()
-            self._by_handle[handle] = subscription
+        self._items.adopt(adopted)
 
     def item_handles(self) -> Mapping[str, int] | None:
         """Return the item handle of each advised tag, or None while tags are being added or removed."""
         if self._change_lock.locked():
             return None
-        return {each.tag: handle for handle, each in self._by_handle.items() if each.handle == handle}
+        return {each.tag: each.handle for each in self._items.present()}
 
     def detach(self, failure: MxGatewayError) -> None:
         """Forget the handles of a lost session. The writes in progress there end with an unknown outcome."""
         self._session = None
-        self.session_changes += 1
-        self._by_handle.clear()
+        self._items.clear()
         self._awaited.clear()
         self._first_value_arrived.set()
         for subscription in self._by_tag.values():
@@ -270,7 +262,7 @@ class Subscriptions:
         """
         async with self._changing():
             # A tag that is being added has its handle when this lock is free.
-            known = [each for handle, each in self._by_handle.items() if each.handle == handle]
+            known = self._items.present()
         idle = [each for each in known if not each.users]
         busy = [each for each in known if each.users]
         await self._refresh(idle)
@@ -354,27 +346,9 @@ class Subscriptions:
             subscription.refusal = ""
         results = await session.add_item_bulk(self._server_handle, [each.tag for each in subscriptions])
         self._check_current(session)
-        added: dict[int, Subscription] = {}
-        for subscription, result in zip(subscriptions, results, strict=True):
-            handle = result.item_handle
-            taken = self._by_handle.get(handle)
-            if not result.was_successful:
-                subscription.refuse(result.error_message)
-            elif taken is not None and handle in taken.formers and handle not in added:
-                # The item that had this handle is removed, and nothing has arrived for its successor yet.
-                taken.formers = tuple(each for each in taken.formers if each != handle)
-                added[handle] = subscription
-            elif handle == 0 or handle in added or handle in self._by_handle:
-                subscription.refuse(f"the gateway returned the item handle {handle}, which is invalid or already used")
-            else:
-                added[handle] = subscription
-        formers = {each: each.formers for each in added.values()}
-        for subscription in added.values():
-            if subscription.handle:
-                subscription.formers = (*subscription.formers, subscription.handle)
+        added = self._items.match(subscriptions, results)
         # Registered before they are advised: the first change may arrive before the reply.
-        self._by_handle.update(added)
-        self.session_changes += 1
+        self._items.register(added)
         self._awaited = set(added)
         advised = False
         try:
@@ -382,18 +356,16 @@ class Subscriptions:
             self._check_current(session)
             advised = True
         finally:
-            if not advised:
+            if not advised and session is self._session:
                 # Otherwise a later attempt that gets the same handles would refuse them as already used.
-                self._forget(session, added)
-                for subscription, before in formers.items():
-                    subscription.formers = before
+                self._items.unregister(added)
         for handle, subscription in added.items():
             if handle in refusals:
                 subscription.refuse(refusals[handle])
             else:
                 subscription.set_handle(handle)
         if refusals:
-            self._forget(session, refusals)
+            self._items.forget(refusals)
             await session.remove_item_bulk(self._server_handle, list(refusals))
 
     async def _refresh(self, subscriptions: Sequence[Subscription]) -> None:
@@ -414,26 +386,13 @@ class Subscriptions:
             await self._add_all(session, known)
             self._check_current(session)
             # The others are not forgotten: what has arrived for the former items may still wait to be dispatched.
-            refused = [each for each, handle in former.items() if each.handle == handle]
-            self._forget_items(session, refused)
+            self._items.forget_tags([each for each, handle in former.items() if each.handle == handle])
             await session.unsubscribe_bulk(self._server_handle, list(former.values()))
 
     async def _remove(self, session: Session, subscriptions: Sequence[Subscription]) -> None:
         handles = [each.handle for each in subscriptions]
-        self._forget_items(session, subscriptions)
+        self._items.forget_tags(subscriptions)
         await session.unsubscribe_bulk(self._server_handle, handles)
-
-    def _forget_items(self, session: Session, subscriptions: Sequence[Subscription]) -> None:
-        self._forget(session, [handle for each in subscriptions for handle in (each.handle, *each.formers)])
-        for subscription in subscriptions:
-            subscription.forget_handles()
-
-    def _forget(self, session: Session, handles: Iterable[int]) -> None:
-        """Ignore events of these handles from now on. In another session the same numbers are other items."""
-        if session is self._session:
-            self.session_changes += 1
-            for handle in handles:
-                self._by_handle.pop(handle, None)
 
     def _check_current(self, session: Session) -> None:
         """Check that the session is still the present one: handles of a lost session must not reach the next one."""
@@ -443,7 +402,7 @@ class Subscriptions:
     @property
     def added(self) -> int:
         """How many tags have a handle in the present session."""
-        return sum(each.handle == handle for handle, each in self._by_handle.items())
+        return len(self._items.present())
 
     def queues(self) -> set[TagQueue]:
         """Return the queue of each watch."""

@@ -178,6 +178,26 @@ async def test_records_in_memory_are_delivered_once_while_the_disk_becomes_free(
 
 
 @NEEDS_LIMITS
+async def test_what_was_dropped_before_the_disk_became_full_is_told_before_what_came_later(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite", max_bytes=500)
+    await spool.open()
+    # Too large for the spool as a whole.
+    await spool.write([change(number, number) for number in range(20)])
+    with full_disk():
+        await spool.write([change(20, 20)])
+        found = await delivered(spool)
+        await spool.write([change(21, 21)])
+    await spool.write([change(number, number) for number in range(22, 42)])
+    await spool.write([change(42, 42)])
+    found += await delivered(spool)
+
+    assert numbers(found)[:2] == ["gap", 20]
+    assert numbers(found)[-2:] == ["gap", 42]
+    assert sum(int(record.detail.split()[0]) for record in found if record.detail) == 43 - (len(found) - 2)
+    await spool.close()
+
+
+@NEEDS_LIMITS
 async def test_the_gap_of_a_full_spool_is_told_once_even_if_the_disk_is_full(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.sqlite", max_bytes=500)
     await spool.open()

@@ -41,7 +41,11 @@ CREATE TABLE IF NOT EXISTS batch (
   content BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS loss (
-  batch INTEGER NOT NULL, changes INTEGER NOT NULL, begin INTEGER NOT NULL, end INTEGER NOT NULL
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  batch INTEGER NOT NULL,
+  changes INTEGER NOT NULL,
+  begin INTEGER NOT NULL,
+  end INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS position (
   id INTEGER PRIMARY KEY CHECK (id = 1), received INTEGER NOT NULL, session TEXT NOT NULL, sequence INTEGER NOT NULL
@@ -80,7 +84,7 @@ class SpoolFile:
         self._connection: sqlite3.Connection | None = None
         # The records of the newest batches, so that a broker that keeps up costs no decoding.
         self._recent: OrderedDict[int, Sequence[TagRecord]] = OrderedDict()
-        # The losses before this batch are reported, even if they are in the file still.
+        # The losses up to this id are reported, even if they are in the file still.
         self._reported = 0
         self.bytes: int = 0
         self.records: int = 0
@@ -175,29 +179,36 @@ class SpoolFile:
             return None
         number, content = row
         records = self._recent.pop(number, None) or decode_records(content)
-        losses = "SELECT sum(changes), min(begin), max(end) FROM loss WHERE batch >= ? AND batch < ?"
-        changes, begin, end = self._read(losses, (self._reported, number)) or (None, 0, 0)
-        if changes is not None:
+        loss = self.take_loss(number)
+        if loss is not None:
             # The gap becomes part of the batch, so that both are delivered or neither.
-            records = [Loss(changes=changes, begin=begin, end=end).record(), *records]
+            records = [loss.record(), *records]
             with_gap = encode_records(records)
 
             def work(connection: sqlite3.Connection, totals: _Totals) -> None:
                 update = "UPDATE batch SET records = ?, content = ? WHERE id = ?"
                 connection.execute(update, (len(records), with_gap, number))
-                connection.execute("DELETE FROM loss WHERE batch < ?", (number,))
+                connection.execute("DELETE FROM loss WHERE id <= ?", (self._reported,))
                 totals.records += 1
                 totals.bytes += len(with_gap) - len(content)
 
             # If the file cannot be written now, the gap is reported all the same.
             with contextlib.suppress(OSError):
                 self._transaction(work)
-            self._reported = number
         return SpooledBatch(number=number, records=records)
 
     def remove(self, number: int) -> None:
         """Remove a batch and those before it."""
         self._transaction(lambda connection, totals: _remove(connection, totals, 0, number))
+
+    def take_loss(self, before: int) -> Loss | None:
+        """Return what was lost before a batch and is not reported yet. It counts as reported then."""
+        losses = "SELECT max(id), sum(changes), min(begin), max(end) FROM loss WHERE id > ? AND batch < ?"
+        newest, changes, begin, end = self._read(losses, (self._reported, before)) or (None, 0, 0, 0)
+        if newest is None:
+            return None
+        self._reported = newest
+        return Loss(changes=changes, begin=begin, end=end)
 
     def size_up_to(self, number: int) -> tuple[int, int]:
         """Return the records and bytes of a batch and those before it."""

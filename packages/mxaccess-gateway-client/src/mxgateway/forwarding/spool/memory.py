@@ -83,12 +83,19 @@ class SpoolMemory:
         if index is None:
             return None
         number, records, size = self._batches[index]
-        if self._loss is not None and self._loss[0] < number:
+        loss = self.take_loss(number)
+        if loss is not None:
             # The gap becomes part of the batch, so that both are delivered or neither.
-            records = (self._loss[1].record(), *records)
-            self._loss = None
+            records = (loss.record(), *records)
             self._replace(index, _Batch(number, records, size + size_of(records[:1])))
         return SpooledBatch(number=number, records=records)
+
+    def take_loss(self, before: int) -> Loss | None:
+        """Return what was lost before a batch and is not reported yet. It counts as reported then."""
+        if self._loss is None or self._loss[0] >= before:
+            return None
+        (_, loss), self._loss = self._loss, None
+        return loss
 
     def remove(self, number: int) -> None:
         """Remove a batch and those before it."""

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mxgateway.errors import MxGatewayConfigurationError
 from mxgateway.forwarding.spool.batches import Loss, SpooledBatch, SpoolLimits
@@ -28,6 +28,9 @@ __all__ = ["Spool"]
 Result = TypeVar("Result")
 
 _logger = logging.getLogger("mxgateway.forwarding")
+
+# Greater than the number of every batch in a file.
+_NEWEST: Final = 2**62
 
 
 class Spool:
@@ -235,8 +238,13 @@ class Spool:
         if not self._unwritten:
             return None
         records = self._unwritten[0]
-        if self._unwritten_loss is not None:
-            records = (self._unwritten_loss.record(), *records)
+        loss = self._file.take_loss(_NEWEST)
+        if loss is None:
+            loss = self._unwritten_loss
+        elif self._unwritten_loss is not None:
+            loss = loss.and_later(self._unwritten_loss)
+        if loss is not None:
+            records = (loss.record(), *records)
             self._unwritten[0] = records
             self._unwritten_loss = None
         self._delivers_unwritten = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
@@ -197,7 +198,7 @@ async def test_changes_that_a_slow_sink_misses_are_counted_in_a_gap(
 
 @EACH_FORMAT
 @given(written=some.lists(records, min_size=1, max_size=5))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_records_come_back_equal_from_every_format(tmp_path: Path, suffix: str, written: list[AlarmRecord]) -> None:
     path = tmp_path / f"alarms{suffix}"
     path.unlink(missing_ok=True)
@@ -359,3 +360,58 @@ async def test_a_final_error_ends_the_recording_and_cancelling_writes_the_rest(
         with pytest.raises(MxGatewayAuthorizationError):
             async with AlarmRecorder(other.watch_alarms(), CsvSink(tmp_path / "no.csv", records=AlarmRecord)):
                 pass
+
+
+def replayed(path: Path) -> set[str]:
+    """Return the alarms that are active at the end of a recording."""
+    active: set[str] = set()
+    unconfirmed: set[str] = set()
+    for record in read_alarm_records(path):
+        if record.kind in {"raised", "acknowledged", "changed"}:
+            active.add(record.alarm)
+            unconfirmed.discard(record.alarm)
+        elif record.kind == "cleared":
+            active.discard(record.alarm)
+        elif record.kind == "gap":
+            unconfirmed = set(active)
+        elif record.kind == "complete":
+            active -= unconfirmed
+            unconfirmed = set()
+    return active
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_the_active_alarms_follow_from_the_file_across_losses_and_restarts(
+    gateway: SimulatedGateway, client: GatewayClient, tmp_path: Path, seed: int
+) -> None:
+    path, chance = tmp_path / "alarms.csv", random.Random(seed)  # noqa: S311 - no secret
+    alarmed = [tag for tag in gateway.plant if tag.alarm is not None]
+
+    def change_some(count: int) -> None:
+        for _ in range(count):
+            tag = chance.choice(alarmed)
+            chance.choice([tag.raise_alarm, tag.clear_alarm])()
+
+    async def is_up_to_date() -> bool:
+        expected = {alarm.alarm_full_reference async for alarm in client.query_active_alarms()}
+        return await asyncio.to_thread(replayed, path) == expected
+
+    for _ in range(3):
+        change_some(10)
+        async with AlarmRecorder(quick(client), CsvSink(path, records=AlarmRecord), options=QUICK) as recorder:
+            running = asyncio.create_task(recorder.run())
+            for _ in range(5):
+                change_some(5)
+                await asyncio.sleep(0.01 * chance.random())
+                gateway.faults.end_alarm_feeds()
+            async with asyncio.timeout(10):
+                while not await is_up_to_date():  # noqa: ASYNC110 - a new row cannot be awaited
+                    await asyncio.sleep(0.02)
+            recorder.stop()
+            await running
+        with path.open("ab") as file:
+            file.write(b"cleared,half a rec")
+
+    kinds = [record.kind.value for record in await read(path)]
+    assert kinds.count("gap") == 2
+    assert kinds.count("lost") >= kinds.count("restored") > 0

@@ -76,7 +76,7 @@ class RecorderStatistics:
         """Count records of these kinds, which are durable now."""
         gaps, lost = kinds.count("gap"), kinds.count("lost")
         self.written += len(kinds)
-        self.changes += sum(kind in _CHANGES for kind in kinds)
+        self.changes += sum(map(kinds.count, _CHANGES))
         self.gaps += gaps
         self.lost += lost
         self.dropped = dropped
@@ -84,7 +84,7 @@ class RecorderStatistics:
         self.last_written = datetime.now(UTC)
 
 
-_CHANGES: Final = frozenset({"change", "raised", "acknowledged", "changed", "cleared"})
+_CHANGES: Final = ("change", "raised", "acknowledged", "changed", "cleared")
 
 
 class Watch(Protocol[ItemT_co]):

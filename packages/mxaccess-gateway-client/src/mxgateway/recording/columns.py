@@ -70,9 +70,12 @@ def columns_of(records: Sequence[TagRecord]) -> dict[str, list[Any]]:
     integers: list[int | None] = [None] * count
     reals: list[float | None] = [None] * count
     texts: list[str | None] = [None] * count
+    data_types: list[str | None] = []
     odd: list[int] = []
     for index, (record, event) in enumerate(zip(records, events, strict=True)):
+        # Looked up once: each access to a message within a message makes an object.
         value = event.value
+        data_types.append(data_type_name(value.data_type))
         arm = value.WhichOneof("kind")
         if arm in _INTEGERS:
             integers[index] = int(getattr(value, arm))
@@ -95,7 +98,7 @@ def columns_of(records: Sequence[TagRecord]) -> dict[str, list[Any]]:
         reals,
         texts,
         [None] * count,
-        [data_type_name(event.value.data_type) for event in events],
+        data_types,
         [event.quality for event in events],
         sources,
         gateways,

@@ -114,10 +114,11 @@ def row_of(record: TagRecord) -> Row:
 def has_failed(event: pb.MxEvent) -> bool:
     """Return whether a status of an event is not OK."""
     statuses = event.statuses
+    count = len(statuses)
     # Nearly all have one: a loop would take longer.
-    if len(statuses) == 1:
+    if count == 1:
         return statuses[0].category != _OK
-    return any(status.category != _OK for status in statuses)
+    return count > 1 and any(status.category != _OK for status in statuses)
 
 
 @cache
@@ -235,7 +236,7 @@ def _text(value: object) -> str:
 
 
 # Many records have the same tag and session.
-_quoted = lru_cache(maxsize=10_000)(_text)
+_quoted = lru_cache(maxsize=100_000)(_text)
 
 
 def text_of(value: MxValueOutput) -> str:

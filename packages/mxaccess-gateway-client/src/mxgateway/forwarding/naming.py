@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -9,6 +10,8 @@ __all__ = ["decode_name", "encode_name", "mqtt_topic", "nats_subject"]
 
 # Characters with a meaning in a subject or a topic, and the one that introduces an escape.
 _FORBIDDEN: Final = frozenset(" .*>#+/$%")
+# Many records have the same tag.
+_CACHED_NAMES: Final = 100_000
 
 
 def encode_name(name: str) -> str:
@@ -31,6 +34,7 @@ def decode_name(level: str) -> str:
     return "" if level == "%" else unquote(level, errors="surrogatepass")
 
 
+@lru_cache(maxsize=_CACHED_NAMES)
 def nats_subject(prefix: str, tag: str) -> str:
     """Return the NATS subject of a tag: `<prefix>.<object>.<attribute>`.
 
@@ -39,6 +43,7 @@ def nats_subject(prefix: str, tag: str) -> str:
     return ".".join([prefix, *_levels(tag)])
 
 
+@lru_cache(maxsize=_CACHED_NAMES)
 def mqtt_topic(prefix: str, tag: str) -> str:
     """Return the MQTT topic of a tag: `<prefix>/<object>/<attribute>`; see `nats_subject`."""
     return "/".join([prefix, *_levels(tag)])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mxgateway.recording import RecordKind
 
@@ -26,8 +25,7 @@ RECEIVED: Final = "Mxgateway-Received"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """How far a stream reaches.
 
     Attributes:
@@ -69,6 +67,12 @@ class Position:
 
     def not_stored(self, records: Sequence[TagRecord]) -> Sequence[TagRecord]:
         """Return the records after those that are in the stream already."""
+        for record in records:
+            if record.session_id == self.session_id and record.sequence > 0 and not record.repeated:
+                if record.sequence > self.sequence:
+                    # So are all that follow.
+                    return records
+                break
         for index in range(len(records) - 1, -1, -1):
             record = records[index]
             if record.session_id == self.session_id and 0 < record.sequence <= self.sequence and not record.repeated:

@@ -174,7 +174,7 @@ class JetStreamSink:
                 if last.tag
                 else f"{options.subject_prefix}.{STATUS_LEVEL}"
             )
-        headers = {KIND: kind}
+        headers = _headers(kind, identity, position)
         if kind != RecordKind.CHANGE or last.repeated:
             headers[POSITION] = str(position)
         return _Message(identity, subject, encode_records(records, options.payload), headers, position)
@@ -182,16 +182,11 @@ class JetStreamSink:
     async def _publish_lane(self) -> None:
         now, position, contents = time.time_ns(), self._position, self._lane.contents
         last = f"{self.options.subject_prefix}.{LANE_LEVEL}"
-        messages = [
-            _Message(
-                f"lane:{now}:{part}",
-                last if part == len(contents) else f"{last}.{part}",
-                content,
-                {KIND: "lane", POSITION: str(position)},
-                position,
-            )
-            for part, content in enumerate(contents, 1)
-        ]
+        messages: list[_Message] = []
+        for part, content in enumerate(contents, 1):
+            identity, subject = f"lane:{now}:{part}", last if part == len(contents) else f"{last}.{part}"
+            headers = _headers("lane", identity, position) | {POSITION: str(position)}
+            messages.append(_Message(identity, subject, content, headers, position))
         await self._publish(messages)
         self._lane.saved(self._last_sequence or 0)
 
@@ -201,9 +196,8 @@ class JetStreamSink:
         self._sent = {message.identity for message in messages}
         try:
             for message in messages:
-                headers = message.headers | {MESSAGE_ID: message.identity, EXPECTED_LAST_SEQUENCE: str(sequence)}
-                if message.position.received:
-                    headers[RECEIVED] = str(message.position.received)
+                headers = message.headers
+                headers[EXPECTED_LAST_SEQUENCE] = str(sequence)
                 if len(waiting) == _MAX_PENDING:
                     await self._wait_for(waiting[0][1])
                 while waiting and waiting[0][1].done():
@@ -333,3 +327,10 @@ class JetStreamSink:
     def _taken(self) -> StreamTakenError:
         facts = ErrorFacts(hint="give each forwarder a stream of its own, or the same lease")
         return StreamTakenError(f"another program writes to the stream {self.options.stream}", facts)
+
+
+def _headers(kind: str, identity: str, position: Position) -> dict[str, str]:
+    headers = {KIND: kind, MESSAGE_ID: identity}
+    if position.received:
+        headers[RECEIVED] = str(position.received)
+    return headers

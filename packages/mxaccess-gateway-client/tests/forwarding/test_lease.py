@@ -35,8 +35,8 @@ def options(server: NatsServer) -> JetStreamOptions:
 
 
 def lease(server: NatsServer, name: str = "line-2") -> JetStreamLease:
-    """Return a lease of a second."""
-    return JetStreamLease(options(server), name, seconds=1)
+    """Return a lease of two seconds: with less, a busy machine might lose it."""
+    return JetStreamLease(options(server), name, seconds=2)
 
 
 async def take_away(server: NatsServer) -> None:

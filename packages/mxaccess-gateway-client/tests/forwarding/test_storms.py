@@ -98,10 +98,12 @@ async def _rage_nats(folder: Path, seed: int, rounds: int, *, rate: int = 500, p
             await server.kill()
 
 
+@pytest.mark.timeout(180)
 async def test_after_each_fault_a_subscriber_has_every_change_or_knows_what_is_missing(tmp_path: Path) -> None:
     assert await _rage_mqtt(tmp_path, seed=1, rounds=1) > 50
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", [2, 3])
 async def test_after_each_fault_a_stream_has_every_change_once_or_says_what_is_missing(
     tmp_path: Path, seed: int

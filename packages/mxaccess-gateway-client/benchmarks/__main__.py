@@ -18,6 +18,7 @@ from comparison import Comparison, Plan
 from measurements import (
     commands,
     event_rates,
+    forwarding,
     imports,
     interpreter_exit,
     latency,
@@ -46,6 +47,7 @@ _TOPICS: Final[dict[str, Callable[[Plan], Iterator[Comparison]]]] = {
     "scale": scale.measure,
     "asyncua": tags_and_asyncua.measure,
     "recording": recording.measure,
+    "forwarding": forwarding.measure,
 }
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import time
 from collections.abc import AsyncIterable, Callable, Sequence
+from pathlib import Path
 from typing import Final, TypeVar
 
 from processes import Figures
 
 # After the first item.
 _WARM_UP_SECONDS: Final = 0.5
+_STATM: Final = Path("/proc/self/statm")
 
 ItemT = TypeVar("ItemT")
 
@@ -67,3 +70,13 @@ async def wait_until(condition: Callable[[], object]) -> None:
 def percentile(durations: Sequence[float], percent: int) -> float:
     """Return the duration that `percent` percent of the durations do not exceed."""
     return sorted(durations)[math.ceil(len(durations) * percent / 100) - 1]
+
+
+def can_measure_memory() -> bool:
+    """Return whether the system shows a process its current size, as only Linux does."""
+    return _STATM.exists()
+
+
+def resident_bytes() -> int:
+    """Return the size of this process, or 0 if the system does not show it."""
+    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if can_measure_memory() else 0

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from clients.raw_grpc import raw_events
 from clients.this_client import our_events
 from comparison import Comparison, Plan, ours_below
 from processes import Figures, contestant, server, two_cores
+from sampling import can_measure_memory, resident_bytes
 
 _EVENT_COUNT: Final = 1_000_000
 _WARM_UP_EVENTS: Final = 50_000
 _STALL_SECONDS: Final = 5.0
-_STATM: Final = Path("/proc/self/statm")
 _MEGABYTE: Final = 1_000_000
 
 
@@ -33,8 +31,7 @@ async def ours(endpoint: str, api_key: str, events: int, stall: float) -> Figure
 
 
 def measure(plan: Plan) -> Iterator[Comparison]:
-    if not _STATM.exists():
-        # Only Linux shows a process its current size.
+    if not can_measure_memory():
         return
     # Raw grpc.aio is several times slower when it is not pinned; its memory is the same.
     source_core, core = two_cores() or (None, None)
@@ -56,18 +53,18 @@ async def _growth(events: AsyncIterable[object], count: int, stall: float) -> Fi
     async def sample() -> None:
         nonlocal largest
         while True:
-            largest = max(largest, _resident_bytes())
+            largest = max(largest, resident_bytes())
             await asyncio.sleep(0.01)
 
     async with asyncio.TaskGroup() as group:
         sampler = group.create_task(sample())
         for _ in range(min(_WARM_UP_EVENTS, count)):
             await anext(iterator)
-        before = largest = _resident_bytes()
+        before = largest = resident_bytes()
         for _ in range(count):
             await anext(iterator)
         during_events = largest - before
-        before = largest = _resident_bytes()
+        before = largest = resident_bytes()
         await asyncio.sleep(stall)
         for _ in range(min(_WARM_UP_EVENTS, count)):
             await anext(iterator)
@@ -75,7 +72,3 @@ async def _growth(events: AsyncIterable[object], count: int, stall: float) -> Fi
         sampler.cancel()
     # Growth below a megabyte is random, and so would be ratios of it.
     return {"events_mb": max(during_events / _MEGABYTE, 1), "stall_mb": max(during_stall / _MEGABYTE, 1)}
-
-
-def _resident_bytes() -> int:
-    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

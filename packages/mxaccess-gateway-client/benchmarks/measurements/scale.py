@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from comparison import Comparison, Plan, Rival, Rounds, at_most, ours_at_most
 from processes import Figures, contestant, server
+from sampling import resident_bytes
 from servers.plant import tag_names
 
 from mxgateway import GatewayClient, MxGatewayError, TagChange, TagWatch
 
 _FEW: Final = 5_000
 _MANY: Final = 50_000
-_STATM: Final = Path("/proc/self/statm")
 # A linear cost would be 1: the rest is for caches that many tags no longer fit into.
 _LINEAR: Final = 1.5
 
@@ -30,12 +28,12 @@ async def watch(endpoint: str, api_key: str, tags: int) -> Figures:
         client.tags("benchmark", reconnect_delay=0.01) as tag_client,
     ):
         gc.collect()
-        size, began = _resident_bytes(), time.process_time()
+        size, began = resident_bytes(), time.process_time()
         async with tag_client.watch(*names, queue_size=2 * tags) as changes:
             await _all_values(changes, tags)
             begin_seconds = time.process_time() - began
             gc.collect()
-            memory = _resident_bytes() - size
+            memory = resident_bytes() - size
             saved = tag_client.saved_session()
             assert saved is not None
             began = time.process_time()
@@ -79,8 +77,3 @@ async def _end_session(client: GatewayClient, session_id: str) -> None:
         await client.attach_session(session_id).close()
     except MxGatewayError as error:
         raise AssertionError("the session could not be ended") from error
-
-
-def _resident_bytes() -> int:
-    # Only Linux shows a process its current size.
-    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if _STATM.exists() else 0

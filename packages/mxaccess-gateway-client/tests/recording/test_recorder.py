@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -102,6 +103,20 @@ async def test_stopping_writes_what_has_arrived(tags: TagClient) -> None:
         await running
 
     assert sorted(map(str, sink.values)) == ["42", "Hello"]
+
+
+async def test_stopping_at_the_moment_of_a_flush_ends_the_recording(tags: TagClient) -> None:
+    sink = ListSink()
+    async with Recorder(tags, sink, INT, options=RecorderOptions(flush_interval=0.2)) as recorder:
+        running = asyncio.create_task(recorder.run())
+        async with tags.watch(INT) as watch:
+            await anext(watch)
+        # The recorder has the value too. Its flush and this stop are due in the same turn of the event loop.
+        asyncio.get_running_loop().call_later(0.21, recorder.stop)
+        time.sleep(0.25)  # noqa: ASYNC251 - it holds up the event loop on purpose
+        await running
+
+    assert sink.values == [42]
 
 
 async def test_cancelling_writes_each_record_once(gateway: SimulatedGateway, tags: TagClient) -> None:

@@ -173,7 +173,7 @@ class Collector(Generic[ItemT, RecordT]):
     def stop(self) -> None:
         """End `run` once the records that have arrived are written."""
         self._stopped = True
-        if self._waiting is not None:
+        if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def _collect(self, batch: list[RecordT], most: int | None) -> None:

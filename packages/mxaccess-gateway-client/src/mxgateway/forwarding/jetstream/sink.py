@@ -28,6 +28,7 @@ from mxgateway.forwarding.jetstream.lane_messages import (
     encode_lane,
     parts_of_lane,
 )
+from mxgateway.forwarding.jetstream.publisher import Publisher
 from mxgateway.forwarding.naming import nats_subject
 from mxgateway.forwarding.payload import encode_records, record_id
 from mxgateway.recording import RecordKind, TagRecord
@@ -76,6 +77,7 @@ class JetStreamSink:
         self._nats: Any = import_nats()
         self._client: Any = None
         self._stream: Any = None
+        self._publisher: Publisher | None = None
         # The last message of the stream; None before the sink is opened for the first time.
         self._last_sequence: int | None = None
         self._last_id: str | None = None
@@ -109,7 +111,9 @@ class JetStreamSink:
         try:
             with self._errors(f"cannot use the stream {self.options.stream}"):
                 timeout = self.options.timeout
-                self._stream = self._client.jetstream(timeout=timeout, publish_async_max_pending=2 * _MAX_PENDING)
+                self._stream = self._client.jetstream(timeout=timeout)
+                self._publisher = Publisher(self._client, self._nats.js.errors)
+                await self._publisher.open()
                 return await self._prepare_stream()
         except BaseException:
             await self.close()
@@ -191,32 +195,28 @@ class JetStreamSink:
         self._lane.saved(self._last_sequence or 0)
 
     async def _publish(self, messages: Sequence[_Message]) -> None:
-        waiting: deque[tuple[_Message, asyncio.Future[Any]]] = deque()
-        publish, sequence = self._stream.publish_async, self._last_sequence or 0
+        if self._publisher is None:
+            raise MxGatewayUsageError("the sink is not open")
+        publisher, sequence = self._publisher, self._last_sequence or 0
         self._sent = {message.identity for message in messages}
+        first = publisher.begin()
         try:
             for message in messages:
-                headers = message.headers
-                headers[EXPECTED_LAST_SEQUENCE] = str(sequence)
-                if len(waiting) == _MAX_PENDING:
-                    await self._wait_for(waiting[0][1])
-                while waiting and waiting[0][1].done():
-                    self._acknowledge(*waiting.popleft())
-                waiting.append((message, await publish(message.subject, message.content, headers=headers)))
+                if publisher.published - publisher.acknowledged == _MAX_PENDING:
+                    await self._wait_for(publisher.acknowledgement(publisher.published - _MAX_PENDING // 2))
+                message.headers[EXPECTED_LAST_SEQUENCE] = str(sequence)
+                await publisher.publish(message.subject, message.content, message.headers)
                 sequence += 1
-            if waiting:
-                # Acknowledgements come in the order of the messages.
-                await self._wait_for(waiting[-1][1])
-            while waiting:
-                self._acknowledge(*waiting.popleft())
+            await self._wait_for(publisher.acknowledgement(publisher.published))
         except self._nats.js.errors.APIError as error:
             if error.err_code == _ERROR_WRONG_LAST_SEQUENCE and await self._is_last_message_own():
                 text = f"the stream {self.options.stream} has just stored messages of an earlier connection"
                 raise BrokerUnavailableError(text) from error
             raise
         finally:
-            for _, future in waiting:
-                future.cancel()
+            if stored := publisher.acknowledged - first:
+                last = messages[stored - 1]
+                self._last_sequence, self._last_id, self._position = publisher.sequence, last.identity, last.position
 
     async def _is_last_message_own(self) -> bool:
         info = await self._stream.stream_info(self.options.stream)
@@ -224,24 +224,23 @@ class JetStreamSink:
         headers: dict[str, str] = last.headers or {}
         return headers.get(MESSAGE_ID) in self._sent
 
-    async def _wait_for(self, acknowledgement: asyncio.Future[Any]) -> None:
+    async def _wait_for(self, acknowledgement: asyncio.Future[None]) -> None:
         if self._failure is None:
             raise MxGatewayUsageError("the sink is not open")
         waiting = (acknowledgement, self._failure)
-        done, _ = await asyncio.wait(waiting, timeout=self.options.timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not done:
-            raise TimeoutError
-        if not acknowledgement.done():
-            raise self._failure.result()
+        try:
+            done, _ = await asyncio.wait(waiting, timeout=self.options.timeout, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                raise TimeoutError
+            if not acknowledgement.done():
+                raise self._failure.result()
+            acknowledgement.result()
+        finally:
+            acknowledgement.cancel()
 
     async def _fail(self, error: Exception | None = None) -> None:
         if self._failure is not None and not self._failure.done():
             self._failure.set_result(error or OSError("the connection was lost"))
-
-    def _acknowledge(self, message: _Message, future: asyncio.Future[Any]) -> None:
-        acknowledgement = future.result()
-        self._last_sequence, self._last_id = acknowledgement.seq, message.identity
-        self._position = message.position
 
     async def _prepare_stream(self) -> datetime | None:
         options = self.options

@@ -28,10 +28,10 @@ async def watch(endpoint: str, api_key: str, tags: int) -> Figures:
         client.tags("benchmark", reconnect_delay=0.01) as tag_client,
     ):
         gc.collect()
-        size, began = resident_bytes(), time.process_time()
+        size, began, loop_began = resident_bytes(), time.process_time(), time.thread_time()
         async with tag_client.watch(*names, queue_size=2 * tags) as changes:
             await _all_values(changes, tags)
-            begin_seconds = time.process_time() - began
+            begin_seconds, loop_seconds = time.process_time() - began, time.thread_time() - loop_began
             gc.collect()
             memory = resident_bytes() - size
             saved = tag_client.saved_session()
@@ -41,6 +41,7 @@ async def watch(endpoint: str, api_key: str, tags: int) -> Figures:
             await _all_values(changes, tags)
             return {
                 "begin_us": begin_seconds / tags * 1e6,
+                "begin_loop_us": loop_seconds / tags * 1e6,
                 "recover_us": (time.process_time() - began) / tags * 1e6,
                 "kilobytes": memory / tags / 1000,
             }
@@ -56,11 +57,14 @@ def measure(plan: Plan) -> Iterator[Comparison]:
         )
     for what, unit, key, limit in (
         (f"a watch of {many:,} tags begins", "CPU us per tag", "begin_us", 40),
+        # The rest is gRPC's: a gateway in Python sends the first values one by one.
+        ("of that in the event loop", "CPU us per tag", "begin_loop_us", None),
         ("it comes back after a lost session", "CPU us per tag", "recover_us", 50),
         ("what it takes", "kB per tag", "kilobytes", 1),
     ):
         ours = tuple(figures[key] for _, figures in rounds)
-        yield Comparison(what=what, unit=unit, rival=Rival.NONE, theirs=(), ours=ours, target=ours_at_most(limit))
+        target = None if limit is None else ours_at_most(limit)
+        yield Comparison(what=what, unit=unit, rival=Rival.NONE, theirs=(), ours=ours, target=target)
     what = f"the same for {many:,} as for {few:,} tags: begin"
     for text, key in ((what, "begin_us"), ("come back", "recover_us")):
         yield Comparison.of(text, "CPU us per tag", key, rounds, at_most(_LINEAR), rival=Rival.FEW)

@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 import sys
 from collections.abc import Generator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,26 @@ async def test_what_was_dropped_before_the_disk_became_full_is_told_before_what_
     assert numbers(found)[:2] == ["gap", 20]
     assert numbers(found)[-2:] == ["gap", 42]
     assert sum(int(record.detail.split()[0]) for record in found if record.detail) == 43 - (len(found) - 2)
+    await spool.close()
+
+
+@NEEDS_LIMITS
+async def test_what_was_dropped_in_memory_and_in_the_file_is_told_where_it_belongs(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite", max_bytes=500)
+    await spool.open()
+    for number in range(6):
+        await spool.write([change(number, number)])
+    with full_disk():
+        for number in range(6, 12):
+            await spool.write([change(number, number)])
+    # Now the file loses its oldest too.
+    await spool.write([change(number, number) for number in (12, 13)])
+    found = numbers(await delivered(spool))
+
+    values = [value for value in found if value != "gap"]
+    holes = [value for before, value in pairwise([-1, *values]) if int(str(value)) != int(str(before)) + 1]
+    assert [found[index + 1] for index, value in enumerate(found) if value == "gap"] == holes
+    assert len(holes) == 2
     await spool.close()
 
 

@@ -84,8 +84,8 @@ class SpoolFile:
         self._connection: sqlite3.Connection | None = None
         # The records of the newest batches, so that a broker that keeps up costs no decoding.
         self._recent: OrderedDict[int, Sequence[TagRecord]] = OrderedDict()
-        # The losses up to this id are reported, even if they are in the file still.
-        self._reported = 0
+        # The ids of losses that are reported, even if they are in the file still.
+        self._reported: set[int] = set()
         self.bytes: int = 0
         self.records: int = 0
         self.dropped: int = 0
@@ -188,13 +188,14 @@ class SpoolFile:
             def work(connection: sqlite3.Connection, totals: _Totals) -> None:
                 update = "UPDATE batch SET records = ?, content = ? WHERE id = ?"
                 connection.execute(update, (len(records), with_gap, number))
-                connection.execute("DELETE FROM loss WHERE id <= ?", (self._reported,))
+                connection.executemany("DELETE FROM loss WHERE id = ?", [(number,) for number in self._reported])
                 totals.records += 1
                 totals.bytes += len(with_gap) - len(content)
 
             # If the file cannot be written now, the gap is reported all the same.
             with contextlib.suppress(OSError):
                 self._transaction(work)
+                self._reported.clear()
         return SpooledBatch(number=number, records=records)
 
     def remove(self, number: int) -> None:
@@ -203,12 +204,13 @@ class SpoolFile:
 
     def take_loss(self, before: int) -> Loss | None:
         """Return what was lost before a batch and is not reported yet. It counts as reported then."""
-        losses = "SELECT max(id), sum(changes), min(begin), max(end) FROM loss WHERE id > ? AND batch < ?"
-        newest, changes, begin, end = self._read(losses, (self._reported, before)) or (None, 0, 0, 0)
-        if newest is None:
+        losses = "SELECT id, changes, begin, end FROM loss WHERE batch < ?"
+        rows = [row for row in self._read_all(losses, (before,)) if row[0] not in self._reported]
+        if not rows:
             return None
-        self._reported = newest
-        return Loss(changes=changes, begin=begin, end=end)
+        numbers, changes, begins, ends = zip(*rows, strict=True)
+        self._reported.update(numbers)
+        return Loss(changes=sum(changes), begin=min(begins), end=max(ends))
 
     def size_up_to(self, number: int) -> tuple[int, int]:
         """Return the records and bytes of a batch and those before it."""
@@ -263,11 +265,13 @@ class SpoolFile:
         return received
 
     def _read(self, query: str, parameters: tuple[int, ...]) -> tuple[Any, ...] | None:
+        return next(iter(self._read_all(query, parameters)), None)
+
+    def _read_all(self, query: str, parameters: tuple[int, ...]) -> list[tuple[Any, ...]]:
         try:
-            row: tuple[Any, ...] | None = self._opened.execute(query, parameters).fetchone()
+            return self._opened.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
             raise OSError(f"cannot read the spool {self._path}: {error}") from error
-        return row
 
     def _transaction(self, work: Callable[[sqlite3.Connection, _Totals], Result]) -> Result:
         connection, totals = self._opened, _Totals(self.records, self.bytes, self.dropped)

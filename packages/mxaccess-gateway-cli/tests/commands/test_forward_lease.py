@@ -9,7 +9,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from cli_support.metrics import free_port, get
 from mxgateway.testing import SimulatedGateway
 from mxgateway_cli.exit_status import ExitStatus
 from support.nats import NatsServer, nats
+from support.tagging import INT, counting
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
-INT = "TestChildObject.TestInt"
 LEASE_SECONDS = 1.0
 
 
@@ -36,25 +36,6 @@ async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
         await client.jetstream().create_key_value(bucket="MXGATEWAY_LEASES", ttl=LEASE_SECONDS)
     yield server
     await server.kill()
-
-
-@contextlib.asynccontextmanager
-async def counting(gateway: SimulatedGateway) -> AsyncGenerator[None]:
-    """Count the tag up from 1000 during the block, about 100 times a second."""
-
-    async def count() -> None:
-        value = 1000
-        while True:
-            gateway.plant[INT].set(value)
-            value += 1
-            await asyncio.sleep(0.01)
-
-    task = asyncio.create_task(count())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def until_said(process: asyncio.subprocess.Process, text: str) -> None:
@@ -131,7 +112,7 @@ async def test_the_second_process_continues_the_session_of_one_that_is_killed(
     port = free_port()
     async with (
         start_process(*arguments(nats_server)) as first,
-        counting(gateway),
+        counting(gateway, pause=0.01),
     ):
         await wait_for_more(nats_server, 20)
         async with start_process(*arguments(nats_server, "--metrics", f"127.0.0.1:{port}")) as second:
@@ -159,7 +140,7 @@ async def test_the_second_process_continues_the_session_of_one_that_is_killed(
 async def test_a_process_that_was_stopped_and_goes_on_doubles_nothing_and_waits_again(
     gateway: SimulatedGateway, nats_server: NatsServer
 ) -> None:
-    async with start_process(*arguments(nats_server)) as first, counting(gateway):
+    async with start_process(*arguments(nats_server)) as first, counting(gateway, pause=0.01):
         await wait_for_more(nats_server, 20)
         async with start_process(*arguments(nats_server)) as second:
             await until_said(second, "this process waits for the lease line-2")
@@ -250,7 +231,7 @@ async def test_whatever_fails_each_change_is_stored_once_or_reported_as_missing(
     command_lines = [arguments(nats_server), arguments(nats_server, "--spool", str(tmp_path / "spool"))]
     async with contextlib.AsyncExitStack() as stack:
         processes = [await stack.enter_async_context(start_process(*each)) for each in command_lines]
-        async with counting(gateway):
+        async with counting(gateway, pause=0.01):
             for _ in range(12):
                 await wait_for_more(nats_server, 30)
                 ended = await fault(chance, processes, nats_server)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import signal
 import sys
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +15,8 @@ from mxgateway.testing import SimulatedGateway
 from support.forwarder_process import ForwarderProcess
 from support.mosquitto import Mosquitto, Subscriber, running, subscriber
 from support.nats import NatsServer
-from support.tagging import INT, STRING
+from support.tagging import INT, STRING, counting
 from support.waiting import until
-
-
-@contextlib.asynccontextmanager
-async def counting(gateway: SimulatedGateway, begin: int) -> AsyncGenerator[None]:
-    """Count the tag up during the block, about 200 times a second."""
-
-    async def count() -> None:
-        value = begin
-        while True:
-            gateway.plant[INT].set(value)
-            value += 1
-            await asyncio.sleep(0.005)
-
-    task = asyncio.create_task(count())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def records(server: NatsServer) -> list[dict[str, Any]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 from mxaccess_gateway.v1 import mxaccess_gateway_pb2 as pb
@@ -143,3 +144,22 @@ async def sent(gateway: SimulatedGateway, write: Coroutine[None, None, None], co
 async def taken(gateway: SimulatedGateway, count: int) -> None:
     """Wait until the gateway has accepted this many writes."""
     await gateway.wait_for(lambda: writes(gateway) == count and not gateway.sessions[0].pending_commands)
+
+
+@contextlib.asynccontextmanager
+async def counting(gateway: SimulatedGateway, begin: int = 1000, pause: float = 0.005) -> AsyncGenerator[None]:
+    """Count INT up during the block, with a pause of these seconds after each change."""
+
+    async def count() -> None:
+        value = begin
+        while True:
+            gateway.plant[INT].set(value)
+            value += 1
+            await asyncio.sleep(pause)
+
+    task = asyncio.create_task(count())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -18,7 +18,6 @@ from mxgateway.errors import (
     MxGatewayTransportError,
     MxGatewayUsageError,
 )
-from mxgateway.tags.saved_session import SavedSession
 from mxgateway.tags.tag_session import TagSession
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from mxgateway.events.stream import EventStream
     from mxgateway.events.views import MxEvent
     from mxgateway.session import Session
+    from mxgateway.tags.saved_session import SavedSession
     from mxgateway.tags.subscriptions.subscriptions import Subscriptions
 
 __all__ = ["Supervisor"]
@@ -169,15 +169,8 @@ class Supervisor:
         handles = self._subscriptions.item_handles()
         if not handles:
             return None
-        return SavedSession(
-            endpoint=current.gateway.endpoint,
-            session_id=current.session.session_id,
-            server_handle=current.server_handle,
-            supervisory=self._subscriptions.supervisory,
-            item_handles=handles,
-            sequence=current.stream.last_sequence,
-            heard=datetime.fromtimestamp(self._heard, UTC),
-        )
+        heard = datetime.fromtimestamp(self._heard, UTC)
+        return current.save(handles, supervisory=self._subscriptions.supervisory, heard=heard)
 
     async def resume(self, saved: SavedSession) -> bool:
         """Replace the session by one of another process; see `TagClient.resume`.
@@ -188,19 +181,21 @@ class Supervisor:
         await self.session()
         if self._subscriptions.any_wanted:
             return False
-        current = self._current
         try:
             gateway = await self._failover.connect_to(saved.endpoint)
         except MxGatewayError as error:
             _logger.info("%s cannot be continued: %s", saved.session_id, error)
             return False
         adopted = await TagSession.continue_saved(gateway, saved, supervisory=self._subscriptions.supervisory)
-        if adopted is None or current is None:
+        if adopted is None:
             return False
+        # The session of this client may have been lost meanwhile: it is replaced once it is restored.
+        await self.session()
         self._failover.restore(gateway)
         self._adopted = (adopted, saved)
         self._ready.clear()
-        await current.stream.close()
+        if self._current is not None:
+            await self._current.stream.close()
         await self.session()
         return True
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Final
 from mxgateway.errors import MxGatewayError, MxGatewayTimeoutError, MxGatewayTransportError
 from mxgateway.protocol import SessionState
 from mxgateway.session import OpenSessionOptions, Session, SessionInfo
+from mxgateway.tags.saved_session import SavedSession
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
     from typing import Self
 
     from mxgateway._connecting.gateways import Gateway
     from mxgateway._connecting.sessions import OpenSessions
     from mxgateway.events.stream import EventStream
-    from mxgateway.tags.saved_session import SavedSession
 
 __all__ = ["TagSession"]
 
@@ -114,6 +116,18 @@ class TagSession:
                 await resumed.close()
         self.stream = resumed
         return resumed.is_open
+
+    def save(self, item_handles: Mapping[str, int], *, supervisory: bool, heard: datetime) -> SavedSession:
+        """Return what continues the session in another process."""
+        return SavedSession(
+            endpoint=self.gateway.endpoint,
+            session_id=self.session.session_id,
+            server_handle=self.server_handle,
+            supervisory=supervisory,
+            item_handles=item_handles,
+            sequence=self.stream.last_sequence,
+            heard=heard,
+        )
 
     async def close(self) -> None:
         """Close the session. A failure is logged: the gateway ends the session when its lease expires."""
